@@ -1,0 +1,153 @@
+package protocol
+
+import "github.com/holiman/uint256"
+
+// Message is one turn of a chat.
+type Message struct {
+	Role    string `json:"role"` // "system", "user" or "assistant"
+	Content string `json:"content"`
+}
+
+// Sampling fixes how tokens are drawn. Temperature 0 is greedy. The same
+// Sampling, prompt, model and numeric profile give the same tokens.
+type Sampling struct {
+	Temperature float32  `json:"temperature"`
+	TopK        int      `json:"top_k,omitempty"` // 0: no limit
+	TopP        float32  `json:"top_p,omitempty"` // 0: no limit
+	Seed        uint64   `json:"seed"`
+	MaxTokens   int      `json:"max_tokens"`
+	Stop        []string `json:"stop,omitempty"`
+	IgnoreEOS   bool     `json:"ignore_eos,omitempty"`
+}
+
+// InferenceJob asks one worker for one completion. Exactly one of Messages and
+// Prompt is set.
+type InferenceJob struct {
+	ID        Hash      `json:"id"` // chosen by the requester's side; one receipt at most is accepted per ID
+	Requester Account   `json:"requester"`
+	Base      Hash      `json:"base"`              // base model hash
+	Adapter   CID       `json:"adapter,omitempty"` // empty: the bare base model
+	Messages  []Message `json:"messages,omitempty"`
+	Prompt    string    `json:"prompt,omitempty"`
+	Sampling  Sampling  `json:"sampling"`
+	// Resume holds output tokens that were already delivered by another worker:
+	// the worker continues after them and does not send them again.
+	Resume []uint32 `json:"resume,omitempty"`
+	// Price is the quote the job was admitted under.
+	Price    Price    `json:"price"`
+	Deadline int64    `json:"deadline"`          // Unix ms
+	Sources  []string `json:"sources,omitempty"` // multiaddrs (with /p2p/) of peers that provide the content
+}
+
+// Price is a worker's ask for compute plus the adapter's access price, in wei.
+type Price struct {
+	InputPer1K  uint256.Int `json:"input_per_1k"`  // per 1,000 prompt tokens
+	OutputPer1K uint256.Int `json:"output_per_1k"` // per 1,000 generated tokens
+	Access      uint256.Int `json:"access"`        // per inference, set by the adapter's owner; 0 for the bare base
+}
+
+// Fee is what one inference costs.
+type Fee struct {
+	Compute uint256.Int `json:"compute"`
+	Access  uint256.Int `json:"access"`
+}
+
+// Total is Compute + Access.
+func (f Fee) Total() uint256.Int {
+	var t uint256.Int
+	t.Add(&f.Compute, &f.Access)
+	return t
+}
+
+// FeeFor prices one inference: each token class is rounded up to whole wei.
+func (p Price) FeeFor(promptTokens, outputTokens int) Fee {
+	f := Fee{Access: p.Access}
+	in := perThousand(&p.InputPer1K, promptTokens)
+	out := perThousand(&p.OutputPer1K, outputTokens)
+	f.Compute.Add(&in, &out)
+	return f
+}
+
+func perThousand(price *uint256.Int, tokens int) uint256.Int {
+	var n uint256.Int
+	n.Mul(price, uint256.NewInt(uint64(tokens)))
+	n.AddUint64(&n, 999)
+	n.Div(&n, uint256.NewInt(1000))
+	return n
+}
+
+// Hyper are the hyper-parameters of a LoRA fine-tune.
+type Hyper struct {
+	Rank         int      `json:"rank"`
+	Alpha        float32  `json:"alpha"`
+	Targets      []string `json:"targets"` // PEFT module names: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj
+	LearningRate float32  `json:"learning_rate"`
+	WeightDecay  float32  `json:"weight_decay"`
+	Epochs       int      `json:"epochs"`
+	BatchSize    int      `json:"batch_size"` // records per optimiser step
+	MaxLength    int      `json:"max_length"` // tokens; longer examples are cut
+	WarmupRatio  float32  `json:"warmup_ratio"`
+	Seed         uint64   `json:"seed"`
+	// PromptTemplate and AnswerTemplate turn one record's fields into a training
+	// example: "{title}" is replaced by the field title. The loss is on the answer only.
+	PromptTemplate string `json:"prompt_template"`
+	AnswerTemplate string `json:"answer_template"`
+}
+
+// TrainingOrder is what an owner signs (EIP-712) to have an adapter trained and
+// registered in its name.
+type TrainingOrder struct {
+	Owner     Account     `json:"owner"`
+	Name      string      `json:"name"` // unique per owner; [a-z0-9._-]
+	Base      Hash        `json:"base"`
+	Datanet   uint64      `json:"datanet"`
+	Version   uint32      `json:"version"`
+	Root      CID         `json:"root"`
+	HyperHash Hash        `json:"hyper_hash"` // SHA2-256 of the JSON of Hyper
+	Access    uint256.Int `json:"access"`     // price per inference, wei
+	Nonce     Hash        `json:"nonce"`
+	Deadline  int64       `json:"deadline"` // Unix seconds, checked by the registry
+}
+
+// TrainingJob asks one worker to train an adapter.
+type TrainingJob struct {
+	ID        Hash          `json:"id"`
+	Order     TrainingOrder `json:"order"`
+	Signature []byte        `json:"signature"` // by Order.Owner
+	Hyper     Hyper         `json:"hyper"`
+	Sources   []string      `json:"sources,omitempty"`
+}
+
+// TrainingProgress is one progress event of a training job.
+type TrainingProgress struct {
+	Phase     string  `json:"phase"` // "fetch", "train", "index", "publish", "register", "done"
+	Step      int     `json:"step"`
+	Steps     int     `json:"steps"`
+	Loss      float64 `json:"loss"`
+	TokensSec float64 `json:"tokens_per_second"`
+	ETA       int64   `json:"eta_ms"`
+}
+
+// TrainingResult is how a training job ends.
+type TrainingResult struct {
+	Adapter   CID     `json:"adapter"`
+	Index     CID     `json:"index"` // attribution index
+	Steps     int     `json:"steps"`
+	LossFirst float64 `json:"loss_first"`
+	LossLast  float64 `json:"loss_last"`
+	Seconds   float64 `json:"seconds"`
+	Records   int     `json:"records"`
+	TxHash    Hash    `json:"tx_hash"` // registration of adapter and lineage
+}
+
+// AdapterManifest is the document behind an adapter's CID.
+type AdapterManifest struct {
+	Name      string        `json:"name"`
+	Order     TrainingOrder `json:"order"`
+	Signature []byte        `json:"signature"`
+	Hyper     Hyper         `json:"hyper"`
+	Profile   string        `json:"profile"` // numeric profile it was trained under
+	Trainer   Account       `json:"trainer"` // the worker
+	// Files by name: adapter_config.json, adapter_model.safetensors, attribution.index
+	Files map[string]CID `json:"files"`
+}
