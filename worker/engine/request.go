@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Errors that a caller branches on. They come wrapped, with the way out.
+var (
+	// ErrTooLarge: the request can never fit into this engine.
+	ErrTooLarge = errors.New("request does not fit")
+	// ErrUnknownAdapter: the adapter is not resident; LoadAdapter it first.
+	ErrUnknownAdapter = errors.New("adapter is not resident")
+	// ErrAdapterInUse: a running or waiting request pins the adapter.
+	ErrAdapterInUse = errors.New("adapter is in use")
+	// ErrAdapterMemory: the adapter does not fit beside the pinned ones.
+	ErrAdapterMemory = errors.New("no memory for the adapter")
+	// ErrBusy: the queue is full.
+	ErrBusy = errors.New("too many requests are waiting")
+	// ErrClosed: the engine is not running.
+	ErrClosed = errors.New("engine is not running")
+	// ErrInvalid: a field of the request is out of range.
+	ErrInvalid = errors.New("invalid request")
+)
+
+// Sampling fixes how tokens are drawn; see protocol.Sampling, which it mirrors.
+// Temperature 0 is greedy.
+type Sampling struct {
+	Temperature float32
+	TopK        int     // 0: no limit
+	TopP        float32 // 0: no limit
+	Seed        uint64
+	MaxTokens   int      // output tokens in all, resumed ones included; at least 1
+	Stop        []string // the output ends before the first of these
+	IgnoreEOS   bool
+}
+
+// Request asks for one completion.
+type Request struct {
+	ID       string   // for logs; need not be unique
+	Prompt   []uint32 // after the chat template
+	Resume   []uint32 // output tokens delivered before: continue after them, exactly
+	Adapter  string   // key of a resident adapter; empty: the bare base
+	Sampling Sampling
+}
+
+// Token is one streamed output token. Text is what became readable with it: it
+// may be empty (half of a character, or the possible beginning of a stop
+// string) or carry what earlier tokens held back.
+type Token struct {
+	ID   uint32
+	Text string
+}
+
+// Why a completion ended.
+const (
+	FinishStop   = "stop"   // end-of-text token or stop string
+	FinishLength = "length" // MaxTokens or the model's context is used up
+)
+
+// Result is one finished completion. Tokens include resumed ones, but not an
+// end-of-text token; they include those of a stop string, Text does not.
+type Result struct {
+	Tokens       []uint32
+	Text         string
+	FinishReason string
+	PromptTokens int
+}
+
+// Stats is a snapshot of the engine's load.
+type Stats struct {
+	Running      int // requests in the batch
+	Waiting      int // requests not admitted yet
+	Slots        int // requests it will batch at once
+	FreeKV       int // tokens of KV cache not reserved
+	TotalKV      int
+	Adapters     int
+	AdapterBytes int64
+	DecodeTPS    float64 // recent output tokens per second, all requests together
+}
+
+// Limits of a request's sampling fields.
+const (
+	maxStops     = 16
+	maxStopBytes = 256
+)
+
+func (s *Sampling) validate() error {
+	bad := func(field, format string, args ...any) error {
+		return fmt.Errorf("%w: sampling.%s %s", ErrInvalid, field, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case !(s.Temperature >= 0) || math.IsInf(float64(s.Temperature), 0):
+		return bad("temperature", "must be a number of at least 0, got %v", s.Temperature)
+	case s.TopK < 0:
+		return bad("top_k", "must not be negative, got %d", s.TopK)
+	case !(s.TopP >= 0 && s.TopP <= 1):
+		return bad("top_p", "must lie between 0 and 1, got %v", s.TopP)
+	case s.MaxTokens < 1:
+		return bad("max_tokens", "must be at least 1, got %d", s.MaxTokens)
+	case len(s.Stop) > maxStops:
+		return bad("stop", "holds %d strings, at most %d are allowed", len(s.Stop), maxStops)
+	}
+	for _, stop := range s.Stop {
+		if stop == "" || len(stop) > maxStopBytes {
+			return bad("stop", "strings must have 1 to %d bytes", maxStopBytes)
+		}
+	}
+	return nil
+}
