@@ -1,0 +1,48 @@
+# make demo runs the main job; make test passes the tests. Each does its own set-up.
+GO      ?= go
+TOOLS   := $(GO) tool -modfile=.ci/tools/go.mod
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS := -X main.version=$(VERSION)
+BIN     := bin/openledger
+
+.PHONY: build demo test test-go test-contracts test-long lint bench generate check-generated clean
+
+build:
+	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/openledger
+
+demo: build
+	$(BIN) demo
+
+test: test-contracts test-go
+
+test-go:
+	$(GO) test -timeout 14m ./...
+
+# Node 20+ brings the Solidity compiler and forge.
+test-contracts: contracts/node_modules/.package-lock.json
+	cd contracts && npx forge test
+
+contracts/node_modules/.package-lock.json: contracts/package.json contracts/package-lock.json
+	cd contracts && npm ci --no-fund --no-audit
+	@touch $@
+
+test-long:
+	$(GO) test -tags long -race -timeout 60m ./...
+
+lint:
+	$(GO) vet ./...
+	$(TOOLS) golangci-lint run ./...
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchtime 2s ./worker/... ./scheduler/... ./store/... ./protocol/...
+
+generate: contracts/node_modules/.package-lock.json
+	$(GO) generate ./...
+
+# Fails when committed generated code is not what its sources generate now.
+check-generated: generate
+	@git diff --exit-code --stat -- protocol/wire/pb contracts/bindings worker/engine/tensor || \
+	  { echo 'generated code is not current: run make generate and commit the result' >&2; exit 1; }
+
+clean:
+	rm -rf bin contracts/out contracts/cache
