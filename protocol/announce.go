@@ -61,3 +61,9 @@ type Binding struct {
 	IssuedAt int64   `json:"issued_at"`
 	Expires  int64   `json:"expires"`
 }
+
+// SignedBinding is a binding with the owner's signature (65 bytes, v in {27,28}).
+type SignedBinding struct {
+	Binding   Binding `json:"binding"`
+	Signature []byte  `json:"signature"`
+}

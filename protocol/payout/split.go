@@ -1,0 +1,243 @@
+package payout
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/holiman/uint256"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+// Role says why a share is paid.
+type Role string
+
+// Roles, in the order in which Split lists shares.
+const (
+	RolePlatform    Role = "platform"
+	RoleWorker      Role = "worker"
+	RoleOwner       Role = "owner"
+	RoleStaker      Role = "staker"
+	RoleContributor Role = "contributor"
+	RolePool        Role = "pool"
+)
+
+// BpsScale is 100 % in basis points.
+const BpsScale = 10_000
+
+// Params are the governed parts. The access parts are relative to their sum.
+type Params struct {
+	PlatformBps      uint64 `json:"platform_bps"`      // of compute and of access
+	OwnerPart        uint64 `json:"owner_part"`        // model owner
+	StakersPart      uint64 `json:"stakers_part"`      // stakers of the worker
+	ContributorsPart uint64 `json:"contributors_part"` // data contributors and the public pool
+}
+
+// DefaultParams are the parts of a fresh deployment: 10 % and 20 : 20 : 50.
+func DefaultParams() Params {
+	return Params{PlatformBps: 1000, OwnerPart: 20, StakersPart: 20, ContributorsPart: 50}
+}
+
+// Validate refuses parts that cannot be applied.
+func (p Params) Validate() error {
+	if p.PlatformBps > BpsScale {
+		return protocol.Errorf(protocol.KindInvalid, "platform_bps", "%d is more than %d (100 %%)", p.PlatformBps, BpsScale)
+	}
+	const most = 1 << 32 // so that the sum cannot overflow
+	for _, f := range []struct {
+		name string
+		part uint64
+	}{{"owner_part", p.OwnerPart}, {"stakers_part", p.StakersPart}, {"contributors_part", p.ContributorsPart}} {
+		if f.part > most {
+			return protocol.Errorf(protocol.KindInvalid, f.name, "%d is more than %d", f.part, uint64(most))
+		}
+	}
+	if p.OwnerPart+p.StakersPart+p.ContributorsPart == 0 {
+		return protocol.Errorf(protocol.KindInvalid, "contributors_part", "owner, stakers and contributors parts are all zero: at least one must be positive")
+	}
+	return nil
+}
+
+// Stake is what one account staked on the worker: its own bond or a delegation.
+type Stake struct {
+	Account protocol.Account `json:"account"`
+	Amount  uint256.Int      `json:"amount"`
+}
+
+// Parties are the accounts that one fee is owed to. Pool, ModelOwner and
+// Stakers matter only when there is an access fee.
+type Parties struct {
+	Treasury     protocol.Account `json:"treasury"`
+	WorkerPayout protocol.Account `json:"worker_payout"`
+	ModelOwner   protocol.Account `json:"model_owner"`
+	Pool         protocol.Account `json:"pool"` // the datanet's public pool
+	Stakers      []Stake          `json:"stakers"`
+}
+
+// Share is one party's part in one fee.
+type Share struct {
+	Account protocol.Account `json:"account"`
+	Amount  uint256.Int      `json:"amount"`
+	Role    Role             `json:"role"`
+	Record  protocol.Hash    `json:"record"` // set for RoleContributor only
+}
+
+// Split divides a fee.
+//
+// The platform takes PlatformBps of compute and of access. The rest of compute
+// is the worker's. The rest of access goes to the model owner, the stakers and
+// the contributors by their parts; the stakers' part is divided pro rata to
+// stake, the contributors' part by attribution weight with the attribution's
+// Pool weight going to the public pool. Without any stake the stakers' part
+// goes to the public pool too.
+//
+// Every division uses largest remainders; equal remainders are served in the
+// order platform, worker / owner, stakers, contributors; then by ascending
+// account (stakers) or record hash (contributors, the pool counting as the zero
+// hash). Stakes of one account are added first. Zero shares are left out.
+//
+// Attribution is not looked at when the access fee is zero.
+func Split(fee protocol.Fee, params Params, parties Parties, att protocol.Attribution) ([]Share, error) {
+	if err := params.Validate(); err != nil {
+		return nil, err
+	}
+	var total uint256.Int
+	if _, over := total.AddOverflow(&fee.Compute, &fee.Access); over {
+		return nil, protocol.Errorf(protocol.KindInvalid, "fee", "compute plus access does not fit in 256 bits")
+	}
+	bps := []uint256.Int{*uint256.NewInt(params.PlatformBps), *uint256.NewInt(BpsScale - params.PlatformBps)}
+	compute, err := apportion(&fee.Compute, bps)
+	if err != nil {
+		return nil, err
+	}
+	access, err := apportion(&fee.Access, bps)
+	if err != nil {
+		return nil, err
+	}
+	var platform uint256.Int
+	platform.Add(&compute[0], &access[0])
+
+	s := splitter{}
+	s.add(RolePlatform, "treasury", parties.Treasury, platform, protocol.Hash{})
+	s.add(RoleWorker, "worker_payout", parties.WorkerPayout, compute[1], protocol.Hash{})
+	if !access[1].IsZero() {
+		if err := s.splitAccess(&access[1], params, parties, att); err != nil {
+			return nil, err
+		}
+	}
+	return s.shares, s.err
+}
+
+type splitter struct {
+	shares []Share
+	err    error
+}
+
+func (s *splitter) add(role Role, field string, a protocol.Account, amount uint256.Int, record protocol.Hash) {
+	if amount.IsZero() || s.err != nil {
+		return
+	}
+	if a == (protocol.Account{}) {
+		s.err = protocol.Errorf(protocol.KindInvalid, field, "is the zero account but is owed %s wei: set it", amount.Dec())
+		return
+	}
+	s.shares = append(s.shares, Share{Account: a, Amount: amount, Role: role, Record: record})
+}
+
+func (s *splitter) splitAccess(amount *uint256.Int, params Params, parties Parties, att protocol.Attribution) error {
+	parts, err := apportion(amount, []uint256.Int{
+		*uint256.NewInt(params.OwnerPart), *uint256.NewInt(params.StakersPart), *uint256.NewInt(params.ContributorsPart)})
+	if err != nil {
+		return err
+	}
+	s.add(RoleOwner, "model_owner", parties.ModelOwner, parts[0], protocol.Hash{})
+
+	var pool uint256.Int
+	stakes, err := mergeStakes(parties.Stakers)
+	if err != nil {
+		return err
+	}
+	if len(stakes) == 0 {
+		pool.Add(&pool, &parts[1])
+	} else {
+		weights := make([]uint256.Int, len(stakes))
+		for i := range stakes {
+			weights[i] = stakes[i].Amount
+		}
+		amounts, err := apportion(&parts[1], weights)
+		if err != nil {
+			return err
+		}
+		for i := range stakes {
+			s.add(RoleStaker, "stakers", stakes[i].Account, amounts[i], protocol.Hash{})
+		}
+	}
+
+	records, err := checkAttribution(att)
+	if err != nil {
+		return err
+	}
+	weights := make([]uint256.Int, len(records)+1)
+	weights[0].SetUint64(att.Pool)
+	for i := range records {
+		weights[i+1].SetUint64(records[i].Weight)
+	}
+	amounts, err := apportion(&parts[2], weights)
+	if err != nil {
+		return err
+	}
+	for i := range records {
+		s.add(RoleContributor, "contributor", records[i].Contributor, amounts[i+1], records[i].Record)
+	}
+	pool.Add(&pool, &amounts[0])
+	s.add(RolePool, "pool", parties.Pool, pool, protocol.Hash{})
+	return nil
+}
+
+// mergeStakes adds up stakes per account, drops zeros and sorts by account.
+func mergeStakes(in []Stake) ([]Stake, error) {
+	sorted := slices.Clone(in)
+	slices.SortStableFunc(sorted, func(a, b Stake) int { return bytes.Compare(a.Account[:], b.Account[:]) })
+	out := sorted[:0]
+	for _, st := range sorted {
+		if st.Amount.IsZero() {
+			continue
+		}
+		if n := len(out); n > 0 && out[n-1].Account == st.Account {
+			if _, over := out[n-1].Amount.AddOverflow(&out[n-1].Amount, &st.Amount); over {
+				return nil, protocol.Errorf(protocol.KindInvalid, "stakers", "stakes of %s do not fit in 256 bits", st.Account)
+			}
+			continue
+		}
+		out = append(out, st)
+	}
+	return out, nil
+}
+
+// checkAttribution gives the shares sorted by record hash.
+func checkAttribution(att protocol.Attribution) ([]protocol.RecordShare, error) {
+	records := slices.Clone(att.Shares)
+	slices.SortFunc(records, func(a, b protocol.RecordShare) int { return bytes.Compare(a.Record[:], b.Record[:]) })
+	sum := att.Pool
+	if att.Pool > protocol.WeightScale {
+		return nil, protocol.Errorf(protocol.KindInvalid, "attribution.pool", "%d is more than %d", att.Pool, uint64(protocol.WeightScale))
+	}
+	for i, r := range records {
+		if r.Record == (protocol.Hash{}) {
+			return nil, protocol.Errorf(protocol.KindInvalid, "attribution.shares", "a share has no record hash")
+		}
+		if i > 0 && records[i-1].Record == r.Record {
+			return nil, protocol.Errorf(protocol.KindInvalid, "attribution.shares", "record %s is listed twice: merge its weights", r.Record)
+		}
+		if r.Weight > protocol.WeightScale {
+			return nil, protocol.Errorf(protocol.KindInvalid, "attribution.shares", "weight %d of record %s is more than %d", r.Weight, r.Record, uint64(protocol.WeightScale))
+		}
+		if sum += r.Weight; sum > protocol.WeightScale {
+			break
+		}
+	}
+	if sum != protocol.WeightScale {
+		return nil, protocol.Errorf(protocol.KindInvalid, "attribution", "weights and pool add up to %d, not to %d", sum, uint64(protocol.WeightScale))
+	}
+	return records, nil
+}
