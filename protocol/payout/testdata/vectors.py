@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""Golden vectors of the fee split and of the Merkle-sum tree.
+
+Written from the specification alone, apart from the Go code: exact rationals
+(fractions.Fraction) for the largest-remainder division and an independent
+keccak. Needs: pip install pycryptodome
+
+    python3 vectors.py        # rewrites splits.json and merkle.json beside it
+"""
+import json
+import pathlib
+import random
+from fractions import Fraction
+
+from Crypto.Hash import keccak
+
+HERE = pathlib.Path(__file__).parent
+SCALE = 1_000_000_000
+ZERO32 = "0x" + "00" * 32
+
+
+def k256(data: bytes) -> bytes:
+    h = keccak.new(digest_bits=256)
+    h.update(data)
+    return h.digest()
+
+
+def word(n: int) -> bytes:
+    return n.to_bytes(32, "big")
+
+
+def addr(seed: str) -> str:
+    return "0x" + k256(b"account " + seed.encode()).hex()[-40:]
+
+
+def rec(seed: str) -> str:
+    return "0x" + k256(b"record " + seed.encode()).hex()
+
+
+def divide(amount: int, weights: list[int]) -> list[int]:
+    """Largest remainder; of equal remainders the earlier is served first."""
+    if amount == 0:
+        return [0] * len(weights)
+    total = sum(weights)
+    quotas = [Fraction(amount * w, total) for w in weights]
+    parts = [q.numerator // q.denominator for q in quotas]
+    left = amount - sum(parts)
+    order = sorted(range(len(weights)), key=lambda i: (-(quotas[i] - parts[i]), i))
+    for i in order[:left]:
+        parts[i] += 1
+    assert sum(parts) == amount
+    return parts
+
+
+def split(c: dict) -> list[tuple]:
+    bps = c["platform_bps"]
+    compute = divide(int(c["compute"]), [bps, 10_000 - bps])
+    access = divide(int(c["access"]), [bps, 10_000 - bps])
+    out = [("platform", c["treasury"], compute[0] + access[0], ZERO32),
+           ("worker", c["worker_payout"], compute[1], ZERO32)]
+    if access[1]:
+        owner, stakers, contributors = divide(
+            access[1], [c["owner_part"], c["stakers_part"], c["contributors_part"]])
+        out.append(("owner", c["model_owner"], owner, ZERO32))
+        pool = 0
+        stakes = {}
+        for a, n in zip(c["staker_accounts"], c["staker_amounts"]):
+            stakes[a.lower()] = stakes.get(a.lower(), 0) + int(n)
+        keys = sorted(a for a in stakes if stakes[a])
+        if keys:
+            for a, n in zip(keys, divide(stakers, [stakes[a] for a in keys])):
+                out.append(("staker", a, n, ZERO32))
+        else:
+            pool += stakers
+        rows = sorted(zip(c["records"], c["contributors"], c["weights"]))
+        parts = divide(contributors, [c["pool_weight"]] + [w for _, _, w in rows])
+        pool += parts[0]
+        for (r, a, _), n in zip(rows, parts[1:]):
+            out.append(("contributor", a, n, r))
+        out.append(("pool", c["pool"], pool, ZERO32))
+    out = [o for o in out if o[2]]
+    assert sum(o[2] for o in out) == int(c["compute"]) + int(c["access"])
+    return out
+
+
+def case(name, compute, access, stakers=(), records=(), pool_weight=None,
+         bps=1000, parts=(20, 20, 50)):
+    weights = [w for _, _, w in records]
+    c = {
+        "name": name, "compute": str(compute), "access": str(access),
+        "platform_bps": bps, "owner_part": parts[0], "stakers_part": parts[1],
+        "contributors_part": parts[2],
+        "treasury": addr("treasury"), "worker_payout": addr("worker"),
+        "model_owner": addr("owner"), "pool": addr("pool"),
+        "staker_accounts": [a for a, _ in stakers],
+        "staker_amounts": [str(n) for _, n in stakers],
+        "records": [r for r, _, _ in records],
+        "contributors": [a for _, a, _ in records],
+        "weights": weights,
+        "pool_weight": SCALE - sum(weights) if pool_weight is None else pool_weight,
+    }
+    out = split(c)
+    c["out_roles"] = [o[0] for o in out]
+    c["out_accounts"] = [o[1] for o in out]
+    c["out_amounts"] = [str(o[2]) for o in out]
+    c["out_records"] = [o[3] for o in out]
+    sums = {}
+    for _, a, n, _ in out:
+        sums[a] = sums.get(a, 0) + n
+    c["payout_accounts"] = sorted(sums)
+    c["payout_amounts"] = [str(sums[a]) for a in sorted(sums)]
+    return c
+
+
+def split_cases() -> list[dict]:
+    rng = random.Random(20)
+    st = [(addr(f"s{i}"), 10**18 * (i + 1)) for i in range(4)]
+    rc = [(rec(f"r{i}"), addr(f"c{i % 3}"), w) for i, w in
+          enumerate([400_000_000, 250_000_000, 100_000_001, 49_999_999])]
+    third = [(rec(f"t{i}"), addr(f"c{i}"), SCALE // 3) for i in range(3)]
+    cases = [
+        case("bare_base", 10**15, 0),
+        case("bare_base_one_wei", 1, 0),
+        case("nothing", 0, 0),
+        case("typical", 123_456_789_012_345_678, 90 * 10**15, st, rc),
+        case("one_wei_access", 0, 1, st, rc),
+        case("nine_wei_access", 7, 9, st, rc),
+        case("no_stakers", 10**15, 10**15, [], rc),
+        case("zero_stakes", 10**15, 10**15 + 1, [(addr("s0"), 0)], rc),
+        case("all_to_pool", 10**15, 10**15, st, []),
+        case("no_pool", 10**15, 77, st,
+             [(rec("x"), addr("c0"), SCALE - 1), (rec("y"), addr("c1"), 1)]),
+        case("equal_thirds_tie", 10**15, 1_000_003, [(addr(f"s{i}"), 5) for i in range(3)], third),
+        case("equal_tie_two_wei", 0, 4, [(addr("s0"), 1), (addr("s1"), 1)],
+             [(rec("x"), addr("c0"), SCALE // 2), (rec("y"), addr("c1"), SCALE // 2)]),
+        case("repeated_staker", 3, 10**9 + 7,
+             [(addr("s0"), 5), (addr("s1"), 7), (addr("s0"), 9)], rc),
+        case("platform_takes_all", 10**9 + 1, 10**9 + 3, st, rc, bps=10_000),
+        case("platform_takes_nothing", 10**9 + 1, 10**9 + 3, st, rc, bps=0),
+        case("half_bps_ties", 1, 3, st, rc, bps=5000),
+        case("no_owner_part", 5, 10**12 + 11, st, rc, parts=(0, 30, 70)),
+        case("only_contributors", 5, 10**12 + 11, st, rc, parts=(0, 0, 1)),
+        case("huge", 2**254 + 12345, 2**255 - 98765, [(addr("s0"), 2**254), (addr("s1"), 2**253 + 1)], rc),
+    ]
+    for i in range(24):
+        n = rng.randrange(0, 9)
+        cuts = sorted(rng.randrange(SCALE) for _ in range(n))
+        weights = [b - a for a, b in zip([0] + cuts, cuts)]
+        cases.append(case(
+            f"random_{i}", rng.randrange(10**rng.randrange(1, 25)), rng.randrange(10**rng.randrange(1, 25)),
+            [(addr(f"rs{rng.randrange(12)}"), rng.randrange(10**rng.randrange(1, 24))) for _ in range(rng.randrange(0, 7))],
+            [(rec(f"random {i} {j}"), addr(f"rc{rng.randrange(5)}"), w) for j, w in enumerate(weights)],
+            bps=rng.choice([1000, 0, 1, 333, 2500]),
+            parts=rng.choice([(20, 20, 50), (1, 2, 3), (7, 11, 13)])))
+    return cases
+
+
+def leaf(i, account, amount):
+    return k256(word(0) + word(i) + word(int(account, 16)) + word(amount)), amount
+
+
+def node(left, right):
+    return (k256(word(1) + left[0] + word(left[1]) + right[0] + word(right[1])), left[1] + right[1])
+
+
+def root_and_proofs(leaves):
+    def up(level):
+        return [node(level[i], level[i + 1]) if i + 1 < len(level) else level[i]
+                for i in range(0, len(level), 2)]
+
+    proofs = []
+    for at in range(len(leaves)):
+        level, i, sibs = leaves, at, []
+        while len(level) > 1:
+            j = i + 1 if i % 2 == 0 else i - 1
+            if j < len(level):
+                sibs.append(level[j])
+            level, i = up(level), i // 2
+        proofs.append(sibs)
+    level = leaves
+    while len(level) > 1:
+        level = up(level)
+    return level[0], proofs
+
+
+def merkle_case(name, amounts):
+    accounts = sorted(addr(f"{name} {i}") for i in range(len(amounts)))
+    leaves = [leaf(i, a, n) for i, (a, n) in enumerate(zip(accounts, amounts))]
+    root, proofs = root_and_proofs(leaves)
+    return {
+        "name": name, "count": len(amounts), "accounts": accounts,
+        "amounts": [str(n) for n in amounts],
+        "leaves": ["0x" + h.hex() for h, _ in leaves],
+        "root": "0x" + root[0].hex(), "total": str(root[1]),
+        "proofs": [{"index": i, "hashes": ["0x" + h.hex() for h, _ in p],
+                    "sums": [str(s) for _, s in p]} for i, p in enumerate(proofs)],
+    }
+
+
+def merkle_cases():
+    rng = random.Random(21)
+    cases = [merkle_case(f"leaves_{n}", [rng.randrange(1, 10**rng.randrange(1, 25)) for _ in range(n)])
+             for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 17, 33)]
+    cases.append(merkle_case("large_sums", [2**253 + 1, 2**254, 2**253 - 2]))
+    return cases
+
+
+def write(name, cases):
+    (HERE / name).write_text(json.dumps({"count": len(cases), "cases": cases}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    write("splits.json", split_cases())
+    write("merkle.json", merkle_cases())
