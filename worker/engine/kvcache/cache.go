@@ -1,0 +1,253 @@
+package kvcache
+
+import (
+	"container/list"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+)
+
+type chain [32]byte // hash of a key and of all tokens up to the end of a page
+
+type page struct {
+	refs int
+	hash chain         // valid if known
+	elem *list.Element // in the LRU list while cached
+	full bool          // indexed under hash
+}
+
+type sequence struct {
+	key   Key
+	table []int32  // pages in order
+	n     int      // tokens whose KV is written (or reused)
+	room  int      // tokens that the table holds
+	tail  []uint32 // tokens of the last, incomplete page
+	hash  chain    // of the full pages
+}
+
+// Cache allocates pages to sequences.
+type Cache struct {
+	cfg   Config
+	pages []page
+	free  []int32 // stack; the lowest numbers are on top at first
+	lru   *list.List
+	index map[chain]int32
+	seqs  map[Seq]*sequence
+	stats Stats
+}
+
+// New makes an empty cache.
+func New(cfg Config) (*Cache, error) {
+	cfg.EnsureDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	c := &Cache{cfg: cfg, pages: make([]page, cfg.Pages), lru: list.New(), index: map[chain]int32{}, seqs: map[Seq]*sequence{}}
+	for i := cfg.Pages - 1; i >= 0; i-- {
+		c.free = append(c.free, int32(i))
+	}
+	return c, nil
+}
+
+// Config of the cache.
+func (c *Cache) Config() Config { return c.cfg }
+
+// Stats now.
+func (c *Cache) Stats() Stats {
+	s := c.stats
+	s.Pages, s.PageSize = c.cfg.Pages, c.cfg.PageSize
+	s.Free, s.Cached = len(c.free), c.lru.Len()
+	s.Used = s.Pages - s.Free - s.Cached
+	s.Sequences = len(c.seqs)
+	return s
+}
+
+// Open starts a sequence, reusing cached pages of its prompt. It returns how many
+// tokens need no computing; at least the last prompt token always does, because
+// its logits are wanted. It takes no new pages: Reserve does.
+func (c *Cache) Open(id Seq, key Key, prompt []uint32) (reused int, err error) {
+	if _, ok := c.seqs[id]; ok {
+		return 0, fmt.Errorf("kvcache: sequence %d is open already", id)
+	}
+	s := &sequence{key: key, hash: root(key)}
+	ps := c.cfg.PageSize
+	for at := 0; at+ps < len(prompt); at += ps {
+		h := next(s.hash, prompt[at:at+ps])
+		p, ok := c.index[h]
+		if !ok {
+			break
+		}
+		c.acquire(p)
+		s.table = append(s.table, p)
+		s.hash = h
+		s.n += ps
+	}
+	s.room = s.n
+	c.seqs[id] = s
+	c.stats.Queries += uint64(len(prompt))
+	c.stats.Hits += uint64(s.n)
+	return s.n, nil
+}
+
+// Reserve makes sure that n tokens beyond the written ones have a place, all or
+// nothing: on ErrFull nothing has changed.
+func (c *Cache) Reserve(id Seq, n int) error {
+	s, err := c.seq(id)
+	if err != nil {
+		return err
+	}
+	if n < 0 {
+		return fmt.Errorf("kvcache: cannot reserve %d tokens", n)
+	}
+	need := c.pagesFor(s, n)
+	if need > len(c.free)+c.lru.Len() {
+		return ErrFull
+	}
+	for range need {
+		s.table = append(s.table, c.take())
+		s.room += c.cfg.PageSize
+	}
+	return nil
+}
+
+// CanReserve says whether Reserve(id, n) would succeed now.
+func (c *Cache) CanReserve(id Seq, n int) bool {
+	s, ok := c.seqs[id]
+	return ok && n >= 0 && c.pagesFor(s, n) <= len(c.free)+c.lru.Len()
+}
+
+func (c *Cache) pagesFor(s *sequence, n int) int {
+	missing := s.n + n - s.room
+	if missing <= 0 {
+		return 0
+	}
+	return (missing + c.cfg.PageSize - 1) / c.cfg.PageSize
+}
+
+// Commit says that the KV of these tokens, which follow the ones before, has been
+// written into reserved room. Pages that become full can be shared from now on.
+func (c *Cache) Commit(id Seq, tokens []uint32) error {
+	s, err := c.seq(id)
+	if err != nil {
+		return err
+	}
+	if s.n+len(tokens) > s.room {
+		return fmt.Errorf("kvcache: sequence %d commits %d tokens, but has room for %d", id, len(tokens), s.room-s.n)
+	}
+	ps := c.cfg.PageSize
+	for _, t := range tokens {
+		s.tail = append(s.tail, t)
+		s.n++
+		if len(s.tail) < ps {
+			continue
+		}
+		s.hash = next(s.hash, s.tail)
+		s.tail = s.tail[:0]
+		p := s.table[s.n/ps-1]
+		if _, ok := c.index[s.hash]; !ok { // else an equal page is indexed; ours stays private
+			c.pages[p].hash, c.pages[p].full = s.hash, true
+			c.index[s.hash] = p
+		}
+	}
+	return nil
+}
+
+// Table is the block table of a sequence: page i holds its tokens
+// [i*PageSize, (i+1)*PageSize). The slice is valid until the next call.
+func (c *Cache) Table(id Seq) []int32 {
+	if s, ok := c.seqs[id]; ok {
+		return s.table
+	}
+	return nil
+}
+
+// Len is the number of tokens whose KV is written.
+func (c *Cache) Len(id Seq) int {
+	if s, ok := c.seqs[id]; ok {
+		return s.n
+	}
+	return 0
+}
+
+// Close ends a sequence: pages nobody else owns become cached if they are full
+// and indexed, and free otherwise. Closing an unknown sequence does nothing.
+func (c *Cache) Close(id Seq) {
+	s, ok := c.seqs[id]
+	if !ok {
+		return
+	}
+	delete(c.seqs, id)
+	// Last pages first: a prefix outlives what builds on it.
+	for i := len(s.table) - 1; i >= 0; i-- {
+		c.release(s.table[i])
+	}
+}
+
+// Forget drops all cached pages without an owner.
+func (c *Cache) Forget() {
+	for c.lru.Len() > 0 {
+		c.free = append(c.free, c.evict())
+	}
+}
+
+func (c *Cache) seq(id Seq) (*sequence, error) {
+	s, ok := c.seqs[id]
+	if !ok {
+		return nil, fmt.Errorf("kvcache: no sequence %d", id)
+	}
+	return s, nil
+}
+
+func (c *Cache) acquire(p int32) {
+	pg := &c.pages[p]
+	if pg.elem != nil {
+		c.lru.Remove(pg.elem)
+		pg.elem = nil
+	}
+	pg.refs++
+}
+
+func (c *Cache) release(p int32) {
+	pg := &c.pages[p]
+	if pg.refs--; pg.refs > 0 {
+		return
+	}
+	if pg.full {
+		pg.elem = c.lru.PushBack(p)
+		return
+	}
+	c.free = append(c.free, p)
+}
+
+// take returns a page owned once; the caller has checked that there is one.
+func (c *Cache) take() int32 {
+	var p int32
+	if n := len(c.free); n > 0 {
+		p = c.free[n-1]
+		c.free = c.free[:n-1]
+	} else {
+		p = c.evict()
+	}
+	c.pages[p].refs = 1
+	return p
+}
+
+// evict forgets the cached page unused for longest.
+func (c *Cache) evict() int32 {
+	p := c.lru.Remove(c.lru.Front()).(int32)
+	pg := &c.pages[p]
+	delete(c.index, pg.hash)
+	*pg = page{}
+	return p
+}
+
+func root(key Key) chain { return sha256.Sum256(key[:]) }
+
+func next(h chain, tokens []uint32) chain {
+	b := make([]byte, 0, len(h)+4*len(tokens))
+	b = append(b, h[:]...)
+	for _, t := range tokens {
+		b = binary.LittleEndian.AppendUint32(b, t)
+	}
+	return sha256.Sum256(b)
+}
