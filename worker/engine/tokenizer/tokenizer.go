@@ -1,0 +1,249 @@
+// Package tokenizer reads and trains byte-level BPE tokenizers in the Hugging Face
+// tokenizer.json format, and renders chats into tokens.
+//
+// Invariants: Decode(Encode(s)) == s for any valid UTF-8 s without a normaliser;
+// text given to Encode never becomes a special token, so that a user cannot forge a
+// turn of the chat; a Stream never emits half a UTF-8 sequence. A Tokenizer is
+// immutable after loading and safe for concurrent use.
+//
+// It does not run Jinja: the chat formats it knows are listed in chat.go. It does
+// not read SentencePiece, WordPiece or Unigram models, and says so.
+package tokenizer
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"unicode/utf8"
+)
+
+// Tokenizer is a loaded byte-level BPE.
+type Tokenizer struct {
+	vocab        map[string]uint32 // token in byte-level spelling -> id
+	pieces       []piece           // by id
+	merges       map[pair]merge
+	bytes        [256]uint32 // id of each single byte, or none
+	ignoreMerges bool
+	split        splitter
+	normalise    func(string) string
+	prefixSpace  bool
+	added        *matcher // all added tokens
+	plain        *matcher // added tokens that are not special
+	template     []templateItem
+	hasUnk       bool
+	unk          uint32
+	chat         chatFormat
+}
+
+const none = ^uint32(0)
+
+type piece struct {
+	bytes   []byte // what the token decodes to
+	ok      bool   // the id exists
+	special bool
+}
+
+type pair struct{ a, b uint32 }
+
+type merge struct {
+	rank uint32
+	id   uint32
+}
+
+type templateItem struct {
+	seq bool // the text itself
+	id  uint32
+}
+
+// VocabSize is one more than the largest id.
+func (t *Tokenizer) VocabSize() int { return len(t.pieces) }
+
+// ID is the id of a token by its spelling (an added token's content, or the
+// byte-level spelling of an ordinary one).
+func (t *Tokenizer) ID(token string) (uint32, bool) {
+	id, ok := t.vocab[token]
+	return id, ok
+}
+
+// IsSpecial says whether the id is a special token, which Decode leaves out.
+func (t *Tokenizer) IsSpecial(id uint32) bool {
+	return int(id) < len(t.pieces) && t.pieces[id].special
+}
+
+// Encode turns text into tokens. Text that spells a special token is taken
+// literally. No beginning-of-text token is added: see WithTemplate.
+func (t *Tokenizer) Encode(text string) []uint32 {
+	return t.encode(nil, text, t.plain)
+}
+
+// EncodeSpecial also recognises special tokens in the text. Never use it on text
+// from a user.
+func (t *Tokenizer) EncodeSpecial(text string) []uint32 {
+	return t.encode(nil, text, t.added)
+}
+
+// WithTemplate adds what the tokenizer's post-processor adds around one text: a
+// beginning-of-text token, say.
+func (t *Tokenizer) WithTemplate(ids []uint32) []uint32 {
+	if len(t.template) == 0 {
+		return ids
+	}
+	out := make([]uint32, 0, len(ids)+len(t.template))
+	for _, it := range t.template {
+		if it.seq {
+			out = append(out, ids...)
+		} else {
+			out = append(out, it.id)
+		}
+	}
+	return out
+}
+
+func (t *Tokenizer) encode(out []uint32, text string, m *matcher) []uint32 {
+	for text != "" {
+		start, end, id, ok := m.find(text)
+		if !ok {
+			return t.encodeText(out, text)
+		}
+		out = t.encodeText(out, text[:start])
+		out = append(out, id)
+		text = text[end:]
+	}
+	return out
+}
+
+func (t *Tokenizer) encodeText(out []uint32, text string) []uint32 {
+	if text == "" {
+		return out
+	}
+	if t.normalise != nil {
+		text = t.normalise(text)
+	}
+	if t.prefixSpace && !strings.HasPrefix(text, " ") {
+		text = " " + text
+	}
+	t.split(text, func(word string) {
+		out = t.encodeWord(out, word)
+	})
+	return out
+}
+
+// Decode turns tokens into text, leaving special tokens out. Invalid UTF-8 becomes
+// U+FFFD.
+func (t *Tokenizer) Decode(ids []uint32) string {
+	var b []byte
+	for _, id := range ids {
+		b = append(b, t.Bytes(id)...)
+	}
+	return strings.ToValidUTF8(string(b), "\uFFFD")
+}
+
+// Bytes is what one token decodes to: nil for a special or unknown id. The slice
+// must not be changed.
+func (t *Tokenizer) Bytes(id uint32) []byte {
+	if int(id) >= len(t.pieces) || t.pieces[id].special {
+		return nil
+	}
+	return t.pieces[id].bytes
+}
+
+// Stream decodes tokens as they come.
+type Stream struct {
+	t    *Tokenizer
+	held []byte
+}
+
+// NewStream starts an incremental decoding.
+func (t *Tokenizer) NewStream() *Stream { return &Stream{t: t} }
+
+// Push takes one token and returns the text that is certain now; it may be empty.
+func (s *Stream) Push(id uint32) string {
+	s.held = append(s.held, s.t.Bytes(id)...)
+	n := len(s.held)
+	// Keep back a trailing sequence that more bytes may complete.
+	for i := 1; i <= utf8.UTFMax-1 && i <= n; i++ {
+		if tail := s.held[n-i:]; utf8.RuneStart(tail[0]) {
+			if !utf8.FullRune(tail) {
+				n -= i
+			}
+			break
+		}
+	}
+	out := strings.ToValidUTF8(string(s.held[:n]), "\uFFFD")
+	s.held = append(s.held[:0], s.held[n:]...)
+	return out
+}
+
+// Flush returns what is held back at the end of the output, U+FFFD for half a rune.
+func (s *Stream) Flush() string {
+	out := strings.ToValidUTF8(string(s.held), "\uFFFD")
+	s.held = s.held[:0]
+	return out
+}
+
+// matcher finds added tokens in text: the leftmost, then the longest.
+type matcher struct {
+	byFirst [256][]addedToken // sorted by length, longest first
+	any     bool
+}
+
+type addedToken struct {
+	text                       string
+	id                         uint32
+	lstrip, rstrip, singleWord bool
+}
+
+func newMatcher(tokens []addedToken) *matcher {
+	m := &matcher{}
+	for _, a := range tokens {
+		if a.text != "" {
+			m.byFirst[a.text[0]] = append(m.byFirst[a.text[0]], a)
+			m.any = true
+		}
+	}
+	for i := range m.byFirst {
+		l := m.byFirst[i]
+		sort.SliceStable(l, func(x, y int) bool { return len(l[x].text) > len(l[y].text) })
+	}
+	return m
+}
+
+func (m *matcher) find(text string) (start, end int, id uint32, ok bool) {
+	if !m.any {
+		return 0, 0, 0, false
+	}
+	for i := 0; i < len(text); i++ {
+		for _, a := range m.byFirst[text[i]] {
+			if !strings.HasPrefix(text[i:], a.text) {
+				continue
+			}
+			start, end = i, i+len(a.text)
+			if a.singleWord && !wordBounded(text, start, end) {
+				continue
+			}
+			if a.lstrip {
+				start = len(strings.TrimRight(text[:start], whitespace))
+			}
+			if a.rstrip {
+				end = len(text) - len(strings.TrimLeft(text[end:], whitespace))
+			}
+			return start, end, a.id, true
+		}
+	}
+	return 0, 0, 0, false
+}
+
+const whitespace = " \t\n\v\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+
+func wordBounded(text string, start, end int) bool {
+	before, _ := utf8.DecodeLastRuneInString(text[:start])
+	after, _ := utf8.DecodeRuneInString(text[end:])
+	return (start == 0 || !isWord(before)) && (end == len(text) || !isWord(after))
+}
+
+func (t *Tokenizer) checkID(id uint32, what string) error {
+	if int(id) >= len(t.pieces) || !t.pieces[id].ok {
+		return fmt.Errorf("tokenizer: %s: token id %d does not exist", what, id)
+	}
+	return nil
+}
