@@ -1,0 +1,118 @@
+package payout
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/holiman/uint256"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+func readCases[T any](t *testing.T, path string) []T {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var f struct {
+		Count int `json:"count"`
+		Cases []T `json:"cases"`
+	}
+	require.NoError(t, json.Unmarshal(b, &f))
+	require.Len(t, f.Cases, f.Count)
+	return f.Cases
+}
+
+func TestSplitGolden(t *testing.T) {
+	type vector struct {
+		Name    string      `json:"name"`
+		Compute uint256.Int `json:"compute"`
+		Access  uint256.Int `json:"access"`
+		Params
+		Treasury       protocol.Account   `json:"treasury"`
+		WorkerPayout   protocol.Account   `json:"worker_payout"`
+		ModelOwner     protocol.Account   `json:"model_owner"`
+		Pool           protocol.Account   `json:"pool"`
+		StakerAccounts []protocol.Account `json:"staker_accounts"`
+		StakerAmounts  []uint256.Int      `json:"staker_amounts"`
+		Records        []protocol.Hash    `json:"records"`
+		Contributors   []protocol.Account `json:"contributors"`
+		Weights        []uint64           `json:"weights"`
+		PoolWeight     uint64             `json:"pool_weight"`
+
+		OutRoles       []Role             `json:"out_roles"`
+		OutAccounts    []protocol.Account `json:"out_accounts"`
+		OutAmounts     []uint256.Int      `json:"out_amounts"`
+		OutRecords     []protocol.Hash    `json:"out_records"`
+		PayoutAccounts []protocol.Account `json:"payout_accounts"`
+		PayoutAmounts  []uint256.Int      `json:"payout_amounts"`
+	}
+	for _, v := range readCases[vector](t, "testdata/splits.json") {
+		t.Run(v.Name, func(t *testing.T) {
+			parties := Parties{Treasury: v.Treasury, WorkerPayout: v.WorkerPayout, ModelOwner: v.ModelOwner, Pool: v.Pool}
+			for i := range v.StakerAccounts {
+				parties.Stakers = append(parties.Stakers, Stake{v.StakerAccounts[i], v.StakerAmounts[i]})
+			}
+			att := protocol.Attribution{Pool: v.PoolWeight}
+			for i := range v.Records {
+				att.Shares = append(att.Shares, protocol.RecordShare{Record: v.Records[i], Contributor: v.Contributors[i], Weight: v.Weights[i]})
+			}
+			got, err := Split(protocol.Fee{Compute: v.Compute, Access: v.Access}, v.Params, parties, att)
+			require.NoError(t, err)
+			var want []Share
+			for i := range v.OutRoles {
+				want = append(want, Share{v.OutAccounts[i], v.OutAmounts[i], v.OutRoles[i], v.OutRecords[i]})
+			}
+			require.Equal(t, want, got)
+
+			var payouts []Payout
+			for i := range v.PayoutAccounts {
+				payouts = append(payouts, Payout{v.PayoutAccounts[i], v.PayoutAmounts[i]})
+			}
+			agg, err := Aggregate(got)
+			require.NoError(t, err)
+			require.Equal(t, payouts, agg)
+		})
+	}
+}
+
+func TestTreeGolden(t *testing.T) {
+	type vector struct {
+		Name     string             `json:"name"`
+		Count    uint64             `json:"count"`
+		Accounts []protocol.Account `json:"accounts"`
+		Amounts  []uint256.Int      `json:"amounts"`
+		Leaves   []protocol.Hash    `json:"leaves"`
+		Root     protocol.Hash      `json:"root"`
+		Total    uint256.Int        `json:"total"`
+		Proofs   []struct {
+			Index  uint64          `json:"index"`
+			Hashes []protocol.Hash `json:"hashes"`
+			Sums   []uint256.Int   `json:"sums"`
+		} `json:"proofs"`
+	}
+	for _, v := range readCases[vector](t, "testdata/merkle.json") {
+		t.Run(v.Name, func(t *testing.T) {
+			var payouts []Payout
+			for i := range v.Accounts {
+				payouts = append(payouts, Payout{v.Accounts[i], v.Amounts[i]})
+			}
+			tree, err := NewTree(payouts)
+			require.NoError(t, err)
+			require.Equal(t, Node{v.Root, v.Total}, tree.Root())
+			require.Equal(t, v.Count, tree.Count())
+			for i, want := range v.Proofs {
+				require.Equal(t, v.Leaves[i], tree.levels[0][i].Hash)
+				p, err := tree.Proof(want.Index)
+				require.NoError(t, err)
+				var siblings []Node
+				for j := range want.Hashes {
+					siblings = append(siblings, Node{want.Hashes[j], want.Sums[j]})
+				}
+				require.Equal(t, Proof{Index: want.Index, Count: v.Count, Siblings: siblings}, p)
+				require.NoError(t, p.Verify(tree.Root(), payouts[i]))
+			}
+		})
+	}
+}
