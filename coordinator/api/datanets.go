@@ -1,0 +1,187 @@
+package api
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+func (s *Server) datanets(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.cfg.Datanets.Datanets(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"datanets": list})
+}
+
+func (s *Server) datanet(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathUint(r, "id", 64)
+	if err != nil {
+		return err
+	}
+	list, err := s.cfg.Datanets.Datanets(r.Context())
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		if d.ID == id {
+			return writeJSON(w, http.StatusOK, d)
+		}
+	}
+	return protocol.Errorf(protocol.KindNotFound, "datanet", "there is no datanet %d", id)
+}
+
+func (s *Server) contributions(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathUint(r, "id", 64)
+	if err != nil {
+		return err
+	}
+	list, err := s.cfg.Datanets.Contributions(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if want := protocol.ReviewStatus(r.URL.Query().Get("status")); want != "" {
+		kept := list[:0]
+		for _, c := range list {
+			if c.Status == want {
+				kept = append(kept, c)
+			}
+		}
+		list = kept
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"contributions": list})
+}
+
+// contributeRequest carries one record in its canonical bytes.
+type contributeRequest struct {
+	protocol.SignedContribution
+	Bytes string `json:"bytes"` // base64
+}
+
+func (s *Server) contribute(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathUint(r, "id", 64)
+	if err != nil {
+		return err
+	}
+	var in contributeRequest
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	if in.Contribution.Datanet != id {
+		return protocol.Errorf(protocol.KindInvalid, "datanet", "the signed contribution is for datanet %d, the address says %d", in.Contribution.Datanet, id)
+	}
+	record, err := base64.StdEncoding.DecodeString(in.Bytes)
+	if err != nil {
+		return protocol.Errorf(protocol.KindInvalid, "bytes", "they are not base64: %w", err)
+	}
+	status, err := s.cfg.Datanets.Contribute(r.Context(), in.SignedContribution, record)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusCreated, status)
+}
+
+func (s *Server) review(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathUint(r, "id", 64)
+	if err != nil {
+		return err
+	}
+	var in protocol.SignedReview
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	if in.Review.Datanet != id {
+		return protocol.Errorf(protocol.KindInvalid, "datanet", "the signed review is for datanet %d, the address says %d", in.Review.Datanet, id)
+	}
+	status, err := s.cfg.Datanets.Review(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, status)
+}
+
+func (s *Server) versions(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathUint(r, "id", 64)
+	if err != nil {
+		return err
+	}
+	list, err := s.cfg.Versions.Versions(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"versions": list})
+}
+
+func (s *Server) buildVersion(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathUint(r, "id", 64)
+	if err != nil {
+		return err
+	}
+	v, err := s.cfg.Versions.BuildVersion(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, v)
+}
+
+func (s *Server) export(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathUint(r, "id", 64)
+	if err != nil {
+		return err
+	}
+	version, err := pathUint(r, "version", 32)
+	if err != nil {
+		return err
+	}
+	format := r.PathValue("format")
+	switch format {
+	case "car":
+		w.Header().Set("Content-Type", "application/vnd.ipld.car")
+	case "croissant":
+		w.Header().Set("Content-Type", "application/ld+json")
+	default:
+		return protocol.Errorf(protocol.KindInvalid, "format", "%q is unknown: ask for car or croissant", format)
+	}
+	// A failure in the middle ends the connection before the last chunk, so that a
+	// client never takes half an archive for a whole one.
+	out := &lateWriter{w: w}
+	if err := s.cfg.Versions.Export(r.Context(), id, uint32(version), format, out); err != nil {
+		if !out.started {
+			w.Header().Del("Content-Type")
+			return err
+		}
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// lateWriter remembers whether anything was written.
+type lateWriter struct {
+	w       http.ResponseWriter
+	started bool
+}
+
+func (l *lateWriter) Write(p []byte) (int, error) {
+	l.started = true
+	return l.w.Write(p)
+}
+
+func (s *Server) record(w http.ResponseWriter, r *http.Request) error {
+	digest, err := pathHash(r, "digest")
+	if err != nil {
+		return err
+	}
+	b, err := s.cfg.Versions.Record(r.Context(), digest)
+	if err != nil {
+		return err
+	}
+	// Records are foreign bytes: never let a browser interpret them.
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", digest.Hex()))
+	_, _ = w.Write(b)
+	return nil
+}

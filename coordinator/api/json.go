@@ -1,0 +1,146 @@
+package api
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+// hexBytes is a byte string as 0x-prefixed hex in JSON.
+type hexBytes []byte
+
+// MarshalText renders 0x-prefixed hex.
+func (b hexBytes) MarshalText() ([]byte, error) { return []byte("0x" + hex.EncodeToString(b)), nil }
+
+// UnmarshalText parses 0x-prefixed hex.
+func (b *hexBytes) UnmarshalText(text []byte) error {
+	s, ok := strings.CutPrefix(string(text), "0x")
+	if !ok {
+		return errors.New("hex must begin with 0x")
+	}
+	v, err := hex.DecodeString(s)
+	*b = v
+	return err
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // an error means that the client hung up: there is nobody to tell
+	return nil
+}
+
+func readJSON(r *http.Request, v any) error {
+	dec := json.NewDecoder(r.Body)
+	err := dec.Decode(v)
+	if err == nil {
+		if _, extra := dec.Token(); extra == io.EOF {
+			return nil
+		}
+		return protocol.Errorf(protocol.KindInvalid, "body", "there is more than one JSON value in it")
+	}
+	var tooLarge *http.MaxBytesError
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &tooLarge):
+		return protocol.Errorf(protocol.KindInvalid, "body", "it is larger than %d bytes", tooLarge.Limit)
+	case errors.As(err, &wrongType):
+		return protocol.Errorf(protocol.KindInvalid, wrongType.Field, "it must be a %s, not a %s", wrongType.Type, wrongType.Value)
+	case errors.Is(err, io.EOF):
+		return protocol.Errorf(protocol.KindInvalid, "body", "it is empty: send JSON")
+	default:
+		return protocol.Errorf(protocol.KindInvalid, "body", "it is not valid JSON: %w", err)
+	}
+}
+
+// apiError is OpenAI's error shape.
+type apiError struct {
+	Message string  `json:"message"`
+	Type    string  `json:"type"`
+	Param   *string `json:"param"`
+	Code    string  `json:"code"`
+}
+
+// statuses maps each kind of error to HTTP and to OpenAI's error types.
+var statuses = map[protocol.Kind]struct {
+	status int
+	kind   string
+}{
+	protocol.KindInvalid:      {http.StatusBadRequest, "invalid_request_error"},
+	protocol.KindCorrupt:      {http.StatusBadRequest, "invalid_request_error"},
+	protocol.KindNotFound:     {http.StatusNotFound, "invalid_request_error"},
+	protocol.KindExists:       {http.StatusConflict, "invalid_request_error"},
+	protocol.KindStale:        {http.StatusConflict, "invalid_request_error"},
+	protocol.KindUnauthorized: {http.StatusUnauthorized, "authentication_error"},
+	protocol.KindEscrow:       {http.StatusPaymentRequired, "insufficient_quota"},
+	protocol.KindBusy:         {http.StatusTooManyRequests, "rate_limit_error"},
+	protocol.KindUnavailable:  {http.StatusServiceUnavailable, "service_unavailable"},
+	protocol.KindDeadline:     {http.StatusGatewayTimeout, "timeout"},
+	protocol.KindCancelled:    {499, "cancelled"},
+	protocol.KindInternal:     {http.StatusInternalServerError, "server_error"},
+}
+
+func errorBody(err error) (int, apiError) {
+	kind := protocol.KindOf(err)
+	at := statuses[kind]
+	body := apiError{Message: err.Error(), Type: at.kind, Code: string(kind)}
+	var e *protocol.Error
+	if errors.As(err, &e) && e.Field != "" {
+		body.Param = &e.Field
+	}
+	if kind == protocol.KindUnauthorized {
+		body.Code = "invalid_api_key"
+	}
+	if kind == protocol.KindNotFound && body.Param != nil && *body.Param == "model" {
+		body.Code = "model_not_found"
+	}
+	return at.status, body
+}
+
+func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
+	status, body := errorBody(err)
+	if status >= http.StatusInternalServerError {
+		s.cfg.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+	}
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	_ = writeJSON(w, status, map[string]apiError{"error": body})
+}
+
+func pathUint(r *http.Request, name string, bits int) (uint64, error) {
+	n, err := strconv.ParseUint(r.PathValue(name), 10, bits)
+	if err != nil {
+		return 0, protocol.Errorf(protocol.KindInvalid, name, "%q is not a whole number", r.PathValue(name))
+	}
+	return n, nil
+}
+
+func pathHash(r *http.Request, name string) (protocol.Hash, error) {
+	raw := strings.TrimPrefix(r.PathValue(name), "0x")
+	b, err := hex.DecodeString(raw)
+	if err != nil || len(b) != common.HashLength {
+		return protocol.Hash{}, protocol.Errorf(protocol.KindInvalid, name, "%q is not a 32-byte hash in hex", r.PathValue(name))
+	}
+	return common.BytesToHash(b), nil
+}
+
+func pathAccount(r *http.Request, name string) (protocol.Account, error) {
+	v := r.PathValue(name)
+	if !common.IsHexAddress(v) {
+		return protocol.Account{}, protocol.Errorf(protocol.KindInvalid, name, "%q is not an account (0x and 40 hex digits)", v)
+	}
+	return common.HexToAddress(v), nil
+}

@@ -1,0 +1,154 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+func (s *Server) network(w http.ResponseWriter, r *http.Request) error {
+	info, err := s.cfg.Network.Info(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, info)
+}
+
+func (s *Server) workers(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.cfg.Network.Workers(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"workers": list})
+}
+
+// ready says whether a request would find a worker.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.cfg.Network.Workers(r.Context())
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return protocol.Errorf(protocol.KindUnavailable, "", "no worker has announced itself yet")
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"status": "ready", "workers": len(list)})
+}
+
+func (s *Server) models(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.cfg.Inference.Models(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"models": list})
+}
+
+// KeyRequestText is what the requester signs (EIP-191) to be issued an API key. It
+// names the coordinator, so that a signature can't be used at another one.
+func KeyRequestText(coordinator protocol.PeerID, r KeyRequest) string {
+	return fmt.Sprintf("Issue an OpenLedger API key\ncoordinator: %s\naccount: %s\nlabel: %s\nat: %d",
+		coordinator, r.Requester.Hex(), r.Label, r.At)
+}
+
+func (s *Server) issueKey(w http.ResponseWriter, r *http.Request) error {
+	var in KeyRequest
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	if len(in.Label) > protocol.MaxNameBytes {
+		return protocol.Errorf(protocol.KindInvalid, "label", "it is longer than %d bytes", protocol.MaxNameBytes)
+	}
+	key, err := s.cfg.Keys.IssueKey(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return writeJSON(w, http.StatusCreated, map[string]string{"key": key})
+}
+
+func (s *Server) startTraining(w http.ResponseWriter, r *http.Request) error {
+	var job protocol.TrainingJob
+	if err := readJSON(r, &job); err != nil {
+		return err
+	}
+	status, err := s.cfg.Training.StartTraining(r.Context(), job)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusAccepted, status)
+}
+
+func (s *Server) trainingJobs(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.cfg.Training.TrainingJobs(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"training_jobs": list})
+}
+
+func (s *Server) trainingJob(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathHash(r, "id")
+	if err != nil {
+		return err
+	}
+	status, err := s.cfg.Training.TrainingJob(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, status)
+}
+
+func (s *Server) cancelTraining(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathHash(r, "id")
+	if err != nil {
+		return err
+	}
+	if err := s.cfg.Training.CancelTraining(r.Context(), id); err != nil {
+		return err
+	}
+	return s.trainingJob(w, r)
+}
+
+// maxListed bounds a listing that the request does not bound.
+const maxListed = 1000
+
+func (s *Server) receipts(w http.ResponseWriter, r *http.Request) error {
+	limit := maxListed
+	if q := r.URL.Query().Get("limit"); q != "" {
+		n, err := strconv.Atoi(q)
+		if err != nil || n < 1 || n > maxListed {
+			return protocol.Errorf(protocol.KindInvalid, "limit", "it must be a whole number from 1 to %d", maxListed)
+		}
+		limit = n
+	}
+	list, err := s.cfg.Ledger.Receipts(r.Context(), limit)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"receipts": list})
+}
+
+func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathHash(r, "id")
+	if err != nil {
+		return err
+	}
+	view, err := s.cfg.Ledger.Receipt(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, view)
+}
+
+func (s *Server) rewards(w http.ResponseWriter, r *http.Request) error {
+	account, err := pathAccount(r, "account")
+	if err != nil {
+		return err
+	}
+	claims, err := s.cfg.Ledger.Claims(r.Context(), account)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"account": account, "claims": claims})
+}

@@ -1,0 +1,351 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+// completionRequest holds the fields of OpenAI's chat and text completion requests
+// that this server honours, and those that would change the answer and are refused.
+type completionRequest struct {
+	Model               string          `json:"model"`
+	Messages            []chatMessage   `json:"messages"`
+	Prompt              json.RawMessage `json:"prompt"`
+	MaxTokens           *int            `json:"max_tokens"`
+	MaxCompletionTokens *int            `json:"max_completion_tokens"`
+	Temperature         *float32        `json:"temperature"`
+	TopP                *float32        `json:"top_p"`
+	TopK                *int            `json:"top_k"`
+	Seed                *int64          `json:"seed"`
+	Stop                stringList      `json:"stop"`
+	Stream              bool            `json:"stream"`
+	StreamOptions       *struct {
+		IncludeUsage bool `json:"include_usage"`
+	} `json:"stream_options"`
+	N *int `json:"n"`
+
+	Tools            json.RawMessage `json:"tools"`
+	Functions        json.RawMessage `json:"functions"`
+	LogProbs         json.RawMessage `json:"logprobs"`
+	TopLogProbs      json.RawMessage `json:"top_logprobs"`
+	LogitBias        json.RawMessage `json:"logit_bias"`
+	ResponseFormat   json.RawMessage `json:"response_format"`
+	PresencePenalty  float64         `json:"presence_penalty"`
+	FrequencyPenalty float64         `json:"frequency_penalty"`
+	Echo             bool            `json:"echo"`
+	Suffix           string          `json:"suffix"`
+	BestOf           *int            `json:"best_of"`
+}
+
+// chatMessage accepts content as a string or as a list of text parts.
+type chatMessage struct {
+	Role    string          `json:"role"`
+	Content json.RawMessage `json:"content"`
+}
+
+// stringList accepts one string or a list.
+type stringList []string
+
+// UnmarshalJSON accepts "a", ["a","b"] and null.
+func (l *stringList) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		if string(b) != "null" {
+			*l = stringList{one}
+		}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(l))
+}
+
+// defaultMaxTokens bounds answers when the request does not.
+const defaultMaxTokens = 256
+
+func (r *completionRequest) unsupported() error {
+	given := func(raw json.RawMessage) bool {
+		s := strings.TrimSpace(string(raw))
+		return s != "" && s != "null" && s != "false" && s != "[]" && s != "{}"
+	}
+	for field, raw := range map[string]json.RawMessage{
+		"tools": r.Tools, "functions": r.Functions, "logprobs": r.LogProbs, "top_logprobs": r.TopLogProbs, "logit_bias": r.LogitBias,
+	} {
+		if given(raw) {
+			return protocol.Errorf(protocol.KindInvalid, field, "this server does not support it yet: leave it out")
+		}
+	}
+	var format struct {
+		Type string `json:"type"`
+	}
+	if given(r.ResponseFormat) && (json.Unmarshal(r.ResponseFormat, &format) != nil || format.Type != "text") {
+		return protocol.Errorf(protocol.KindInvalid, "response_format", `only {"type":"text"} is supported`)
+	}
+	switch {
+	case r.N != nil && *r.N != 1:
+		return protocol.Errorf(protocol.KindInvalid, "n", "only 1 is supported: send the request again for another answer")
+	case r.BestOf != nil && *r.BestOf != 1:
+		return protocol.Errorf(protocol.KindInvalid, "best_of", "only 1 is supported")
+	case r.PresencePenalty != 0:
+		return protocol.Errorf(protocol.KindInvalid, "presence_penalty", "only 0 is supported")
+	case r.FrequencyPenalty != 0:
+		return protocol.Errorf(protocol.KindInvalid, "frequency_penalty", "only 0 is supported")
+	case r.Echo:
+		return protocol.Errorf(protocol.KindInvalid, "echo", "only false is supported")
+	case r.Suffix != "":
+		return protocol.Errorf(protocol.KindInvalid, "suffix", "it is not supported: leave it out")
+	}
+	return nil
+}
+
+func (r *completionRequest) sampling() (protocol.Sampling, error) {
+	s := protocol.Sampling{Temperature: 1, MaxTokens: defaultMaxTokens, Stop: r.Stop}
+	if r.Temperature != nil {
+		s.Temperature = *r.Temperature
+	}
+	if !(s.Temperature >= 0 && s.Temperature <= 2) {
+		return s, protocol.Errorf(protocol.KindInvalid, "temperature", "it must be between 0 and 2")
+	}
+	if r.TopP != nil {
+		s.TopP = *r.TopP
+	}
+	if !(s.TopP >= 0 && s.TopP <= 1) {
+		return s, protocol.Errorf(protocol.KindInvalid, "top_p", "it must be between 0 and 1")
+	}
+	if r.TopK != nil {
+		s.TopK = *r.TopK
+	}
+	if s.TopK < 0 {
+		return s, protocol.Errorf(protocol.KindInvalid, "top_k", "it must not be negative")
+	}
+	maxField, maxTokens := "max_tokens", r.MaxTokens
+	if r.MaxCompletionTokens != nil {
+		maxField, maxTokens = "max_completion_tokens", r.MaxCompletionTokens
+	}
+	if maxTokens != nil {
+		s.MaxTokens = *maxTokens
+	}
+	if s.MaxTokens < 1 || s.MaxTokens > 1<<16 {
+		return s, protocol.Errorf(protocol.KindInvalid, maxField, "it must be between 1 and 65536")
+	}
+	if len(s.Stop) > 4 {
+		return s, protocol.Errorf(protocol.KindInvalid, "stop", "at most 4 stop strings")
+	}
+	for _, stop := range s.Stop {
+		if stop == "" || len(stop) > 256 {
+			return s, protocol.Errorf(protocol.KindInvalid, "stop", "each stop string has 1 to 256 bytes")
+		}
+	}
+	if r.Seed != nil {
+		s.Seed = uint64(*r.Seed)
+	} else {
+		var b [8]byte
+		if _, err := rand.Read(b[:]); err != nil {
+			return s, err
+		}
+		s.Seed = binary.LittleEndian.Uint64(b[:])
+	}
+	return s, nil
+}
+
+func (r *completionRequest) chat() ([]protocol.Message, error) {
+	if len(r.Messages) == 0 {
+		return nil, protocol.Errorf(protocol.KindInvalid, "messages", "there must be at least one message")
+	}
+	out := make([]protocol.Message, len(r.Messages))
+	size := 0
+	for i, m := range r.Messages {
+		text, err := contentText(m.Content)
+		if err != nil {
+			return nil, err
+		}
+		role := m.Role
+		if role == "developer" {
+			role = "system"
+		}
+		switch role {
+		case "system", "user", "assistant":
+		default:
+			return nil, protocol.Errorf(protocol.KindInvalid, "messages", "role %q is unknown: use system, user or assistant", m.Role)
+		}
+		out[i] = protocol.Message{Role: role, Content: text}
+		if size += len(text); size > protocol.MaxPromptBytes {
+			return nil, protocol.Errorf(protocol.KindInvalid, "messages", "they are longer than %d bytes", protocol.MaxPromptBytes)
+		}
+	}
+	return out, nil
+}
+
+func contentText(raw json.RawMessage) (string, error) {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return text, nil
+	}
+	var parts []struct {
+		Type string `json:"type"`
+		Text string `json:"text"`
+	}
+	if err := json.Unmarshal(raw, &parts); err != nil {
+		return "", protocol.Errorf(protocol.KindInvalid, "messages", "content must be a string or a list of text parts")
+	}
+	var b strings.Builder
+	for _, p := range parts {
+		if p.Type != "text" {
+			return "", protocol.Errorf(protocol.KindInvalid, "messages", "content part %q is not supported: send text", p.Type)
+		}
+		b.WriteString(p.Text)
+	}
+	return b.String(), nil
+}
+
+func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request, tenant protocol.Account) error {
+	return s.complete(w, r, tenant, chatShape{})
+}
+
+func (s *Server) completions(w http.ResponseWriter, r *http.Request, tenant protocol.Account) error {
+	return s.complete(w, r, tenant, textShape{})
+}
+
+func (s *Server) complete(w http.ResponseWriter, r *http.Request, tenant protocol.Account, shape shape) error {
+	var in completionRequest
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	if in.Model == "" {
+		return protocol.Errorf(protocol.KindInvalid, "model", "name an adapter, its CID, or the base model; GET /v1/models lists them")
+	}
+	if err := in.unsupported(); err != nil {
+		return err
+	}
+	req := Request{Model: in.Model}
+	var err error
+	if req.Sampling, err = in.sampling(); err != nil {
+		return err
+	}
+	if err := shape.input(&in, &req); err != nil {
+		return err
+	}
+	if req.ID, err = requestID(r, tenant); err != nil {
+		return err
+	}
+	created := time.Now().Unix()
+	if in.Stream {
+		includeUsage := in.StreamOptions != nil && in.StreamOptions.IncludeUsage
+		return s.stream(w, r.Context(), tenant, req, shape, created, includeUsage)
+	}
+	answer, err := s.cfg.Inference.Infer(r.Context(), tenant, req, func(string) error { return nil })
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, shape.whole(req, created, answer))
+}
+
+// requestID derives the job's ID from the Idempotency-Key header, so that a client
+// that asks again after a lost connection pays once; without the header it is random.
+func requestID(r *http.Request, tenant protocol.Account) (protocol.Hash, error) {
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) > 256 {
+		return protocol.Hash{}, protocol.Errorf(protocol.KindInvalid, "Idempotency-Key", "it is longer than 256 bytes")
+	}
+	if key != "" {
+		return sha256.Sum256(append(tenant.Bytes(), key...)), nil
+	}
+	var id protocol.Hash
+	_, err := rand.Read(id[:])
+	return id, err
+}
+
+// stream sends server-sent events. Headers go out with the first text, so that an
+// error before it still has its HTTP status; a later one is sent as an event.
+func (s *Server) stream(w http.ResponseWriter, ctx context.Context, tenant protocol.Account, req Request, shape shape, created int64, includeUsage bool) error {
+	out := http.NewResponseController(w)
+	started := false
+	event := func(v any) error {
+		if !started {
+			started = true
+			w.Header().Set("Content-Type", "text/event-stream")
+			w.Header().Set("Cache-Control", "no-store")
+			w.WriteHeader(http.StatusOK)
+		}
+		body, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write([]byte("data: " + string(body) + "\n\n")); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+	first := true
+	answer, err := s.cfg.Inference.Infer(ctx, tenant, req, func(delta string) error {
+		chunk := shape.chunk(req, created, delta, first)
+		first = false
+		return event(chunk)
+	})
+	if err != nil {
+		if !started || errors.Is(err, context.Canceled) {
+			return err
+		}
+		_, body := errorBody(err)
+		return event(map[string]apiError{"error": body})
+	}
+	if err := event(shape.last(req, created, answer)); err != nil {
+		return nil //nolint:nilerr // the client hung up after its answer: nobody to tell
+	}
+	if includeUsage {
+		if err := event(shape.usageChunk(req, created, answer)); err != nil {
+			return nil //nolint:nilerr // as above
+		}
+	}
+	_, _ = w.Write([]byte("data: [DONE]\n\n"))
+	return nil
+}
+
+func (s *Server) listModels(w http.ResponseWriter, r *http.Request, _ protocol.Account) error {
+	models, err := s.cfg.Inference.Models(r.Context())
+	if err != nil {
+		return err
+	}
+	data := make([]modelObject, len(models))
+	for i, m := range models {
+		data[i] = newModelObject(m)
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": data})
+}
+
+func (s *Server) getModel(w http.ResponseWriter, r *http.Request, _ protocol.Account) error {
+	models, err := s.cfg.Inference.Models(r.Context())
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("id")
+	for _, m := range models {
+		if m.ID == id || string(m.CID) == id {
+			return writeJSON(w, http.StatusOK, newModelObject(m))
+		}
+	}
+	return protocol.Errorf(protocol.KindNotFound, "model", "there is no model %q; GET /v1/models lists them", id)
+}
+
+// keyed wraps a handler that needs an API key.
+func (s *Server) keyed(h func(http.ResponseWriter, *http.Request, protocol.Account) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || key == "" {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			return protocol.Errorf(protocol.KindUnauthorized, "", "no API key: send the header 'Authorization: Bearer KEY'; 'openledger coordinator key' issues one")
+		}
+		tenant, err := s.cfg.Inference.Authenticate(r.Context(), key)
+		if err != nil {
+			return err
+		}
+		return h(w, r, tenant)
+	}
+}

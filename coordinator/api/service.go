@@ -1,0 +1,171 @@
+package api
+
+import (
+	"context"
+	"io"
+
+	"github.com/holiman/uint256"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+// Request is one inference as a tenant asks for it.
+type Request struct {
+	ID       protocol.Hash // idempotency: the same ID gives the same answer and one receipt
+	Model    string        // adapter name, adapter CID, or the base model's name
+	Messages []protocol.Message
+	Prompt   string
+	Sampling protocol.Sampling
+}
+
+// Answer is a finished inference.
+type Answer struct {
+	Receipt      protocol.SignedReceipt
+	Text         string
+	FinishReason string // "stop" or "length"
+}
+
+// Model is something a request may name.
+type Model struct {
+	ID      string           `json:"id"` // name, unique on this network
+	CID     protocol.CID     `json:"cid,omitempty"`
+	Base    protocol.Hash    `json:"base"`
+	Owner   protocol.Account `json:"owner"`
+	Datanet uint64           `json:"datanet,omitempty"`
+	Version uint32           `json:"version,omitempty"`
+	Access  uint256.Int      `json:"access"`  // wei per inference
+	Created int64            `json:"created"` // Unix seconds
+}
+
+// Inference answers requests on behalf of tenants.
+type Inference interface {
+	// Authenticate gives the account that pays for an API key.
+	Authenticate(ctx context.Context, key string) (protocol.Account, error)
+	Models(ctx context.Context) ([]Model, error)
+	// Infer runs one request; onText gets the answer's text as it is generated.
+	Infer(ctx context.Context, requester protocol.Account, r Request, onText func(string) error) (Answer, error)
+}
+
+// Keys issues API keys.
+type Keys interface {
+	// IssueKey gives a new API key to the account that signed the request.
+	IssueKey(ctx context.Context, r KeyRequest) (string, error)
+}
+
+// KeyRequest asks for an API key. Signature is EIP-191 (personal_sign) by Requester
+// over KeyRequestText.
+type KeyRequest struct {
+	Requester protocol.Account `json:"requester"`
+	Label     string           `json:"label"`
+	At        int64            `json:"at"` // Unix ms, at most five minutes old
+	Signature hexBytes         `json:"signature"`
+}
+
+// TrainingStatus is where a training job stands.
+type TrainingStatus struct {
+	ID       protocol.Hash             `json:"id"`
+	Name     string                    `json:"name"`
+	State    string                    `json:"state"` // "queued", "running", "succeeded", "failed" or "cancelled"
+	Worker   protocol.PeerID           `json:"worker,omitempty"`
+	Progress protocol.TrainingProgress `json:"progress"`
+	Result   *protocol.TrainingResult  `json:"result,omitempty"`
+	Error    string                    `json:"error,omitempty"`
+	Losses   []float64                 `json:"losses,omitempty"` // one a reported step
+}
+
+// Training runs fine-tunes.
+type Training interface {
+	StartTraining(ctx context.Context, job protocol.TrainingJob) (TrainingStatus, error)
+	TrainingJob(ctx context.Context, id protocol.Hash) (TrainingStatus, error)
+	TrainingJobs(ctx context.Context) ([]TrainingStatus, error)
+	CancelTraining(ctx context.Context, id protocol.Hash) error
+}
+
+// ContributionStatus is one contribution with the owner's decision.
+type ContributionStatus struct {
+	protocol.SignedContribution
+	CID     protocol.CID          `json:"cid"`
+	Preview string                `json:"preview"` // first characters of the record
+	Status  protocol.ReviewStatus `json:"status"`
+	Reason  string                `json:"reason,omitempty"`
+}
+
+// Datanets holds contributions until they are published.
+type Datanets interface {
+	Datanets(ctx context.Context) ([]protocol.Datanet, error)
+	Contribute(ctx context.Context, c protocol.SignedContribution, record []byte) (ContributionStatus, error)
+	Contributions(ctx context.Context, datanet uint64) ([]ContributionStatus, error)
+	Review(ctx context.Context, r protocol.SignedReview) (ContributionStatus, error)
+}
+
+// Versions builds and hands out immutable versions of datanets.
+type Versions interface {
+	// BuildVersion makes the next version's blocks from what the owner accepted. The
+	// owner then publishes the root on the chain.
+	BuildVersion(ctx context.Context, datanet uint64) (protocol.Version, error)
+	Versions(ctx context.Context, datanet uint64) ([]protocol.Version, error)
+	// Export writes a version as "car" or "croissant".
+	Export(ctx context.Context, datanet uint64, version uint32, format string, w io.Writer) error
+	Record(ctx context.Context, record protocol.Hash) ([]byte, error)
+}
+
+// ReceiptView is a receipt with what people want to see beside it.
+type ReceiptView struct {
+	protocol.SignedReceipt
+	Evidence protocol.Evidence `json:"evidence"`
+	Voucher  uint256.Int       `json:"voucher_cumulative"`
+	Settled  bool              `json:"settled"` // drawn on chain, as far as this coordinator has seen
+}
+
+// Claim is one payout that an account may collect.
+type Claim struct {
+	Worker  protocol.Account `json:"worker"`
+	Nonce   uint64           `json:"nonce"`
+	Index   uint64           `json:"index"`
+	Leaves  uint64           `json:"leaves"`
+	Account protocol.Account `json:"account"`
+	Amount  uint256.Int      `json:"amount"`
+	Proof   []ProofNode      `json:"proof"`
+	Claimed bool             `json:"claimed"`
+	// OpensAt is when the challenge window ends, Unix seconds.
+	OpensAt int64 `json:"opens_at"`
+}
+
+// ProofNode is one sibling on the way to a batch's root.
+type ProofNode struct {
+	Hash protocol.Hash `json:"hash"`
+	Sum  uint256.Int   `json:"sum"`
+}
+
+// Ledger shows receipts and what they earned.
+type Ledger interface {
+	Receipts(ctx context.Context, limit int) ([]ReceiptView, error)
+	Receipt(ctx context.Context, id protocol.Hash) (ReceiptView, error)
+	Claims(ctx context.Context, account protocol.Account) ([]Claim, error)
+}
+
+// WorkerView is a worker as this coordinator sees it.
+type WorkerView struct {
+	protocol.Announcement
+	Stake uint256.Int `json:"stake"`
+	// Reason says why the scheduler would not choose it now; empty: it would.
+	Reason string `json:"reason,omitempty"`
+}
+
+// NetworkInfo is what a client needs to join and to sign.
+type NetworkInfo struct {
+	ChainID    uint64                      `json:"chain_id"`
+	RPC        string                      `json:"rpc"`
+	Contracts  map[string]protocol.Account `json:"contracts"`
+	Base       protocol.Hash               `json:"base"`
+	BaseName   string                      `json:"base_name"`
+	Bootstrap  []string                    `json:"bootstrap"`
+	Peer       protocol.PeerID             `json:"peer"`
+	SessionKey protocol.Account            `json:"session_key"` // to be authorised in the escrow
+}
+
+// Network describes the network around this coordinator.
+type Network interface {
+	Info(ctx context.Context) (NetworkInfo, error)
+	Workers(ctx context.Context) ([]WorkerView, error)
+}
