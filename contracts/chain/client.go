@@ -1,0 +1,201 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/ethclient"
+	"github.com/holiman/uint256"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+// Config says which chain and which contracts to talk to.
+type Config struct {
+	// RPC is the address of a node: http, https, ws or wss. Events arrive by
+	// polling, so http serves.
+	RPC string
+	// Addresses are the contracts. When Staking is zero only Balance, Send and the
+	// like work.
+	Addresses Addresses
+	// PollEvery is how often a sender looks for its receipt. Default 50 ms.
+	PollEvery time.Duration
+	// ResendAfter is how long a transaction may wait before its fee is raised.
+	// Default 15 s.
+	ResendAfter time.Duration
+	// Timeout bounds the wait for one transaction when the caller's context does
+	// not. Default 3 min.
+	Timeout time.Duration
+	// LogRange is how many blocks one query for events may span. Default 5,000.
+	LogRange uint64
+	Logger   *slog.Logger
+}
+
+// EnsureDefaults fills in what was left empty.
+func (c *Config) EnsureDefaults() {
+	if c.PollEvery == 0 {
+		c.PollEvery = 50 * time.Millisecond
+	}
+	if c.ResendAfter == 0 {
+		c.ResendAfter = 15 * time.Second
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 3 * time.Minute
+	}
+	if c.LogRange == 0 {
+		c.LogRange = 5000
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Validate says which field is wrong.
+func (c *Config) Validate() error {
+	u, err := url.Parse(c.RPC)
+	if err != nil || u.Host == "" {
+		return protocol.Errorf(protocol.KindInvalid, "chain.rpc", "%q is no address of a node: give one like http://127.0.0.1:8545", c.RPC)
+	}
+	switch u.Scheme {
+	case "http", "https", "ws", "wss":
+	default:
+		return protocol.Errorf(protocol.KindInvalid, "chain.rpc", "has the scheme %q: use http, https, ws or wss", u.Scheme)
+	}
+	if c.PollEvery < 0 || c.ResendAfter < 0 || c.Timeout < 0 {
+		return protocol.Errorf(protocol.KindInvalid, "chain.poll_every, resend_after, timeout", "must not be negative")
+	}
+	return nil
+}
+
+// Client reads the chain. It is safe for concurrent use.
+type Client struct {
+	cfg     Config
+	eth     *ethclient.Client
+	chainID *big.Int
+	log     *slog.Logger
+
+	mu      sync.Mutex
+	senders map[protocol.Account]*Sender
+}
+
+// Dial connects to a node and checks that it is on the chain that the addresses
+// are for.
+func Dial(ctx context.Context, cfg Config) (*Client, error) {
+	cfg.EnsureDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	eth, err := ethclient.DialContext(ctx, cfg.RPC)
+	if err != nil {
+		return nil, protocol.Errorf(protocol.KindUnavailable, "chain.rpc", "cannot reach %s: %w", cfg.RPC, err)
+	}
+	id, err := eth.ChainID(ctx)
+	if err != nil {
+		eth.Close()
+		return nil, protocol.Errorf(protocol.KindUnavailable, "chain.rpc", "%s does not answer: is the chain running? %w", cfg.RPC, err)
+	}
+	if want := cfg.Addresses.ChainID; want != 0 && (!id.IsUint64() || id.Uint64() != want) {
+		eth.Close()
+		return nil, protocol.Errorf(protocol.KindInvalid, "chain.rpc", "%s is chain %s, the contracts are on chain %d: name the right node or the right deployment", cfg.RPC, id, want)
+	}
+	return &Client{cfg: cfg, eth: eth, chainID: id, log: cfg.Logger, senders: map[protocol.Account]*Sender{}}, nil
+}
+
+// Close hangs up.
+func (c *Client) Close() { c.eth.Close() }
+
+// Addresses are the contracts the client talks to.
+func (c *Client) Addresses() Addresses { return c.cfg.Addresses }
+
+// ChainID is the chain's id.
+func (c *Client) ChainID() uint64 { return c.chainID.Uint64() }
+
+// With is a client of other contracts on the same connection.
+func (c *Client) With(a Addresses) *Client {
+	cfg := c.cfg
+	cfg.Addresses = a
+	return &Client{cfg: cfg, eth: c.eth, chainID: c.chainID, log: c.log, senders: map[protocol.Account]*Sender{}}
+}
+
+// Head is the number and the time (Unix seconds) of the newest block.
+func (c *Client) Head(ctx context.Context) (number uint64, unix int64, err error) {
+	h, err := c.eth.HeaderByNumber(ctx, nil)
+	if err != nil {
+		return 0, 0, c.unavailable("read the newest block", err)
+	}
+	return h.Number.Uint64(), int64(h.Time), nil
+}
+
+// Balance is an account's balance of OPEN.
+func (c *Client) Balance(ctx context.Context, a protocol.Account) (uint256.Int, error) {
+	b, err := c.eth.BalanceAt(ctx, a, nil)
+	if err != nil {
+		return uint256.Int{}, c.unavailable("read a balance", err)
+	}
+	return toU256(b)
+}
+
+// HasCode says whether there is a contract at an address.
+func (c *Client) HasCode(ctx context.Context, a protocol.Account) (bool, error) {
+	code, err := c.eth.CodeAt(ctx, a, nil)
+	if err != nil {
+		return false, c.unavailable("read a contract's code", err)
+	}
+	return len(code) > 0, nil
+}
+
+// As gives the sender of a key. There is one per account in a Client.
+func (c *Client) As(key Key) *Sender {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.senders[key.Account()]
+	if s == nil {
+		s = &Sender{c: c, key: key}
+		c.senders[key.Account()] = s
+	}
+	return s
+}
+
+// Receipt gives the transaction with a hash, if it is in a block and succeeded.
+func (c *Client) Receipt(ctx context.Context, hash protocol.Hash) (Tx, error) {
+	r, err := c.eth.TransactionReceipt(ctx, hash)
+	if err != nil {
+		return Tx{}, c.unavailable("read a receipt", err)
+	}
+	if r.Status != types.ReceiptStatusSuccessful {
+		return Tx{}, protocol.Errorf(protocol.KindInvalid, "", "transaction %s was refused by the contract", hash)
+	}
+	return txOf(r), nil
+}
+
+func txOf(r *types.Receipt) Tx {
+	return Tx{Hash: r.TxHash, Block: r.BlockNumber.Uint64(), GasUsed: r.GasUsed, Logs: r.Logs}
+}
+
+// unavailable says that the node failed us, unless the context ended.
+func (c *Client) unavailable(what string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return protocol.Errorf(protocol.KindUnavailable, "", "%s from %s: %w", what, c.cfg.RPC, err)
+}
+
+func toU256(b *big.Int) (uint256.Int, error) {
+	v, overflow := uint256.FromBig(b)
+	if overflow || b.Sign() < 0 {
+		return uint256.Int{}, protocol.Errorf(protocol.KindCorrupt, "", "the chain gave the amount %s, outside 0..2^256-1", b)
+	}
+	return *v, nil
+}
+
+func big256(v uint256.Int) *big.Int { return v.ToBig() }
+
+func addressTopic(a protocol.Account) common.Hash { return common.BytesToHash(a[:]) }

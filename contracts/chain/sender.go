@@ -1,0 +1,279 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/rpc"
+	"github.com/holiman/uint256"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+// Sender sends the transactions of one key: it hands out nonces in order, raises
+// the fee of a transaction that is stuck, sends again what a node forgot, and
+// waits until the transaction is in a block.
+type Sender struct {
+	c   *Client
+	key Key
+
+	mu   sync.Mutex // held from the choice of a nonce to its first sending
+	next uint64     // the nonce after the last one that we sent
+}
+
+// Account is the key's account.
+func (s *Sender) Account() protocol.Account { return s.key.Account() }
+
+// Client is the client that the sender sends through.
+func (s *Sender) Client() *Client { return s.c }
+
+// Send moves OPEN to an account.
+func (s *Sender) Send(ctx context.Context, to protocol.Account, amount uint256.Int) (Tx, error) {
+	return s.transact(ctx, "send OPEN", call{to: &to, value: big256(amount)})
+}
+
+// Deploy puts a contract on the chain and gives its address.
+func (s *Sender) Deploy(ctx context.Context, name string, code []byte) (protocol.Account, Tx, error) {
+	tx, r, err := s.do(ctx, "deploy "+name, call{data: code})
+	if err != nil {
+		return protocol.Account{}, Tx{}, err
+	}
+	return r.ContractAddress, tx, nil
+}
+
+// Call sends a call of a contract. The verb of the package that knows the contract
+// says what it does, for errors.
+func (s *Sender) Call(ctx context.Context, what string, to protocol.Account, value uint256.Int, data []byte) (Tx, error) {
+	return s.transact(ctx, what, call{to: &to, value: big256(value), data: data})
+}
+
+type call struct {
+	to    *common.Address
+	value *big.Int
+	data  []byte
+}
+
+func (s *Sender) transact(ctx context.Context, what string, m call) (Tx, error) {
+	tx, _, err := s.do(ctx, what, m)
+	return tx, err
+}
+
+func (s *Sender) do(ctx context.Context, what string, m call) (Tx, *types.Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.c.cfg.Timeout)
+	defer cancel()
+	if m.value == nil {
+		m.value = new(big.Int)
+	}
+	signed, err := s.begin(ctx, m)
+	if err != nil {
+		return Tx{}, nil, s.explain(what, err)
+	}
+	r, err := s.finish(ctx, signed)
+	if err != nil {
+		// We stop caring for this nonce: the node's own count decides the next one.
+		s.mu.Lock()
+		s.next = 0
+		s.mu.Unlock()
+		return Tx{}, nil, s.explain(what, err)
+	}
+	if r.Status != types.ReceiptStatusSuccessful {
+		return Tx{}, nil, s.explain(what, s.whyFailed(ctx, m, r))
+	}
+	s.c.log.Debug("transaction in a block", "what", what, "tx", r.TxHash, "block", r.BlockNumber, "gas", r.GasUsed)
+	return txOf(r), r, nil
+}
+
+// begin estimates, signs with the next nonce and hands the transaction to the node.
+func (s *Sender) begin(ctx context.Context, m call) (*types.Transaction, error) {
+	msg := ethereum.CallMsg{From: s.key.Account(), To: m.to, Value: m.value, Data: m.data}
+	// Estimated on the pending block: the newest one may be long past, and what
+	// depends on the time would be judged by an old clock.
+	gas, err := s.c.eth.EstimateGasAtBlock(ctx, msg, big.NewInt(rpc.PendingBlockNumber.Int64()))
+	if err != nil {
+		return nil, err
+	}
+	gas += gas/5 + 10_000
+	tip, feeCap, err := s.fees(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		nonce, err := s.nonce(ctx)
+		if err != nil {
+			return nil, err
+		}
+		tx, err := s.key.SignTx(types.NewTx(&types.DynamicFeeTx{
+			ChainID: s.c.chainID, Nonce: nonce, To: m.to, Value: m.value, Data: m.data,
+			Gas: gas, GasTipCap: tip, GasFeeCap: feeCap,
+		}), s.c.chainID)
+		if err != nil {
+			return nil, err
+		}
+		switch err := s.c.eth.SendTransaction(ctx, tx); {
+		case err == nil, known(err):
+			s.next = nonce + 1
+			return tx, nil
+		case taken(err): // someone else used this key: choose again
+			s.next = 0
+			if err := sleep(ctx, s.c.cfg.PollEvery); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, err
+		}
+	}
+}
+
+// nonce is the next nonce: the node's count, unless we know of later ones that are
+// still on their way.
+func (s *Sender) nonce(ctx context.Context) (uint64, error) {
+	pending, err := s.c.eth.PendingNonceAt(ctx, s.key.Account())
+	if err != nil {
+		return 0, err
+	}
+	if s.next > pending {
+		// Either the node has not counted our last one yet, or it lost it. What it
+		// lost is sent again by the call that waits for it, so the gap closes.
+		return s.next, nil
+	}
+	return pending, nil
+}
+
+func (s *Sender) fees(ctx context.Context) (tip, feeCap *big.Int, err error) {
+	if tip, err = s.c.eth.SuggestGasTipCap(ctx); err != nil {
+		return nil, nil, err
+	}
+	head, err := s.c.eth.HeaderByNumber(ctx, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	base := head.BaseFee
+	if base == nil {
+		base = new(big.Int)
+	}
+	// Twice the base fee survives six full blocks in a row.
+	feeCap = new(big.Int).Add(tip, new(big.Int).Lsh(base, 1))
+	return tip, feeCap, nil
+}
+
+// finish waits for the receipt, sending the transaction again when the node does
+// not know it any more and raising its fee when it is stuck.
+func (s *Sender) finish(ctx context.Context, tx *types.Transaction) (*types.Receipt, error) {
+	sent := []common.Hash{tx.Hash()}
+	last := time.Now()
+	for wait := s.c.cfg.PollEvery; ; {
+		for _, h := range sent {
+			r, err := s.c.eth.TransactionReceipt(ctx, h)
+			if err == nil {
+				return r, nil
+			}
+			if !retriable(err) {
+				return nil, err
+			}
+		}
+		if time.Since(last) >= s.c.cfg.ResendAfter {
+			last = time.Now()
+			next, err := s.again(ctx, tx)
+			if err != nil {
+				return nil, err
+			}
+			if next.Hash() != tx.Hash() {
+				sent = append(sent, next.Hash())
+			}
+			tx = next
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return nil, fmt.Errorf("transaction %s with nonce %d is not in a block yet: %w", tx.Hash(), tx.Nonce(), err)
+		}
+		wait = min(wait*5/4, max(time.Second, s.c.cfg.PollEvery))
+	}
+}
+
+// again sends a transaction once more, with a raised fee if the node still holds it.
+func (s *Sender) again(ctx context.Context, tx *types.Transaction) (*types.Transaction, error) {
+	if _, pending, err := s.c.eth.TransactionByHash(ctx, tx.Hash()); err != nil || !pending {
+		// Forgotten (or mined meanwhile): the same bytes once more.
+		if err := s.c.eth.SendTransaction(ctx, tx); err != nil {
+			s.c.log.Debug("sending a transaction again", "tx", tx.Hash(), "err", err)
+		}
+		return tx, nil
+	}
+	tip, feeCap, err := s.fees(ctx)
+	if err != nil {
+		s.c.log.Debug("fees for a raise", "err", err)
+		return tx, nil
+	}
+	raised, err := s.key.SignTx(types.NewTx(&types.DynamicFeeTx{
+		ChainID: s.c.chainID, Nonce: tx.Nonce(), To: tx.To(), Value: tx.Value(), Data: tx.Data(), Gas: tx.Gas(),
+		GasTipCap: atLeast(tip, tx.GasTipCap()), GasFeeCap: atLeast(feeCap, tx.GasFeeCap()),
+	}), s.c.chainID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.c.eth.SendTransaction(ctx, raised); err != nil {
+		s.c.log.Debug("raising a fee", "tx", tx.Hash(), "err", err)
+		return tx, nil
+	}
+	s.c.log.Info("raised the fee of a stuck transaction", "was", tx.Hash(), "now", raised.Hash(), "nonce", tx.Nonce())
+	return raised, nil
+}
+
+// atLeast is the greater of a fee and 9/8 of the old one (nodes ask for 10 % more).
+func atLeast(fee, old *big.Int) *big.Int {
+	up := new(big.Int).Div(new(big.Int).Mul(old, big.NewInt(9)), big.NewInt(8))
+	up.Add(up, big.NewInt(1))
+	if fee.Cmp(up) > 0 {
+		return fee
+	}
+	return up
+}
+
+// whyFailed runs a failed transaction again as a call to learn the reason.
+func (s *Sender) whyFailed(ctx context.Context, m call, r *types.Receipt) error {
+	msg := ethereum.CallMsg{From: s.key.Account(), To: m.to, Value: m.value, Data: m.data}
+	parent := new(big.Int).Sub(r.BlockNumber, big.NewInt(1))
+	if _, err := s.c.eth.CallContract(ctx, msg, parent); err != nil {
+		return err
+	}
+	return fmt.Errorf("transaction %s failed in block %s: another one came before it", r.TxHash, r.BlockNumber)
+}
+
+func (s *Sender) explain(what string, err error) error { return s.c.explain(what, err) }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// known says that the node has this very transaction already.
+func known(err error) bool { return strings.Contains(err.Error(), "already known") }
+
+// taken says that the nonce is used.
+func taken(err error) bool {
+	return strings.Contains(err.Error(), "nonce too low") || strings.Contains(err.Error(), "replacement transaction underpriced")
+}
+
+// retriable says that a receipt may come later: it is not there yet, or the node is
+// away for a moment.
+func retriable(err error) bool {
+	if errors.Is(err, ethereum.NotFound) {
+		return true
+	}
+	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,279 @@
+package devchain
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/big"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/ethclient"
+	"github.com/ethereum/go-ethereum/rpc"
+	"github.com/holiman/uint256"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/contracts/keystore"
+	"github.com/openledger/openledger/protocol"
+)
+
+// The test binary started with these in its environment is a chain to be killed.
+const (
+	childDir    = "DEVCHAIN_TEST_DIR"
+	childListen = "DEVCHAIN_TEST_LISTEN"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		c, err := Open(Config{Dir: dir, Listen: os.Getenv(childListen), Fund: funds(4), MaxAhead: time.Hour})
+		if err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		fmt.Println("listening", c.listener.Addr())
+		select {} // until killed
+	}
+	os.Exit(m.Run())
+}
+
+var million = *uint256.MustFromDecimal("1000000000000000000000000")
+
+func testKey(i int) *keystore.Key {
+	k, err := crypto.ToECDSA(crypto.Keccak256(fmt.Appendf(nil, "devchain test key %d", i)))
+	if err != nil {
+		panic(err)
+	}
+	return keystore.FromECDSA(k)
+}
+
+func funds(n int) map[protocol.Account]uint256.Int {
+	out := map[protocol.Account]uint256.Int{}
+	for i := range n {
+		out[testKey(i).Account()] = million
+	}
+	return out
+}
+
+func start(t *testing.T, cfg Config) *Chain {
+	t.Helper()
+	c, err := Open(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+func dial(t *testing.T, url string) *chain.Client {
+	t.Helper()
+	c, err := chain.Dial(t.Context(), chain.Config{RPC: url, PollEvery: 5 * time.Millisecond, ResendAfter: 500 * time.Millisecond, Timeout: 30 * time.Second})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func TestBlocksComeOnDemandAndSurviveARestart(t *testing.T) {
+	dir := t.TempDir()
+	to := common.Address{0xaa}
+	c := start(t, Config{Dir: dir, ChainID: 4242, Fund: funds(1)})
+	client := dial(t, c.RPC())
+	require.Equal(t, uint64(4242), client.ChainID())
+	require.Zero(t, head(t, client))
+	for i := range 3 {
+		tx, err := client.As(testKey(0)).Send(t.Context(), to, *uint256.NewInt(7))
+		require.NoError(t, err)
+		require.Equal(t, uint64(i+1), tx.Block)
+	}
+	require.NoError(t, c.Close())
+
+	c = start(t, Config{Dir: dir, ChainID: 4242, Fund: funds(1)})
+	client = dial(t, c.WS())
+	require.Equal(t, uint64(3), head(t, client))
+	b, err := client.Balance(t.Context(), to)
+	require.NoError(t, err)
+	require.Equal(t, uint64(21), b.Uint64())
+	_, err = client.As(testKey(0)).Send(t.Context(), to, *uint256.NewInt(1))
+	require.NoError(t, err)
+
+	_, err = Open(Config{Dir: dir, ChainID: 4242, Fund: funds(1)})
+	require.Equal(t, protocol.KindBusy, protocol.KindOf(err), "%v", err)
+	require.NoError(t, c.Close())
+	_, err = Open(Config{Dir: dir, ChainID: 4242, Fund: funds(2)})
+	require.Equal(t, protocol.KindInvalid, protocol.KindOf(err), "%v", err)
+}
+
+func head(t *testing.T, c *chain.Client) uint64 {
+	t.Helper()
+	n, _, err := c.Head(t.Context())
+	require.NoError(t, err)
+	return n
+}
+
+func TestManyAtOnceFromOneKey(t *testing.T) {
+	c := start(t, Config{Fund: funds(1)})
+	client := dial(t, c.RPC())
+	var wg sync.WaitGroup
+	for range 40 {
+		wg.Go(func() {
+			_, err := client.As(testKey(0)).Send(context.Background(), common.Address{0xbb}, *uint256.NewInt(1))
+			require.NoError(t, err)
+		})
+	}
+	wg.Wait()
+	b, err := client.Balance(t.Context(), common.Address{0xbb})
+	require.NoError(t, err)
+	require.Equal(t, uint64(40), b.Uint64())
+}
+
+func TestClockAndAdvance(t *testing.T) {
+	c := start(t, Config{Fund: funds(1), MaxAhead: 2 * time.Second})
+	client := dial(t, c.RPC())
+	for range 5 {
+		_, err := client.As(testKey(0)).Send(t.Context(), common.Address{1}, *uint256.NewInt(1))
+		require.NoError(t, err)
+	}
+	_, unix := c.Head()
+	require.LessOrEqual(t, unix, time.Now().Add(3*time.Second).Unix(), "a burst must not run away with the clock")
+	require.NoError(t, c.AdvanceTime(8*24*time.Hour))
+	_, later := c.Head()
+	require.GreaterOrEqual(t, later, unix+8*24*3600)
+	_, err := client.As(testKey(0)).Send(t.Context(), common.Address{1}, *uint256.NewInt(1))
+	require.NoError(t, err, "blocks go on after the jump")
+}
+
+func TestPortIsForTheLocalMachine(t *testing.T) {
+	_, err := Open(Config{Listen: "0.0.0.0:0"})
+	require.Equal(t, protocol.KindInvalid, protocol.KindOf(err))
+
+	c := start(t, Config{})
+	r, err := rpc.Dial(c.RPC())
+	require.NoError(t, err)
+	defer r.Close()
+	for _, method := range []string{"admin_nodeInfo", "debug_setHead", "miner_setExtra", "dev_setFeeRecipient"} {
+		err := r.Call(nil, method)
+		require.ErrorContains(t, err, "does not exist", method)
+	}
+	var version string
+	require.NoError(t, r.Call(&version, "web3_clientVersion"))
+}
+
+// TestKillMidTraffic kills the chain's process again and again while four keys send.
+// Whatever a client saw in a block must be there afterwards, in the same block.
+func TestKillMidTraffic(t *testing.T) {
+	dir := t.TempDir()
+	child, addr := spawn(t, dir, "127.0.0.1:0")
+	client := dial(t, "http://"+addr)
+	to := []protocol.Account{{0xc0}, {0xc1}, {0xc2}, {0xc3}}
+
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var mu sync.Mutex
+	acked := make([][]chain.Tx, len(to))
+	var wg sync.WaitGroup
+	for i := range to {
+		wg.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				// A call that fails because the node is away was not sent: not counted.
+				tx, err := client.As(testKey(i)).Send(ctx, to[i], *uint256.NewInt(1))
+				if err != nil {
+					time.Sleep(20 * time.Millisecond)
+					continue
+				}
+				mu.Lock()
+				acked[i] = append(acked[i], tx)
+				mu.Unlock()
+			}
+		})
+	}
+	const rounds = 3
+	for range rounds {
+		time.Sleep(700 * time.Millisecond)
+		require.NoError(t, child.Process.Kill()) // SIGKILL
+		_ = child.Wait()
+		mu.Lock()
+		seen := make([][]chain.Tx, len(to))
+		for i := range acked {
+			seen[i] = append(seen[i], acked[i]...)
+		}
+		mu.Unlock()
+		child, _ = spawn(t, dir, addr)
+		for i := range seen {
+			for _, tx := range seen[i] {
+				got, err := client.Receipt(t.Context(), tx.Hash)
+				require.NoError(t, err, "a transaction that was seen in a block is gone")
+				require.Equal(t, tx.Block, got.Block)
+			}
+		}
+	}
+	time.Sleep(300 * time.Millisecond)
+	stop()
+	wg.Wait()
+	total := 0
+	for i := range to {
+		require.NotEmpty(t, acked[i])
+		b, err := client.Balance(t.Context(), to[i])
+		require.NoError(t, err)
+		// The last call of each life may be in a block without our having seen it.
+		require.GreaterOrEqual(t, b.Uint64(), uint64(len(acked[i])))
+		total += len(acked[i])
+	}
+	t.Logf("%d transactions seen in blocks over %d kills", total, rounds)
+	addsUp(t, "http://"+addr, to)
+	require.NoError(t, child.Process.Kill())
+	_ = child.Wait()
+}
+
+// addsUp checks that the genesis money is all there: in accounts, or burnt as base fee.
+func addsUp(t *testing.T, url string, to []protocol.Account) {
+	t.Helper()
+	c, err := ethclient.Dial(url)
+	require.NoError(t, err)
+	defer c.Close()
+	n, err := c.BlockNumber(t.Context())
+	require.NoError(t, err)
+	sum := new(big.Int)
+	parent := common.Hash{}
+	for i := range n + 1 {
+		var h *types.Header
+		h, err = c.HeaderByNumber(t.Context(), new(big.Int).SetUint64(i))
+		require.NoError(t, err)
+		if i > 0 {
+			require.Equal(t, parent, h.ParentHash, "block %d does not follow", i)
+		}
+		parent = h.Hash()
+		sum.Add(sum, new(big.Int).Mul(h.BaseFee, new(big.Int).SetUint64(h.GasUsed)))
+	}
+	accounts := append([]protocol.Account{{}}, to...) // tips go to the zero account
+	for i := range 4 {
+		accounts = append(accounts, testKey(i).Account())
+	}
+	at := new(big.Int).SetUint64(n)
+	for _, a := range accounts {
+		b, err := c.BalanceAt(t.Context(), a, at)
+		require.NoError(t, err)
+		sum.Add(sum, b)
+	}
+	require.Equal(t, new(big.Int).Mul(big.NewInt(4), million.ToBig()).String(), sum.String())
+}
+
+func spawn(t *testing.T, dir, listen string) (*exec.Cmd, string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childDir+"="+dir, childListen+"="+listen)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	cmd.Stderr = os.Stderr
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening ")
+	require.True(t, ok, line)
+	return cmd, addr
+}

@@ -1,0 +1,104 @@
+package devchain
+
+import (
+	"time"
+
+	"github.com/ethereum/go-ethereum/core"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+// produce makes a block whenever there are transactions for one.
+func (c *Chain) produce() {
+	defer c.wg.Done()
+	txs := make(chan core.NewTxsEvent, 128)
+	sub := c.eth.TxPool().SubscribeTransactions(txs, true)
+	defer sub.Unsubscribe()
+	for {
+		select {
+		case <-c.done:
+			return
+		case <-sub.Err():
+			return
+		case <-c.wake:
+		case <-txs:
+		}
+		for c.executable() {
+			if !c.paced() {
+				return
+			}
+			before, _ := c.Head()
+			c.commit()
+			if after, _ := c.Head(); after == before || c.executable() {
+				// Nothing moved, or the pool still has some: let it settle.
+				if !c.pause(time.Millisecond) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (c *Chain) executable() bool {
+	if err := c.eth.TxPool().Sync(); err != nil {
+		return false
+	}
+	n, _ := c.eth.TxPool().Stats()
+	return n > 0
+}
+
+// paced holds blocks back while the chain's clock is too far ahead of ours. It
+// returns false when the chain closes.
+func (c *Chain) paced() bool {
+	_, unix := c.Head()
+	ahead := time.Until(time.Unix(unix+1, 0))
+	if skew := c.shift(); ahead > c.cfg.MaxAhead+skew {
+		return c.pause(ahead - c.cfg.MaxAhead - skew)
+	}
+	return true
+}
+
+func (c *Chain) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-c.done:
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// commit makes a block and puts it on disk.
+func (c *Chain) commit() {
+	c.seal.Lock()
+	defer c.seal.Unlock()
+	c.beacon.Commit()
+	if err := c.durable.wait(); err != nil {
+		c.log.Error("the chain cannot write to disk", "err", err)
+	}
+}
+
+// shift is how far the clock was moved on purpose (AdvanceTime).
+func (c *Chain) shift() time.Duration {
+	return time.Duration(c.shifted.Load())
+}
+
+// AdvanceTime moves the chain's clock forward by making an empty block in the
+// future: what waits for a window or a deadline can be tried at once. The clock
+// stays ahead until the wall clock has caught up.
+func (c *Chain) AdvanceTime(d time.Duration) error {
+	if d < time.Second || d > 10*365*24*time.Hour {
+		return protocol.Errorf(protocol.KindInvalid, "duration", "%s is outside 1s..10 years", d)
+	}
+	c.seal.Lock()
+	defer c.seal.Unlock()
+	for range 100 { // a transaction may slip in before each attempt
+		if err := c.beacon.AdjustTime(d); err == nil {
+			c.shifted.Add(int64(d))
+			return c.durable.wait()
+		}
+		c.beacon.Commit()
+	}
+	return protocol.Errorf(protocol.KindBusy, "", "the chain has transactions all the time: try again when it is quiet")
+}
