@@ -177,11 +177,15 @@ func (s *Server) record(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// Records are foreign bytes: never let a browser interpret them.
+	writeBytes(w, digest.Hex(), b)
+	return nil
+}
+
+// writeBytes sends foreign bytes so that no browser ever interprets them.
+func writeBytes(w http.ResponseWriter, name string, b []byte) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", digest.Hex()))
-	_, _ = w.Write(b)
-	return nil
+	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", name))
+	_, _ = w.Write(b) // an error means that the client hung up
 }

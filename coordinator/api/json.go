@@ -136,11 +136,3 @@ func pathHash(r *http.Request, name string) (protocol.Hash, error) {
 	}
 	return common.BytesToHash(b), nil
 }
-
-func pathAccount(r *http.Request, name string) (protocol.Account, error) {
-	v := r.PathValue(name)
-	if !common.IsHexAddress(v) {
-		return protocol.Account{}, protocol.Errorf(protocol.KindInvalid, name, "%q is not an account (0x and 40 hex digits)", v)
-	}
-	return common.HexToAddress(v), nil
-}

@@ -141,14 +141,23 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, view)
 }
 
-func (s *Server) rewards(w http.ResponseWriter, r *http.Request) error {
-	account, err := pathAccount(r, "account")
+func (s *Server) batches(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.cfg.Ledger.Batches(r.Context())
 	if err != nil {
 		return err
 	}
-	claims, err := s.cfg.Ledger.Claims(r.Context(), account)
+	return writeJSON(w, http.StatusOK, map[string]any{"batches": list})
+}
+
+func (s *Server) batchDocument(w http.ResponseWriter, r *http.Request) error {
+	digest, err := pathHash(r, "digest")
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"account": account, "claims": claims})
+	b, err := s.cfg.Ledger.BatchDocument(r.Context(), digest)
+	if err != nil {
+		return err
+	}
+	writeBytes(w, digest.Hex(), b)
+	return nil
 }

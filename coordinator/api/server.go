@@ -136,7 +136,8 @@ func (s *Server) routes() http.Handler {
 	handle("POST /api/v1/training_jobs/{id}/cancel", s.cancelTraining)
 	handle("GET /api/v1/receipts", s.receipts)
 	handle("GET /api/v1/receipts/{id}", s.receipt)
-	handle("GET /api/v1/rewards/{account}", s.rewards)
+	handle("GET /api/v1/batches", s.batches)
+	handle("GET /api/v1/batches/{digest}", s.batchDocument)
 
 	handle("GET /healthz", func(w http.ResponseWriter, _ *http.Request) error {
 		return writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})

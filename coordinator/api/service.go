@@ -117,31 +117,24 @@ type ReceiptView struct {
 	Settled  bool              `json:"settled"` // drawn on chain, as far as this coordinator has seen
 }
 
-// Claim is one payout that an account may collect.
-type Claim struct {
-	Worker  protocol.Account `json:"worker"`
-	Nonce   uint64           `json:"nonce"`
-	Index   uint64           `json:"index"`
-	Leaves  uint64           `json:"leaves"`
-	Account protocol.Account `json:"account"`
-	Amount  uint256.Int      `json:"amount"`
-	Proof   []ProofNode      `json:"proof"`
-	Claimed bool             `json:"claimed"`
-	// OpensAt is when the challenge window ends, Unix seconds.
-	OpensAt int64 `json:"opens_at"`
+// BatchView is a settled batch as the chain has it. Its document, from which anybody
+// recomputes the payouts and their proofs, is content-addressed.
+type BatchView struct {
+	Worker   protocol.Account `json:"worker"`
+	Nonce    uint64           `json:"nonce"`
+	Root     protocol.Hash    `json:"root"`
+	Total    uint256.Int      `json:"total"` // wei
+	Leaves   uint32           `json:"leaves"`
+	Document protocol.Hash    `json:"document"` // SHA2-256
+	At       int64            `json:"at"`       // Unix seconds
 }
 
-// ProofNode is one sibling on the way to a batch's root.
-type ProofNode struct {
-	Hash protocol.Hash `json:"hash"`
-	Sum  uint256.Int   `json:"sum"`
-}
-
-// Ledger shows receipts and what they earned.
+// Ledger shows receipts and the batches that settled them.
 type Ledger interface {
 	Receipts(ctx context.Context, limit int) ([]ReceiptView, error)
 	Receipt(ctx context.Context, id protocol.Hash) (ReceiptView, error)
-	Claims(ctx context.Context, account protocol.Account) ([]Claim, error)
+	Batches(ctx context.Context) ([]BatchView, error)
+	BatchDocument(ctx context.Context, digest protocol.Hash) ([]byte, error)
 }
 
 // WorkerView is a worker as this coordinator sees it.
