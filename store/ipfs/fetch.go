@@ -1,0 +1,229 @@
+package ipfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	boxofetch "github.com/ipfs/boxo/exchange"
+	"github.com/ipfs/boxo/ipld/merkledag"
+	blocks "github.com/ipfs/go-block-format"
+	"github.com/ipfs/go-cid"
+	format "github.com/ipfs/go-ipld-format"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+// fetcher reads blocks for one request: from the blockstore, or else in one
+// bitswap session from the named providers. It dials only when a block is missing.
+type fetcher struct {
+	node      *Node
+	ctx       context.Context // of the session
+	providers []peer.AddrInfo
+
+	dial    sync.Once
+	dialErr error
+	session boxofetch.Fetcher
+}
+
+func (n *Node) fetch(ctx context.Context, providers []peer.AddrInfo) *fetcher {
+	return &fetcher{node: n, ctx: ctx, providers: providers}
+}
+
+// block gives one block, local or fetched.
+func (f *fetcher) block(ctx context.Context, id cid.Cid) (blocks.Block, error) {
+	b, err := f.node.blocks.Get(ctx, id)
+	if err == nil || !format.IsNotFound(err) {
+		return b, err
+	}
+	if err := f.connect(); err != nil {
+		return nil, notHere(id, err)
+	}
+	wait, cancel := context.WithTimeout(ctx, f.node.cfg.StallTimeout)
+	defer cancel()
+	b, err = f.session.GetBlock(wait, id)
+	if err != nil {
+		return nil, f.failure(ctx, id, err)
+	}
+	return b, nil
+}
+
+// Get is block, decoded; with GetMany it makes a fetcher a NodeGetter.
+func (f *fetcher) Get(ctx context.Context, id cid.Cid) (format.Node, error) {
+	b, err := f.block(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return decode(b)
+}
+
+// GetMany gives nodes in any order, or one error.
+func (f *fetcher) GetMany(ctx context.Context, ids []cid.Cid) <-chan *format.NodeOption {
+	out := make(chan *format.NodeOption, len(ids)+1)
+	go func() {
+		defer close(out)
+		err := f.many(ctx, ids, func(b blocks.Block) error {
+			nd, err := decode(b)
+			if err == nil {
+				out <- &format.NodeOption{Node: nd}
+			}
+			return err
+		})
+		if err != nil {
+			out <- &format.NodeOption{Err: err}
+		}
+	}()
+	return out
+}
+
+// many calls fn with each distinct block of ids, in any order.
+func (f *fetcher) many(ctx context.Context, ids []cid.Cid, fn func(blocks.Block) error) error {
+	missing := map[cid.Cid]struct{}{}
+	seen := map[cid.Cid]struct{}{}
+	var want []cid.Cid
+	for _, id := range ids {
+		if _, ok := seen[id]; ok {
+			continue
+		}
+		seen[id] = struct{}{}
+		b, err := f.node.blocks.Get(ctx, id)
+		switch {
+		case err == nil:
+			if err := fn(b); err != nil {
+				return err
+			}
+		case format.IsNotFound(err):
+			missing[id] = struct{}{}
+			want = append(want, id)
+		default:
+			return err
+		}
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	if err := f.connect(); err != nil {
+		return notHere(want[0], err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	in, err := f.session.GetBlocks(ctx, want)
+	if err != nil {
+		return f.failure(ctx, want[0], err)
+	}
+	stall := time.NewTimer(f.node.cfg.StallTimeout)
+	defer stall.Stop()
+	for len(missing) > 0 {
+		select {
+		case b, ok := <-in:
+			if !ok {
+				return f.failure(ctx, first(want, missing), errors.New("the fetch ended early"))
+			}
+			delete(missing, b.Cid())
+			if err := fn(b); err != nil {
+				return err
+			}
+			stall.Reset(f.node.cfg.StallTimeout)
+		case <-stall.C:
+			return f.failure(ctx, first(want, missing), context.DeadlineExceeded)
+		}
+	}
+	return nil
+}
+
+func first(order []cid.Cid, in map[cid.Cid]struct{}) cid.Cid {
+	for _, id := range order {
+		if _, ok := in[id]; ok {
+			return id
+		}
+	}
+	return order[0]
+}
+
+// connect dials the providers at once and is satisfied with the first that
+// answers: the others join the session when they connect.
+func (f *fetcher) connect() error {
+	f.dial.Do(func() {
+		n := f.node
+		if n.swap == nil {
+			f.dialErr = errors.New("this node is offline")
+			return
+		}
+		f.dialErr = f.dialAny()
+		if f.dialErr == nil {
+			f.session = n.swap.NewSession(f.ctx)
+		}
+	})
+	return f.dialErr
+}
+
+func (f *fetcher) dialAny() error {
+	h := f.node.cfg.Host
+	results := make(chan error, len(f.providers))
+	dialled := 0
+	for _, p := range f.providers {
+		if p.ID == h.ID() {
+			continue
+		}
+		if h.Network().Connectedness(p.ID) == network.Connected {
+			return nil
+		}
+		dialled++
+		go func() {
+			ctx, cancel := context.WithTimeout(f.ctx, f.node.cfg.DialTimeout)
+			defer cancel()
+			results <- h.Connect(ctx, p)
+		}()
+	}
+	var errs []error
+	for range dialled {
+		err := <-results
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	if f.node.cfg.Routing != nil || len(h.Network().Peers()) > 0 {
+		return nil
+	}
+	if len(errs) == 0 {
+		return errors.New("no provider is named and no peer is connected")
+	}
+	return fmt.Errorf("no provider answers: %w", errors.Join(errs...))
+}
+
+func notHere(id cid.Cid, err error) error {
+	return protocol.Errorf(protocol.KindUnavailable, "cid", "block %s is not here and cannot be fetched: %w", id, err)
+}
+
+func (f *fetcher) failure(ctx context.Context, id cid.Cid, err error) error {
+	if cause := ctx.Err(); cause != nil {
+		return fmt.Errorf("ipfs: fetch %s: %w", id, cause)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return protocol.Errorf(protocol.KindUnavailable, "cid", "no connected peer sent block %s within %s: name a peer that has it", id, f.node.cfg.StallTimeout)
+	}
+	return protocol.Errorf(protocol.KindUnavailable, "cid", "fetch block %s: %w", id, err)
+}
+
+// decode parses a raw or dag-pb block.
+func decode(b blocks.Block) (format.Node, error) {
+	var nd format.Node
+	var err error
+	switch codec := b.Cid().Type(); codec {
+	case cid.Raw:
+		nd, err = merkledag.DecodeRawBlock(b)
+	case cid.DagProtobuf:
+		nd, err = merkledag.DecodeProtobufBlock(b)
+	default:
+		err = fmt.Errorf("codec 0x%x is neither raw nor dag-pb", codec)
+	}
+	if err != nil {
+		return nil, protocol.Errorf(protocol.KindCorrupt, "cid", "block %s: %w", b.Cid(), err)
+	}
+	return nd, nil
+}
