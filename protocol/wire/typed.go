@@ -2,15 +2,29 @@ package wire
 
 import (
 	"crypto/ecdsa"
-	"errors"
+	"encoding/binary"
+	"encoding/json"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/holiman/uint256"
 
 	"github.com/openledger/openledger/protocol"
 )
 
-// Domain is the EIP-712 domain: name "OpenLedger", version "1", and the contract
-// that checks the type (Escrow: Voucher; ModelRegistry: TrainingOrder;
-// DatanetRegistry: Contribution, Review; WorkerStaking: Binding;
-// AttributionSettlement: Receipt).
+// Name and version of every EIP-712 domain.
+const (
+	DomainName    = "OpenLedger"
+	DomainVersion = "1"
+)
+
+const signatureBytes = crypto.SignatureLength
+
+// Domain is the EIP-712 domain: the chain and the contract that checks the type
+// (Escrow: Voucher; ModelRegistry: TrainingOrder; DatanetRegistry: Contribution,
+// Review; WorkerStaking: Binding; AttributionSettlement: Receipt).
 type Domain struct {
 	ChainID  uint64
 	Contract protocol.Account
@@ -18,83 +32,174 @@ type Domain struct {
 
 // TypedData is one EIP-712 message: Digest is what is signed, JSON is the
 // document that wallets take (eth_signTypedData_v4).
-type TypedData struct{}
+type TypedData struct {
+	domain  Domain
+	primary string
+	members []member
+	err     error
+}
+
+// member is one field: its name, Solidity type, value for people (JSON) and word
+// of the encoding.
+type member struct {
+	name, kind string
+	value      any
+	word       [32]byte
+}
+
+func (t *TypedData) add(name, kind string, value any, word [32]byte) {
+	t.members = append(t.members, member{name, kind, value, word})
+}
+
+func (t *TypedData) hash(name string, h protocol.Hash) { t.add(name, "bytes32", h.Hex(), h) }
+
+func (t *TypedData) account(name string, a protocol.Account) {
+	t.add(name, "address", a.Hex(), accountWord(a))
+}
+
+func (t *TypedData) amount(name string, v uint256.Int) {
+	t.add(name, "uint256", v.Dec(), v.Bytes32())
+}
+
+func (t *TypedData) uint(name string, bits int, v uint64) {
+	// A decimal string keeps numbers above 2^53 whole in JavaScript.
+	t.add(name, "uint"+strconv.Itoa(bits), strconv.FormatUint(v, 10), uintWord(v))
+}
+
+func (t *TypedData) time(name string, v int64) {
+	if v < 0 && t.err == nil {
+		t.err = protocol.Errorf(protocol.KindInvalid, name, "%d is before 1970", v)
+	}
+	t.uint(name, 64, uint64(v))
+}
+
+func (t *TypedData) text(name, s string) {
+	t.add(name, "string", s, crypto.Keccak256Hash([]byte(s)))
+}
+
+func (t *TypedData) typeString() string {
+	var b strings.Builder
+	b.WriteString(t.primary + "(")
+	for i, m := range t.members {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(m.kind + " " + m.name)
+	}
+	b.WriteByte(')')
+	return b.String()
+}
+
+const domainType = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
 // Digest is the EIP-712 digest.
-func (t TypedData) Digest() (protocol.Hash, error) { return protocol.Hash{}, errors.ErrUnsupported }
+func (t TypedData) Digest() (protocol.Hash, error) {
+	if t.err != nil {
+		return protocol.Hash{}, t.err
+	}
+	domain := crypto.Keccak256(
+		crypto.Keccak256([]byte(domainType)), crypto.Keccak256([]byte(DomainName)), crypto.Keccak256([]byte(DomainVersion)),
+		word(uintWord(t.domain.ChainID)), word(accountWord(t.domain.Contract)))
+	message := crypto.Keccak256([]byte(t.typeString()))
+	for _, m := range t.members {
+		message = append(message, m.word[:]...)
+	}
+	return crypto.Keccak256Hash([]byte{0x19, 0x01}, domain, crypto.Keccak256(message)), nil
+}
 
 // JSON is the eth_signTypedData_v4 document.
-func (t TypedData) JSON() ([]byte, error) { return nil, errors.ErrUnsupported }
-
-// The typed data of each signed statement.
-func ReceiptData(d Domain, r protocol.Receipt) TypedData             { return TypedData{} }
-func VoucherData(d Domain, v protocol.Voucher) TypedData             { return TypedData{} }
-func BindingData(d Domain, b protocol.Binding) TypedData             { return TypedData{} }
-func ContributionData(d Domain, c protocol.Contribution) TypedData   { return TypedData{} }
-func ReviewData(d Domain, r protocol.Review) TypedData               { return TypedData{} }
-func TrainingOrderData(d Domain, o protocol.TrainingOrder) TypedData { return TypedData{} }
+func (t TypedData) JSON() ([]byte, error) {
+	if t.err != nil {
+		return nil, t.err
+	}
+	type field struct {
+		Name string `json:"name"`
+		Type string `json:"type"`
+	}
+	var kinds []field
+	message := make(map[string]any, len(t.members))
+	for _, m := range t.members {
+		kinds = append(kinds, field{m.name, m.kind})
+		message[m.name] = m.value
+	}
+	return json.Marshal(map[string]any{
+		"types": map[string]any{
+			"EIP712Domain": []field{{"name", "string"}, {"version", "string"}, {"chainId", "uint256"}, {"verifyingContract", "address"}},
+			t.primary:      kinds,
+		},
+		"primaryType": t.primary,
+		"domain": map[string]any{
+			"name": DomainName, "version": DomainVersion,
+			"chainId": strconv.FormatUint(t.domain.ChainID, 10), "verifyingContract": t.domain.Contract.Hex(),
+		},
+		"message": message,
+	})
+}
 
 // Sign signs typed data: 65 bytes r, s, v with low s and v in {27,28}.
-func Sign(t TypedData, key *ecdsa.PrivateKey) ([]byte, error) { return nil, errors.ErrUnsupported }
+func Sign(t TypedData, key *ecdsa.PrivateKey) ([]byte, error) {
+	digest, err := t.Digest()
+	if err != nil {
+		return nil, err
+	}
+	sig, err := crypto.Sign(digest[:], key)
+	if err != nil {
+		return nil, protocol.Errorf(protocol.KindInternal, "signature", "signing failed: %w", err)
+	}
+	sig[64] += 27
+	return sig, nil
+}
 
-// Recover gives the account that signed typed data.
+// Recover gives the account that signed typed data. Signatures with a high s, or
+// a v other than 27 and 28, are refused so that each has one form only.
 func Recover(t TypedData, signature []byte) (protocol.Account, error) {
-	return protocol.Account{}, errors.ErrUnsupported
+	bad := func(format string, args ...any) error {
+		return protocol.Errorf(protocol.KindUnauthorized, "signature", format, args...)
+	}
+	digest, err := t.Digest()
+	if err != nil {
+		return protocol.Account{}, err
+	}
+	if len(signature) != signatureBytes {
+		return protocol.Account{}, bad("has %d bytes, want %d", len(signature), signatureBytes)
+	}
+	v := signature[64]
+	if v != 27 && v != 28 {
+		return protocol.Account{}, bad("has v = %d, want 27 or 28", v)
+	}
+	r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:64])
+	if !crypto.ValidateSignatureValues(v-27, r, s, true) {
+		return protocol.Account{}, bad("has r or s out of range, or a high s")
+	}
+	plain := [signatureBytes]byte(signature)
+	plain[64] = v - 27
+	key, err := crypto.SigToPub(digest[:], plain[:])
+	if err != nil {
+		return protocol.Account{}, bad("does not belong to any key: %w", err)
+	}
+	return crypto.PubkeyToAddress(*key), nil
 }
 
-// Verify checks that signer signed typed data; field names the signature in errors.
-func Verify(t TypedData, signer protocol.Account, field string, signature []byte) error {
-	return errors.ErrUnsupported
+// Verify checks that signer signed typed data.
+func Verify(t TypedData, signer protocol.Account, signature []byte) error {
+	got, err := Recover(t, signature)
+	if err != nil {
+		return err
+	}
+	if got != signer || signer == (protocol.Account{}) {
+		return protocol.Errorf(protocol.KindUnauthorized, "signature", "of %s is by %s, not by %s: sign with the right key, chain and contract", t.primary, got, signer)
+	}
+	return nil
 }
 
-// SignReceipt signs with the node key and fills NodeKey.
-func SignReceipt(d Domain, r protocol.Receipt, key *ecdsa.PrivateKey) (protocol.SignedReceipt, error) {
-	return protocol.SignedReceipt{}, errors.ErrUnsupported
+func word(w [32]byte) []byte { return w[:] }
+
+func accountWord(a protocol.Account) (w [32]byte) {
+	copy(w[12:], a[:])
+	return w
 }
 
-// VerifyReceipt checks the signature against NodeKey (not whether NodeKey is the worker's).
-func VerifyReceipt(d Domain, s protocol.SignedReceipt) error { return errors.ErrUnsupported }
-
-// SignVoucher signs with the requester's or a session key and fills Signer.
-func SignVoucher(d Domain, v protocol.Voucher, key *ecdsa.PrivateKey) (protocol.SignedVoucher, error) {
-	return protocol.SignedVoucher{}, errors.ErrUnsupported
-}
-
-// VerifyVoucher checks the signature against Signer (not whether Signer may sign for Requester).
-func VerifyVoucher(d Domain, s protocol.SignedVoucher) error { return errors.ErrUnsupported }
-
-// SignBinding signs with the owner key.
-func SignBinding(d Domain, b protocol.Binding, owner *ecdsa.PrivateKey) (protocol.SignedBinding, error) {
-	return protocol.SignedBinding{}, errors.ErrUnsupported
-}
-
-// VerifyBinding checks the signature against Binding.Owner (not the time).
-func VerifyBinding(d Domain, s protocol.SignedBinding) error { return errors.ErrUnsupported }
-
-// SignContribution signs with the contributor's key.
-func SignContribution(d Domain, c protocol.Contribution, key *ecdsa.PrivateKey) (protocol.SignedContribution, error) {
-	return protocol.SignedContribution{}, errors.ErrUnsupported
-}
-
-// VerifyContribution checks the signature against Contribution.Contributor.
-func VerifyContribution(d Domain, s protocol.SignedContribution) error { return errors.ErrUnsupported }
-
-// SignReview signs with the datanet owner's key.
-func SignReview(d Domain, r protocol.Review, owner *ecdsa.PrivateKey) (protocol.SignedReview, error) {
-	return protocol.SignedReview{}, errors.ErrUnsupported
-}
-
-// VerifyReview checks that owner signed the review.
-func VerifyReview(d Domain, owner protocol.Account, s protocol.SignedReview) error {
-	return errors.ErrUnsupported
-}
-
-// SignTrainingOrder signs with the owner's key.
-func SignTrainingOrder(d Domain, o protocol.TrainingOrder, owner *ecdsa.PrivateKey) ([]byte, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// VerifyTrainingOrder checks the signature against Order.Owner.
-func VerifyTrainingOrder(d Domain, o protocol.TrainingOrder, signature []byte) error {
-	return errors.ErrUnsupported
+func uintWord(v uint64) (w [32]byte) {
+	binary.BigEndian.PutUint64(w[24:], v)
+	return w
 }

@@ -1,0 +1,210 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/wire/pb"
+)
+
+// InferenceJobToPB converts a job; it checks nothing.
+func InferenceJobToPB(j protocol.InferenceJob) *pb.InferenceJob {
+	m := &pb.InferenceJob{
+		Id: j.ID[:], Requester: j.Requester[:], Base: j.Base[:], Adapter: string(j.Adapter), Prompt: j.Prompt,
+		Sampling: &pb.Sampling{
+			Temperature: j.Sampling.Temperature, TopK: number32(j.Sampling.TopK), TopP: j.Sampling.TopP, Seed: j.Sampling.Seed,
+			MaxTokens: number32(j.Sampling.MaxTokens), Stop: j.Sampling.Stop, IgnoreEos: j.Sampling.IgnoreEOS,
+		},
+		Resume: j.Resume, Price: PriceToPB(j.Price), Deadline: uint64(j.Deadline), Sources: j.Sources,
+	}
+	for _, c := range j.Messages {
+		m.Messages = append(m.Messages, &pb.ChatMessage{Role: c.Role, Content: c.Content})
+	}
+	return m
+}
+
+// InferenceJobFromPB is the strict inverse of InferenceJobToPB.
+func InferenceJobFromPB(m *pb.InferenceJob) (protocol.InferenceJob, error) {
+	f := &fields{}
+	j := f.inferenceJob(m)
+	return j, f.err
+}
+
+// CheckInferenceJob refuses a job that a worker would refuse to decode.
+func CheckInferenceJob(j protocol.InferenceJob) error {
+	_, err := InferenceJobFromPB(InferenceJobToPB(j))
+	return err
+}
+
+func (f *fields) inferenceJob(m *pb.InferenceJob) protocol.InferenceJob {
+	s := m.GetSampling()
+	j := protocol.InferenceJob{
+		ID:        f.hash("id", m.GetId()),
+		Requester: f.account("requester", m.GetRequester()),
+		Base:      f.hash("base", m.GetBase()),
+		Adapter:   f.cid("adapter", m.GetAdapter()),
+		Prompt:    f.text("prompt", m.GetPrompt(), protocol.MaxPromptBytes),
+		Resume:    f.tokens("resume", m.GetResume()),
+		Price:     f.price("price", m.GetPrice()),
+		Deadline:  f.time("deadline", m.GetDeadline()),
+		Sources:   f.texts("sources", m.GetSources(), MaxSources, maxAddrBytes),
+	}
+	f.in("sampling", func() {
+		j.Sampling = protocol.Sampling{
+			Temperature: f.float("temperature", s.GetTemperature()),
+			TopK:        f.count("top_k", s.GetTopK(), 1<<20),
+			TopP:        f.float("top_p", s.GetTopP()),
+			Seed:        s.GetSeed(),
+			MaxTokens:   f.count("max_tokens", s.GetMaxTokens(), MaxTokens),
+			Stop:        f.texts("stop", s.GetStop(), MaxStops, MaxStopBytes),
+			IgnoreEOS:   s.GetIgnoreEos(),
+		}
+		if j.Sampling.MaxTokens == 0 {
+			f.fail("max_tokens", "is 0: ask for at least one token")
+		}
+		if j.Sampling.TopP > 1 {
+			f.fail("top_p", "%v is more than 1", j.Sampling.TopP)
+		}
+	})
+	if (j.Prompt == "") == (len(m.GetMessages()) == 0) {
+		f.fail("messages", "exactly one of messages and prompt must be set")
+	}
+	if len(m.GetMessages()) > MaxMessages {
+		f.fail("messages", "has %d entries, more than %d", len(m.GetMessages()), MaxMessages)
+		return j
+	}
+	size := 0
+	for i, c := range m.GetMessages() {
+		f.text(fmt.Sprintf("messages[%d].role", i), c.GetRole(), MaxRoleBytes)
+		size += len(c.GetContent())
+		j.Messages = append(j.Messages, protocol.Message{Role: c.GetRole(), Content: c.GetContent()})
+	}
+	if size > protocol.MaxPromptBytes {
+		f.fail("messages", "have %d bytes together, more than %d", size, protocol.MaxPromptBytes)
+	}
+	return j
+}
+
+// TrainingJobToPB converts a job; it checks nothing.
+func TrainingJobToPB(j protocol.TrainingJob) *pb.TrainingJob {
+	o, h := j.Order, j.Hyper
+	return &pb.TrainingJob{
+		Id: j.ID[:],
+		Order: &pb.TrainingOrder{
+			Owner: o.Owner[:], Name: o.Name, Base: o.Base[:], Datanet: o.Datanet, Version: o.Version, Root: string(o.Root),
+			HyperHash: o.HyperHash[:], Access: amountBytes(o.Access), Nonce: o.Nonce[:], Deadline: uint64(o.Deadline),
+		},
+		Signature: j.Signature,
+		Hyper: &pb.Hyper{
+			Rank: number32(h.Rank), Alpha: h.Alpha, Targets: h.Targets, LearningRate: h.LearningRate, WeightDecay: h.WeightDecay,
+			Epochs: number32(h.Epochs), BatchSize: number32(h.BatchSize), MaxLength: number32(h.MaxLength),
+			WarmupRatio: h.WarmupRatio, Seed: h.Seed, PromptTemplate: h.PromptTemplate, AnswerTemplate: h.AnswerTemplate,
+		},
+		Sources: j.Sources,
+	}
+}
+
+// TrainingJobFromPB is the strict inverse of TrainingJobToPB. It checks that the
+// order commits to the hyper-parameters, not the signature.
+func TrainingJobFromPB(m *pb.TrainingJob) (protocol.TrainingJob, error) {
+	f := &fields{}
+	o, h := m.GetOrder(), m.GetHyper()
+	j := protocol.TrainingJob{
+		ID:        f.hash("id", m.GetId()),
+		Signature: f.signature("signature", m.GetSignature()),
+		Sources:   f.texts("sources", m.GetSources(), MaxSources, maxAddrBytes),
+	}
+	f.in("order", func() {
+		j.Order = protocol.TrainingOrder{
+			Owner:     f.account("owner", o.GetOwner()),
+			Name:      f.text("name", o.GetName(), protocol.MaxNameBytes),
+			Base:      f.hash("base", o.GetBase()),
+			Datanet:   o.GetDatanet(),
+			Version:   o.GetVersion(),
+			Root:      f.cid("root", o.GetRoot()),
+			HyperHash: f.hash("hyper_hash", o.GetHyperHash()),
+			Access:    f.amount("access", o.GetAccess()),
+			Nonce:     f.hash("nonce", o.GetNonce()),
+			Deadline:  f.time("deadline", o.GetDeadline()),
+		}
+		if j.Order.Name == "" {
+			f.fail("name", "is empty: name the adapter")
+		}
+	})
+	f.in("hyper", func() {
+		j.Hyper = protocol.Hyper{
+			Rank:           f.count("rank", h.GetRank(), 1024),
+			Alpha:          f.float("alpha", h.GetAlpha()),
+			Targets:        f.texts("targets", h.GetTargets(), MaxTargets, protocol.MaxNameBytes),
+			LearningRate:   f.float("learning_rate", h.GetLearningRate()),
+			WeightDecay:    f.float("weight_decay", h.GetWeightDecay()),
+			Epochs:         f.count("epochs", h.GetEpochs(), 10_000),
+			BatchSize:      f.count("batch_size", h.GetBatchSize(), 1<<16),
+			MaxLength:      f.count("max_length", h.GetMaxLength(), MaxTokens),
+			WarmupRatio:    f.float("warmup_ratio", h.GetWarmupRatio()),
+			Seed:           h.GetSeed(),
+			PromptTemplate: f.text("prompt_template", h.GetPromptTemplate(), MaxTemplate),
+			AnswerTemplate: f.text("answer_template", h.GetAnswerTemplate(), MaxTemplate),
+		}
+	})
+	if f.err != nil {
+		return protocol.TrainingJob{}, f.err
+	}
+	got, err := HyperHash(j.Hyper)
+	if err != nil {
+		return protocol.TrainingJob{}, err
+	}
+	if got != j.Order.HyperHash {
+		return protocol.TrainingJob{}, protocol.Errorf(protocol.KindInvalid, "order.hyper_hash", "is %s but the hyper-parameters hash to %s: sign the order again", j.Order.HyperHash, got)
+	}
+	return j, nil
+}
+
+// ProgressToPB converts progress.
+func ProgressToPB(p protocol.TrainingProgress) *pb.TrainingProgress {
+	return &pb.TrainingProgress{
+		Phase: p.Phase, Step: number32(p.Step), Steps: number32(p.Steps), Loss: p.Loss,
+		TokensPerSecond: p.TokensSec, EtaMs: uint64(max(0, p.ETA)),
+	}
+}
+
+// ProgressFromPB is the strict inverse of ProgressToPB.
+func ProgressFromPB(m *pb.TrainingProgress) (protocol.TrainingProgress, error) {
+	f := &fields{prefix: "progress."}
+	p := protocol.TrainingProgress{
+		Phase:     f.text("phase", m.GetPhase(), protocol.MaxNameBytes),
+		Step:      f.count("step", m.GetStep(), 1<<30),
+		Steps:     f.count("steps", m.GetSteps(), 1<<30),
+		Loss:      f.number("loss", m.GetLoss()),
+		TokensSec: f.number("tokens_per_second", m.GetTokensPerSecond()),
+		ETA:       f.time("eta_ms", m.GetEtaMs()),
+	}
+	return p, f.err
+}
+
+// ResultToPB converts a training result.
+func ResultToPB(r protocol.TrainingResult) *pb.TrainingResult {
+	return &pb.TrainingResult{
+		Adapter: string(r.Adapter), Index: string(r.Index), Steps: number32(r.Steps), LossFirst: r.LossFirst, LossLast: r.LossLast,
+		Seconds: r.Seconds, Records: number32(r.Records), TxHash: r.TxHash[:],
+	}
+}
+
+// ResultFromPB is the strict inverse of ResultToPB.
+func ResultFromPB(m *pb.TrainingResult) (protocol.TrainingResult, error) {
+	f := &fields{prefix: "result."}
+	r := protocol.TrainingResult{
+		Adapter:   f.cid("adapter", m.GetAdapter()),
+		Index:     f.cid("index", m.GetIndex()),
+		Steps:     f.count("steps", m.GetSteps(), 1<<30),
+		LossFirst: f.number("loss_first", m.GetLossFirst()),
+		LossLast:  f.number("loss_last", m.GetLossLast()),
+		Seconds:   f.number("seconds", m.GetSeconds()),
+		Records:   f.count("records", m.GetRecords(), 1<<30),
+		TxHash:    f.hash("tx_hash", m.GetTxHash()),
+	}
+	if r.Adapter == "" {
+		f.fail("adapter", "is empty")
+	}
+	return r, f.err
+}

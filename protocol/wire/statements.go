@@ -1,0 +1,157 @@
+package wire
+
+import (
+	"crypto/ecdsa"
+
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+// ReceiptData is the typed data of a receipt (contract: AttributionSettlement).
+func ReceiptData(d Domain, r protocol.Receipt) TypedData {
+	t := TypedData{domain: d, primary: "Receipt"}
+	t.hash("id", r.ID)
+	t.account("requester", r.Requester)
+	t.account("worker", r.Worker)
+	t.hash("base", r.Base)
+	t.hash("adapter", r.Adapter)
+	t.uint("datanet", 64, r.Datanet)
+	t.hash("datanetRoot", r.DatanetRoot)
+	t.uint("promptTokens", 32, uint64(r.PromptTokens))
+	t.uint("outputTokens", 32, uint64(r.OutputTokens))
+	t.amount("compute", r.Compute)
+	t.amount("access", r.Access)
+	t.hash("outputHash", r.OutputHash)
+	t.hash("attributionRoot", r.AttributionRoot)
+	t.hash("evidence", r.Evidence)
+	t.time("finishedAt", r.FinishedAt)
+	return t
+}
+
+// VoucherData is the typed data of a voucher (contract: Escrow).
+func VoucherData(d Domain, v protocol.Voucher) TypedData {
+	t := TypedData{domain: d, primary: "Voucher"}
+	t.account("requester", v.Requester)
+	t.account("worker", v.Worker)
+	t.amount("cumulative", v.Cumulative)
+	t.time("expires", v.Expires)
+	return t
+}
+
+// BindingData is the typed data of a binding (contract: WorkerStaking).
+func BindingData(d Domain, b protocol.Binding) TypedData {
+	t := TypedData{domain: d, primary: "Binding"}
+	t.text("peer", string(b.Peer))
+	t.account("nodeKey", b.NodeKey)
+	t.account("owner", b.Owner)
+	t.account("payout", b.Payout)
+	t.time("issuedAt", b.IssuedAt)
+	t.time("expires", b.Expires)
+	return t
+}
+
+// ContributionData is the typed data of a contribution (contract: DatanetRegistry).
+func ContributionData(d Domain, c protocol.Contribution) TypedData {
+	t := TypedData{domain: d, primary: "Contribution"}
+	t.uint("datanet", 64, c.Datanet)
+	t.hash("record", c.Record)
+	t.account("contributor", c.Contributor)
+	t.text("license", c.License)
+	t.time("at", c.At)
+	return t
+}
+
+// ReviewData is the typed data of a review (contract: DatanetRegistry).
+func ReviewData(d Domain, r protocol.Review) TypedData {
+	t := TypedData{domain: d, primary: "Review"}
+	t.uint("datanet", 64, r.Datanet)
+	t.hash("record", r.Record)
+	t.text("status", string(r.Status))
+	t.text("reason", r.Reason)
+	t.time("at", r.At)
+	return t
+}
+
+// TrainingOrderData is the typed data of an order (contract: ModelRegistry).
+func TrainingOrderData(d Domain, o protocol.TrainingOrder) TypedData {
+	t := TypedData{domain: d, primary: "TrainingOrder"}
+	t.account("owner", o.Owner)
+	t.text("name", o.Name)
+	t.hash("base", o.Base)
+	t.uint("datanet", 64, o.Datanet)
+	t.uint("version", 32, uint64(o.Version))
+	t.text("root", string(o.Root))
+	t.hash("hyperHash", o.HyperHash)
+	t.amount("access", o.Access)
+	t.hash("nonce", o.Nonce)
+	t.time("deadline", o.Deadline)
+	return t
+}
+
+// SignReceipt signs with the node key and fills NodeKey.
+func SignReceipt(d Domain, r protocol.Receipt, key *ecdsa.PrivateKey) (protocol.SignedReceipt, error) {
+	sig, err := Sign(ReceiptData(d, r), key)
+	return protocol.SignedReceipt{Receipt: r, NodeKey: crypto.PubkeyToAddress(key.PublicKey), Signature: sig}, err
+}
+
+// VerifyReceipt checks the signature against NodeKey, not whether NodeKey is the
+// worker's: a binding says that.
+func VerifyReceipt(d Domain, s protocol.SignedReceipt) error {
+	return Verify(ReceiptData(d, s.Receipt), s.NodeKey, s.Signature)
+}
+
+// SignVoucher signs with the requester's or a session key and fills Signer.
+func SignVoucher(d Domain, v protocol.Voucher, key *ecdsa.PrivateKey) (protocol.SignedVoucher, error) {
+	sig, err := Sign(VoucherData(d, v), key)
+	return protocol.SignedVoucher{Voucher: v, Signer: crypto.PubkeyToAddress(key.PublicKey), Signature: sig}, err
+}
+
+// VerifyVoucher checks the signature against Signer, not whether Signer may sign
+// for the requester: the escrow says that.
+func VerifyVoucher(d Domain, s protocol.SignedVoucher) error {
+	return Verify(VoucherData(d, s.Voucher), s.Signer, s.Signature)
+}
+
+// SignBinding signs with the owner key.
+func SignBinding(d Domain, b protocol.Binding, owner *ecdsa.PrivateKey) (protocol.SignedBinding, error) {
+	sig, err := Sign(BindingData(d, b), owner)
+	return protocol.SignedBinding{Binding: b, Signature: sig}, err
+}
+
+// VerifyBinding checks the signature against the binding's owner, not the time.
+func VerifyBinding(d Domain, s protocol.SignedBinding) error {
+	return Verify(BindingData(d, s.Binding), s.Binding.Owner, s.Signature)
+}
+
+// SignContribution signs with the contributor's key.
+func SignContribution(d Domain, c protocol.Contribution, key *ecdsa.PrivateKey) (protocol.SignedContribution, error) {
+	sig, err := Sign(ContributionData(d, c), key)
+	return protocol.SignedContribution{Contribution: c, Signature: sig}, err
+}
+
+// VerifyContribution checks the signature against the contributor.
+func VerifyContribution(d Domain, s protocol.SignedContribution) error {
+	return Verify(ContributionData(d, s.Contribution), s.Contribution.Contributor, s.Signature)
+}
+
+// SignReview signs with the datanet owner's key.
+func SignReview(d Domain, r protocol.Review, owner *ecdsa.PrivateKey) (protocol.SignedReview, error) {
+	sig, err := Sign(ReviewData(d, r), owner)
+	return protocol.SignedReview{Review: r, Signature: sig}, err
+}
+
+// VerifyReview checks that owner signed the review.
+func VerifyReview(d Domain, owner protocol.Account, s protocol.SignedReview) error {
+	return Verify(ReviewData(d, s.Review), owner, s.Signature)
+}
+
+// SignTrainingOrder signs with the owner's key.
+func SignTrainingOrder(d Domain, o protocol.TrainingOrder, owner *ecdsa.PrivateKey) ([]byte, error) {
+	return Sign(TrainingOrderData(d, o), owner)
+}
+
+// VerifyTrainingOrder checks the signature against the order's owner.
+func VerifyTrainingOrder(d Domain, o protocol.TrainingOrder, signature []byte) error {
+	return Verify(TrainingOrderData(d, o), o.Owner, signature)
+}
