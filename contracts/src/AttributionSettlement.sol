@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.34;
+
+import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
+import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+
+import {IEscrow} from "./IEscrow.sol";
+import {IWorkerStaking} from "./IWorkerStaking.sol";
+import {MerkleSum} from "./MerkleSum.sol";
+import {Batch, Claim, ProofNode, Receipt, SignedVoucher} from "./Types.sol";
+import {TypedData} from "./TypedData.sol";
+
+/// @title Attribution settlement
+/// @notice A worker settles many receipts by one batch: the root and total of a Merkle-sum tree of payouts, and the vouchers
+/// that pay for it. The total must be exactly what the vouchers draw from escrow, and no more may wait in challenge windows
+/// than the worker's stake covers. After its window every payout of a batch is claimed once, by proof, to its account.
+/// @dev Invariant: the contract holds the sum over all batches of total - claimed.
+contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransient {
+    using BitMaps for BitMaps.BitMap;
+
+    uint256 private constant BPS = 10_000;
+    /// @dev Matured batches that one submission lets go of; more than one, so that the backlog only shrinks.
+    uint256 private constant RELEASES_PER_SUBMISSION = 4;
+
+    /// @notice Where a batch stands.
+    enum Status {
+        None,
+        Pending, // in its challenge window
+        Claimable
+    }
+
+    struct Record {
+        bytes32 root;
+        bytes32 dataDigest;
+        uint128 total;
+        uint128 claimed;
+        uint32 count;
+        uint64 submittedAt;
+        uint64 claimableAt;
+    }
+
+    /// @notice All that is known about a batch.
+    struct BatchView {
+        Status status;
+        bytes32 root;
+        bytes32 dataDigest;
+        uint256 total;
+        uint256 claimed;
+        uint32 count;
+        uint64 submittedAt;
+        uint64 claimableAt;
+    }
+
+    IEscrow private immutable _ESCROW;
+    IWorkerStaking private immutable _STAKING;
+    uint64 private _challengeWindow;
+    uint32 private _coverBps;
+    mapping(address worker => uint64) private _nextNonce;
+    mapping(address worker => uint64) private _released;
+    mapping(address worker => uint256) private _exposure;
+    mapping(address worker => mapping(uint64 nonce => Record)) private _batches;
+    mapping(address worker => mapping(uint64 nonce => BitMaps.BitMap)) private _claimed;
+
+    /// @notice The zero address cannot be used here.
+    error ZeroAddress();
+    /// @notice Only the worker's owner or its node key settles for it.
+    error NotOperator(address worker, address caller);
+    /// @notice This nonce is settled: the batch was submitted before.
+    error BatchExists(address worker, uint64 nonce);
+    /// @notice Batches of a worker come in sequence.
+    error NonceGap(address worker, uint64 expected, uint64 actual);
+    /// @notice A batch needs a root, a total below 2^128 and at least one payout.
+    error InvalidBatch(address worker, uint64 nonce);
+    /// @notice The worker's stake covers less than what would wait in challenge windows.
+    error InsufficientCover(address worker, uint256 needed, uint256 cover);
+    /// @notice The vouchers draw another sum than the batch pays.
+    error TotalMismatch(address worker, uint256 total, uint256 drawn);
+    /// @notice No such batch.
+    error UnknownBatch(address worker, uint64 nonce);
+    /// @notice The batch is in its challenge window.
+    error ChallengeWindowOpen(address worker, uint64 nonce, uint64 claimableAt);
+    /// @notice This payout was claimed before.
+    error AlreadyClaimed(address worker, uint64 nonce, uint32 index);
+    /// @notice The proof does not lead from this payout to the batch's root and total.
+    error InvalidProof(address worker, uint64 nonce, uint32 index);
+    /// @notice Claims would exceed the batch's total.
+    error OverClaimed(address worker, uint64 nonce, uint256 needed, uint256 available);
+    /// @notice Stake must stay slashable for as long as a batch can be challenged.
+    error WindowExceedsUnbonding(uint64 window, uint64 unbonding);
+    /// @notice The cover factor is zero.
+    error ZeroCover();
+    /// @notice Only the escrow sends money here.
+    error NotEscrow(address from);
+
+    event BatchSubmitted(
+        address indexed worker,
+        uint64 indexed nonce,
+        bytes32 root,
+        uint256 total,
+        uint32 count,
+        bytes32 dataDigest,
+        uint64 claimableAt
+    );
+    event Claimed(address indexed worker, uint64 indexed nonce, uint32 index, address indexed account, uint256 amount);
+    event ExposureReleased(address indexed worker, uint64 nonce, uint256 exposure);
+    event ChallengeWindowChanged(uint64 window);
+    event CoverChanged(uint32 bps);
+
+    constructor(address admin, IEscrow escrow_, IWorkerStaking staking_, uint64 challengeWindow_, uint32 coverBps_)
+        EIP712(TypedData.NAME, TypedData.VERSION)
+    {
+        if (admin == address(0) || address(escrow_) == address(0) || address(staking_) == address(0)) {
+            revert ZeroAddress();
+        }
+        _grantRole(DEFAULT_ADMIN_ROLE, admin);
+        _ESCROW = escrow_;
+        _STAKING = staking_;
+        _setChallengeWindow(challengeWindow_);
+        _setCover(coverBps_);
+    }
+
+    receive() external payable {
+        if (msg.sender != address(_ESCROW)) revert NotEscrow(msg.sender);
+    }
+
+    // ---- workers ----
+
+    /// @notice Settles a worker's next batch. A resubmission reverts with {BatchExists} and changes nothing.
+    function submitBatch(Batch calldata batch, SignedVoucher[] calldata vouchers) external nonReentrant {
+        address worker = batch.worker;
+        uint64 nonce = batch.nonce;
+        if (!_STAKING.isOperator(worker, msg.sender)) revert NotOperator(worker, msg.sender);
+        uint64 next = _nextNonce[worker];
+        if (nonce < next) revert BatchExists(worker, nonce);
+        if (nonce > next) revert NonceGap(worker, next, nonce);
+        if (batch.root == 0 || batch.total == 0 || batch.total > type(uint128).max || batch.count == 0) {
+            revert InvalidBatch(worker, nonce);
+        }
+
+        uint256 exposure = _release(worker, RELEASES_PER_SUBMISSION) + batch.total;
+        uint256 cover = coverOf(worker);
+        if (exposure > cover) revert InsufficientCover(worker, exposure, cover);
+
+        uint64 claimableAt = uint64(block.timestamp) + _challengeWindow;
+        _exposure[worker] = exposure;
+        _nextNonce[worker] = next + 1;
+        _batches[worker][nonce] = Record({
+            root: batch.root,
+            dataDigest: batch.dataDigest,
+            total: uint128(batch.total),
+            claimed: 0,
+            count: batch.count,
+            submittedAt: uint64(block.timestamp),
+            claimableAt: claimableAt
+        });
+        emit BatchSubmitted(worker, nonce, batch.root, batch.total, batch.count, batch.dataDigest, claimableAt);
+
+        uint256 drawn = _ESCROW.drawBatch(worker, vouchers);
+        if (drawn != batch.total) revert TotalMismatch(worker, batch.total, drawn);
+    }
+
+    /// @notice Lets go of up to `max` batches whose window is over, so that they no longer count against the stake.
+    function release(address worker, uint256 max) external {
+        _exposure[worker] = _release(worker, max);
+    }
+
+    // ---- claims ----
+
+    /// @notice Pays one payout to its account. Anybody may send it.
+    function claim(
+        address worker,
+        uint64 nonce,
+        uint32 index,
+        address account,
+        uint256 amount,
+        ProofNode[] calldata proof
+    ) external nonReentrant {
+        if (!_settle(worker, nonce, index, account, amount, proof)) {
+            revert AlreadyClaimed(worker, nonce, index);
+        }
+        Address.sendValue(payable(account), amount);
+    }
+
+    /// @notice Pays many payouts to their accounts. Those claimed before are passed over, so that nobody can spoil the call
+    /// by claiming one of them first. Neighbours to the same account are paid together.
+    /// @return paid what this call paid.
+    function claimMany(Claim[] calldata claims) external nonReentrant returns (uint256 paid) {
+        address account;
+        uint256 due;
+        for (uint256 i = 0; i < claims.length; ++i) {
+            Claim calldata c = claims[i];
+            if (c.account != account) {
+                if (due != 0) Address.sendValue(payable(account), due);
+                paid += due;
+                (account, due) = (c.account, 0);
+            }
+            if (_settle(c.worker, c.nonce, c.index, c.account, c.amount, c.proof)) due += c.amount;
+        }
+        if (due != 0) Address.sendValue(payable(account), due);
+        paid += due;
+    }
+
+    // ---- parameters ----
+
+    function setChallengeWindow(uint64 window) external onlyRole(DEFAULT_ADMIN_ROLE) {
+        _setChallengeWindow(window);
+    }
+
+    function setCover(uint32 bps) external onlyRole(DEFAULT_ADMIN_ROLE) {
+        _setCover(bps);
+    }
+
+    // ---- views ----
+
+    /// @notice Seconds from a batch's submission to its claims.
+    function challengeWindow() external view returns (uint64) {
+        return _challengeWindow;
+    }
+
+    /// @notice How much may wait in challenge windows, in basis points of the worker's stake.
+    function coverBps() external view returns (uint32) {
+        return _coverBps;
+    }
+
+    function escrow() external view returns (IEscrow) {
+        return _ESCROW;
+    }
+
+    function staking() external view returns (IWorkerStaking) {
+        return _STAKING;
+    }
+
+    /// @notice The nonce of a worker's next batch, which is the number of its batches.
+    function nextNonce(address worker) external view returns (uint64) {
+        return _nextNonce[worker];
+    }
+
+    /// @notice A batch; status None if there is none.
+    function batchOf(address worker, uint64 nonce) external view returns (BatchView memory) {
+        Record storage r = _batches[worker][nonce];
+        return BatchView({
+            status: r.submittedAt == 0
+                ? Status.None
+                : block.timestamp < r.claimableAt ? Status.Pending : Status.Claimable,
+            root: r.root,
+            dataDigest: r.dataDigest,
+            total: r.total,
+            claimed: r.claimed,
+            count: r.count,
+            submittedAt: r.submittedAt,
+            claimableAt: r.claimableAt
+        });
+    }
+
+    /// @notice Whether a payout was claimed.
+    function isClaimed(address worker, uint64 nonce, uint32 index) external view returns (bool) {
+        return _claimed[worker][nonce].get(index);
+    }
+
+    /// @notice What a worker's stake covers.
+    function coverOf(address worker) public view returns (uint256) {
+        return _STAKING.stakeOf(worker) * _coverBps / BPS;
+    }
+
+    /// @notice What waits in a worker's challenge windows now. For reading off chain: it looks at every such batch.
+    function exposureOf(address worker) external view returns (uint256 exposure) {
+        exposure = _exposure[worker];
+        for (uint64 n = _released[worker]; n < _nextNonce[worker]; ++n) {
+            Record storage r = _batches[worker][n];
+            if (block.timestamp < r.claimableAt) break;
+            exposure -= r.total;
+        }
+    }
+
+    /// @notice EIP-712 digest of a receipt, which the worker's node key signs.
+    function receiptDigest(Receipt calldata receipt) external view returns (bytes32) {
+        return _hashTypedDataV4(TypedData.structHash(receipt));
+    }
+
+    // ---- inside ----
+
+    /// @dev Marks one payout claimed. False if it was before; reverts if it is not the batch's, or not yet due.
+    function _settle(
+        address worker,
+        uint64 nonce,
+        uint32 index,
+        address account,
+        uint256 amount,
+        ProofNode[] calldata proof
+    ) private returns (bool) {
+        Record storage r = _batches[worker][nonce];
+        uint256 total = r.total;
+        if (r.submittedAt == 0) revert UnknownBatch(worker, nonce);
+        if (block.timestamp < r.claimableAt) revert ChallengeWindowOpen(worker, nonce, r.claimableAt);
+        if (!MerkleSum.verify(r.root, total, r.count, index, account, amount, proof)) {
+            revert InvalidProof(worker, nonce, index);
+        }
+        BitMaps.BitMap storage map = _claimed[worker][nonce];
+        if (map.get(index)) return false;
+        uint256 left = total - r.claimed;
+        if (amount > left) revert OverClaimed(worker, nonce, amount, left);
+        map.set(index);
+        r.claimed += uint128(amount);
+        emit Claimed(worker, nonce, index, account, amount);
+        return true;
+    }
+
+    /// @dev Windows may differ from batch to batch after a change of the parameter: letting go stops at the first open one.
+    function _release(address worker, uint256 max) private returns (uint256 exposure) {
+        exposure = _exposure[worker];
+        uint64 n = _released[worker];
+        uint64 end = _nextNonce[worker];
+        uint64 start = n;
+        for (; n < end && n - start < max; ++n) {
+            Record storage r = _batches[worker][n];
+            if (block.timestamp < r.claimableAt) break;
+            exposure -= r.total;
+        }
+        if (n == start) return exposure;
+        _released[worker] = n;
+        emit ExposureReleased(worker, n, exposure);
+    }
+
+    function _setChallengeWindow(uint64 window) private {
+        uint64 unbonding = _STAKING.unbondingPeriod();
+        if (window > unbonding) revert WindowExceedsUnbonding(window, unbonding);
+        _challengeWindow = window;
+        emit ChallengeWindowChanged(window);
+    }
+
+    function _setCover(uint32 bps) private {
+        if (bps == 0) revert ZeroCover();
+        _coverBps = bps;
+        emit CoverChanged(bps);
+    }
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.34;
+
+import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+
+import {Cid} from "./Cid.sol";
+import {DatanetPool, IDatanetOwners} from "./DatanetPool.sol";
+import {Contribution, Review} from "./Types.sol";
+import {TypedData} from "./TypedData.sol";
+
+/// @title Datanet registry
+/// @notice Datanets and their published versions. A version is immutable: a number, the CID of its root and its licence.
+contract DatanetRegistry is IDatanetOwners, EIP712 {
+    uint256 private constant MAX_NAME_BYTES = 64;
+    uint256 private constant MAX_LICENSE_BYTES = 256;
+    uint256 private constant MAX_METADATA_BYTES = 4096;
+
+    /// @notice A datanet.
+    /// @param license SPDX expression.
+    /// @param pool contract that receives what attribution cannot assign.
+    /// @param versions number of its newest version; 0: none.
+    struct Datanet {
+        address owner;
+        address pool;
+        uint32 versions;
+        uint64 createdAt;
+        string name;
+        string license;
+        string metadata;
+    }
+
+    /// @notice A published version.
+    /// @param rootDigest SHA2-256 digest inside the root CID.
+    struct Version {
+        bytes32 rootDigest;
+        uint64 recordCount;
+        uint64 publishedAt;
+        string root;
+        string license;
+    }
+
+    address private immutable _POOL_IMPLEMENTATION;
+    uint64 private _count;
+    mapping(uint64 datanet => Datanet) private _datanets;
+    mapping(uint64 datanet => mapping(uint32 version => Version)) private _versions;
+
+    /// @notice No such datanet.
+    error UnknownDatanet(uint64 datanet);
+    /// @notice No such version.
+    error UnknownVersion(uint64 datanet, uint32 version);
+    /// @notice Only the datanet's owner publishes.
+    error NotDatanetOwner(uint64 datanet, address caller);
+    /// @notice This number is published already.
+    error VersionExists(uint64 datanet, uint32 version);
+    /// @notice Versions come in sequence.
+    error VersionGap(uint64 datanet, uint32 expected, uint32 actual);
+    /// @notice A text is empty or too long.
+    error InvalidLength(string field, uint256 length, uint256 maximum);
+    /// @notice A version needs at least one record.
+    error NoRecords(uint64 datanet);
+
+    event DatanetCreated(
+        uint64 indexed datanet, address indexed owner, address pool, string name, string license, string metadata
+    );
+    event VersionPublished(
+        uint64 indexed datanet,
+        uint32 indexed version,
+        bytes32 indexed rootDigest,
+        string root,
+        string license,
+        uint64 recordCount
+    );
+
+    constructor() EIP712(TypedData.NAME, TypedData.VERSION) {
+        _POOL_IMPLEMENTATION = address(new DatanetPool());
+    }
+
+    /// @notice Creates a datanet owned by the caller, with its pool.
+    /// @return datanet its id, from 1.
+    function create(string calldata name, string calldata license, string calldata metadata)
+        external
+        returns (uint64 datanet)
+    {
+        _checkLength("name", name, 1, MAX_NAME_BYTES);
+        _checkLength("license", license, 1, MAX_LICENSE_BYTES);
+        _checkLength("metadata", metadata, 0, MAX_METADATA_BYTES);
+        datanet = ++_count;
+        address pool = Clones.cloneWithImmutableArgs(_POOL_IMPLEMENTATION, abi.encode(address(this), datanet));
+        Datanet storage d = _datanets[datanet];
+        d.owner = msg.sender;
+        d.pool = pool;
+        d.createdAt = uint64(block.timestamp);
+        d.name = name;
+        d.license = license;
+        d.metadata = metadata;
+        emit DatanetCreated(datanet, msg.sender, pool, name, license, metadata);
+    }
+
+    /// @notice Publishes the next version of the caller's datanet.
+    /// @param root CIDv1 (base32, SHA2-256) of the version's manifest.
+    function publish(uint64 datanet, uint32 version, string calldata root, string calldata license, uint64 recordCount)
+        external
+    {
+        Datanet storage d = _existing(datanet);
+        if (d.owner != msg.sender) revert NotDatanetOwner(datanet, msg.sender);
+        uint32 next = d.versions + 1;
+        if (version != 0 && version < next) revert VersionExists(datanet, version);
+        if (version != next) revert VersionGap(datanet, next, version);
+        _checkLength("license", license, 1, MAX_LICENSE_BYTES);
+        if (recordCount == 0) revert NoRecords(datanet);
+        bytes32 rootDigest = Cid.digest(root);
+        d.versions = version;
+        _versions[datanet][version] = Version({
+            rootDigest: rootDigest,
+            recordCount: recordCount,
+            publishedAt: uint64(block.timestamp),
+            root: root,
+            license: license
+        });
+        emit VersionPublished(datanet, version, rootDigest, root, license, recordCount);
+    }
+
+    /// @notice How many datanets there are; their ids are 1 to this.
+    function count() external view returns (uint64) {
+        return _count;
+    }
+
+    /// @notice A datanet; reverts if there is none.
+    function datanetOf(uint64 datanet) external view returns (Datanet memory) {
+        return _existing(datanet);
+    }
+
+    /// @notice A published version; reverts if there is none.
+    function versionOf(uint64 datanet, uint32 version) external view returns (Version memory) {
+        Version storage v = _versions[datanet][version];
+        if (v.publishedAt == 0) revert UnknownVersion(datanet, version);
+        return v;
+    }
+
+    /// @inheritdoc IDatanetOwners
+    function ownerOf(uint64 datanet) external view returns (address) {
+        return _existing(datanet).owner;
+    }
+
+    /// @notice The datanet's pool contract.
+    function poolOf(uint64 datanet) external view returns (address) {
+        return _existing(datanet).pool;
+    }
+
+    /// @notice Number of the newest version; 0: none.
+    function latestVersion(uint64 datanet) external view returns (uint32) {
+        return _existing(datanet).versions;
+    }
+
+    /// @notice EIP-712 digest that a contributor signs.
+    function contributionDigest(Contribution calldata contribution) external view returns (bytes32) {
+        return _hashTypedDataV4(TypedData.structHash(contribution));
+    }
+
+    /// @notice EIP-712 digest that a datanet's owner signs.
+    function reviewDigest(Review calldata review) external view returns (bytes32) {
+        return _hashTypedDataV4(TypedData.structHash(review));
+    }
+
+    function _existing(uint64 datanet) private view returns (Datanet storage d) {
+        d = _datanets[datanet];
+        if (d.owner == address(0)) revert UnknownDatanet(datanet);
+    }
+
+    function _checkLength(string memory field, string calldata text, uint256 minimum, uint256 maximum) private pure {
+        uint256 length = bytes(text).length;
+        if (length < minimum || length > maximum) revert InvalidLength(field, length, maximum);
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.34;
+
+import {Binding, Contribution, Receipt, Review, TrainingOrder, Voucher} from "./Types.sol";
+
+/// @title EIP-712 struct hashes
+/// @notice Struct hashes of everything that is signed off chain. The domain is added by the contract that checks the
+/// signature: name "OpenLedger", version "1", its own address.
+library TypedData {
+    string internal constant NAME = "OpenLedger";
+    string internal constant VERSION = "1";
+
+    bytes32 internal constant VOUCHER_TYPEHASH =
+        keccak256("Voucher(address requester,address worker,uint256 cumulative,uint64 expires)");
+    bytes32 internal constant BINDING_TYPEHASH =
+        keccak256("Binding(string peer,address nodeKey,address owner,address payout,uint64 issuedAt,uint64 expires)");
+    bytes32 internal constant TRAINING_ORDER_TYPEHASH = keccak256(
+        "TrainingOrder(address owner,string name,bytes32 base,uint64 datanet,uint32 version,string root,bytes32 hyperHash,uint256 access,bytes32 nonce,uint64 deadline)"
+    );
+    bytes32 internal constant CONTRIBUTION_TYPEHASH =
+        keccak256("Contribution(uint64 datanet,bytes32 record,address contributor,string license,uint64 at)");
+    bytes32 internal constant REVIEW_TYPEHASH =
+        keccak256("Review(uint64 datanet,bytes32 record,string status,string reason,uint64 at)");
+    bytes32 internal constant RECEIPT_TYPEHASH = keccak256(
+        "Receipt(bytes32 id,address requester,address worker,bytes32 base,bytes32 adapter,uint64 datanet,bytes32 datanetRoot,uint32 promptTokens,uint32 outputTokens,uint256 compute,uint256 access,bytes32 outputHash,bytes32 attributionRoot,bytes32 evidence,uint64 finishedAt)"
+    );
+
+    function structHash(Voucher calldata v) internal pure returns (bytes32) {
+        return keccak256(abi.encode(VOUCHER_TYPEHASH, v.requester, v.worker, v.cumulative, v.expires));
+    }
+
+    function structHash(Binding calldata b) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(BINDING_TYPEHASH, keccak256(bytes(b.peer)), b.nodeKey, b.owner, b.payout, b.issuedAt, b.expires)
+        );
+    }
+
+    function structHash(TrainingOrder calldata o) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                TRAINING_ORDER_TYPEHASH,
+                o.owner,
+                keccak256(bytes(o.name)),
+                o.base,
+                o.datanet,
+                o.version,
+                keccak256(bytes(o.root)),
+                o.hyperHash,
+                o.access,
+                o.nonce,
+                o.deadline
+            )
+        );
+    }
+
+    function structHash(Contribution calldata c) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(CONTRIBUTION_TYPEHASH, c.datanet, c.record, c.contributor, keccak256(bytes(c.license)), c.at)
+        );
+    }
+
+    function structHash(Review calldata r) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                REVIEW_TYPEHASH, r.datanet, r.record, keccak256(bytes(r.status)), keccak256(bytes(r.reason)), r.at
+            )
+        );
+    }
+
+    /// @dev Every field of a receipt is one static word, so that the encoding of the struct is the encoding of its data.
+    function structHash(Receipt calldata r) internal pure returns (bytes32) {
+        return keccak256(abi.encode(RECEIPT_TYPEHASH, r));
+    }
+}

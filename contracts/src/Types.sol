@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.34;
+
+// Structs that travel between people, workers and contracts. Those with an EIP-712
+// type string mirror the structs of Go's `protocol` package field by field.
+
+/// @notice A requester's cumulative promise to one worker. The escrow pays `cumulative` minus what was already drawn.
+/// @param expires Unix seconds; the voucher cannot be drawn after it.
+struct Voucher {
+    address requester;
+    address worker;
+    uint256 cumulative;
+    uint64 expires;
+}
+
+/// @notice A voucher with the signature of the requester or of one of its authorised session keys.
+struct SignedVoucher {
+    Voucher voucher;
+    address signer;
+    bytes signature;
+}
+
+/// @notice Ties a peer to a worker's node key, owner and payout address. Signed by the owner.
+/// @param issuedAt Unix milliseconds; a newer binding replaces an older one.
+/// @param expires Unix milliseconds; the node key acts for the owner until then.
+struct Binding {
+    string peer;
+    address nodeKey;
+    address owner;
+    address payout;
+    uint64 issuedAt;
+    uint64 expires;
+}
+
+/// @notice What an owner signs to have an adapter trained and registered in its name.
+/// @param root CID of the datanet version.
+/// @param access price per inference in wei.
+/// @param deadline Unix seconds; the adapter cannot be registered after it.
+struct TrainingOrder {
+    address owner;
+    string name;
+    bytes32 base;
+    uint64 datanet;
+    uint32 version;
+    string root;
+    bytes32 hyperHash;
+    uint256 access;
+    bytes32 nonce;
+    uint64 deadline;
+}
+
+/// @notice A contributor's signed offer of one record to one datanet.
+struct Contribution {
+    uint64 datanet;
+    bytes32 record;
+    address contributor;
+    string license;
+    uint64 at;
+}
+
+/// @notice A datanet owner's signed decision on one contribution.
+struct Review {
+    uint64 datanet;
+    bytes32 record;
+    string status;
+    string reason;
+    uint64 at;
+}
+
+/// @notice A worker's signed statement of one inference.
+struct Receipt {
+    bytes32 id;
+    address requester;
+    address worker;
+    bytes32 base;
+    bytes32 adapter;
+    uint64 datanet;
+    bytes32 datanetRoot;
+    uint32 promptTokens;
+    uint32 outputTokens;
+    uint256 compute;
+    uint256 access;
+    bytes32 outputHash;
+    bytes32 attributionRoot;
+    bytes32 evidence;
+    uint64 finishedAt;
+}
+
+/// @notice A worker's batch of receipts: the root and the total of a Merkle-sum tree of payouts.
+/// @param nonce sequential per worker, from 0.
+/// @param total sum of all payouts in wei.
+/// @param count number of payouts (leaves).
+/// @param dataDigest SHA2-256 of the batch document, which holds the receipts.
+struct Batch {
+    address worker;
+    uint64 nonce;
+    bytes32 root;
+    uint256 total;
+    uint32 count;
+    bytes32 dataDigest;
+}
+
+/// @notice One sibling on the way from a leaf to the root of a Merkle-sum tree.
+struct ProofNode {
+    bytes32 hash;
+    uint256 sum;
+}
+
+/// @notice One payout of one batch, with its proof.
+struct Claim {
+    address worker;
+    uint64 nonce;
+    uint32 index;
+    address account;
+    uint256 amount;
+    ProofNode[] proof;
+}
+
+/// @notice How a fee is shared, in basis points. All four add up to 10000.
+/// @param platformBps of compute and of access, to the treasury.
+/// @param ownerPart of access, to the adapter's owner.
+/// @param stakersPart of access, to those who stake on the worker.
+/// @param contributorsPart of access, to those whose records were used.
+struct Shares {
+    uint16 platformBps;
+    uint16 ownerPart;
+    uint16 stakersPart;
+    uint16 contributorsPart;
+}
