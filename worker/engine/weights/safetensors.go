@@ -1,0 +1,377 @@
+package weights
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// DType is how values are stored.
+type DType string
+
+// The types that can be read as float32. Others are listed, but refused when read.
+const (
+	F32  DType = "F32"
+	F16  DType = "F16"
+	BF16 DType = "BF16"
+)
+
+func (d DType) size() (int64, bool) {
+	switch d {
+	case "F64", "I64", "U64":
+		return 8, true
+	case F32, "I32", "U32":
+		return 4, true
+	case F16, BF16, "I16", "U16":
+		return 2, true
+	case "I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2":
+		return 1, true
+	}
+	return 0, false
+}
+
+// Limits of a safetensors file.
+const (
+	maxHeader  = 32 << 20
+	maxTensors = 1 << 18
+	maxDims    = 8
+)
+
+// Info describes one tensor of a file.
+type Info struct {
+	Name       string
+	DType      DType
+	Shape      []int
+	begin, end int64 // in the file
+}
+
+// Elements is the number of values.
+func (i Info) Elements() int {
+	n := 1
+	for _, d := range i.Shape {
+		n *= d
+	}
+	return n
+}
+
+// File is an open safetensors file.
+type File struct {
+	name     string
+	r        io.ReaderAt
+	tensors  []Info // sorted by name
+	index    map[string]int
+	metadata map[string]string
+}
+
+// ParseSafetensors reads the header of a file of the given size and checks that
+// every tensor lies within it. The name is used in errors.
+func ParseSafetensors(r io.ReaderAt, size int64, name string) (*File, error) {
+	f := &File{name: name, r: r, index: map[string]int{}}
+	if err := f.parse(size); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return f, nil
+}
+
+func (f *File) parse(size int64) error {
+	var b [8]byte
+	if size < 8 {
+		return fmt.Errorf("is not a safetensors file: it has only %d bytes", size)
+	}
+	if _, err := f.r.ReadAt(b[:], 0); err != nil {
+		return fmt.Errorf("read header: %w", err)
+	}
+	n := binary.LittleEndian.Uint64(b[:])
+	if n < 2 || n > maxHeader || n > uint64(size-8) {
+		return fmt.Errorf("is not a safetensors file, or is truncated: header of %d bytes in a file of %d", n, size)
+	}
+	header := make([]byte, n)
+	if _, err := f.r.ReadAt(header, 8); err != nil {
+		return fmt.Errorf("read header: %w", err)
+	}
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(header, &raw); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	if len(raw) > maxTensors {
+		return fmt.Errorf("header lists %d tensors, more than the %d allowed", len(raw), maxTensors)
+	}
+	if m, ok := raw["__metadata__"]; ok {
+		if err := json.Unmarshal(m, &f.metadata); err != nil {
+			return fmt.Errorf("header: __metadata__: %w", err)
+		}
+		delete(raw, "__metadata__")
+	}
+	names := make([]string, 0, len(raw))
+	for k := range raw {
+		names = append(names, k)
+	}
+	sort.Strings(names)
+	start := 8 + int64(n)
+	for i, k := range names {
+		info, err := parseInfo(k, raw[k], start, size)
+		if err != nil {
+			return fmt.Errorf("tensor %q: %w", k, err)
+		}
+		f.tensors = append(f.tensors, info)
+		f.index[k] = i
+	}
+	return checkLayout(f.tensors, start, size)
+}
+
+func parseInfo(name string, raw json.RawMessage, start, size int64) (Info, error) {
+	var h struct {
+		DType   DType   `json:"dtype"`
+		Shape   []int64 `json:"shape"`
+		Offsets []int64 `json:"data_offsets"`
+	}
+	if err := json.Unmarshal(raw, &h); err != nil {
+		return Info{}, err
+	}
+	width, ok := h.DType.size()
+	if !ok {
+		return Info{}, fmt.Errorf("dtype %q is unknown", h.DType)
+	}
+	if len(h.Shape) > maxDims {
+		return Info{}, fmt.Errorf("has %d dimensions, more than the %d allowed", len(h.Shape), maxDims)
+	}
+	if len(h.Offsets) != 2 {
+		return Info{}, fmt.Errorf("data_offsets has %d numbers, want 2", len(h.Offsets))
+	}
+	begin, end, room := h.Offsets[0], h.Offsets[1], size-start
+	if begin < 0 || end < begin {
+		return Info{}, fmt.Errorf("data_offsets [%d, %d] are not a range", begin, end)
+	}
+	if end > room {
+		return Info{}, fmt.Errorf("ends at byte %d, but the file has only %d bytes of data: it is truncated", end, room)
+	}
+	elements := int64(1)
+	shape := make([]int, len(h.Shape))
+	for i, d := range h.Shape {
+		if d < 0 || d > math.MaxInt32 {
+			return Info{}, fmt.Errorf("dimension %d is %d", i, d)
+		}
+		// Bounded by the file's size, so it cannot overflow: both factors are below 2^31 and 2^63/2^31.
+		if elements > 0 && d > 0 && elements > math.MaxInt64/width/d {
+			return Info{}, fmt.Errorf("shape %v is too large", h.Shape)
+		}
+		elements *= d
+		shape[i] = int(d)
+	}
+	if elements*width != end-begin {
+		return Info{}, fmt.Errorf("shape %v of %s needs %d bytes, data_offsets give %d", h.Shape, h.DType, elements*width, end-begin)
+	}
+	return Info{Name: name, DType: h.DType, Shape: shape, begin: start + begin, end: start + end}, nil
+}
+
+// checkLayout demands that tensors follow each other without gaps, overlaps or
+// bytes after the last.
+func checkLayout(tensors []Info, start, size int64) error {
+	order := slices.Clone(tensors)
+	sort.SliceStable(order, func(i, j int) bool {
+		if order[i].begin != order[j].begin {
+			return order[i].begin < order[j].begin
+		}
+		return order[i].end < order[j].end
+	})
+	at := start
+	for _, t := range order {
+		if t.begin < at {
+			return fmt.Errorf("tensor %q: overlaps another tensor", t.Name)
+		}
+		if t.begin > at {
+			return fmt.Errorf("tensor %q: %d bytes before it belong to no tensor", t.Name, t.begin-at)
+		}
+		at = t.end
+	}
+	if at != size {
+		return fmt.Errorf("%d bytes after the last tensor", size-at)
+	}
+	return nil
+}
+
+// Tensors lists all tensors by name.
+func (f *File) Tensors() []Info { return slices.Clone(f.tensors) }
+
+// Metadata is the file's free-form header entry.
+func (f *File) Metadata() map[string]string { return f.metadata }
+
+// Info finds one tensor.
+func (f *File) Info(name string) (Info, bool) {
+	i, ok := f.index[name]
+	if !ok {
+		return Info{}, false
+	}
+	return f.tensors[i], true
+}
+
+// ErrNoTensor is wrapped when a tensor is not there.
+var ErrNoTensor = errors.New("no such tensor")
+
+// Tensor reads one tensor as float32.
+func (f *File) Tensor(name string) ([]float32, []int, error) {
+	info, ok := f.Info(name)
+	if !ok {
+		return nil, nil, fmt.Errorf("%s: tensor %q: %w", f.name, name, ErrNoTensor)
+	}
+	data, err := f.read(info)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: tensor %q: %w", f.name, name, err)
+	}
+	return data, info.Shape, nil
+}
+
+const chunk = 1 << 20
+
+func (f *File) read(info Info) ([]float32, error) {
+	switch info.DType {
+	case F32, F16, BF16:
+	default:
+		return nil, fmt.Errorf("dtype %s is not supported (F32, F16, BF16)", info.DType)
+	}
+	width, _ := info.DType.size()
+	out := make([]float32, info.Elements()) // bounded: the bytes were found in the file
+	buf := make([]byte, min(chunk, info.end-info.begin))
+	for at, done := info.begin, 0; at < info.end; {
+		b := buf[:min(int64(len(buf)), info.end-at)]
+		if _, err := f.r.ReadAt(b, at); err != nil && !(errors.Is(err, io.EOF) && at+int64(len(b)) == info.end) {
+			return nil, fmt.Errorf("read: %w", err)
+		}
+		n := len(b) / int(width)
+		convert(out[done:done+n], b, info.DType)
+		done += n
+		at += int64(len(b))
+	}
+	return out, nil
+}
+
+func convert(dst []float32, b []byte, d DType) {
+	switch d {
+	case F32:
+		for i := range dst {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+		}
+	case BF16:
+		for i := range dst {
+			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)
+		}
+	case F16:
+		for i := range dst {
+			dst[i] = float16(binary.LittleEndian.Uint16(b[2*i:]))
+		}
+	}
+}
+
+func float16(h uint16) float32 {
+	sign := uint32(h>>15) << 31
+	exp := uint32(h>>10) & 31
+	frac := uint32(h) & 0x3ff
+	switch exp {
+	case 0:
+		v := float32(frac) * (1.0 / (1 << 24)) // exact
+		return math.Float32frombits(math.Float32bits(v) | sign)
+	case 31:
+		return math.Float32frombits(sign | 0xff<<23 | frac<<13)
+	default:
+		return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+	}
+}
+
+// ToBF16 rounds to the nearest bfloat16, ties to even.
+func ToBF16(v float32) uint16 {
+	b := math.Float32bits(v)
+	if b&0x7fffffff > 0x7f800000 { // NaN stays one
+		return uint16(b>>16) | 0x40
+	}
+	return uint16((b + 0x7fff + (b>>16)&1) >> 16)
+}
+
+// Named is a tensor to be written.
+type Named struct {
+	Name  string
+	Shape []int
+	Data  []float32
+}
+
+// WriteSafetensors writes tensors as F32 or BF16, sorted by name: equal values give
+// equal files.
+func WriteSafetensors(w io.Writer, tensors []Named, d DType, metadata map[string]string) error {
+	if d != F32 && d != BF16 {
+		return fmt.Errorf("safetensors: writing %s is not supported (F32, BF16)", d)
+	}
+	width, _ := d.size()
+	order := slices.Clone(tensors)
+	slices.SortFunc(order, func(a, b Named) int { return strings.Compare(a.Name, b.Name) })
+	type entry struct {
+		DType   DType    `json:"dtype"`
+		Shape   []int    `json:"shape"`
+		Offsets [2]int64 `json:"data_offsets"`
+	}
+	header := map[string]any{} // encoding/json sorts the keys
+	if len(metadata) > 0 {
+		header["__metadata__"] = metadata
+	}
+	at := int64(0)
+	for i, t := range order {
+		if t.Name == "" || t.Name == "__metadata__" || (i > 0 && order[i-1].Name == t.Name) {
+			return fmt.Errorf("safetensors: tensor %q: the name is not allowed or not unique", t.Name)
+		}
+		n := 1
+		for _, s := range t.Shape {
+			n *= s
+		}
+		if n != len(t.Data) {
+			return fmt.Errorf("safetensors: tensor %q: shape %v does not hold %d values", t.Name, t.Shape, len(t.Data))
+		}
+		end := at + width*int64(n)
+		shape := t.Shape
+		if shape == nil {
+			shape = []int{}
+		}
+		header[t.Name] = entry{DType: d, Shape: shape, Offsets: [2]int64{at, end}}
+		at = end
+	}
+	b, err := json.Marshal(header)
+	if err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	if pad := (8 - len(b)%8) % 8; pad > 0 {
+		b = append(b, bytes.Repeat([]byte{' '}, pad)...)
+	}
+	if _, err := w.Write(append(binary.LittleEndian.AppendUint64(nil, uint64(len(b))), b...)); err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	for _, t := range order {
+		if err := writeValues(w, t.Data, d); err != nil {
+			return fmt.Errorf("safetensors: tensor %q: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+func writeValues(w io.Writer, data []float32, d DType) error {
+	var buf []byte
+	for len(data) > 0 {
+		n := min(len(data), chunk/4)
+		buf = buf[:0]
+		for _, v := range data[:n] {
+			if d == BF16 {
+				buf = binary.LittleEndian.AppendUint16(buf, ToBF16(v))
+			} else {
+				buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
+			}
+		}
+		if _, err := w.Write(buf); err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	return nil
+}
