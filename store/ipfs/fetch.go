@@ -24,6 +24,7 @@ type fetcher struct {
 	node      *Node
 	ctx       context.Context // of the session
 	providers []peer.AddrInfo
+	localOnly bool
 
 	dial    sync.Once
 	dialErr error
@@ -33,6 +34,11 @@ type fetcher struct {
 func (n *Node) fetch(ctx context.Context, providers []peer.AddrInfo) *fetcher {
 	return &fetcher{node: n, ctx: ctx, providers: providers}
 }
+
+// offline reads only what is here.
+func (n *Node) offline() *fetcher { return &fetcher{node: n, localOnly: true} }
+
+var _ format.NodeGetter = (*fetcher)(nil)
 
 // block gives one block, local or fetched.
 func (f *fetcher) block(ctx context.Context, id cid.Cid) (blocks.Block, error) {
@@ -149,6 +155,10 @@ func first(order []cid.Cid, in map[cid.Cid]struct{}) cid.Cid {
 func (f *fetcher) connect() error {
 	f.dial.Do(func() {
 		n := f.node
+		if f.localOnly {
+			f.dialErr = errors.New("fetch it first")
+			return
+		}
 		if n.swap == nil {
 			f.dialErr = errors.New("this node is offline")
 			return
@@ -197,7 +207,7 @@ func (f *fetcher) dialAny() error {
 }
 
 func notHere(id cid.Cid, err error) error {
-	return protocol.Errorf(protocol.KindUnavailable, "cid", "block %s is not here and cannot be fetched: %w", id, err)
+	return protocol.Errorf(protocol.KindUnavailable, "cid", "block %s is not here: %w", id, err)
 }
 
 func (f *fetcher) failure(ctx context.Context, id cid.Cid, err error) error {

@@ -126,7 +126,6 @@ func (n *Node) AddDirectory(ctx context.Context, entries []Entry) (protocol.CID,
 	if err != nil {
 		return "", fmt.Errorf("ipfs: add directory: %w", err)
 	}
-	offline := n.fetch(ctx, nil)
 	for i, e := range entries {
 		if e.Name == "" || e.Name == "." || e.Name == ".." || strings.ContainsAny(e.Name, "/\x00") {
 			return "", protocol.Errorf(protocol.KindInvalid, "name", "%q cannot be a name in a directory", e.Name)
@@ -157,7 +156,6 @@ func (n *Node) AddDirectory(ctx context.Context, entries []Entry) (protocol.CID,
 	if err := dag.Add(ctx, root); err != nil {
 		return "", fmt.Errorf("ipfs: add directory: %w", err)
 	}
-	_ = offline
 	return CIDText(root.Cid()), n.cfg.DB.Sync()
 }
 

@@ -1,0 +1,18 @@
+// Package datanet turns what people contribute into records, keeps the state of
+// each datanet (contributions, reviews, versions) in the node's database, and
+// builds and opens immutable versions.
+//
+// A record has one canonical form, so that the same content always has the same
+// id: the SHA2-256 of its canonical bytes, which are one raw block. A version is
+// a UnixFS directory with manifest.json and records/; the same accepted records
+// under the same number give the same root, on any machine.
+//
+// Invariants: a contribution enters only with a valid signature, canonical bytes
+// that match its hash, and the datanet's licence; one record has one owner per
+// datanet, the contribution that this node stored first; a record enters a version only
+// with the owner's signed acceptance; a version never changes. What a method
+// returned without an error survives a crash.
+//
+// It checks signatures through the caller's [Verifier], asks no chain and moves
+// no money.
+package datanet
