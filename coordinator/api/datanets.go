@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/base64"
-	"fmt"
 	"net/http"
 
 	"github.com/openledger/openledger/protocol"
@@ -166,26 +165,4 @@ type lateWriter struct {
 func (l *lateWriter) Write(p []byte) (int, error) {
 	l.started = true
 	return l.w.Write(p)
-}
-
-func (s *Server) record(w http.ResponseWriter, r *http.Request) error {
-	digest, err := pathHash(r, "digest")
-	if err != nil {
-		return err
-	}
-	b, err := s.cfg.Versions.Record(r.Context(), digest)
-	if err != nil {
-		return err
-	}
-	writeBytes(w, digest.Hex(), b)
-	return nil
-}
-
-// writeBytes sends foreign bytes so that no browser ever interprets them.
-func writeBytes(w http.ResponseWriter, name string, b []byte) {
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", name))
-	_, _ = w.Write(b) // an error means that the client hung up
 }

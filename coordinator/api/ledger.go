@@ -51,6 +51,11 @@ func KeyRequestText(coordinator protocol.PeerID, r KeyRequest) string {
 		coordinator, r.Requester.Hex(), r.Label, r.At)
 }
 
+// CancelText is what a job's owner signs (EIP-191) to stop it.
+func CancelText(id protocol.Hash, r CancelRequest) string {
+	return fmt.Sprintf("Cancel an OpenLedger training job\njob: %s\nat: %d", id.Hex(), r.At)
+}
+
 func (s *Server) issueKey(w http.ResponseWriter, r *http.Request) error {
 	var in KeyRequest
 	if err := readJSON(r, &in); err != nil {
@@ -104,7 +109,11 @@ func (s *Server) cancelTraining(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Training.CancelTraining(r.Context(), id); err != nil {
+	var in CancelRequest
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	if err := s.cfg.Training.CancelTraining(r.Context(), id, in); err != nil {
 		return err
 	}
 	return s.trainingJob(w, r)
@@ -149,15 +158,20 @@ func (s *Server) batches(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, map[string]any{"batches": list})
 }
 
-func (s *Server) batchDocument(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) block(w http.ResponseWriter, r *http.Request) error {
 	digest, err := pathHash(r, "digest")
 	if err != nil {
 		return err
 	}
-	b, err := s.cfg.Ledger.BatchDocument(r.Context(), digest)
+	b, err := s.cfg.Ledger.Block(r.Context(), digest)
 	if err != nil {
 		return err
 	}
-	writeBytes(w, digest.Hex(), b)
+	// Foreign bytes: no browser may ever interpret them.
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", digest.Hex()))
+	_, _ = w.Write(b) // an error means that the client hung up
 	return nil
 }

@@ -129,7 +129,6 @@ func (s *Server) routes() http.Handler {
 	handle("GET /api/v1/datanets/{id}/versions", s.versions)
 	handle("POST /api/v1/datanets/{id}/versions", s.buildVersion)
 	handle("GET /api/v1/datanets/{id}/versions/{version}/{format}", s.export)
-	handle("GET /api/v1/records/{digest}", s.record)
 	handle("GET /api/v1/training_jobs", s.trainingJobs)
 	handle("POST /api/v1/training_jobs", s.startTraining)
 	handle("GET /api/v1/training_jobs/{id}", s.trainingJob)
@@ -137,7 +136,7 @@ func (s *Server) routes() http.Handler {
 	handle("GET /api/v1/receipts", s.receipts)
 	handle("GET /api/v1/receipts/{id}", s.receipt)
 	handle("GET /api/v1/batches", s.batches)
-	handle("GET /api/v1/batches/{digest}", s.batchDocument)
+	handle("GET /api/v1/blocks/{digest}", s.block)
 
 	handle("GET /healthz", func(w http.ResponseWriter, _ *http.Request) error {
 		return writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})

@@ -78,16 +78,24 @@ type Training interface {
 	StartTraining(ctx context.Context, job protocol.TrainingJob) (TrainingStatus, error)
 	TrainingJob(ctx context.Context, id protocol.Hash) (TrainingStatus, error)
 	TrainingJobs(ctx context.Context) ([]TrainingStatus, error)
-	CancelTraining(ctx context.Context, id protocol.Hash) error
+	CancelTraining(ctx context.Context, id protocol.Hash, r CancelRequest) error
+}
+
+// CancelRequest asks to stop a training job. Signature is EIP-191 by the job's owner
+// over CancelText.
+type CancelRequest struct {
+	At        int64    `json:"at"` // Unix ms, at most five minutes old
+	Signature hexBytes `json:"signature"`
 }
 
 // ContributionStatus is one contribution with the owner's decision.
 type ContributionStatus struct {
 	protocol.SignedContribution
-	CID     protocol.CID          `json:"cid"`
-	Preview string                `json:"preview"` // first characters of the record
-	Status  protocol.ReviewStatus `json:"status"`
-	Reason  string                `json:"reason,omitempty"`
+	CID    protocol.CID          `json:"cid"`
+	Title  string                `json:"title"` // the record in a few words
+	Bytes  int                   `json:"bytes"`
+	Status protocol.ReviewStatus `json:"status"`
+	Reason string                `json:"reason,omitempty"`
 }
 
 // Datanets holds contributions until they are published.
@@ -106,7 +114,6 @@ type Versions interface {
 	Versions(ctx context.Context, datanet uint64) ([]protocol.Version, error)
 	// Export writes a version as "car" or "croissant".
 	Export(ctx context.Context, datanet uint64, version uint32, format string, w io.Writer) error
-	Record(ctx context.Context, record protocol.Hash) ([]byte, error)
 }
 
 // ReceiptView is a receipt with what people want to see beside it.
@@ -134,7 +141,9 @@ type Ledger interface {
 	Receipts(ctx context.Context, limit int) ([]ReceiptView, error)
 	Receipt(ctx context.Context, id protocol.Hash) (ReceiptView, error)
 	Batches(ctx context.Context) ([]BatchView, error)
-	BatchDocument(ctx context.Context, digest protocol.Hash) ([]byte, error)
+	// Block gives a content-addressed block: a record, evidence, or a part of a batch's
+	// document.
+	Block(ctx context.Context, digest protocol.Hash) ([]byte, error)
 }
 
 // WorkerView is a worker as this coordinator sees it.
@@ -147,14 +156,25 @@ type WorkerView struct {
 
 // NetworkInfo is what a client needs to join and to sign.
 type NetworkInfo struct {
-	ChainID    uint64                      `json:"chain_id"`
-	RPC        string                      `json:"rpc"`
-	Contracts  map[string]protocol.Account `json:"contracts"`
-	Base       protocol.Hash               `json:"base"`
-	BaseName   string                      `json:"base_name"`
-	Bootstrap  []string                    `json:"bootstrap"`
-	Peer       protocol.PeerID             `json:"peer"`
-	SessionKey protocol.Account            `json:"session_key"` // to be authorised in the escrow
+	ChainID    uint64           `json:"chain_id"`
+	RPC        string           `json:"rpc"`
+	Contracts  Contracts        `json:"contracts"`
+	Base       protocol.Hash    `json:"base"`
+	BaseName   string           `json:"base_name"`
+	Bootstrap  []string         `json:"bootstrap"`
+	Peer       protocol.PeerID  `json:"peer"`
+	SessionKey protocol.Account `json:"session_key"` // to be authorised in the escrow
+}
+
+// Contracts says where the network's contracts are.
+type Contracts struct {
+	FromBlock  uint64           `json:"from_block"` // there are no events before it
+	Staking    protocol.Account `json:"staking"`
+	Escrow     protocol.Account `json:"escrow"`
+	Datanets   protocol.Account `json:"datanets"`
+	Models     protocol.Account `json:"models"`
+	Settlement protocol.Account `json:"settlement"`
+	Treasury   protocol.Account `json:"treasury"`
 }
 
 // Network describes the network around this coordinator.

@@ -1,0 +1,125 @@
+package coordinator
+
+import (
+	"context"
+	"io"
+
+	"github.com/openledger/openledger/coordinator/api"
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/wire"
+	"github.com/openledger/openledger/store/datanet"
+)
+
+// signatures checks contributions and reviews under the registry's domain.
+type signatures struct{ domain wire.Domain }
+
+// VerifyContribution checks the contributor's signature.
+func (s signatures) VerifyContribution(c protocol.SignedContribution) error {
+	return wire.VerifyContribution(s.domain, c)
+}
+
+// VerifyReview checks the owner's signature.
+func (s signatures) VerifyReview(r protocol.SignedReview, owner protocol.Account) error {
+	return wire.VerifyReview(s.domain, owner, r)
+}
+
+func (c *Coordinator) openRecords() (*datanet.Book, error) {
+	return datanet.New(datanet.Config{DB: c.cfg.DB, Content: c.ipfs, Verifier: signatures{c.datanetsDomain}, Logger: c.log})
+}
+
+// Datanets lists the registry's datanets and notes those that are new here.
+func (c *Coordinator) Datanets(ctx context.Context) ([]protocol.Datanet, error) {
+	list, err := c.chain.Datanets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range list {
+		if err := c.records.Create(d); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// know makes sure that a datanet of the registry is known here.
+func (c *Coordinator) know(ctx context.Context, id uint64) error {
+	_, err := c.records.Datanet(id)
+	if protocol.KindOf(err) != protocol.KindNotFound {
+		return err
+	}
+	d, err := c.chain.Datanet(ctx, id)
+	if err != nil {
+		return err
+	}
+	return c.records.Create(d)
+}
+
+// Contribute takes a signed record for review.
+func (c *Coordinator) Contribute(ctx context.Context, sc protocol.SignedContribution, record []byte) (api.ContributionStatus, error) {
+	if err := c.know(ctx, sc.Contribution.Datanet); err != nil {
+		return api.ContributionStatus{}, err
+	}
+	e, err := c.records.Contribute(ctx, sc, record)
+	return contributionStatus(e), err
+}
+
+// Contributions lists what was contributed to a datanet.
+func (c *Coordinator) Contributions(ctx context.Context, id uint64) ([]api.ContributionStatus, error) {
+	if err := c.know(ctx, id); err != nil {
+		return nil, err
+	}
+	entries, err := c.records.Entries(id, "")
+	out := make([]api.ContributionStatus, len(entries))
+	for i, e := range entries {
+		out[i] = contributionStatus(e)
+	}
+	return out, err
+}
+
+// Review applies the owner's signed decision.
+func (c *Coordinator) Review(ctx context.Context, r protocol.SignedReview) (api.ContributionStatus, error) {
+	if err := c.know(ctx, r.Review.Datanet); err != nil {
+		return api.ContributionStatus{}, err
+	}
+	e, err := c.records.Review(r)
+	return contributionStatus(e), err
+}
+
+func contributionStatus(e datanet.Entry) api.ContributionStatus {
+	s := api.ContributionStatus{SignedContribution: e.Signed, CID: e.CID(), Title: e.Title, Bytes: e.Bytes, Status: e.Status}
+	if e.Review != nil {
+		s.Reason = e.Review.Review.Reason
+	}
+	return s
+}
+
+// BuildVersion makes the next version of what was accepted.
+func (c *Coordinator) BuildVersion(ctx context.Context, id uint64) (protocol.Version, error) {
+	if err := c.know(ctx, id); err != nil {
+		return protocol.Version{}, err
+	}
+	return c.records.BuildVersion(ctx, id)
+}
+
+// Versions lists the versions that the registry has.
+func (c *Coordinator) Versions(ctx context.Context, id uint64) ([]protocol.Version, error) {
+	return c.chain.Versions(ctx, id)
+}
+
+// Export writes a published version as an archive or as metadata.
+func (c *Coordinator) Export(ctx context.Context, id uint64, number uint32, format string, w io.Writer) error {
+	versions, err := c.Versions(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		if v.Number != number {
+			continue
+		}
+		if format == "croissant" {
+			return datanet.WriteCroissant(ctx, c.ipfs, v.Root, w)
+		}
+		return c.ipfs.ExportCAR(ctx, v.Root, c.workerAddrs(), w)
+	}
+	return protocol.Errorf(protocol.KindNotFound, "version", "datanet %d has no published version %d", id, number)
+}

@@ -1,0 +1,11 @@
+// Package coordinator admits jobs, routes them to workers, passes their tokens on,
+// accepts their receipts and pays for them with vouchers.
+//
+// Invariants: scheduling decisions come from scheduler.Step only; at most one
+// receipt is accepted per job; the voucher that covers a receipt is durable before
+// the worker gets it, and a voucher never goes down; what a requester has promised,
+// and what its running jobs may cost, never exceeds its escrow as last read.
+//
+// It runs no model, holds no requester's own key (only a session key with a limit
+// and an expiry), and decides no payout.
+package coordinator

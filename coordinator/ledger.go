@@ -1,0 +1,182 @@
+package coordinator
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/openledger/openledger/coordinator/api"
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/wire"
+	"github.com/openledger/openledger/store"
+	"github.com/openledger/openledger/store/ipfs"
+)
+
+// Receipts lists accepted receipts from the newest.
+func (c *Coordinator) Receipts(ctx context.Context, limit int) ([]api.ReceiptView, error) {
+	list, err := c.book.AcceptedReceipts(limit, nil)
+	if err != nil {
+		return nil, err
+	}
+	drawn := map[[2]protocol.Account]amount{}
+	out := make([]api.ReceiptView, 0, len(list))
+	for _, a := range list {
+		v, err := c.view(ctx, a, drawn)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// Receipt gives one accepted receipt with its evidence.
+func (c *Coordinator) Receipt(ctx context.Context, id protocol.Hash) (api.ReceiptView, error) {
+	a, err := c.book.Accepted(id)
+	if err != nil {
+		return api.ReceiptView{}, err
+	}
+	return c.view(ctx, a, map[[2]protocol.Account]amount{})
+}
+
+// view adds what the chain says. A receipt is settled when what was drawn for its
+// requester and worker reaches the voucher that was given for it.
+func (c *Coordinator) view(ctx context.Context, a store.AcceptedReceipt, drawn map[[2]protocol.Account]amount) (api.ReceiptView, error) {
+	r := a.Signed.Receipt
+	key := [2]protocol.Account{r.Requester, r.Worker}
+	d, ok := drawn[key]
+	if !ok {
+		var err error
+		if d, err = c.chain.DrawnOf(ctx, r.Requester, r.Worker); err != nil {
+			return api.ReceiptView{}, err
+		}
+		drawn[key] = d
+	}
+	e, err := c.evidence(ctx, r)
+	if err != nil {
+		return api.ReceiptView{}, err
+	}
+	return api.ReceiptView{SignedReceipt: a.Signed, Evidence: e, Voucher: a.Voucher.Voucher.Cumulative,
+		Settled: !d.Lt(&a.Voucher.Voucher.Cumulative)}, nil
+}
+
+// evidence reads the document behind a receipt.
+func (c *Coordinator) evidence(ctx context.Context, r protocol.Receipt) (protocol.Evidence, error) {
+	b, err := c.ipfs.GetBlock(ctx, ipfs.RawCIDOf(r.Evidence), nil)
+	if err != nil {
+		return protocol.Evidence{}, err
+	}
+	return wire.DecodeEvidence(b)
+}
+
+// Batches lists the settled batches on the chain.
+func (c *Coordinator) Batches(ctx context.Context) ([]api.BatchView, error) {
+	list, err := c.chain.Batches(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.BatchView, len(list))
+	for i, b := range list {
+		out[i] = api.BatchView{Worker: b.Worker, Nonce: b.Nonce, Root: b.Root, Total: b.Total, Leaves: b.Count, Document: b.DataDigest, At: b.At}
+	}
+	return out, nil
+}
+
+// Block gives a content-addressed block, from here or from the workers.
+func (c *Coordinator) Block(ctx context.Context, digest protocol.Hash) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return c.ipfs.GetBlock(ctx, ipfs.RawCIDOf(digest), c.workerAddrs())
+}
+
+// workerAddrs are the workers heard of lately, as providers of content.
+func (c *Coordinator) workerAddrs() []peer.AddrInfo {
+	c.mu.Lock()
+	workers := c.state.Workers()
+	c.mu.Unlock()
+	var out []peer.AddrInfo
+	for _, w := range workers {
+		if id, err := peer.Decode(string(w.Announcement.Peer)); err == nil {
+			out = append(out, peer.AddrInfo{ID: id, Addrs: c.host.Libp2p().Peerstore().Addrs(id)})
+		}
+	}
+	return out
+}
+
+// replicateBatches keeps a copy of every batch's document, so that claims do not
+// depend on the worker that settled it.
+func (c *Coordinator) replicateBatches(ctx context.Context) error {
+	ticker := time.NewTicker(2 * time.Second)
+	defer ticker.Stop()
+	have := map[protocol.Hash]bool{}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		batches, err := c.chain.Batches(ctx)
+		if err != nil {
+			c.log.Warn("batches not read from the chain", "err", err)
+			continue
+		}
+		for _, b := range batches {
+			if have[b.DataDigest] {
+				continue
+			}
+			if err := c.replicate(ctx, b.DataDigest); err != nil {
+				c.log.Debug("document of a batch not found yet", "worker", b.Worker, "nonce", b.Nonce, "err", err)
+				continue
+			}
+			have[b.DataDigest] = true
+		}
+	}
+}
+
+// replicate copies a batch's document: its top block and the parts that it lists.
+func (c *Coordinator) replicate(ctx context.Context, digest protocol.Hash) error {
+	b, err := c.Block(ctx, digest)
+	if err != nil {
+		return err
+	}
+	var top struct {
+		Parts []protocol.Hash `json:"parts"`
+	}
+	if err := json.Unmarshal(b, &top); err != nil {
+		return protocol.Errorf(protocol.KindCorrupt, "document", "%s is not a batch document: %w", digest, err)
+	}
+	for _, part := range top.Parts {
+		if _, err := c.Block(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Info is what clients need to join and to sign.
+func (c *Coordinator) Info(context.Context) (api.NetworkInfo, error) {
+	at := c.chain.Addresses()
+	return api.NetworkInfo{
+		ChainID: c.chain.ChainID(), RPC: c.cfg.RPC,
+		Contracts: api.Contracts{FromBlock: at.Block, Staking: at.Staking, Escrow: at.Escrow, Datanets: at.Datanets, Models: at.Models,
+			Settlement: at.Settlement, Treasury: at.Treasury},
+		Base: c.cfg.Base, BaseName: c.cfg.BaseName, Bootstrap: c.host.Addrs(), Peer: c.host.ID(), SessionKey: c.SessionAccount(),
+	}, nil
+}
+
+// Workers lists the workers heard of lately.
+func (c *Coordinator) Workers(context.Context) ([]api.WorkerView, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []api.WorkerView
+	for _, w := range c.state.Workers() {
+		v := api.WorkerView{Announcement: w.Announcement, Stake: c.stakes[w.Announcement.Peer].Total()}
+		if w.Quarantined {
+			v.Reason = "it failed several jobs in a row and rests for a moment"
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}

@@ -1,0 +1,90 @@
+package coordinator
+
+import (
+	"errors"
+	"math/big"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+// metrics are this coordinator's Prometheus series.
+type metrics struct {
+	requests *prometheus.CounterVec
+	latency  prometheus.Histogram
+	retries  prometheus.Counter
+	fees     *feeCounter
+}
+
+func newMetrics(r prometheus.Registerer, c *Coordinator) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "openledger_requests_total", Help: "Inference requests by outcome.",
+		}, []string{"outcome"}),
+		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "openledger_e2e_request_latency_seconds", Help: "From admission to the receipt.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 2, 14),
+		}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "openledger_job_retries_total", Help: "Attempts that moved to another worker.",
+		}),
+		fees: &feeCounter{},
+	}
+	gauge := func(name, help string, f func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return f()
+		})
+	}
+	for _, col := range []prometheus.Collector{
+		m.requests, m.latency, m.retries,
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "openledger_fees_open_total", Help: "Fees of accepted receipts, in OPEN.",
+		}, m.fees.open),
+		gauge("openledger_coordinator_workers", "Workers with a valid announcement.", func() float64 { return float64(c.state.Stats().Workers) }),
+		gauge("openledger_coordinator_jobs_waiting", "Jobs waiting for a worker.", func() float64 { return float64(c.state.Stats().Queued) }),
+		gauge("openledger_coordinator_jobs_running", "Jobs on workers.", func() float64 { return float64(c.state.Stats().Running) }),
+	} {
+		if err := r.Register(col); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// observe counts one request; ms is how long it took.
+func (m *metrics) observe(err error, ms int64) {
+	outcome := "ok"
+	if err != nil {
+		outcome = string(protocol.KindOf(err))
+		if errors.Is(err, errRequester) {
+			outcome = string(protocol.KindCancelled)
+		}
+	}
+	m.requests.WithLabelValues(outcome).Inc()
+	m.latency.Observe(float64(ms) / 1000)
+}
+
+// feeCounter adds wei exactly and shows OPEN.
+type feeCounter struct {
+	mu  sync.Mutex
+	wei big.Int
+}
+
+// Add counts one receipt's fee.
+func (f *feeCounter) Add(fee protocol.Fee) {
+	total := fee.Total()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wei.Add(&f.wei, total.ToBig())
+}
+
+func (f *feeCounter) open() float64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	v, _ := new(big.Float).Quo(new(big.Float).SetInt(&f.wei), big.NewFloat(1e18)).Float64()
+	return v
+}

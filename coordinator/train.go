@@ -1,0 +1,348 @@
+package coordinator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/openledger/openledger/coordinator/api"
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/wire"
+	"github.com/openledger/openledger/scheduler"
+	"github.com/openledger/openledger/store"
+)
+
+// trainingKind marks training jobs among the stored jobs.
+const trainingKind = "train"
+
+// liveTraining is a training job that is queued or running now.
+type liveTraining struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	release context.CancelFunc // of the current attempt; guarded by Coordinator.mu
+
+	mu     sync.Mutex
+	job    protocol.TrainingJob
+	status api.TrainingStatus
+	owner  protocol.Account
+}
+
+// trainingDetail is what a restart needs of a training job.
+type trainingDetail struct {
+	Job    protocol.TrainingJob `json:"job"`
+	Status api.TrainingStatus   `json:"status"`
+}
+
+// StartTraining checks an owner's order and queues the job. The same job again is
+// not started twice.
+func (c *Coordinator) StartTraining(ctx context.Context, job protocol.TrainingJob) (api.TrainingStatus, error) {
+	running, err := c.started()
+	if err != nil {
+		return api.TrainingStatus{}, err
+	}
+	if err := c.checkOrder(ctx, job); err != nil {
+		return api.TrainingStatus{}, err
+	}
+	if job.ID == (protocol.Hash{}) {
+		return api.TrainingStatus{}, protocol.Errorf(protocol.KindInvalid, "id", "it is zero: choose a random one")
+	}
+	job.Sources = c.host.Addrs()
+	t := newTraining(running, job)
+	t.status.State = string(store.JobQueued)
+	c.mu.Lock()
+	if live := c.training[job.ID]; live != nil {
+		c.mu.Unlock()
+		return live.snapshot(), nil
+	}
+	c.training[job.ID] = t
+	c.mu.Unlock()
+	if _, err := c.book.Job(job.ID); err == nil {
+		c.forget(t)
+		return c.TrainingJob(ctx, job.ID)
+	}
+	if err := c.save(t); err != nil {
+		c.forget(t)
+		return api.TrainingStatus{}, err
+	}
+	c.submitTraining(t)
+	return t.snapshot(), nil
+}
+
+func newTraining(running context.Context, job protocol.TrainingJob) *liveTraining {
+	ctx, cancel := context.WithCancel(running)
+	return &liveTraining{ctx: ctx, cancel: cancel, job: job, owner: job.Order.Owner,
+		status: api.TrainingStatus{ID: job.ID, Name: job.Order.Name}}
+}
+
+// checkOrder refuses an order that the registry would refuse after the training.
+func (c *Coordinator) checkOrder(ctx context.Context, job protocol.TrainingJob) error {
+	o := job.Order
+	if err := wire.VerifyTrainingOrder(c.modelsDomain, o, job.Signature); err != nil {
+		return err
+	}
+	hash, err := wire.HyperHash(job.Hyper)
+	if err != nil {
+		return err
+	}
+	switch {
+	case hash != o.HyperHash:
+		return protocol.Errorf(protocol.KindInvalid, "hyper", "these are not the hyper-parameters that the owner signed")
+	case o.Base != c.cfg.Base:
+		return protocol.Errorf(protocol.KindNotFound, "base", "this network serves the base %s (%s)", c.cfg.BaseName, c.cfg.Base)
+	case o.Deadline <= time.Now().Unix():
+		return protocol.Errorf(protocol.KindDeadline, "deadline", "the order has expired: sign a new one")
+	}
+	versions, err := c.Versions(ctx, o.Datanet)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		if v.Number == o.Version {
+			if v.Root != o.Root {
+				return protocol.Errorf(protocol.KindInvalid, "root", "version %d of datanet %d has the root %s on the chain", o.Version, o.Datanet, v.Root)
+			}
+			return nil
+		}
+	}
+	return protocol.Errorf(protocol.KindNotFound, "version", "datanet %d has no published version %d", o.Datanet, o.Version)
+}
+
+func (c *Coordinator) submitTraining(t *liveTraining) {
+	c.step(&scheduler.Submit{At: now(), Job: t.job.ID, Tenant: t.owner, Base: t.job.Order.Base, Training: true})
+}
+
+// applyTraining carries one effect on a training job out; c.mu is held.
+func (c *Coordinator) applyTraining(t *liveTraining, e scheduler.Effect) {
+	switch e.Kind {
+	case scheduler.Dispatch:
+		ctx, cancel := context.WithCancel(t.ctx)
+		t.release = cancel
+		c.tasks.Go(func() error {
+			defer cancel()
+			c.train(ctx, t, e.Worker)
+			return nil
+		})
+	case scheduler.Retry:
+		c.log.Info("training moves to another worker", "job", e.Job, "worker", e.Worker, "reason", e.Reason)
+	case scheduler.Release:
+		if t.release != nil {
+			t.release()
+		}
+	case scheduler.Refuse:
+		c.tasks.Go(func() error {
+			c.endTraining(t, nil, protocol.Errorf(e.Err, "", "%s", e.Reason))
+			return nil
+		})
+	}
+}
+
+// train runs a job on one worker. A worker that drops out gets a grace to come back:
+// it has the checkpoint, and another worker would start over.
+func (c *Coordinator) train(ctx context.Context, t *liveTraining, worker protocol.PeerID) {
+	result, err := c.trainOn(ctx, t, worker)
+	switch {
+	case err == nil:
+		c.endTraining(t, &result, nil)
+		c.step(scheduler.Done{At: now(), Job: t.job.ID, Worker: worker})
+	case c.running.Err() != nil: // stopping: the job stays in the store and goes on after the restart
+	case t.ctx.Err() != nil:
+		c.endTraining(t, nil, protocol.Errorf(protocol.KindCancelled, "", "cancelled by its owner"))
+		c.step(scheduler.Cancel{At: now(), Job: t.job.ID})
+	default:
+		kind := protocol.KindOf(err)
+		c.step(scheduler.Fail{At: now(), Job: t.job.ID, Worker: worker, Kind: kind, Reason: err.Error(), Retriable: retriable(kind)})
+	}
+}
+
+func (c *Coordinator) trainOn(ctx context.Context, t *liveTraining, worker protocol.PeerID) (protocol.TrainingResult, error) {
+	t.update(func(s *api.TrainingStatus) { s.State, s.Worker = string(store.JobRunning), worker })
+	if err := c.save(t); err != nil {
+		return protocol.TrainingResult{}, err
+	}
+	lost := time.Time{}
+	for {
+		result, err := c.host.Train(ctx, worker, t.job, func(p protocol.TrainingProgress) error {
+			lost = time.Time{}
+			t.update(func(s *api.TrainingStatus) {
+				if p.Phase == "train" && p.Step > s.Progress.Step {
+					s.Losses = append(s.Losses, p.Loss)
+				}
+				s.Progress = p
+			})
+			c.step(scheduler.Token{At: now(), Job: t.job.ID, Worker: worker})
+			return nil
+		})
+		kind := protocol.KindOf(err)
+		if err == nil || ctx.Err() != nil || kind != protocol.KindUnavailable && kind != protocol.KindBusy {
+			return result, err
+		}
+		if lost.IsZero() {
+			lost = time.Now()
+			c.log.Warn("lost the worker of a training job; waiting for it", "job", t.job.ID, "worker", worker, "err", err)
+		}
+		if time.Since(lost) > c.cfg.TrainingGrace {
+			return result, err
+		}
+		select {
+		case <-ctx.Done():
+			return result, ctx.Err()
+		case <-time.After(time.Second):
+		}
+		c.step(scheduler.Token{At: now(), Job: t.job.ID, Worker: worker}) // still waiting, on purpose
+	}
+}
+
+// endTraining writes a job's outcome.
+func (c *Coordinator) endTraining(t *liveTraining, result *protocol.TrainingResult, err error) {
+	t.update(func(s *api.TrainingStatus) {
+		switch {
+		case err == nil:
+			s.State, s.Result = "succeeded", result
+			s.Progress = protocol.TrainingProgress{Phase: "done", Step: result.Steps, Steps: result.Steps, Loss: result.LossLast}
+		case protocol.KindOf(err) == protocol.KindCancelled:
+			s.State, s.Error = string(store.JobCancelled), err.Error()
+		default:
+			s.State, s.Error = string(store.JobFailed), err.Error()
+		}
+	})
+	if err := c.save(t); err != nil {
+		c.log.Error("outcome of a training job not stored", "job", t.job.ID, "err", err)
+	}
+	c.forget(t)
+	t.cancel()
+}
+
+func (c *Coordinator) forget(t *liveTraining) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.training[t.job.ID] == t {
+		delete(c.training, t.job.ID)
+	}
+}
+
+func (c *Coordinator) save(t *liveTraining) error {
+	status := t.snapshot()
+	detail, err := json.Marshal(trainingDetail{Job: t.job, Status: status})
+	if err != nil {
+		return fmt.Errorf("store a training job: %w", err)
+	}
+	stored := map[string]store.JobStatus{"queued": store.JobQueued, "running": store.JobRunning, "succeeded": store.JobDone,
+		"failed": store.JobFailed, "cancelled": store.JobCancelled}[status.State]
+	return c.book.PutJob(store.JobRecord{ID: t.job.ID, Kind: trainingKind, Requester: t.owner, Peer: status.Worker,
+		Status: stored, Error: status.Error, Detail: detail, CreatedAt: now(), UpdatedAt: now()})
+}
+
+// resumeTraining takes up the jobs that a restart interrupted: first with the worker
+// that had them, which holds the checkpoint.
+func (c *Coordinator) resumeTraining(ctx context.Context) error {
+	jobs, err := c.book.Jobs(0, func(r *store.JobRecord) bool { return r.Kind == trainingKind && !r.Status.Finished() })
+	if err != nil {
+		return err
+	}
+	for _, rec := range jobs {
+		var d trainingDetail
+		if err := json.Unmarshal(rec.Detail, &d); err != nil {
+			return protocol.Errorf(protocol.KindCorrupt, "detail", "training job %s: %w", rec.ID, err)
+		}
+		t := newTraining(ctx, d.Job)
+		t.job.Sources = c.host.Addrs()
+		t.status = d.Status
+		c.mu.Lock()
+		c.training[rec.ID] = t
+		c.mu.Unlock()
+		c.tasks.Go(func() error {
+			if rec.Peer != "" {
+				result, err := c.trainOn(t.ctx, t, rec.Peer)
+				if err == nil {
+					c.endTraining(t, &result, nil)
+					return nil
+				}
+				if ctx.Err() != nil {
+					return nil
+				}
+				if t.ctx.Err() != nil {
+					c.endTraining(t, nil, protocol.Errorf(protocol.KindCancelled, "", "cancelled by its owner"))
+					return nil
+				}
+				c.log.Warn("the worker of a training job did not come back", "job", rec.ID, "err", err)
+			}
+			c.submitTraining(t)
+			return nil
+		})
+	}
+	return nil
+}
+
+// TrainingJob says where a job stands.
+func (c *Coordinator) TrainingJob(_ context.Context, id protocol.Hash) (api.TrainingStatus, error) {
+	c.mu.Lock()
+	live := c.training[id]
+	c.mu.Unlock()
+	if live != nil {
+		return live.snapshot(), nil
+	}
+	rec, err := c.book.Job(id)
+	if err == nil && rec.Kind != trainingKind {
+		err = protocol.Errorf(protocol.KindNotFound, "id", "job %s is not a training job", id)
+	}
+	if err != nil {
+		return api.TrainingStatus{}, err
+	}
+	var d trainingDetail
+	if err := json.Unmarshal(rec.Detail, &d); err != nil {
+		return api.TrainingStatus{}, protocol.Errorf(protocol.KindCorrupt, "detail", "training job %s: %w", id, err)
+	}
+	return d.Status, nil
+}
+
+// TrainingJobs lists jobs from the newest.
+func (c *Coordinator) TrainingJobs(ctx context.Context) ([]api.TrainingStatus, error) {
+	jobs, err := c.book.Jobs(100, func(r *store.JobRecord) bool { return r.Kind == trainingKind })
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.TrainingStatus, 0, len(jobs))
+	for _, rec := range jobs {
+		s, err := c.TrainingJob(ctx, rec.ID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// CancelTraining stops a job on its owner's signed request. A job that is over stays
+// as it is.
+func (c *Coordinator) CancelTraining(ctx context.Context, id protocol.Hash, r api.CancelRequest) error {
+	c.mu.Lock()
+	t := c.training[id]
+	c.mu.Unlock()
+	if t == nil {
+		_, err := c.TrainingJob(ctx, id)
+		return err
+	}
+	if err := checkPersonal(api.CancelText(id, r), r.At, t.owner, r.Signature); err != nil {
+		return err
+	}
+	t.cancel()
+	c.step(scheduler.Cancel{At: now(), Job: id})
+	c.endTraining(t, nil, protocol.Errorf(protocol.KindCancelled, "", "cancelled by its owner"))
+	return nil
+}
+
+func (t *liveTraining) update(f func(*api.TrainingStatus)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f(&t.status)
+}
+
+// snapshot copies the status. Losses only grow, so the copy may share them.
+func (t *liveTraining) snapshot() api.TrainingStatus {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.status
+}

@@ -1,0 +1,108 @@
+package worker
+
+import (
+	"crypto/ecdsa"
+	"log/slog"
+	"time"
+
+	"github.com/holiman/uint256"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/p2p"
+	"github.com/openledger/openledger/store"
+	"github.com/openledger/openledger/store/ipfs"
+	"github.com/openledger/openledger/worker/engine"
+	"github.com/openledger/openledger/worker/engine/model/llama"
+	"github.com/openledger/openledger/worker/engine/weights"
+)
+
+// Config wires a worker. The caller opens and closes what it passes in.
+type Config struct {
+	DB     *store.DB       // required
+	Host   *p2p.Host       // required
+	IPFS   *ipfs.Node      // required
+	Chain  *chain.Client   // required
+	Bundle *weights.Bundle // required: the base model, open
+	Model  *llama.Model    // required: the base model, loaded
+
+	// NodeKey signs receipts and announcements' binding names it; Sender pays for this
+	// worker's transactions with it.
+	NodeKey *ecdsa.PrivateKey
+	Sender  *chain.Sender
+	Binding protocol.SignedBinding // by the owner
+
+	Price protocol.Price // ask; Access must be zero
+	// Credit is how much a requester may owe beyond its vouchers. Default 1 OPEN.
+	Credit uint256.Int
+	Trains bool // accepts training jobs
+
+	MaxBatch     int   // sequences in one batch; default 16
+	KVTokens     int   // KV cache, in tokens; default 16,384
+	AdapterBytes int64 // memory for resident adapters; default 128 MiB
+	// BatchAge is how long a vouchered receipt waits for others before it is settled.
+	// Default 10 s. BatchReceipts settles earlier when that many wait; default 500.
+	BatchAge      time.Duration
+	BatchReceipts int
+
+	Registerer prometheus.Registerer
+	Logger     *slog.Logger
+}
+
+// EnsureDefaults fills what is left out.
+func (c *Config) EnsureDefaults() {
+	if c.Credit.IsZero() {
+		c.Credit = *uint256.NewInt(1e18)
+	}
+	if c.MaxBatch == 0 {
+		c.MaxBatch = 16
+	}
+	if c.KVTokens == 0 {
+		c.KVTokens = 16 << 10
+	}
+	if c.AdapterBytes == 0 {
+		c.AdapterBytes = 128 << 20
+	}
+	if c.BatchAge == 0 {
+		c.BatchAge = 10 * time.Second
+	}
+	if c.BatchReceipts == 0 {
+		c.BatchReceipts = 500
+	}
+	if c.Registerer == nil {
+		c.Registerer = prometheus.NewRegistry()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Validate names the first field that cannot work.
+func (c *Config) Validate() error {
+	for _, f := range []struct {
+		name    string
+		missing bool
+	}{
+		{"db", c.DB == nil}, {"host", c.Host == nil}, {"ipfs", c.IPFS == nil}, {"chain", c.Chain == nil}, {"bundle", c.Bundle == nil},
+		{"model", c.Model == nil}, {"node_key", c.NodeKey == nil}, {"sender", c.Sender == nil}, {"binding", len(c.Binding.Signature) == 0},
+	} {
+		if f.missing {
+			return protocol.Errorf(protocol.KindInvalid, f.name, "the worker needs it")
+		}
+	}
+	if !c.Price.Access.IsZero() {
+		return protocol.Errorf(protocol.KindInvalid, "price.access", "it belongs to the adapter's owner, not to the worker: leave it out")
+	}
+	if c.BatchAge < 0 || c.BatchReceipts < 0 {
+		return protocol.Errorf(protocol.KindInvalid, "batch_age, batch_receipts", "must not be negative")
+	}
+	return nil
+}
+
+func (c *Config) engine() engine.Config {
+	return engine.Config{
+		Model: c.Model, Tokenizer: c.Bundle.Tokenizer, MaxBatch: c.MaxBatch, KVTokens: c.KVTokens,
+		AdapterBytes: c.AdapterBytes, Logger: c.Logger, Registerer: c.Registerer,
+	}
+}

@@ -1,0 +1,251 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/holiman/uint256"
+
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/p2p"
+	"github.com/openledger/openledger/protocol/wire"
+	"github.com/openledger/openledger/store/ipfs"
+	"github.com/openledger/openledger/worker/engine"
+	"github.com/openledger/openledger/worker/engine/tokenizer"
+)
+
+// inFlight keeps a job from running twice on this worker at the same time.
+type inFlight struct {
+	mu  sync.Mutex
+	ids map[protocol.Hash]uint256.Int // what each may cost
+	by  map[protocol.Account]uint256.Int
+}
+
+func (f *inFlight) enter(job *protocol.InferenceJob, cost uint256.Int) (leave func(), ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ids == nil {
+		f.ids, f.by = map[protocol.Hash]uint256.Int{}, map[protocol.Account]uint256.Int{}
+	}
+	if _, running := f.ids[job.ID]; running {
+		return nil, false
+	}
+	f.ids[job.ID] = cost
+	sum := f.by[job.Requester]
+	sum.Add(&sum, &cost)
+	f.by[job.Requester] = sum
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.ids, job.ID)
+		left := f.by[job.Requester]
+		left.Sub(&left, &cost)
+		f.by[job.Requester] = left
+	}, true
+}
+
+func (f *inFlight) of(a protocol.Account) uint256.Int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.by[a]
+}
+
+// Infer runs one inference: check, adapter, tokens, attribution, receipt.
+func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.InferenceJob, out p2p.Output) (protocol.SignedReceipt, protocol.Evidence, error) {
+	fail := func(err error) (protocol.SignedReceipt, protocol.Evidence, error) {
+		return protocol.SignedReceipt{}, protocol.Evidence{}, err
+	}
+	if done, err := w.book.Receipt(job.ID); err == nil {
+		return w.replay(ctx, job, done.Signed, out)
+	} else if protocol.KindOf(err) != protocol.KindNotFound {
+		return fail(err)
+	}
+	if err := w.check(job); err != nil {
+		return fail(err)
+	}
+	var a *adapter
+	if job.Adapter != "" {
+		var err error
+		if a, err = w.adapter(ctx, job.Adapter, job.Sources); err != nil {
+			return fail(err)
+		}
+	}
+	if want := access(a); job.Price.Access != want {
+		return fail(protocol.Errorf(protocol.KindInvalid, "price.access", "the adapter costs %s wei per inference, the job offers %s", want.Dec(), job.Price.Access.Dec()))
+	}
+	prompt, err := w.render(job)
+	if err != nil {
+		return fail(err)
+	}
+	fee := job.Price.FeeFor(len(prompt), job.Sampling.MaxTokens)
+	if err := w.checkCredit(ctx, job.Requester, fee.Total()); err != nil {
+		return fail(err)
+	}
+	leave, ok := w.jobs.enter(&job, fee.Total())
+	if !ok {
+		return fail(protocol.Errorf(protocol.KindBusy, "id", "this job is running here already"))
+	}
+	defer leave()
+	if err := out.Accepted(len(prompt)); err != nil {
+		return fail(err)
+	}
+	w.poke()
+	defer w.poke()
+	index := len(job.Resume)
+	result, err := w.engine.Generate(ctx, engine.Request{
+		ID: job.ID.Hex(), Prompt: prompt, Resume: job.Resume, Adapter: string(job.Adapter), Sampling: engineSampling(job.Sampling),
+	}, func(t engine.Token) error {
+		err := out.Token(p2p.Token{Index: index, IDs: []uint32{t.ID}, Text: t.Text})
+		index++
+		return err
+	})
+	if err != nil {
+		return fail(engineError(err))
+	}
+	evidence := protocol.Evidence{Job: job, Profile: Profile, Prompt: prompt, Output: result.Tokens, Text: result.Text, FinishedBy: result.FinishReason}
+	evidence.Job.Resume, evidence.Job.Deadline, evidence.Job.Sources = nil, 0, nil
+	if evidence.Attribution, err = w.attribute(ctx, a, prompt, result.Tokens); err != nil {
+		return fail(err)
+	}
+	receipt, err := w.sign(ctx, a, evidence)
+	if err != nil {
+		return fail(err)
+	}
+	w.log.Info("answered", "job", job.ID, "from", from, "adapter", job.Adapter, "prompt_tokens", len(prompt), "output_tokens", len(result.Tokens))
+	return receipt, evidence, nil
+}
+
+// replay sends an answer again that has its receipt already.
+func (w *Worker) replay(ctx context.Context, job protocol.InferenceJob, s protocol.SignedReceipt, out p2p.Output) (protocol.SignedReceipt, protocol.Evidence, error) {
+	b, err := w.ipfs.GetBlock(ctx, ipfs.RawCIDOf(s.Receipt.Evidence), nil)
+	if err != nil {
+		return protocol.SignedReceipt{}, protocol.Evidence{}, err
+	}
+	e, err := wire.DecodeEvidence(b)
+	if err != nil {
+		return protocol.SignedReceipt{}, protocol.Evidence{}, err
+	}
+	if e.Job.Requester != job.Requester || e.Job.Adapter != job.Adapter || len(job.Resume) > len(e.Output) {
+		return protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(protocol.KindExists, "id", "this job was answered with other parameters")
+	}
+	if err := out.Accepted(len(e.Prompt)); err != nil {
+		return protocol.SignedReceipt{}, protocol.Evidence{}, err
+	}
+	if rest := e.Output[len(job.Resume):]; len(rest) > 0 {
+		// The text follows with the evidence.
+		if err := out.Token(p2p.Token{Index: len(job.Resume), IDs: rest}); err != nil {
+			return protocol.SignedReceipt{}, protocol.Evidence{}, err
+		}
+	}
+	return s, e, nil
+}
+
+// check refuses what this worker can't or won't run.
+func (w *Worker) check(job protocol.InferenceJob) error {
+	invalid := func(field, format string, args ...any) error {
+		return protocol.Errorf(protocol.KindInvalid, field, format, args...)
+	}
+	switch {
+	case job.Base != w.base:
+		return invalid("base", "this worker serves %s", w.base)
+	case job.Requester == (protocol.Account{}):
+		return invalid("requester", "it is missing")
+	case (len(job.Messages) == 0) == (job.Prompt == ""):
+		return invalid("messages", "exactly one of messages and prompt must be set")
+	case job.Price.InputPer1K.Lt(&w.cfg.Price.InputPer1K) || job.Price.OutputPer1K.Lt(&w.cfg.Price.OutputPer1K):
+		return protocol.Errorf(protocol.KindStale, "price", "this worker asks %s and %s wei per 1,000 tokens in and out: take its newest announcement", w.cfg.Price.InputPer1K.Dec(), w.cfg.Price.OutputPer1K.Dec())
+	case job.Deadline != 0 && job.Deadline <= time.Now().UnixMilli():
+		return protocol.Errorf(protocol.KindDeadline, "deadline", "it has passed")
+	}
+	return nil
+}
+
+func (w *Worker) render(job protocol.InferenceJob) ([]uint32, error) {
+	t := w.cfg.Bundle.Tokenizer
+	if job.Prompt != "" {
+		return append(t.BOS(), t.Encode(job.Prompt)...), nil
+	}
+	messages := make([]tokenizer.Message, len(job.Messages))
+	for i, m := range job.Messages {
+		messages[i] = tokenizer.Message(m)
+	}
+	prompt, err := t.RenderChat(messages, true)
+	if err != nil {
+		return nil, protocol.Errorf(protocol.KindInvalid, "messages", "%w", err)
+	}
+	return prompt, nil
+}
+
+// attribute says whose records the output came from. The bare base has none on a
+// datanet: everything is the pool's, and its access fee is zero.
+func (w *Worker) attribute(ctx context.Context, a *adapter, prompt, output []uint32) (protocol.Attribution, error) {
+	if a == nil {
+		return protocol.Attribution{Algorithm: "none", Pool: protocol.WeightScale}, nil
+	}
+	return a.querier.Query(ctx, prompt, output)
+}
+
+// sign makes the receipt. Evidence and receipt are durable before it is returned.
+func (w *Worker) sign(ctx context.Context, a *adapter, e protocol.Evidence) (protocol.SignedReceipt, error) {
+	encoded, err := wire.EncodeEvidence(e)
+	if err != nil {
+		return protocol.SignedReceipt{}, err
+	}
+	id, err := w.ipfs.AddBlock(ctx, encoded)
+	if err != nil {
+		return protocol.SignedReceipt{}, err
+	}
+	digest, err := ipfs.Digest(id)
+	if err != nil {
+		return protocol.SignedReceipt{}, err
+	}
+	root, err := wire.AttributionRoot(e.Attribution)
+	if err != nil {
+		return protocol.SignedReceipt{}, err
+	}
+	fee := e.Job.Price.FeeFor(len(e.Prompt), len(e.Output))
+	r := protocol.Receipt{
+		ID: e.Job.ID, Requester: e.Job.Requester, Worker: w.Owner(), Base: w.base,
+		PromptTokens: uint32(len(e.Prompt)), OutputTokens: uint32(len(e.Output)), Compute: fee.Compute, Access: fee.Access,
+		OutputHash: wire.OutputHash(e.Output), AttributionRoot: root, Evidence: digest, FinishedAt: time.Now().UnixMilli(),
+	}
+	if a != nil {
+		r.Adapter, r.Datanet, r.DatanetRoot = a.onChain.Digest, a.onChain.Datanet, a.onChain.DatanetRoot
+	}
+	s, err := wire.SignReceipt(w.settlementDomain, r, w.cfg.NodeKey)
+	if err != nil {
+		return protocol.SignedReceipt{}, err
+	}
+	return s, w.book.AddReceipt(s)
+}
+
+func access(a *adapter) uint256.Int {
+	if a == nil {
+		return uint256.Int{}
+	}
+	return a.onChain.Access
+}
+
+func engineSampling(s protocol.Sampling) engine.Sampling {
+	return engine.Sampling{Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, Seed: s.Seed, MaxTokens: s.MaxTokens, Stop: s.Stop, IgnoreEOS: s.IgnoreEOS}
+}
+
+// engineError gives an engine's error its kind.
+func engineError(err error) error {
+	for _, k := range []struct {
+		is   error
+		kind protocol.Kind
+	}{
+		{engine.ErrInvalid, protocol.KindInvalid}, {engine.ErrTooLarge, protocol.KindInvalid},
+		{engine.ErrBusy, protocol.KindBusy}, {engine.ErrAdapterMemory, protocol.KindBusy}, {engine.ErrAdapterInUse, protocol.KindBusy},
+		{engine.ErrUnknownAdapter, protocol.KindBusy}, {engine.ErrClosed, protocol.KindUnavailable},
+		{context.DeadlineExceeded, protocol.KindDeadline}, {context.Canceled, protocol.KindCancelled},
+	} {
+		if errors.Is(err, k.is) {
+			return protocol.Errorf(k.kind, "", "%w", err)
+		}
+	}
+	return err
+}

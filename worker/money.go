@@ -1,0 +1,155 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/holiman/uint256"
+
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/wire"
+	"github.com/openledger/openledger/store"
+)
+
+// owed is what a requester's signed but unvouchered receipts come to.
+func (w *Worker) owed(requester protocol.Account) (uint256.Int, error) {
+	var sum uint256.Int
+	list, err := w.book.Receipts(store.ReceiptSigned, 0)
+	for _, r := range list {
+		if r.Signed.Receipt.Requester == requester {
+			fee := r.Signed.Receipt.Fee().Total()
+			sum.Add(&sum, &fee)
+		}
+	}
+	return sum, err
+}
+
+// checkCredit refuses work that the requester could not pay, or that would take it
+// over the credit that this worker gives.
+func (w *Worker) checkCredit(ctx context.Context, requester protocol.Account, cost uint256.Int) error {
+	owed, err := w.owed(requester)
+	if err != nil {
+		return err
+	}
+	running := w.jobs.of(requester)
+	open := owed
+	open.Add(&open, &running)
+	open.Add(&open, &cost)
+	if open.Gt(&w.cfg.Credit) {
+		return protocol.Errorf(protocol.KindBusy, "", "this requester would owe %s wei without a voucher, this worker's credit is %s: send vouchers for earlier receipts", open.Dec(), w.cfg.Credit.Dec())
+	}
+	undrawn, balance, err := w.escrowOf(ctx, requester)
+	if err != nil {
+		return err
+	}
+	open.Add(&open, &undrawn)
+	if open.Gt(&balance) {
+		return protocol.Errorf(protocol.KindEscrow, "", "the requester's escrow holds %s wei, %s are promised or running: deposit more", balance.Dec(), open.Dec())
+	}
+	return nil
+}
+
+// escrowOf gives what vouchers to this worker have not drawn yet, and the escrow.
+func (w *Worker) escrowOf(ctx context.Context, requester protocol.Account) (undrawn, balance uint256.Int, err error) {
+	v, ok, err := w.book.Voucher(requester, w.Owner())
+	if err != nil {
+		return undrawn, balance, err
+	}
+	if ok {
+		drawn, err := w.chain.DrawnOf(ctx, requester, w.Owner())
+		if err != nil {
+			return undrawn, balance, err
+		}
+		if v.Signed.Voucher.Cumulative.Gt(&drawn) {
+			undrawn.Sub(&v.Signed.Voucher.Cumulative, &drawn)
+		}
+	}
+	balance, err = w.chain.EscrowOf(ctx, requester)
+	return undrawn, balance, err
+}
+
+// Voucher takes the voucher for a receipt, if it can be drawn.
+func (w *Worker) Voucher(ctx context.Context, _ protocol.PeerID, v protocol.SignedVoucher, receipt protocol.Hash) error {
+	if err := wire.VerifyVoucher(w.escrowDomain, v); err != nil {
+		return err
+	}
+	if v.Voucher.Worker != w.Owner() {
+		return protocol.Errorf(protocol.KindInvalid, "worker", "the voucher is for %s", v.Voucher.Worker.Hex())
+	}
+	if v.Voucher.Expires <= time.Now().Add(time.Hour).Unix() {
+		return protocol.Errorf(protocol.KindInvalid, "expires", "the voucher ends too soon to be settled: give it at least an hour")
+	}
+	if v.Signer != v.Voucher.Requester {
+		session, err := w.chain.SessionOf(ctx, v.Voucher.Requester, v.Signer)
+		if err != nil {
+			return err
+		}
+		if session.Expires <= time.Now().Unix() {
+			return protocol.Errorf(protocol.KindUnauthorized, "signer", "%s has not authorised %s to sign vouchers", v.Voucher.Requester.Hex(), v.Signer.Hex())
+		}
+	}
+	drawn, err := w.chain.DrawnOf(ctx, v.Voucher.Requester, w.Owner())
+	if err != nil {
+		return err
+	}
+	balance, err := w.chain.EscrowOf(ctx, v.Voucher.Requester)
+	if err != nil {
+		return err
+	}
+	var covered uint256.Int
+	covered.Add(&drawn, &balance)
+	if v.Voucher.Cumulative.Gt(&covered) {
+		return protocol.Errorf(protocol.KindEscrow, "cumulative", "%s wei are more than the escrow covers (%s drawn, %s left)", v.Voucher.Cumulative.Dec(), drawn.Dec(), balance.Dec())
+	}
+	if err := w.book.AcceptVoucher(v, receipt); err != nil {
+		return err
+	}
+	w.settle.Poke()
+	return nil
+}
+
+// collectVouchers asks for the vouchers that did not arrive: the connection broke, or
+// one side restarted in between.
+func (w *Worker) collectVouchers(ctx context.Context) error {
+	const patience = 3 * time.Second // vouchers usually follow at once
+	wait := time.Second
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+		list, err := w.book.Receipts(store.ReceiptSigned, 256)
+		if err != nil {
+			return err
+		}
+		missing := 0
+		for _, r := range list {
+			if time.Since(time.UnixMilli(r.Signed.Receipt.FinishedAt)) < patience {
+				continue
+			}
+			if err := w.collect(ctx, r.Signed); err != nil {
+				missing++
+				w.log.Debug("no voucher for a receipt", "receipt", r.Signed.Receipt.ID, "err", err)
+			}
+		}
+		wait = 2 * time.Second
+		if missing > 0 {
+			wait = 15 * time.Second
+		}
+	}
+}
+
+func (w *Worker) collect(ctx context.Context, r protocol.SignedReceipt) error {
+	err := error(protocol.Errorf(protocol.KindUnavailable, "", "no coordinator is connected"))
+	for _, p := range w.host.Peers() {
+		ask, cancel := context.WithTimeout(ctx, 5*time.Second)
+		var v protocol.SignedVoucher
+		v, err = w.host.RequestVoucher(ask, p, r)
+		cancel()
+		if err == nil {
+			return w.Voucher(ctx, p, v, r.Receipt.ID)
+		}
+	}
+	return err
+}

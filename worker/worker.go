@@ -1,0 +1,113 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/p2p"
+	"github.com/openledger/openledger/protocol/wire"
+	"github.com/openledger/openledger/store"
+	"github.com/openledger/openledger/store/ipfs"
+	"github.com/openledger/openledger/worker/engine"
+	"github.com/openledger/openledger/worker/settle"
+)
+
+// Profile is the numeric profile of the CPU backend: who shares it computes the
+// same bits.
+const Profile = "cpu-f32-v1"
+
+// Worker is the service. Make it with New, then Run it.
+type Worker struct {
+	cfg    Config
+	log    *slog.Logger
+	book   *store.Worker
+	host   *p2p.Host
+	ipfs   *ipfs.Node
+	chain  *chain.Client
+	engine *engine.Engine
+	settle *settle.Service
+	base   protocol.Hash
+
+	settlementDomain, escrowDomain, modelsDomain wire.Domain
+
+	adapters adapterSet
+	jobs     inFlight
+	changed  chan struct{} // something that announcements show has changed
+
+	mu       sync.Mutex
+	training map[protocol.Hash]*training
+}
+
+// New makes a worker. It starts nothing.
+func New(cfg Config) (*Worker, error) {
+	cfg.EnsureDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	b := cfg.Binding.Binding
+	switch {
+	case b.NodeKey != crypto.PubkeyToAddress(cfg.NodeKey.PublicKey):
+		return nil, protocol.Errorf(protocol.KindInvalid, "binding.node_key", "the owner bound %s, this node's key is %s: run 'openledger worker init' again", b.NodeKey.Hex(), crypto.PubkeyToAddress(cfg.NodeKey.PublicKey).Hex())
+	case b.Peer != cfg.Host.ID():
+		return nil, protocol.Errorf(protocol.KindInvalid, "binding.peer", "the owner bound peer %s, this node is %s: run 'openledger worker init' again", b.Peer, cfg.Host.ID())
+	}
+	eng, err := engine.New(cfg.engine())
+	if err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	at := cfg.Chain.Addresses()
+	domain := func(contract protocol.Account) wire.Domain {
+		return wire.Domain{ChainID: cfg.Chain.ChainID(), Contract: contract}
+	}
+	w := &Worker{
+		cfg: cfg, log: cfg.Logger, book: store.NewWorker(cfg.DB), host: cfg.Host, ipfs: cfg.IPFS, chain: cfg.Chain, engine: eng,
+		base: cfg.Bundle.Hash, settlementDomain: domain(at.Settlement), escrowDomain: domain(at.Escrow), modelsDomain: domain(at.Models),
+		changed: make(chan struct{}, 1), training: map[protocol.Hash]*training{},
+	}
+	if w.settle, err = w.newSettlement(); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// Run serves until ctx ends. Training jobs that were cut off go on when their
+// requester asks for them again, from their checkpoints.
+func (w *Worker) Run(ctx context.Context) error {
+	if err := w.host.SetBinding(w.cfg.Binding); err != nil {
+		return err
+	}
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return w.engine.Run(ctx) })
+	tasks.Go(func() error { return w.announce(ctx) })
+	tasks.Go(func() error { return w.collectVouchers(ctx) })
+	tasks.Go(func() error { return w.settle.Run(ctx) })
+	w.host.HandleJobs(w)
+	err := tasks.Wait()
+	w.adapters.close()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Owner is the account that staked for this worker.
+func (w *Worker) Owner() protocol.Account { return w.cfg.Binding.Binding.Owner }
+
+// Stats shows the engine's load.
+func (w *Worker) Stats() engine.Stats { return w.engine.Stats() }
+
+func (w *Worker) poke() {
+	select {
+	case w.changed <- struct{}{}:
+	default:
+	}
+}
