@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/holiman/uint256"
@@ -81,6 +81,7 @@ type Client struct {
 	eth     *ethclient.Client
 	chainID *big.Int
 	log     *slog.Logger
+	block   *big.Int // nil: the newest
 
 	mu      sync.Mutex
 	senders map[protocol.Account]*Sender
@@ -125,6 +126,11 @@ func (c *Client) With(a Addresses) *Client {
 	return &Client{cfg: cfg, eth: c.eth, chainID: c.chainID, log: c.log, senders: map[protocol.Account]*Sender{}}
 }
 
+// At is a client that reads the state after a block. It sends nothing.
+func (c *Client) At(block uint64) *Client {
+	return &Client{cfg: c.cfg, eth: c.eth, chainID: c.chainID, log: c.log, block: new(big.Int).SetUint64(block), senders: map[protocol.Account]*Sender{}}
+}
+
 // Head is the number and the time (Unix seconds) of the newest block.
 func (c *Client) Head(ctx context.Context) (number uint64, unix int64, err error) {
 	h, err := c.eth.HeaderByNumber(ctx, nil)
@@ -136,7 +142,7 @@ func (c *Client) Head(ctx context.Context) (number uint64, unix int64, err error
 
 // Balance is an account's balance of OPEN.
 func (c *Client) Balance(ctx context.Context, a protocol.Account) (uint256.Int, error) {
-	b, err := c.eth.BalanceAt(ctx, a, nil)
+	b, err := c.eth.BalanceAt(ctx, a, c.block)
 	if err != nil {
 		return uint256.Int{}, c.unavailable("read a balance", err)
 	}
@@ -145,7 +151,7 @@ func (c *Client) Balance(ctx context.Context, a protocol.Account) (uint256.Int, 
 
 // HasCode says whether there is a contract at an address.
 func (c *Client) HasCode(ctx context.Context, a protocol.Account) (bool, error) {
-	code, err := c.eth.CodeAt(ctx, a, nil)
+	code, err := c.eth.CodeAt(ctx, a, c.block)
 	if err != nil {
 		return false, c.unavailable("read a contract's code", err)
 	}
@@ -198,4 +204,30 @@ func toU256(b *big.Int) (uint256.Int, error) {
 
 func big256(v uint256.Int) *big.Int { return v.ToBig() }
 
-func addressTopic(a protocol.Account) common.Hash { return common.BytesToHash(a[:]) }
+// read calls a contract's view and unpacks the answer.
+func read[T any](ctx context.Context, c *Client, what string, to protocol.Account, data []byte, unpack func([]byte) (T, error)) (T, error) {
+	var zero T
+	out, err := c.eth.CallContract(ctx, ethereum.CallMsg{To: &to, Data: data}, c.block)
+	if err != nil {
+		return zero, c.explain(what, err)
+	}
+	if len(out) == 0 {
+		if ok, err := c.HasCode(ctx, to); err == nil && !ok {
+			return zero, protocol.Errorf(protocol.KindInvalid, "addresses", "%s: there is no contract at %s: is this the right deployment?", what, to)
+		}
+	}
+	v, err := unpack(out)
+	if err != nil {
+		return zero, protocol.Errorf(protocol.KindCorrupt, "", "%s: cannot read the contract's answer: %w", what, err)
+	}
+	return v, nil
+}
+
+// readAmount reads an amount.
+func readAmount(ctx context.Context, c *Client, what string, to protocol.Account, data []byte, unpack func([]byte) (*big.Int, error)) (uint256.Int, error) {
+	v, err := read(ctx, c, what, to, data, unpack)
+	if err != nil {
+		return uint256.Int{}, err
+	}
+	return toU256(v)
+}

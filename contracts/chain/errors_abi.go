@@ -1,7 +1,51 @@
 package chain
 
-import "github.com/ethereum/go-ethereum/accounts/abi"
-import "github.com/openledger/openledger/protocol"
+import (
+	"strings"
+	"sync"
 
-func errorABIs() []*abi.ABI { return nil }
-func kindOf(string) protocol.Kind { return protocol.KindInvalid }
+	"github.com/ethereum/go-ethereum/accounts/abi"
+	"github.com/ethereum/go-ethereum/accounts/abi/bind/v2"
+
+	"github.com/openledger/openledger/contracts/bindings"
+	"github.com/openledger/openledger/protocol"
+)
+
+// errorABIs are the interfaces whose typed errors a call may end with. A contract
+// passes on the errors of those it calls, so all are looked through.
+var errorABIs = sync.OnceValue(func() []*abi.ABI {
+	var out []*abi.ABI
+	for _, m := range []*bind.MetaData{
+		&bindings.AttributionSettlementMetaData, &bindings.EscrowMetaData, &bindings.WorkerStakingMetaData,
+		&bindings.DatanetRegistryMetaData, &bindings.ModelRegistryMetaData, &bindings.FeeParametersMetaData,
+		&bindings.TreasuryMetaData, &bindings.DatanetPoolMetaData,
+	} {
+		if parsed, err := m.ParseABI(); err == nil {
+			out = append(out, parsed)
+		}
+	}
+	return out
+})
+
+// kindOf classifies a contract's typed error by what the caller can do about it.
+func kindOf(name string) protocol.Kind {
+	switch {
+	case strings.HasPrefix(name, "Unknown"), name == "NoWithdrawal":
+		return protocol.KindNotFound
+	case name == "InsufficientEscrow", name == "SessionLimitExceeded":
+		return protocol.KindEscrow
+	case strings.HasSuffix(name, "Exists"), strings.HasPrefix(name, "Already"), strings.HasSuffix(name, "AlreadyRegistered"),
+		name == "NameTaken", name == "OrderNonceUsed":
+		return protocol.KindExists
+	case strings.HasSuffix(name, "Gap"), strings.HasSuffix(name, "Stale"):
+		return protocol.KindStale
+	case strings.HasSuffix(name, "Expired"):
+		return protocol.KindDeadline
+	case strings.HasPrefix(name, "Not"), name == "InvalidSignature", name == "AccessControlUnauthorizedAccount":
+		return protocol.KindUnauthorized
+	case strings.HasPrefix(name, "Still"), name == "WithdrawalPending", name == "ChallengeWindowOpen", name == "InsufficientCover":
+		return protocol.KindBusy
+	default:
+		return protocol.KindInvalid
+	}
+}

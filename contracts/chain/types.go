@@ -13,12 +13,29 @@ import (
 type Addresses struct {
 	ChainID    uint64           `json:"chain_id"`
 	Block      uint64           `json:"block"` // events before it are of no interest
+	Fees       protocol.Account `json:"fees"`
+	Treasury   protocol.Account `json:"treasury"`
 	Staking    protocol.Account `json:"staking"`
 	Escrow     protocol.Account `json:"escrow"`
 	Datanets   protocol.Account `json:"datanets"`
 	Models     protocol.Account `json:"models"`
 	Settlement protocol.Account `json:"settlement"`
-	Treasury   protocol.Account `json:"treasury"`
+}
+
+// Missing names the first contract without an address; empty: none.
+func (a Addresses) Missing() string {
+	for _, c := range []struct {
+		name string
+		at   protocol.Account
+	}{
+		{"fees", a.Fees}, {"treasury", a.Treasury}, {"staking", a.Staking}, {"escrow", a.Escrow},
+		{"datanets", a.Datanets}, {"models", a.Models}, {"settlement", a.Settlement},
+	} {
+		if c.at == (protocol.Account{}) {
+			return c.name
+		}
+	}
+	return ""
 }
 
 // Key signs transactions for one account (contracts/keystore.Key does).
@@ -35,30 +52,46 @@ type Tx struct {
 	Logs    []*types.Log
 }
 
-// Stake is what a worker has at stake.
-type Stake struct {
-	Own       uint256.Int // the owner's bond
-	Delegated uint256.Int
-}
-
-// Total is Own + Delegated.
-func (s Stake) Total() uint256.Int {
-	var t uint256.Int
-	t.Add(&s.Own, &s.Delegated)
-	return t
-}
-
 // Staker is one account's stake on a worker, the owner's bond included.
 type Staker struct {
 	Account protocol.Account `json:"account"`
 	Amount  uint256.Int      `json:"amount"`
 }
 
+// Unbonding is stake on its way out.
+type Unbonding struct {
+	ID        uint256.Int      `json:"id"`
+	Worker    protocol.Account `json:"worker"`
+	Amount    uint256.Int      `json:"amount"`     // what it is worth now
+	ReleaseAt int64            `json:"release_at"` // Unix seconds
+}
+
+// StakingParams are the governed numbers of staking.
+type StakingParams struct {
+	MinStake         uint256.Int `json:"min_stake"`
+	MinDelegation    uint256.Int `json:"min_delegation"`
+	UnbondingSeconds uint64      `json:"unbonding_seconds"`
+}
+
 // Session is what a requester allows a session key.
 type Session struct {
-	Limit   uint256.Int
-	Spent   uint256.Int
-	Expires int64 // Unix seconds; 0: no such session
+	Limit   uint256.Int `json:"limit"` // over its whole life
+	Spent   uint256.Int `json:"spent"`
+	Expires int64       `json:"expires"` // Unix seconds; 0: no such session
+}
+
+// Withdrawal is a requester's wish to take money out of escrow.
+type Withdrawal struct {
+	Amount    uint256.Int `json:"amount"`
+	ReleaseAt int64       `json:"release_at"` // Unix seconds
+}
+
+// Base is a registered base model.
+type Base struct {
+	Hash protocol.Hash `json:"hash"`
+	Name string        `json:"name"`
+	URI  string        `json:"uri"`
+	At   int64         `json:"at"` // Unix seconds
 }
 
 // Adapter is a registered adapter and its lineage.
@@ -70,29 +103,34 @@ type Adapter struct {
 	Base        protocol.Hash    `json:"base"`
 	Datanet     uint64           `json:"datanet"`
 	Version     uint32           `json:"version"`
-	Root        protocol.CID     `json:"root"`
-	DatanetRoot protocol.Hash    `json:"datanet_root"`
+	DatanetRoot protocol.Hash    `json:"datanet_root"` // digest of the version's root CID
+	HyperHash   protocol.Hash    `json:"hyper_hash"`
 	Access      uint256.Int      `json:"access"`
-	Block       uint64           `json:"block"`
-	TxHash      protocol.Hash    `json:"tx_hash"`
+	Registrant  protocol.Account `json:"registrant"` // as a rule the worker that trained it
+	At          int64            `json:"at"`         // Unix seconds
 }
 
-// Base is a registered base model.
-type Base struct {
-	Hash protocol.Hash `json:"hash"`
-	Name string        `json:"name"`
-	CID  protocol.CID  `json:"cid"`
+// FeeParams say how a fee is shared. PlatformBps is of the whole fee, in basis
+// points; the parts divide the rest of an access price in their proportion.
+type FeeParams struct {
+	PlatformBps      uint64           `json:"platform_bps"`
+	OwnerPart        uint64           `json:"owner_part"`
+	StakersPart      uint64           `json:"stakers_part"`
+	ContributorsPart uint64           `json:"contributors_part"`
+	Treasury         protocol.Account `json:"treasury"`
 }
 
 // Batch is a settled batch as the chain has it.
 type Batch struct {
-	Worker     protocol.Account `json:"worker"`
-	Nonce      uint64           `json:"nonce"`
-	Root       protocol.Hash    `json:"root"`
-	Total      uint256.Int      `json:"total"`
-	Count      uint32           `json:"count"` // leaves
-	DataDigest protocol.Hash    `json:"data_digest"`
-	At         int64            `json:"at"` // Unix seconds of its block
+	Worker      protocol.Account `json:"worker"`
+	Nonce       uint64           `json:"nonce"`
+	Root        protocol.Hash    `json:"root"`
+	Total       uint256.Int      `json:"total"`
+	Claimed     uint256.Int      `json:"claimed"`
+	Count       uint32           `json:"count"` // leaves
+	DataDigest  protocol.Hash    `json:"data_digest"`
+	SubmittedAt int64            `json:"submitted_at"` // Unix seconds
+	ClaimableAt int64            `json:"claimable_at"` // Unix seconds
 }
 
 // Submission is a batch to submit.

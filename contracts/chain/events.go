@@ -1,0 +1,194 @@
+package chain
+
+import (
+	"context"
+	"math/big"
+	"time"
+
+	"github.com/ethereum/go-ethereum"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/holiman/uint256"
+
+	"github.com/openledger/openledger/contracts/bindings"
+	"github.com/openledger/openledger/protocol"
+)
+
+// Event is something that a contract reported. Of the fields after Time exactly
+// one is set.
+type Event struct {
+	Block uint64
+	Index uint // in the block
+	Tx    protocol.Hash
+
+	Staked    *StakedEvent
+	Worker    *WorkerEvent
+	Deposited *DepositedEvent
+	Drawn     *DrawnEvent
+	Datanet   *DatanetEvent
+	Version   *VersionEvent
+	Adapter   *AdapterEvent
+	Batch     *BatchEvent
+	Claimed   *ClaimedEvent
+}
+
+// StakedEvent reports new stake on a worker.
+type StakedEvent struct {
+	Worker, Account protocol.Account
+	Amount          uint256.Int
+}
+
+// WorkerEvent reports a registered binding.
+type WorkerEvent struct {
+	Worker, NodeKey, Payout protocol.Account
+	Peer                    protocol.PeerID
+	Expires                 int64 // Unix ms
+}
+
+// DepositedEvent reports money put in escrow.
+type DepositedEvent struct {
+	Requester, From protocol.Account
+	Amount          uint256.Int
+}
+
+// DrawnEvent reports money drawn from escrow.
+type DrawnEvent struct {
+	Requester, Worker, Signer protocol.Account
+	Amount, Cumulative        uint256.Int
+}
+
+// DatanetEvent reports a new datanet.
+type DatanetEvent struct{ Datanet protocol.Datanet }
+
+// VersionEvent reports a new version; its Owner is not set.
+type VersionEvent struct{ Version protocol.Version }
+
+// AdapterEvent reports a new adapter.
+type AdapterEvent struct {
+	Digest            protocol.Hash
+	CID               protocol.CID
+	Owner, Registrant protocol.Account
+	Name              string
+	Base              protocol.Hash
+	Datanet           uint64
+	Version           uint32
+	Access            uint256.Int
+}
+
+// BatchEvent reports a submitted batch.
+type BatchEvent struct {
+	Worker      protocol.Account
+	Nonce       uint64
+	Root        protocol.Hash
+	Total       uint256.Int
+	Count       uint32
+	DataDigest  protocol.Hash
+	ClaimableAt int64 // Unix seconds
+}
+
+// ClaimedEvent reports a paid leaf.
+type ClaimedEvent struct {
+	Worker  protocol.Account
+	Nonce   uint64
+	Index   uint32
+	Account protocol.Account
+	Amount  uint256.Int
+}
+
+// Events calls fn for our contracts' events in blocks from..to, in order, and
+// returns the block after the last one looked at: where to go on. To 0 means the
+// newest block. Events of kinds not listed in Event are passed over.
+func (c *Client) Events(ctx context.Context, from, to uint64, fn func(Event) error) (next uint64, err error) {
+	a := c.cfg.Addresses
+	return c.logs(ctx, from, to, []common.Address{a.Staking, a.Escrow, a.Datanets, a.Models, a.Settlement}, nil, fn)
+}
+
+// Batches calls fn for submitted batches in blocks from..to: of one worker, or of
+// all when worker is zero.
+func (c *Client) Batches(ctx context.Context, worker protocol.Account, from, to uint64, fn func(BatchEvent, Event) error) (next uint64, err error) {
+	topics := [][]common.Hash{{eventID(&bindings.AttributionSettlementMetaData, "BatchSubmitted")}}
+	if worker != (protocol.Account{}) {
+		topics = append(topics, []common.Hash{common.BytesToHash(worker[:])})
+	}
+	return c.logs(ctx, from, to, []common.Address{c.cfg.Addresses.Settlement}, topics, func(e Event) error {
+		if e.Batch == nil {
+			return nil
+		}
+		return fn(*e.Batch, e)
+	})
+}
+
+// Watch calls fn for events from a block on, old and new, until the context ends
+// or fn fails. It asks every interval and bears with a node that is away.
+func (c *Client) Watch(ctx context.Context, from uint64, every time.Duration, fn func(Event) error) error {
+	for {
+		var refused error
+		next, err := c.Events(ctx, from, 0, func(e Event) error {
+			refused = fn(e)
+			return refused
+		})
+		switch {
+		case refused != nil:
+			return refused
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			c.log.Warn("cannot read events from the chain: trying again", "err", err)
+		default:
+			from = next
+		}
+		if err := sleep(ctx, every); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Client) logs(ctx context.Context, from, to uint64, at []common.Address, topics [][]common.Hash, fn func(Event) error) (uint64, error) {
+	from = max(from, c.cfg.Addresses.Block)
+	if to == 0 {
+		head, _, err := c.Head(ctx)
+		if err != nil {
+			return from, err
+		}
+		to = head
+	}
+	for from <= to {
+		end := min(to, from+c.cfg.LogRange-1)
+		logs, err := c.eth.FilterLogs(ctx, ethereum.FilterQuery{
+			FromBlock: new(big.Int).SetUint64(from), ToBlock: new(big.Int).SetUint64(end), Addresses: at, Topics: topics,
+		})
+		if err != nil {
+			return from, c.unavailable("read events", err)
+		}
+		for i := range logs {
+			e, ok, err := c.event(&logs[i])
+			if err != nil {
+				return from, err
+			}
+			if !ok || logs[i].Removed {
+				continue
+			}
+			if err := fn(e); err != nil {
+				return from, err
+			}
+		}
+		from = end + 1
+	}
+	return from, nil
+}
+
+// event decodes one log; ok is false for kinds that Event does not list.
+func (c *Client) event(l *types.Log) (e Event, ok bool, err error) {
+	e = Event{Block: l.BlockNumber, Index: l.Index, Tx: l.TxHash}
+	if len(l.Topics) == 0 {
+		return e, false, nil
+	}
+	decode, ok := decoders()[l.Topics[0]]
+	if !ok {
+		return e, false, nil
+	}
+	if err := decode(&e, l); err != nil {
+		return e, false, protocol.Errorf(protocol.KindCorrupt, "", "event %d of block %d: %w", l.Index, l.BlockNumber, err)
+	}
+	return e, true, nil
+}
