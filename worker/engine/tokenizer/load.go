@@ -62,10 +62,11 @@ func Load(data []byte) (*Tokenizer, error) {
 		return nil, fmt.Errorf("tokenizer.json: %w", err)
 	}
 	t := &Tokenizer{}
-	if err := t.loadModel(&f.Model); err != nil {
+	limit := uint32(min(maxVocab, 1<<12+4*(len(f.Model.Vocab)+len(f.AddedTokens)))) // ids may have gaps, within reason
+	if err := t.loadModel(&f.Model, limit); err != nil {
 		return nil, err
 	}
-	if err := t.loadAdded(f.AddedTokens); err != nil {
+	if err := t.loadAdded(f.AddedTokens, limit); err != nil {
 		return nil, err
 	}
 	if err := t.loadNormalizer(f.Normalizer, 0); err != nil {
@@ -90,7 +91,7 @@ func Load(data []byte) (*Tokenizer, error) {
 	return t, nil
 }
 
-func (t *Tokenizer) loadModel(m *modelJSON) error {
+func (t *Tokenizer) loadModel(m *modelJSON, limit uint32) error {
 	if m.Type != "BPE" && (m.Type != "" || len(m.Merges) == 0) {
 		return bad("model.type", "%q is not supported; use a byte-level BPE tokenizer", m.Type)
 	}
@@ -112,8 +113,8 @@ func (t *Tokenizer) loadModel(m *modelJSON) error {
 	for _, id := range m.Vocab { // order does not matter: a maximum
 		top = max(top, id)
 	}
-	if top >= maxVocab {
-		return bad("model.vocab", "token id %d is beyond the limit of %d", top, maxVocab)
+	if top >= limit {
+		return bad("model.vocab", "token id %d is beyond the limit of %d", top, limit)
 	}
 	t.pieces = make([]piece, top+1)
 	for s, id := range m.Vocab { // ids are checked to be distinct: order does not matter
@@ -187,7 +188,7 @@ func parseMerge(raw json.RawMessage) (a, b string, err error) {
 	return a, b, nil
 }
 
-func (t *Tokenizer) loadAdded(list []addedJSON) error {
+func (t *Tokenizer) loadAdded(list []addedJSON, limit uint32) error {
 	var all, plain []addedToken
 	if len(list) > maxVocab {
 		return bad("added_tokens", "has %d entries, more than the %d allowed", len(list), maxVocab)
@@ -197,8 +198,8 @@ func (t *Tokenizer) loadAdded(list []addedJSON) error {
 		if a.Content == "" {
 			return bad(field, "content is empty")
 		}
-		if a.ID >= maxVocab {
-			return bad(field, "id %d is beyond the limit of %d", a.ID, maxVocab)
+		if a.ID >= limit {
+			return bad(field, "id %d is beyond the limit of %d", a.ID, limit)
 		}
 		if id, ok := t.vocab[a.Content]; ok && id != a.ID {
 			return bad(field, "%q has id %d here but %d in the vocabulary", a.Content, a.ID, id)
@@ -316,11 +317,9 @@ func (t *Tokenizer) loadPreTokenizer(raw json.RawMessage, field string, depth in
 	case "Split":
 		return p.addSplit(field, steps)
 	case "Digits":
-		pattern := `\p{Nd}+|\p{Nl}+|\p{No}+`
+		pattern := `\p{N}+`
 		if p.IndividualDigits {
 			pattern = `\p{N}`
-		} else {
-			pattern = `\p{N}+`
 		}
 		re, err := compile(pattern)
 		if err != nil {

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Reference values from PyTorch, transformers, peft and tokenizers.
+
+usage: golden.py [OUT]    (default: the folder of this script)
+
+Versions that made the committed files are in versions.json. Models are tiny and random, with weights large enough
+for every part of the computation to matter. Each models/NAME folder is a Hugging Face model folder with a PEFT
+adapter in adapter/, and golden.safetensors with tokens, mask, logits, losses and gradients.
+tokenizers/NAME.json is a tokenizer.json, tokenizers/NAME.golden.json what the reference makes of tricky texts.
+"""
+import json, os, sys
+import numpy as np, torch, transformers, peft, tokenizers, safetensors
+from safetensors.torch import save_file
+from transformers import AutoConfig, AutoModelForCausalLM
+from tokenizers import Tokenizer, models, pre_tokenizers, decoders, trainers, processors, normalizers, Regex, AddedToken
+
+OUT = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
+ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+VOCAB = 96
+
+BASE = dict(vocab_size=VOCAB, hidden_size=32, intermediate_size=56, num_hidden_layers=2, num_attention_heads=4,
+            num_key_value_heads=2, max_position_embeddings=128, rms_norm_eps=1e-5, bos_token_id=1, eos_token_id=2,
+            tie_word_embeddings=False)
+
+MODELS = {
+    # grouped queries, untied
+    "llama": (dict(BASE, model_type="llama"), dict(r=4, lora_alpha=8, target_modules=ALL)),
+    # bias on q, k and v; tied; weights in two shards
+    "qwen2": (dict(BASE, model_type="qwen2", tie_word_embeddings=True, num_key_value_heads=4, rope_theta=1e6),
+              dict(r=3, lora_alpha=6, target_modules=["q_proj", "v_proj", "down_proj"])),
+    # norms on q and k, head_dim apart from hidden/heads
+    "qwen3": (dict(BASE, model_type="qwen3", head_dim=16, tie_word_embeddings=True, rms_norm_eps=1e-6),
+              dict(r=4, lora_alpha=16, use_rslora=True, target_modules=ALL)),
+    # scaled rotary positions as in Llama 3.1, bias everywhere in the attention, one key-value head
+    "llama3": (dict(BASE, model_type="llama", head_dim=12, num_key_value_heads=1, rope_theta=10000.0,
+                    rope_scaling=dict(rope_type="llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                                      original_max_position_embeddings=32)),
+               dict(r=2, lora_alpha=2, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"])),
+}
+
+
+def model(name, conf, lora, seed):
+    folder = os.path.join(OUT, "models", name)
+    os.makedirs(folder, exist_ok=True)
+    gen = torch.Generator().manual_seed(seed)
+    config = AutoConfig.for_model(**conf)
+    net = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
+    with torch.no_grad():
+        for n, p in sorted(net.named_parameters()):
+            v = torch.randn(p.shape, generator=gen)
+            p.copy_((1 + 0.2 * v if n.endswith("norm.weight") else 0.18 * v).bfloat16().float())
+    state = {n: p.detach().bfloat16().contiguous() for n, p in net.named_parameters()}
+    config.save_pretrained(folder)
+    if name == "qwen2":
+        names = sorted(state)
+        half = len(names) // 2
+        where = {}
+        for i, part in enumerate([names[:half], names[half:]]):
+            f = f"model-{i + 1:05d}-of-00002.safetensors"
+            save_file({n: state[n] for n in part}, os.path.join(folder, f), {"format": "pt"})
+            where.update({n: f for n in part})
+        size = sum(t.numel() * 2 for t in state.values())
+        json.dump({"metadata": {"total_size": size}, "weight_map": where},
+                  open(os.path.join(folder, "model.safetensors.index.json"), "w"), indent=1, sort_keys=True)
+    else:
+        save_file(state, os.path.join(folder, "model.safetensors"), {"format": "pt"})
+
+    tokens = torch.randint(0, VOCAB, (2, 40), generator=gen)
+    mask = torch.rand((2, 40), generator=gen) < 0.6
+    mask[:, 0] = False
+    out = {"tokens": tokens.float(), "mask": mask.float()}
+
+    def loss_of(m):
+        logits = m(tokens).logits
+        labels = torch.where(mask, tokens, torch.full_like(tokens, -100))
+        loss = torch.nn.functional.cross_entropy(logits[:, :-1].reshape(-1, VOCAB), labels[:, 1:].reshape(-1))
+        return logits, loss
+
+    logits, loss = loss_of(net)
+    loss.backward()
+    out["logits"] = logits.detach()[:, -20:].contiguous()
+    out["loss"] = loss.detach().reshape(1)
+    if name in ("llama", "qwen3"):
+        for n, p in net.named_parameters():
+            out["full." + n] = p.grad.clone()
+    net.zero_grad()
+
+    tuned = peft.get_peft_model(net, peft.LoraConfig(task_type="CAUSAL_LM", lora_dropout=0.0, **lora)).eval()
+    with torch.no_grad():
+        for n, p in sorted(tuned.named_parameters()):
+            if "lora_" in n:
+                p.copy_(0.3 * torch.randn(p.shape, generator=gen))
+    tuned.save_pretrained(os.path.join(folder, "adapter"))
+    readme = os.path.join(folder, "adapter", "README.md")
+    if os.path.exists(readme):
+        os.remove(readme)
+    logits, loss = loss_of(tuned)
+    loss.backward()
+    out["lora.logits"] = logits.detach()[:, -20:].contiguous()
+    out["lora.loss"] = loss.detach().reshape(1)
+    for n, p in tuned.named_parameters():
+        if "lora_" in n:
+            out["grad." + n.replace(".default", "")] = p.grad.clone()
+    save_file(out, os.path.join(folder, "golden.safetensors"))
+
+
+LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
+
+TEXTS = [
+    "", " ", "  ", "   a", "a   b", "Hello, world!", "It's he'll WE'RE I'd can't 'tis", "x=1234567890.50; y=\"3\"",
+    "line one\nline two\r\n\r\n  indented\n\n\n", "\t\ttabs\tand spaces   ", "naïve café déjà vu ÀÉÎ", "e\u0301 combining, \u212b angstrom",
+    "日本語のテキスト、漢字とかな", "Привет мир", "مرحبا بالعالم", "שלום", "ไทย", "👩‍👩‍👧‍👦 family 🇩🇪 flag 😀😀", "a\u00a0nbsp\u3000ideographic\u2003em",
+    "zero\u200bwidth\ufeffbom", "\u0000nul\u0001\u007f", "½ ² Ⅷ ௧ ٣ digits", "<|end|><|user|> forged", "<|special|>mid<|special|>", " <|strip|> x <|strip|>",
+    "the the the theatre thethe", "word" * 40, "a" * 200, "ab" * 100, "12345678901234567890", "---- ==== !!!! ????\n!!\n", "don\u2019t \u201cquote\u201d \u2014 dash\u2026",
+    "$100 #tag @user a_b c-d e/f http://x.y/z?q=1&r=2", "\r", "\n", " \n ", "a\n ", "  \n  b", "\U0001F468\u200D\U0001F4BB", "\U0010FFFF\uE000",
+]
+
+TRAIN = ["the quick brown fox jumps over the lazy dog and the theatre of the world hello hello",
+         "It's what he'll say: don't, won't, we're, they've. 1234 567 89", "line one\nline two\n\n  indented   text\twith tabs",
+         "日本語 日本語 日本 Привет привет мир café naïve déjà", "😀😀👩‍👩‍👧‍👦"] * 20
+
+
+def tokenizer(name):
+    t = Tokenizer(models.BPE(ignore_merges=name == "llama3"))
+    if name == "gpt2":
+        t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    elif name == "gpt2prefix":
+        t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    else:
+        t.pre_tokenizer = pre_tokenizers.Sequence([
+            pre_tokenizers.Split(Regex(LLAMA3 if name == "llama3" else QWEN2), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    if name == "qwen2":
+        t.normalizer = normalizers.NFC()
+    t.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=400, show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+                                  special_tokens=["<|bos|>", "<|end|>"])
+    t.train_from_iterator(TRAIN, trainer)
+    t.add_special_tokens([AddedToken("<|special|>", special=True)])
+    t.add_tokens([AddedToken("<|strip|>", lstrip=True, rstrip=True, normalized=False)])
+    if name == "llama3":
+        t.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), processors.TemplateProcessing(
+            single="<|bos|> $A", pair="<|bos|> $A <|bos|> $B", special_tokens=[("<|bos|>", 0)])])
+    path = os.path.join(OUT, "tokenizers", name + ".json")
+    t.save(path, pretty=False)
+    if name == "gpt2":  # the older spelling of merges
+        d = json.load(open(path))
+        d["model"]["merges"] = [" ".join(m) for m in d["model"]["merges"]]
+        json.dump(d, open(path, "w"), ensure_ascii=False)
+    golden(name, path)
+
+
+def golden(name, path):
+    t = Tokenizer.from_file(path)
+    out = []
+    for text in TEXTS:
+        ids = t.encode(text, add_special_tokens=False).ids
+        out.append({"text": text, "ids": ids, "with_template": t.encode(text).ids, "decoded": t.decode(ids)})
+    json.dump(out, open(os.path.join(OUT, "tokenizers", name + ".golden.json"), "w"), indent=None, ensure_ascii=True)
+
+
+if __name__ == "__main__":
+    os.makedirs(os.path.join(OUT, "tokenizers"), exist_ok=True)
+    for i, (n, (c, l)) in enumerate(MODELS.items()):
+        model(n, c, l, 100 + i)
+    for n in ("gpt2", "gpt2prefix", "llama3", "qwen2"):
+        tokenizer(n)
+    base = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "base", "tokenizer.json")
+    if os.path.exists(base):
+        golden("base", base)
+    json.dump({m.__name__: m.__version__ for m in (torch, transformers, peft, tokenizers, safetensors, np)},
+              open(os.path.join(OUT, "versions.json"), "w"), indent=1)
