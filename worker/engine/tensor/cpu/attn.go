@@ -1,0 +1,180 @@
+package cpu
+
+import "github.com/openledger/openledger/worker/engine/tensor"
+
+const pageTokens = tensor.PageTokens
+
+// kvView is the keys and values of one head. Keys are panels of 16 positions, k-major; values are rows. With blocks,
+// page j lies at blocks[j]*page (both), else the keys' panels and the values' rows follow one another.
+type kvView struct {
+	k, v   []float32
+	blocks []int32
+	page   int
+	hd, vs int
+}
+
+// scores computes s = q·kᵀ for m rows (a at stride rs) and the first n positions; row i of s begins at i*ld. ld must leave
+// room for whole panels.
+func (kv *kvView) scores(lv level, s []float32, ld int, q []float32, rs, m, n int) {
+	g := product{m: m, n: n, k: kv.hd, a: q, rs: rs, cs: 1, bs: pageTokens, bp: pageTokens * kv.hd, ldc: ld}
+	if kv.blocks == nil {
+		g.n = (n + pageTokens - 1) / pageTokens * pageTokens
+		g.b, g.c = kv.k, s
+		g.run(lv)
+		return
+	}
+	g.n = pageTokens
+	for j := 0; j*pageTokens < n; j++ {
+		g.b, g.c = kv.k[int(kv.blocks[j])*kv.page:], s[j*pageTokens:]
+		g.run(lv)
+	}
+}
+
+// values computes out = p·v over positions [from, to) for m rows; it continues from out if from > 0.
+func (kv *kvView) values(lv level, out []float32, ors int, p []float32, ld, m, from, to int) {
+	g := product{m: m, n: kv.hd, rs: ld, cs: 1, bs: kv.vs, bp: panelCols, c: out, ldc: ors}
+	for from < to {
+		g.k, g.acc, g.a = to-from, from > 0, p[from:]
+		if kv.blocks == nil {
+			g.b = kv.v[from*kv.vs:]
+		} else {
+			g.k = min(g.k, pageTokens-from%pageTokens)
+			g.b = kv.v[int(kv.blocks[from/pageTokens])*kv.page+from%pageTokens*kv.vs:]
+		}
+		g.run(lv)
+		from += g.k
+	}
+}
+
+// attend is attention of m rows: row i sees the first n0 + i*step positions (step is 0 or 1). The scores go to s, whose
+// rows become exp(score*scale - max). lse, if not nil, receives (max, sum) of row i at i*ls.
+func (kv *kvView) attend(lv level, s []float32, q []float32, rs, m, n0, step int, out []float32, ors int, scale float32, lse []float32, ls int) {
+	const rowsAtOnce = 6
+	ld := roundPage(n0 + (m-1)*step)
+	for i := 0; i < m; {
+		r := min(rowsAtOnce, m-i)
+		kv.scores(lv, s[i*ld:], ld, q[i*rs:], rs, r, n0+(i+r-1)*step)
+		i += r
+	}
+	for i := range m {
+		n := n0 + i*step
+		x := s[i*ld:][:n]
+		hi := float32(max8(lv, x) * scale)
+		expRow(lv, x, x, scale, hi)
+		sum := sum8(lv, x)
+		if lse != nil {
+			lse[i*ls], lse[i*ls+1] = hi, sum
+		}
+	}
+	for i := 0; i < m; {
+		r := min(rowsAtOnce, m-i)
+		common := n0 + i*step
+		kv.values(lv, out[i*ors:], ors, s[i*ld:], ld, r, 0, common)
+		for j := 1; j < r && step > 0; j++ { // a row never reads past its own length
+			kv.values(lv, out[(i+j)*ors:], ors, s[(i+j)*ld:], ld, 1, common, common+j*step)
+		}
+		i += r
+	}
+	for i := range m {
+		n := n0 + i*step
+		f := 1 / sum8(lv, s[i*ld:][:n])
+		o := out[i*ors:][:kv.hd]
+		for j := range o {
+			o[j] *= f
+		}
+	}
+}
+
+func roundPage(n int) int { return (n + pageTokens - 1) / pageTokens * pageTokens }
+
+// attnRows is how many positions of a prefill chunk one tile takes.
+const attnRows = 24
+
+type attnTask struct {
+	lv          level
+	out, q      tensor.Mat
+	kv          tensor.KVLayer
+	seqs        []tensor.AttnSeq
+	scale       float32
+	first       []int // first tile of each sequence
+	tiles, work int
+}
+
+// KVAppend stores keys and values in their pages.
+func (b *Backend) KVAppend(kv tensor.KVLayer, k, v tensor.Mat, slots []int32) {
+	width := kv.Heads * kv.HeadDim
+	check(k.Rows == len(slots) && v.Rows == len(slots) && k.Cols == width && v.Cols == width, "KVAppend", k, v)
+	ks, vs, kh, vh := kv.K.Host(), kv.V.Host(), k.Host(), v.Host()
+	hd := kv.HeadDim
+	for i, slot := range slots {
+		if slot < 0 || int(slot) >= kv.Pages*pageTokens {
+			panic("cpu: cache slot out of range")
+		}
+		page, off := int(slot)/pageTokens*width*pageTokens, int(slot)%pageTokens
+		kr, vr := row(kh, k, i), row(vh, v, i)
+		for h := range kv.Heads {
+			base := page + h*hd*pageTokens
+			copy(vs[base+off*hd:][:hd], vr[h*hd:])
+			dst := ks[base+off:][:(hd-1)*pageTokens+1]
+			for j, x := range kr[h*hd:][:hd] {
+				dst[j*pageTokens] = x
+			}
+		}
+	}
+}
+
+// Attention is paged attention.
+func (b *Backend) Attention(out, q tensor.Mat, kv tensor.KVLayer, seqs []tensor.AttnSeq, scale float32) {
+	check(out.Rows == q.Rows && out.Cols == q.Cols && q.Cols%(kv.Heads*kv.HeadDim) == 0, "Attention", out, q)
+	t := b.attns.Get().(*attnTask)
+	t.lv, t.out, t.q, t.kv, t.seqs, t.scale = b.lv, out, q, kv, seqs, scale
+	t.first, t.tiles, t.work = t.first[:0], 0, 0
+	for i := range seqs {
+		s := &seqs[i]
+		check(s.Row >= 0 && s.Row+s.Rows <= q.Rows && (s.Pos+s.Rows+pageTokens-1)/pageTokens <= len(s.Blocks), "Attention", out, q)
+		checkRows(s.Blocks, kv.Pages)
+		t.first = append(t.first, t.tiles)
+		t.tiles += (s.Rows + attnRows - 1) / attnRows * kv.Heads
+		t.work += s.Rows * (s.Pos + s.Rows) * q.Cols * 2
+	}
+	b.pool.run(t, t.tiles, worth(t.work))
+	first := t.first
+	*t = attnTask{first: first}
+	b.attns.Put(t)
+}
+
+func (t *attnTask) tile(s *scratch, i int) {
+	lo, hi := 0, len(t.first) // the last sequence whose first tile is not after i
+	for hi-lo > 1 {
+		if mid := (lo + hi) / 2; t.first[mid] <= i {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	for lo > 0 && t.seqs[lo].Rows == 0 {
+		lo--
+	}
+	seq := &t.seqs[lo]
+	i -= t.first[lo]
+	head, from := i%t.kv.Heads, i/t.kv.Heads*attnRows
+	n := min(attnRows, seq.Rows-from)
+	hd := t.kv.HeadDim
+	group := t.q.Cols / (t.kv.Heads * hd)
+	view := kvView{
+		k: t.kv.K.Host()[head*hd*pageTokens:], v: t.kv.V.Host()[head*hd*pageTokens:],
+		blocks: seq.Blocks, page: t.kv.Heads * hd * pageTokens, hd: hd, vs: hd,
+	}
+	seen := seq.Pos + from + 1
+	q := t.q.Host()[(seq.Row+from)*t.q.Stride+head*group*hd:]
+	out := t.out.Host()[(seq.Row+from)*t.out.Stride+head*group*hd:]
+	if n == 1 { // one position: the rows are the query heads of the group
+		buf := s.get(0, group*roundPage(seen))
+		view.attend(t.lv, buf, q, hd, group, seen, 0, out, hd, t.scale, nil, 0)
+		return
+	}
+	buf := s.get(0, n*roundPage(seen+n-1))
+	for g := range group {
+		view.attend(t.lv, buf, q[g*hd:], t.q.Stride, n, seen, 1, out[g*hd:], t.out.Stride, t.scale, nil, 0)
+	}
+}

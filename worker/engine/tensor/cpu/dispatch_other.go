@@ -1,0 +1,20 @@
+//go:build !amd64
+
+package cpu
+
+func detect() level { return levelGo }
+
+const noAssembly = "cpu: assembly was called on an architecture that has none"
+
+func micro(lv level, rows, panels, cols, k int, a []float32, rs, cs int, b []float32, bs, bp int, c []float32, ldc int, acc bool) {
+	microGo(rows, panels, cols, k, a, rs, cs, b, bs, bp, c, ldc, acc)
+}
+
+func sumLanes(*float32, *float32, int)                                      { panic(noAssembly) }
+func dotLanes(*float32, *float32, *float32, int)                            { panic(noAssembly) }
+func maxLanes(*float32, *float32, int)                                      { panic(noAssembly) }
+func expScaled(*float32, *float32, int, float32, float32)                   { panic(noAssembly) }
+func swigluBlock(*float32, *float32, *float32, int)                         { panic(noAssembly) }
+func swigluGradBlock(*float32, *float32, *float32, *float32, *float32, int) { panic(noAssembly) }
+func addBlock(*float32, *float32, int)                                      { panic(noAssembly) }
+func mulScaledBlock(*float32, *float32, *float32, int, float32)             { panic(noAssembly) }

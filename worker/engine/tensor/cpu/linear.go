@@ -1,0 +1,194 @@
+package cpu
+
+import "github.com/openledger/openledger/worker/engine/tensor"
+
+// kBlock is the depth of one pass over a tile; the next pass continues from the stored result.
+const kBlock = 512
+
+// linearTask is y = x·wᵀ, cut into tiles of rows and panels.
+type linearTask struct {
+	lv           level
+	y, x         tensor.Mat
+	w            *weight
+	acc          bool
+	mt, nt, cols int // rows and outputs per tile, tiles per row of tiles
+}
+
+// Linear multiplies by a packed weight.
+func (b *Backend) Linear(y, x tensor.Mat, tw tensor.Weight, accumulate bool) {
+	w := tw.(*weight)
+	check(y.Rows == x.Rows && x.Cols == w.in && y.Cols == w.out, "Linear", y, x)
+	if y.Rows == 0 {
+		return
+	}
+	t := b.linears.Get().(*linearTask)
+	*t = linearTask{lv: b.lv, y: y, x: x, w: w, acc: accumulate}
+	rows := 0
+	t.mt, t.nt, rows, t.cols = tiling(y.Rows, w.out, b.pool.threads)
+	b.pool.run(t, rows*t.cols, worth(y.Rows*w.out*w.in))
+	*t = linearTask{}
+	b.linears.Put(t)
+}
+
+// tiling cuts m x n into tiles of mt x nt.
+func tiling(m, n, threads int) (mt, nt, rows, cols int) {
+	mt, nt = 96, 128
+	if m < mt {
+		mt = m
+	}
+	if m <= 8 { // a few rows: wide tiles, so that the kernels see many panels
+		nt = max(256, (n/(4*threads)+255)/256*256)
+	}
+	return mt, nt, (m + mt - 1) / mt, (n + nt - 1) / nt
+}
+
+func (t *linearTask) tile(_ *scratch, i int) {
+	r, c := i/t.cols*t.mt, i%t.cols*t.nt
+	xs, ys := t.x.Host(), t.y.Host()
+	g := product{
+		m: min(t.mt, t.y.Rows-r), n: min(t.nt, t.w.out-c),
+		rs: t.x.Stride, cs: 1, bs: panelCols, bp: panelCols * t.w.in, ldc: t.y.Stride, c: ys[r*t.y.Stride+c:],
+	}
+	for k := 0; k < t.w.in; k += kBlock {
+		g.k = min(kBlock, t.w.in-k)
+		if g.m <= 8 {
+			g.k = t.w.in
+		}
+		g.a = xs[r*t.x.Stride+k:]
+		g.b = t.w.panels[c*t.w.in+k*panelCols:]
+		g.acc = t.acc || k > 0
+		g.run(t.lv)
+		if g.m <= 8 {
+			return
+		}
+	}
+}
+
+// matmulTask is c = op(a)·b with b row-major.
+type matmulTask struct {
+	lv           level
+	c, a, b      tensor.Mat
+	m, n, k      int
+	trans, acc   bool
+	mt, nt, cols int
+}
+
+// MatMul multiplies two row-major matrices.
+func (b *Backend) MatMul(c, a, bm tensor.Mat, transA, accumulate bool) {
+	m, k := a.Rows, a.Cols
+	if transA {
+		m, k = k, m
+	}
+	check(c.Rows == m && c.Cols == bm.Cols && bm.Rows == k, "MatMul", c, a, bm)
+	if c.Empty() {
+		return
+	}
+	if k == 0 {
+		if !accumulate {
+			b.Zero(c)
+		}
+		return
+	}
+	t := b.matmuls.Get().(*matmulTask)
+	*t = matmulTask{lv: b.lv, c: c, a: a, b: bm, m: m, n: bm.Cols, k: k, trans: transA, acc: accumulate}
+	rows := 0
+	t.mt, t.nt, rows, t.cols = tiling(m, t.n, b.pool.threads)
+	b.pool.run(t, rows*t.cols, worth(m*t.n*k))
+	*t = matmulTask{}
+	b.matmuls.Put(t)
+}
+
+func (t *matmulTask) tile(s *scratch, i int) {
+	r, c := i/t.cols*t.mt, i%t.cols*t.nt
+	as, bs, cs := t.a.Host(), t.b.Host(), t.c.Host()
+	g := product{m: min(t.mt, t.m-r), n: min(t.nt, t.n-c), ldc: t.c.Stride, c: cs[r*t.c.Stride+c:]}
+	for k := 0; k < t.k; k += kBlock {
+		g.k = min(kBlock, t.k-k)
+		g.acc = t.acc || k > 0
+		if t.trans {
+			g.a, g.rs, g.cs = as[k*t.a.Stride+r:], 1, t.a.Stride
+		} else {
+			g.a, g.rs, g.cs = as[r*t.a.Stride+k:], t.a.Stride, 1
+		}
+		g.b, g.bs, g.bp = bs[k*t.b.Stride+c:], t.b.Stride, panelCols
+		if g.m >= 24 { // copying b into panels costs 1/m of the work and spares the cache
+			g.b = copyPanels(s.get(0, packedLen(g.n, g.k)), g.b, g.k, g.n, t.b.Stride)
+			g.bs, g.bp = panelCols, panelCols*g.k
+		}
+		if t.trans && g.n >= 32 {
+			buf := s.get(1, g.m*g.k)
+			for kk := range g.k {
+				copy(buf[kk*g.m:][:g.m], g.a[kk*t.a.Stride:])
+			}
+			g.a, g.cs = buf, g.m
+		}
+		g.run(t.lv)
+	}
+}
+
+// copyPanels copies a row-major [k, n] block into panels of 16 columns.
+func copyPanels(dst, src []float32, k, n, ld int) []float32 {
+	for p := 0; p*panelCols < n; p++ {
+		w := min(panelCols, n-p*panelCols)
+		d := dst[p*panelCols*k:]
+		if w == panelCols {
+			for kk := range k {
+				*(*[panelCols]float32)(d[kk*panelCols:]) = *(*[panelCols]float32)(src[kk*ld+p*panelCols:])
+			}
+			continue
+		}
+		for kk := range k {
+			q := d[kk*panelCols:][:panelCols]
+			clear(q[copy(q[:w], src[kk*ld+p*panelCols:]):])
+		}
+	}
+	return dst
+}
+
+// loraTask adds the segments' low-rank products, a tile per segment.
+type loraTask struct {
+	lv   level
+	y, x tensor.Mat
+	segs []tensor.LoraSegment
+}
+
+// Lora is the grouped low-rank product.
+func (b *Backend) Lora(y, x tensor.Mat, segs []tensor.LoraSegment) {
+	work := 0
+	for i := range segs {
+		g := &segs[i]
+		check(g.Row >= 0 && g.Row+g.Rows <= x.Rows && x.Rows == y.Rows && g.A.Rows == x.Cols && g.B.Cols == y.Cols &&
+			g.A.Cols == g.B.Rows, "Lora", y, x, g.A, g.B)
+		work += g.Rows * g.A.Cols * (x.Cols + y.Cols)
+	}
+	if len(segs) == 0 {
+		return
+	}
+	t := b.loras.Get().(*loraTask)
+	*t = loraTask{lv: b.lv, y: y, x: x, segs: segs}
+	b.pool.run(t, len(segs), worth(work))
+	*t = loraTask{}
+	b.loras.Put(t)
+}
+
+func (t *loraTask) tile(s *scratch, i int) {
+	g := &t.segs[i]
+	if g.Rows == 0 || g.A.Cols == 0 {
+		return
+	}
+	r := g.A.Cols
+	h := s.get(0, g.Rows*r)
+	p := product{
+		m: g.Rows, n: r, k: t.x.Cols, a: t.x.Host()[g.Row*t.x.Stride:], rs: t.x.Stride, cs: 1,
+		b: g.A.Host(), bs: g.A.Stride, bp: panelCols, c: h, ldc: r,
+	}
+	p.run(t.lv)
+	for j := range h {
+		h[j] *= g.Scale
+	}
+	p = product{
+		m: g.Rows, n: t.y.Cols, k: r, a: h, rs: r, cs: 1,
+		b: g.B.Host(), bs: g.B.Stride, bp: panelCols, c: t.y.Host()[g.Row*t.y.Stride:], ldc: t.y.Stride, acc: true,
+	}
+	p.run(t.lv)
+}
