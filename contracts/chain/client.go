@@ -223,6 +223,11 @@ func read[T any](ctx context.Context, c *Client, what string, to protocol.Accoun
 	return v, nil
 }
 
+// View calls a view of any contract. The verb says what it does, for errors.
+func (c *Client) View(ctx context.Context, what string, to protocol.Account, data []byte) ([]byte, error) {
+	return read(ctx, c, what, to, data, func(out []byte) ([]byte, error) { return out, nil })
+}
+
 // readAmount reads an amount.
 func readAmount(ctx context.Context, c *Client, what string, to protocol.Account, data []byte, unpack func([]byte) (*big.Int, error)) (uint256.Int, error) {
 	v, err := read(ctx, c, what, to, data, unpack)

@@ -1,0 +1,196 @@
+package devchain
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/holiman/uint256"
+
+	"github.com/openledger/openledger/contracts/bindings"
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/protocol"
+)
+
+// Deployment says what to deploy, as whom, and where to write it down.
+type Deployment struct {
+	// File keeps the addresses, those of a deployment that was interrupted included.
+	// Empty: they are not kept.
+	File   string
+	Params Params
+	// Key pays for the deployment and administers the contracts.
+	Key    chain.Key
+	Logger *slog.Logger
+}
+
+// Deploy puts the contracts on the chain, or finds them there: addresses in the
+// file whose code is on the chain are used again, and a deployment that was
+// interrupted goes on where it stopped.
+func Deploy(ctx context.Context, client *chain.Client, d Deployment) (chain.Addresses, error) {
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := d.Params.Validate(); err != nil {
+		return chain.Addresses{}, err
+	}
+	if client.ChainID() != d.Params.ChainID {
+		return chain.Addresses{}, protocol.Errorf(protocol.KindInvalid, "chain_id", "the parameters are for chain %d, the node is on chain %d", d.Params.ChainID, client.ChainID())
+	}
+	p := deployer{ctx: ctx, client: client, d: d, sender: client.As(d.Key)}
+	if err := p.resume(); err != nil {
+		return chain.Addresses{}, err
+	}
+	return p.out, p.run()
+}
+
+// ReadAddresses reads a deployments file.
+func ReadAddresses(path string) (chain.Addresses, error) {
+	var a chain.Addresses
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return a, fmt.Errorf("read deployed addresses: %w", err)
+	}
+	if len(raw) > maxParamsBytes {
+		return a, protocol.Errorf(protocol.KindInvalid, "deployments", "%s has %d bytes: at most %d", path, len(raw), maxParamsBytes)
+	}
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return a, protocol.Errorf(protocol.KindInvalid, "deployments", "%s is no deployments file: %w", path, err)
+	}
+	return a, nil
+}
+
+type deployer struct {
+	ctx    context.Context
+	client *chain.Client
+	d      Deployment
+	sender *chain.Sender
+	out    chain.Addresses
+}
+
+// resume takes over what the file has and the chain confirms.
+func (p *deployer) resume() error {
+	if p.d.File != "" {
+		a, err := ReadAddresses(p.d.File)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil && a.ChainID == p.client.ChainID() {
+			p.out = a
+		}
+	}
+	head, _, err := p.client.Head(p.ctx)
+	if err != nil {
+		return err
+	}
+	if p.out.ChainID == 0 {
+		p.out.ChainID, p.out.Block = p.client.ChainID(), head
+	}
+	p.out.Block = min(p.out.Block, head) // the file may be of a chain that is gone
+	return nil
+}
+
+// run deploys what is missing, each contract after those it refers to.
+func (p *deployer) run() error {
+	var (
+		admin = p.d.Key.Account()
+		n     = p.d.Params
+		o     = &p.out
+	)
+	steps := []struct {
+		name string
+		at   *protocol.Account
+		code string
+		args func() []byte
+	}{
+		{"treasury", &o.Treasury, bindings.TreasuryMetaData.Bin, func() []byte { return bindings.NewTreasury().PackConstructor(admin) }},
+		{"fee parameters", &o.Fees, bindings.FeeParametersMetaData.Bin, func() []byte {
+			return bindings.NewFeeParameters().PackConstructor(admin, o.Treasury, bindings.Shares(n.Fees))
+		}},
+		{"worker staking", &o.Staking, bindings.WorkerStakingMetaData.Bin, func() []byte {
+			return bindings.NewWorkerStaking().PackConstructor(admin, n.Staking.MinStake.ToBig(), n.Staking.MinDelegation.ToBig(), n.Staking.UnbondingSeconds)
+		}},
+		{"escrow", &o.Escrow, bindings.EscrowMetaData.Bin, func() []byte {
+			return bindings.NewEscrow().PackConstructor(admin, n.Escrow.WithdrawalDelaySeconds)
+		}},
+		{"datanet registry", &o.Datanets, bindings.DatanetRegistryMetaData.Bin, func() []byte { return nil }},
+		{"model registry", &o.Models, bindings.ModelRegistryMetaData.Bin, func() []byte {
+			return bindings.NewModelRegistry().PackConstructor(admin, o.Datanets)
+		}},
+		{"settlement", &o.Settlement, bindings.AttributionSettlementMetaData.Bin, func() []byte {
+			return bindings.NewAttributionSettlement().PackConstructor(admin, o.Escrow, o.Staking, n.Settlement.ChallengeWindowSeconds, n.Settlement.CoverBps)
+		}},
+	}
+	fresh := false // what comes after a new contract refers to it, so must be new too
+	for _, s := range steps {
+		if !fresh && *s.at != (protocol.Account{}) {
+			ok, err := p.client.HasCode(p.ctx, *s.at)
+			if err != nil {
+				return err
+			}
+			if ok {
+				continue
+			}
+		}
+		fresh = true
+		at, tx, err := p.sender.Deploy(p.ctx, s.name, append(common.FromHex(s.code), s.args()...))
+		if err != nil {
+			return err
+		}
+		*s.at = at
+		p.d.Logger.Info("deployed", "contract", s.name, "address", at, "block", tx.Block, "gas", tx.GasUsed)
+		if err := p.save(); err != nil {
+			return err
+		}
+	}
+	return p.grant()
+}
+
+// grant lets settlement draw on escrow.
+func (p *deployer) grant() error {
+	escrow := bindings.NewEscrow()
+	role := [32]byte(crypto.Keccak256([]byte("SETTLEMENT_ROLE")))
+	out, err := p.client.View(p.ctx, "read a role", p.out.Escrow, escrow.PackHasRole(role, p.out.Settlement))
+	if err != nil {
+		return err
+	}
+	has, err := escrow.UnpackHasRole(out)
+	if err != nil || has {
+		return err
+	}
+	_, err = p.sender.Call(p.ctx, "let settlement draw on escrow", p.out.Escrow, uint256.Int{}, escrow.PackGrantRole(role, p.out.Settlement))
+	return err
+}
+
+// save writes the addresses so that the file is there whole or not at all.
+func (p *deployer) save() error {
+	if p.d.File == "" {
+		return nil
+	}
+	raw, err := json.MarshalIndent(p.out, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode deployed addresses: %w", err)
+	}
+	dir := filepath.Dir(p.d.File)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder for deployed addresses: %w", err)
+	}
+	f, err := os.CreateTemp(dir, ".deployments-*")
+	if err != nil {
+		return fmt.Errorf("write deployed addresses: %w", err)
+	}
+	_, werr := f.Write(append(raw, '\n'))
+	if err := errors.Join(werr, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("write deployed addresses: %w", err), os.Remove(f.Name()))
+	}
+	if err := os.Rename(f.Name(), p.d.File); err != nil {
+		return errors.Join(fmt.Errorf("write deployed addresses: %w", err), os.Remove(f.Name()))
+	}
+	return nil
+}

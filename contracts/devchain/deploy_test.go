@@ -1,0 +1,104 @@
+package devchain
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/protocol"
+)
+
+func params(t *testing.T) Params {
+	t.Helper()
+	p, err := ReadParams("../genesis/dev.json")
+	require.NoError(t, err)
+	return p
+}
+
+func TestDeployOnceAndFindAgain(t *testing.T) {
+	dir := t.TempDir()
+	d := Deployment{File: filepath.Join(dir, "deployments.json"), Params: params(t), Key: testKey(0)}
+	c := start(t, Config{Dir: filepath.Join(dir, "chain"), ChainID: d.Params.ChainID, Fund: funds(1)})
+	client := dial(t, c.RPC())
+	a, err := Deploy(t.Context(), client, d)
+	require.NoError(t, err)
+	require.Empty(t, a.Missing())
+
+	before, _ := c.Head()
+	again, err := Deploy(t.Context(), client, d)
+	require.NoError(t, err)
+	require.Equal(t, a, again)
+	require.NoError(t, c.Close())
+
+	c = start(t, Config{Dir: filepath.Join(dir, "chain"), ChainID: d.Params.ChainID, Fund: funds(1)})
+	client = dial(t, c.RPC())
+	again, err = Deploy(t.Context(), client, d)
+	require.NoError(t, err)
+	require.Equal(t, a, again)
+	after, _ := c.Head()
+	require.Equal(t, before, after, "nothing is sent when all is there")
+
+	f, err := client.With(a).FeeParams(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, chain.FeeParams{PlatformBps: 1000, OwnerPart: 2000, StakersPart: 2000, ContributorsPart: 5000, Treasury: a.Treasury}, f)
+}
+
+// A file from a chain that is gone, or from a deployment that stopped half way,
+// leads to a whole deployment.
+func TestDeployMendsAStaleFile(t *testing.T) {
+	dir := t.TempDir()
+	d := Deployment{File: filepath.Join(dir, "deployments.json"), Params: params(t), Key: testKey(0)}
+	c := start(t, Config{ChainID: d.Params.ChainID, Fund: funds(1)})
+	client := dial(t, c.RPC())
+	half := `{"chain_id": 41455, "block": 0, "treasury": "0x00000000000000000000000000000000000000aa"}`
+	require.NoError(t, os.WriteFile(d.File, []byte(half), 0o600))
+	a, err := Deploy(t.Context(), client, d)
+	require.NoError(t, err)
+	require.Empty(t, a.Missing())
+	saved, err := ReadAddresses(d.File)
+	require.NoError(t, err)
+	require.Equal(t, a, saved)
+
+	// Settlement was deployed last: without it, the rest is used again.
+	cut := a
+	cut.Settlement = protocol.Account{}
+	p := deployer{d: d, out: cut}
+	require.NoError(t, p.save())
+	again, err := Deploy(t.Context(), client, d)
+	require.NoError(t, err)
+	require.Equal(t, a.Escrow, again.Escrow)
+	require.NotEqual(t, a.Settlement, again.Settlement)
+}
+
+func TestParamsAreChecked(t *testing.T) {
+	raw, err := os.ReadFile("../genesis/dev.json")
+	require.NoError(t, err)
+	for _, c := range []struct{ from, to, field string }{
+		{`"platform_bps": 1000`, `"platform_bps": 1001`, "fees"},
+		{`"chain_id": 41455`, `"chain_id": 0`, "chain_id"},
+		{`"unbonding_seconds": 604800`, `"unbonding_seconds": 1`, "challenge_window_seconds"},
+		{`"cover_bps": 10000`, `"cover_bps": 0`, "cover_bps"},
+		{`"fees"`, `"fee"`, "parameters"},
+	} {
+		require.Contains(t, string(raw), c.from)
+		_, err := ParseParams([]byte(strings.Replace(string(raw), c.from, c.to, 1)))
+		require.ErrorContains(t, err, c.field)
+		require.Equal(t, protocol.KindInvalid, protocol.KindOf(err))
+	}
+}
+
+func FuzzParseParams(f *testing.F) {
+	raw, err := os.ReadFile("../genesis/dev.json")
+	require.NoError(f, err)
+	f.Add(raw)
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if p, err := ParseParams(raw); err == nil {
+			require.NoError(t, p.Validate())
+		}
+	})
+}
