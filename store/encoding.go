@@ -137,7 +137,8 @@ type ValueCodec[V any] struct {
 // JSON encodes values as JSON.
 func JSON[V any]() ValueCodec[V] {
 	return ValueCodec[V]{
-		Encode: func(v V) ([]byte, error) { return json.Marshal(v) },
+		// By address: uint256.Int has its JSON form on the pointer only.
+		Encode: func(v V) ([]byte, error) { return json.Marshal(&v) },
 		Decode: func(b []byte) (v V, err error) {
 			err = json.Unmarshal(b, &v)
 			return v, err
