@@ -13,6 +13,7 @@ import (
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/ethclient"
+	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/holiman/uint256"
 
 	"github.com/openledger/openledger/protocol"
@@ -129,6 +130,17 @@ func (c *Client) With(a Addresses) *Client {
 // At is a client that reads the state after a block. It sends nothing.
 func (c *Client) At(block uint64) *Client {
 	return &Client{cfg: c.cfg, eth: c.eth, chainID: c.chainID, log: c.log, block: new(big.Int).SetUint64(block), senders: map[protocol.Account]*Sender{}}
+}
+
+// now is a client that reads in the block to come, so that views which look at the
+// time see ours and not that of the newest block.
+func (c *Client) now() *Client {
+	if c.block != nil {
+		return c
+	}
+	p := c.At(0)
+	p.block = big.NewInt(rpc.PendingBlockNumber.Int64())
+	return p
 }
 
 // Head is the number and the time (Unix seconds) of the newest block.

@@ -60,9 +60,10 @@ func (c *Client) CoverOf(ctx context.Context, worker protocol.Account) (uint256.
 	return readAmount(ctx, c, "read a worker's cover", c.cfg.Addresses.Settlement, settlement.PackCoverOf(worker), settlement.UnpackCoverOf)
 }
 
-// ExposureOf is what a worker has in challenge windows at the newest block's time.
+// ExposureOf is what a worker has in challenge windows now: in the block to come,
+// since the newest one may be long past.
 func (c *Client) ExposureOf(ctx context.Context, worker protocol.Account) (uint256.Int, error) {
-	return readAmount(ctx, c, "read a worker's exposure", c.cfg.Addresses.Settlement, settlement.PackExposureOf(worker), settlement.UnpackExposureOf)
+	return readAmount(ctx, c.now(), "read a worker's exposure", c.cfg.Addresses.Settlement, settlement.PackExposureOf(worker), settlement.UnpackExposureOf)
 }
 
 // ChallengeWindow is how many seconds pass from a batch's submission to its claims.

@@ -1,0 +1,121 @@
+package settle
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/holiman/uint256"
+
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/payout"
+)
+
+// Claims finds and claims what batches owe to an account.
+type Claims struct {
+	Chain  *chain.Client
+	Blocks Blocks
+	// Checks are applied to every document before its proofs are used.
+	Checks Checks
+}
+
+// Earning is what one batch owes, or has paid, to an account.
+type Earning struct {
+	Claim       chain.Claim    `json:"claim"`
+	Shares      []EarningShare `json:"shares"` // of single receipts; they add up to the claim's amount
+	DataDigest  protocol.Hash  `json:"data_digest"`
+	Tx          protocol.Hash  `json:"tx"`           // of the batch
+	ClaimableAt int64          `json:"claimable_at"` // Unix seconds
+	Claimed     bool           `json:"claimed"`
+}
+
+// EarningShare is an account's part in one receipt.
+type EarningShare struct {
+	Receipt protocol.Hash `json:"receipt"`
+	Adapter protocol.Hash `json:"adapter"`
+	Role    payout.Role   `json:"role"`
+	Record  protocol.Hash `json:"record"` // for contributors
+	Amount  uint256.Int   `json:"amount"`
+	At      int64         `json:"at"` // Unix ms
+}
+
+// Earnings lists what the batches in blocks from.. owe to an account, the oldest
+// first, and the block to go on from next time. A document that nobody has is an
+// error: the money waits, ask again when its worker is back.
+func (c *Claims) Earnings(ctx context.Context, account protocol.Account, from uint64) (out []Earning, next uint64, err error) {
+	next, err = c.Chain.Batches(ctx, protocol.Account{}, from, 0, func(b chain.BatchEvent, ev chain.Event) error {
+		r, err := c.Batch(ctx, b)
+		if err != nil {
+			return err
+		}
+		e, ok, err := r.Earning(account)
+		if err != nil || !ok {
+			return err
+		}
+		e.DataDigest, e.Tx, e.ClaimableAt = b.DataDigest, ev.Tx, b.ClaimableAt
+		if e.Claimed, err = c.Chain.IsClaimed(ctx, b.Worker, b.Nonce, e.Claim.Index); err != nil {
+			return err
+		}
+		out = append(out, e)
+		return nil
+	})
+	return out, next, err
+}
+
+// Batch fetches a submitted batch's document, works it out and compares it with
+// what was submitted.
+func (c *Claims) Batch(ctx context.Context, b chain.BatchEvent) (*Result, error) {
+	r, err := Recompute(ctx, c.Blocks, b.DataDigest, c.Checks)
+	if err != nil {
+		return nil, fmt.Errorf("batch %d of worker %s: %w", b.Nonce, b.Worker, err)
+	}
+	m := &r.Document.Manifest
+	if r.Root != b.Root || !r.Total.Eq(&b.Total) || m.Worker != b.Worker || m.Nonce != b.Nonce {
+		return nil, protocol.Errorf(protocol.KindCorrupt, "root", "batch %d of worker %s does not follow from its document %s: it should be challenged", b.Nonce, b.Worker, b.DataDigest)
+	}
+	return r, nil
+}
+
+// Earning is what the batch pays to an account, with the shares that make it up.
+func (r *Result) Earning(a protocol.Account) (Earning, bool, error) {
+	claim, ok, err := r.Claim(a)
+	if err != nil || !ok {
+		return Earning{}, false, err
+	}
+	e := Earning{Claim: claim}
+	for i, shares := range r.Shares {
+		receipt := &r.Document.Entries[i].Receipt.Receipt
+		for _, s := range shares {
+			if s.Account == a {
+				e.Shares = append(e.Shares, EarningShare{
+					Receipt: receipt.ID, Adapter: receipt.Adapter, Role: s.Role, Record: s.Record, Amount: s.Amount, At: receipt.FinishedAt,
+				})
+			}
+		}
+	}
+	return e, true, nil
+}
+
+// Claim pays out to an account what it has earned in blocks from.. and what can be
+// claimed at time now (Unix seconds). Anybody may send it; the money goes to the
+// account.
+func (c *Claims) Claim(ctx context.Context, sender *chain.Sender, account protocol.Account, from uint64, now int64) (paid uint256.Int, n int, err error) {
+	earnings, _, err := c.Earnings(ctx, account, from)
+	if err != nil {
+		return paid, 0, err
+	}
+	var due []chain.Claim
+	for _, e := range earnings {
+		if !e.Claimed && e.ClaimableAt <= now {
+			due = append(due, e.Claim)
+			paid.Add(&paid, &e.Claim.Amount)
+		}
+	}
+	if len(due) == 0 {
+		return paid, 0, nil
+	}
+	if _, err := sender.ClaimMany(ctx, due); err != nil {
+		return uint256.Int{}, 0, err
+	}
+	return paid, len(due), nil
+}

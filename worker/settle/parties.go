@@ -1,0 +1,94 @@
+package settle
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/payout"
+)
+
+// snapshot reads who earns from a worker's receipts, and by which parameters, after
+// a block. adapters are the adapters with access fees, in any order.
+func snapshot(ctx context.Context, c *chain.Client, worker protocol.Account, block uint64, adapters []protocol.Hash) (Manifest, error) {
+	at := c.At(block)
+	m := Manifest{
+		Format: Format, ChainID: c.ChainID(), Settlement: c.Addresses().Settlement, Worker: worker, Block: block,
+		Stakers: []payout.Stake{}, Adapters: []AdapterParties{},
+	}
+	fees, err := at.FeeParams(ctx)
+	if err != nil {
+		return m, err
+	}
+	m.Treasury = fees.Treasury
+	m.Params = payout.Params{
+		PlatformBps: fees.PlatformBps, OwnerPart: fees.OwnerPart, StakersPart: fees.StakersPart, ContributorsPart: fees.ContributorsPart,
+	}
+	if m.Payout, err = at.PayoutOf(ctx, worker); err != nil {
+		return m, err
+	}
+	if m.Payout == (protocol.Account{}) {
+		return m, protocol.Errorf(protocol.KindInvalid, "worker", "%s has not registered its keys on the chain: register them first, so that its earnings have an address", worker)
+	}
+	stakers, err := at.Stakers(ctx, worker)
+	if err != nil {
+		return m, err
+	}
+	for _, s := range stakers { // by account
+		m.Stakers = append(m.Stakers, payout.Stake{Account: s.Account, Amount: s.Amount})
+	}
+	adapters = slices.Clone(adapters)
+	slices.SortFunc(adapters, func(a, b protocol.Hash) int { return bytes.Compare(a[:], b[:]) })
+	for _, digest := range slices.Compact(adapters) {
+		a, err := at.Adapter(ctx, digest)
+		if err != nil {
+			return m, err
+		}
+		d, err := at.Datanet(ctx, a.Datanet)
+		if err != nil {
+			return m, err
+		}
+		m.Adapters = append(m.Adapters, AdapterParties{Adapter: digest, Owner: a.Owner, Datanet: a.Datanet, Pool: d.Pool})
+	}
+	return m, nil
+}
+
+// Audit compares a recomputed batch with the chain: the parties and parameters at
+// its block, and the root that was submitted. It returns what does not match, nil
+// when all does.
+func Audit(ctx context.Context, c *chain.Client, r *Result) error {
+	m := &r.Document.Manifest
+	if m.ChainID != c.ChainID() || m.Settlement != c.Addresses().Settlement {
+		return protocol.Errorf(protocol.KindInvalid, "chain_id", "the batch is of chain %d and settlement %s, not of %d and %s",
+			m.ChainID, m.Settlement, c.ChainID(), c.Addresses().Settlement)
+	}
+	b, err := c.Batch(ctx, m.Worker, m.Nonce)
+	if err != nil {
+		return err
+	}
+	if b.Root != r.Root || !b.Total.Eq(&r.Total) || uint64(b.Count) != uint64(len(r.Payouts)) {
+		return protocol.Errorf(protocol.KindCorrupt, "root", "the chain has root %s, total %s, %d payouts; the document comes to %s, %s, %d",
+			b.Root, b.Total.Dec(), b.Count, r.Root, r.Total.Dec(), len(r.Payouts))
+	}
+	digests := make([]protocol.Hash, len(m.Adapters))
+	for i := range m.Adapters {
+		digests[i] = m.Adapters[i].Adapter
+	}
+	want, err := snapshot(ctx, c, m.Worker, m.Block, digests)
+	if err != nil {
+		return err
+	}
+	switch {
+	case want.Params != m.Params:
+		return protocol.Errorf(protocol.KindCorrupt, "params", "are %+v, the chain had %+v at block %d", m.Params, want.Params, m.Block)
+	case want.Treasury != m.Treasury || want.Payout != m.Payout:
+		return protocol.Errorf(protocol.KindCorrupt, "treasury, payout", "are not those of block %d", m.Block)
+	case !slices.Equal(want.Stakers, m.Stakers):
+		return protocol.Errorf(protocol.KindCorrupt, "stakers", "are not those of block %d", m.Block)
+	case !slices.Equal(want.Adapters, m.Adapters):
+		return protocol.Errorf(protocol.KindCorrupt, "adapters", "are not those of block %d", m.Block)
+	}
+	return nil
+}
