@@ -53,21 +53,3 @@ type InferEvents struct {
 	Accepted func(promptTokens int) error
 	Token    func(Token) error
 }
-
-// The methods of Host, as the services use them:
-//
-//	New(ctx, Config) (*Host, error); (*Host).Run(ctx) error; Close() error
-//	ID() protocol.PeerID; Addrs() []string; Peers() []protocol.PeerID; Connect(ctx, multiaddr) (protocol.PeerID, error)
-//	Libp2p() host.Host; Routing() routing.Routing            // for store/ipfs
-//	SetBinding(protocol.SignedBinding) error                 // own binding: goes with announcements and /openledger/id/1
-//	Binding(ctx, peer) (protocol.SignedBinding, error)       // another's, asked and verified, cached
-//	Publish(ctx, protocol.Announcement) error
-//	Subscribe(ctx, base, func(Heard)) error                  // until ctx ends; calls in order from one goroutine
-//	Sync(ctx, peer, base) (int, error)                       // done by itself on connect too
-//	HandleJobs(JobHandler); HandleReceipts(VoucherIssuer)
-//	Infer(ctx, peer, job, InferEvents) (protocol.SignedReceipt, protocol.Evidence, error)
-//	Train(ctx, peer, job, func(protocol.TrainingProgress) error) (protocol.TrainingResult, error)
-//	SendVoucher(ctx, peer, protocol.SignedVoucher, receipt protocol.Hash) error
-//	RequestVoucher(ctx, peer, protocol.SignedReceipt) (protocol.SignedVoucher, error)
-//	LoadOrCreateKey(path) (crypto.PrivKey, error)            // Ed25519, 0600
-//	OpenSequence(path) (*Sequence, error); Next() (uint64, error) // persisted, strictly increasing

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openledger/openledger/protocol"
@@ -172,4 +173,29 @@ func (f *fields) price(name string, m *pb.Price) (p protocol.Price) {
 		}
 	})
 	return p
+}
+
+// AnnouncementSequence reads only the sequence of an encoded announcement, for
+// message ids; false when the bytes are not even protobuf.
+func AnnouncementSequence(b []byte) (sequence uint64, ok bool) {
+	const field = 3
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return 0, false
+		}
+		b = b[n:]
+		if number == field && kind == protowire.VarintType {
+			if sequence, n = protowire.ConsumeVarint(b); n < 0 {
+				return 0, false
+			}
+			b, ok = b[n:], true
+			continue
+		}
+		if n = protowire.ConsumeFieldValue(number, kind, b); n < 0 {
+			return 0, false
+		}
+		b = b[n:]
+	}
+	return sequence, ok
 }
