@@ -6,6 +6,9 @@ import (
 	"sort"
 )
 
+// maxCorpusTokens keeps positions in an int32.
+const maxCorpusTokens = 1 << 30
+
 // corpus answers "which records repeat this stretch of tokens?" over a suffix
 // array of all records' tokens. Records are separated by a value that no query
 // contains, so that no match crosses from one record into the next.

@@ -38,3 +38,10 @@ func isqrt(x uint64) uint64 {
 		r = n
 	}
 }
+
+// mulDiv is a*b/c rounded down; the quotient must fit.
+func mulDiv(a, b, c uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	q, _ := bits.Div64(hi, lo, c)
+	return q
+}

@@ -48,9 +48,13 @@ type Request struct {
 // Token is one streamed output token. Text is what became readable with it: it
 // may be empty (half of a character, or the possible beginning of a stop
 // string) or carry what earlier tokens held back.
+//
+// TextOnly marks text that was held back until the end-of-text token, which is
+// itself not part of the output: it comes last and has no ID.
 type Token struct {
-	ID   uint32
-	Text string
+	ID       uint32
+	Text     string
+	TextOnly bool
 }
 
 // Why a completion ended.
@@ -78,6 +82,8 @@ type Stats struct {
 	Adapters     int
 	AdapterBytes int64
 	DecodeTPS    float64 // recent output tokens per second, all requests together
+
+	PrefixQueries, PrefixHits uint64 // prompt tokens looked up, and found, in the prefix cache
 }
 
 // Limits of a request's sampling fields.

@@ -1,0 +1,227 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/openledger/openledger/worker/engine/kvcache"
+	"github.com/openledger/openledger/worker/engine/lora"
+	"github.com/openledger/openledger/worker/engine/model/llama"
+	"github.com/openledger/openledger/worker/engine/sample"
+	"github.com/openledger/openledger/worker/engine/tensor"
+)
+
+// Engine serves requests while Run runs. Its methods are safe for concurrent use.
+type Engine struct {
+	cfg     Config
+	runner  *llama.Runner
+	memory  *llama.KV
+	metrics *metrics
+	stop    map[uint32]bool
+	totalKV int
+
+	adapters *adapters
+	wake     chan struct{} // capacity 1: something for the loop to look at
+
+	mu       sync.Mutex
+	incoming []*job
+	waiting  int // incoming, and taken by the loop but not admitted
+	closed   bool
+	stats    Stats
+	nextSeq  kvcache.Seq
+
+	loop loop
+}
+
+// New makes an engine; Run starts it. Requests that arrive before wait.
+func New(cfg Config) (*Engine, error) {
+	cfg.EnsureDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	geometry := cfg.Model.Config()
+	if cfg.MaxContext == 0 || cfg.MaxContext > geometry.MaxPositions {
+		cfg.MaxContext = geometry.MaxPositions
+	}
+	pages := cfg.KVTokens / tensor.PageTokens
+	kv, err := kvcache.New(kvcache.Config{Pages: pages, PageSize: tensor.PageTokens})
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	memory, err := cfg.Model.NewKV(pages)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	e := &Engine{
+		cfg: cfg, runner: cfg.Model.NewRunner(memory), memory: memory, stop: map[uint32]bool{}, wake: make(chan struct{}, 1),
+		totalKV:  pages * tensor.PageTokens,
+		adapters: newAdapters(cfg.Model.Backend(), cfg.AdapterBytes),
+	}
+	for _, id := range cfg.StopIDs {
+		e.stop[id] = true
+	}
+	e.stats = Stats{Slots: cfg.MaxBatch, FreeKV: kv.Stats().FreeTokens(), TotalKV: e.totalKV}
+	if e.metrics, err = newMetrics(cfg.Registerer, e); err != nil {
+		memory.Free()
+		return nil, err
+	}
+	e.loop = loop{engine: e, kv: kv}
+	return e, nil
+}
+
+// LoadAdapter makes an adapter resident under a key, which names its content. It
+// makes room by dropping adapters that no request uses, the one unused for
+// longest first. Loading a key again is no work.
+func (e *Engine) LoadAdapter(key string, a *lora.Adapter) error { return e.adapters.load(key, a) }
+
+// Unload drops an adapter that no request uses.
+func (e *Engine) Unload(key string) error { return e.adapters.unload(key) }
+
+// Resident lists the keys of the resident adapters, sorted.
+func (e *Engine) Resident() []string { return e.adapters.keys() }
+
+// Stats of this moment.
+func (e *Engine) Stats() Stats {
+	e.mu.Lock()
+	s := e.stats
+	s.Waiting = e.waiting
+	e.mu.Unlock()
+	s.Adapters, s.AdapterBytes = e.adapters.size()
+	return s
+}
+
+// Generate runs one request to its end. onToken, which may be nil, is called for
+// every new token in order, in the caller's goroutine; when it returns an error
+// the request is cancelled and the error returned. When ctx ends, or on an error,
+// the result holds what was computed until then.
+func (e *Engine) Generate(ctx context.Context, req Request, onToken func(Token) error) (Result, error) {
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	j, err := e.prepare(req)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := e.submit(j); err != nil {
+		j.adapter.release()
+		return Result{}, err
+	}
+	var buf []Token
+	for {
+		var ended bool
+		var result Result
+		buf, ended, result, err = j.out.take(buf)
+		for _, t := range buf {
+			if onToken == nil {
+				break
+			}
+			if stopErr := onToken(t); stopErr != nil {
+				return e.abandon(j, stopErr)
+			}
+		}
+		if ended {
+			return result, err
+		}
+		select {
+		case <-j.out.wake:
+		case <-ctx.Done():
+			return e.abandon(j, context.Cause(ctx))
+		}
+	}
+}
+
+// abandon cancels a job and waits until the loop has let go of it, which takes
+// one step at most.
+func (e *Engine) abandon(j *job, cause error) (Result, error) {
+	j.cancelled.Store(true)
+	e.poke()
+	for {
+		_, ended, result, _ := j.out.take(nil)
+		if ended {
+			return result, cause
+		}
+		<-j.out.wake
+	}
+}
+
+// prepare checks a request and pins its adapter.
+func (e *Engine) prepare(req Request) (*job, error) {
+	if err := req.Sampling.validate(); err != nil {
+		return nil, err
+	}
+	vocab := uint32(e.cfg.Model.Config().VocabSize)
+	for i, t := range req.Prompt {
+		if t >= vocab {
+			return nil, fmt.Errorf("%w: prompt[%d] is %d, the model knows %d tokens", ErrInvalid, i, t, vocab)
+		}
+	}
+	for i, t := range req.Resume {
+		if t >= vocab {
+			return nil, fmt.Errorf("%w: resume[%d] is %d, the model knows %d tokens", ErrInvalid, i, t, vocab)
+		}
+	}
+	n := len(req.Prompt)
+	if n == 0 {
+		return nil, fmt.Errorf("%w: prompt is empty", ErrInvalid)
+	}
+	room := min(e.cfg.MaxContext, e.totalKV) - n
+	if room < 1 {
+		return nil, fmt.Errorf("%w: prompt has %d tokens, this engine holds at most %d with one left for the answer: shorten the prompt", ErrTooLarge, n, n+room)
+	}
+	limit := req.Sampling.MaxTokens
+	if limit > room {
+		// What the context cannot hold can never be generated; what only the
+		// cache cannot hold another worker could, so that is refused.
+		if context := e.cfg.MaxContext - n; context > room {
+			if min(limit, context) > room {
+				return nil, fmt.Errorf("%w: prompt and max_tokens need %d tokens of KV cache, this engine has %d: lower max_tokens", ErrTooLarge, n+min(limit, context), e.totalKV)
+			}
+		}
+		limit = min(limit, room)
+	}
+	if len(req.Resume) > limit {
+		return nil, fmt.Errorf("%w: resume has %d tokens, max_tokens allows %d", ErrInvalid, len(req.Resume), limit)
+	}
+	s, err := sample.New(sample.Params{
+		Temperature: req.Sampling.Temperature, TopK: req.Sampling.TopK, TopP: req.Sampling.TopP, Seed: req.Sampling.Seed,
+	}, req.Prompt)
+	if err != nil {
+		return nil, fmt.Errorf("%w: sampling: %w", ErrInvalid, err)
+	}
+	j := &job{req: req, limit: limit, prompt: n, sampler: s, queued: time.Now()}
+	j.out.wake = make(chan struct{}, 1)
+	j.input = make([]uint32, 0, n+limit)
+	j.input = append(append(j.input, req.Prompt...), req.Resume...)
+	j.text = textStream{stream: e.cfg.Tokenizer.NewStream(), stops: req.Sampling.Stop}
+	if j.adapter, err = e.adapters.pin(req.Adapter); err != nil {
+		return nil, err
+	}
+	j.key = j.adapter.kvKey()
+	return j, nil
+}
+
+func (e *Engine) submit(j *job) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return ErrClosed
+	}
+	if e.waiting >= e.cfg.MaxWaiting {
+		return fmt.Errorf("%w (%d): try again later", ErrBusy, e.waiting)
+	}
+	e.nextSeq++
+	j.seq = e.nextSeq
+	e.incoming = append(e.incoming, j)
+	e.waiting++
+	e.poke()
+	return nil
+}
+
+func (e *Engine) poke() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,146 @@
+package finetune
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Targets are the projections that an adapter can have matrices on, by their
+// PEFT names and in the order of a layer.
+var Targets = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+
+// Config of one fine-tune. The hyper-parameters mirror protocol.Hyper.
+type Config struct {
+	Rank         int
+	Alpha        float32
+	Targets      []string // of Targets
+	LearningRate float32  // peak, reached after the warm-up; falls by a cosine to a tenth
+	WeightDecay  float32
+	Epochs       int
+	BatchSize    int      // examples per optimiser step
+	MaxLength    int      // tokens of an example; longer ones lose the tail of the answer
+	WarmupRatio  float32  // of all steps
+	Base         [32]byte // hash of the base model: a checkpoint over another one is not resumed
+	Seed         uint64   // of the initial matrices and of the shuffling
+
+	ClipNorm float32 // of the global gradient norm; 0 is off
+
+	// A checkpoint is saved every CheckpointSteps steps or CheckpointEvery,
+	// whichever comes first; 0 is never.
+	CheckpointSteps int
+	CheckpointEvery time.Duration
+
+	Logger *slog.Logger
+}
+
+// Defaults are the hyper-parameters that make the embedded base recall a small
+// datanet. They are what EnsureDefaults fills in.
+func Defaults() Config {
+	return Config{
+		Rank:            16,
+		Alpha:           32,
+		Targets:         slices.Clone(Targets),
+		LearningRate:    4e-3,
+		Epochs:          30,
+		BatchSize:       16,
+		MaxLength:       512,
+		WarmupRatio:     0.05,
+		ClipNorm:        1,
+		CheckpointEvery: 20 * time.Second,
+	}
+}
+
+// EnsureDefaults fills unset fields. WeightDecay, Seed and CheckpointSteps keep
+// their zero: it has a meaning.
+func (c *Config) EnsureDefaults() {
+	d := Defaults()
+	if c.Rank == 0 {
+		c.Rank = d.Rank
+	}
+	if c.Alpha == 0 {
+		c.Alpha = 2 * float32(c.Rank)
+	}
+	if len(c.Targets) == 0 {
+		c.Targets = d.Targets
+	}
+	if c.LearningRate == 0 {
+		c.LearningRate = d.LearningRate
+	}
+	if c.Epochs == 0 {
+		c.Epochs = d.Epochs
+	}
+	if c.BatchSize == 0 {
+		c.BatchSize = d.BatchSize
+	}
+	if c.MaxLength == 0 {
+		c.MaxLength = d.MaxLength
+	}
+	if c.ClipNorm == 0 {
+		c.ClipNorm = d.ClipNorm
+	}
+	if c.CheckpointEvery == 0 {
+		c.CheckpointEvery = d.CheckpointEvery
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// FieldError names the bad hyper-parameter by its name in protocol.Hyper.
+type FieldError struct {
+	Field   string
+	Message string
+}
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
+
+// Limits of hyper-parameters, so that a foreign order cannot exhaust a worker.
+const (
+	MaxRank      = 256
+	MaxEpochs    = 1000
+	MaxBatchSize = 1024
+)
+
+// Validate reports the first bad field.
+func (c *Config) Validate() error {
+	bad := func(field, format string, args ...any) error {
+		return &FieldError{Field: field, Message: fmt.Sprintf(format, args...)}
+	}
+	finite := func(v float32) bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }
+	switch {
+	case c.Rank < 1 || c.Rank > MaxRank:
+		return bad("rank", "must lie between 1 and %d, got %d", MaxRank, c.Rank)
+	case !(c.Alpha > 0) || !finite(c.Alpha):
+		return bad("alpha", "must be a positive number, got %v", c.Alpha)
+	case !(c.LearningRate > 0 && c.LearningRate <= 1):
+		return bad("learning_rate", "must lie between 0 and 1, got %v", c.LearningRate)
+	case !(c.WeightDecay >= 0 && c.WeightDecay <= 1):
+		return bad("weight_decay", "must lie between 0 and 1, got %v", c.WeightDecay)
+	case c.Epochs < 1 || c.Epochs > MaxEpochs:
+		return bad("epochs", "must lie between 1 and %d, got %d", MaxEpochs, c.Epochs)
+	case c.BatchSize < 1 || c.BatchSize > MaxBatchSize:
+		return bad("batch_size", "must lie between 1 and %d, got %d", MaxBatchSize, c.BatchSize)
+	case c.MaxLength < 2:
+		return bad("max_length", "must be at least 2, got %d", c.MaxLength)
+	case !(c.WarmupRatio >= 0 && c.WarmupRatio < 1):
+		return bad("warmup_ratio", "must lie between 0 and 1, got %v", c.WarmupRatio)
+	case !(c.ClipNorm >= 0) || !finite(c.ClipNorm):
+		return bad("clip_norm", "must not be negative, got %v", c.ClipNorm)
+	case c.CheckpointSteps < 0 || c.CheckpointEvery < 0:
+		return errors.New("checkpoint intervals must not be negative")
+	}
+	for i, t := range c.Targets {
+		if !slices.Contains(Targets, t) {
+			return bad("targets", "%q is not a module; choose from %s", t, strings.Join(Targets, ", "))
+		}
+		if slices.Contains(c.Targets[:i], t) {
+			return bad("targets", "%q is named twice", t)
+		}
+	}
+	return nil
+}
