@@ -32,7 +32,7 @@ type Observe struct {
 	Stake  uint64 // whole OPEN staked on the worker
 }
 
-// Submit is a new job. The zero MaxFee stands for Budget.
+// Submit is a new job. While a job of this ID is alive another one is ignored.
 type Submit struct {
 	At           int64
 	Job          protocol.Hash

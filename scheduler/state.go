@@ -1,12 +1,30 @@
 package scheduler
 
-import "github.com/openledger/openledger/protocol"
+import (
+	"slices"
+	"strings"
+
+	"github.com/openledger/openledger/protocol"
+)
 
 // State is everything the scheduler knows. Make it with New, change it with Step.
 type State struct {
-	cfg Config
-	now int64
-	out []Effect
+	cfg      Config
+	now      int64
+	out      []Effect
+	workers  map[protocol.PeerID]*worker
+	jobs     map[protocol.Hash]*job
+	adapters map[uint64]*adapter
+	pools    map[protocol.Hash]*pool
+	timers   timerHeap
+	ord      uint64 // gives workers their creation order
+	seq      uint64 // gives jobs their submission order
+	queued   int
+	running  int
+	training int
+	free     []*job      // finished jobs, for reuse
+	homes    []homeRank  // scratch of homesOf
+	resid    []residency // scratch of announce
 }
 
 // New makes an empty State. It fills defaults; a Config that does not validate is
@@ -16,7 +34,13 @@ func New(cfg Config) (*State, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &State{cfg: cfg}, nil
+	return &State{
+		cfg:      cfg,
+		workers:  make(map[protocol.PeerID]*worker),
+		jobs:     make(map[protocol.Hash]*job),
+		adapters: make(map[uint64]*adapter),
+		pools:    make(map[protocol.Hash]*pool),
+	}, nil
 }
 
 // Step applies one event and says what to do. The slice is valid until the next
@@ -24,18 +48,45 @@ func New(cfg Config) (*State, error) {
 func Step(s *State, ev Event) []Effect {
 	s.now = max(s.now, ev.at())
 	s.out = s.out[:0]
+	switch e := ev.(type) {
+	case Announce:
+		s.announce(&e.Announcement)
+	case *Announce:
+		s.announce(&e.Announcement)
+	case Expire:
+		if w := s.workers[e.Worker]; w != nil && w.listed {
+			s.unlist(w)
+			s.touchWorker(w)
+		}
+	case Observe:
+		s.observe(e)
+	case Submit:
+		s.submit(&e)
+	case *Submit:
+		s.submit(e)
+	case Token:
+		s.token(e)
+	case Done:
+		s.done(e)
+	case Fail:
+		s.failEvent(e)
+	case Cancel:
+		s.cancel(e)
+	case WorkerGone:
+		s.workerGone(e)
+	case Tick:
+		s.tick()
+	}
 	return s.out
 }
 
-// Explain says for every worker of the job's base why it has or has not got the
-// job, ordered by worker. It is nil for an unknown or finished job.
-func Explain(s *State, job protocol.Hash) []WhyNot { return nil }
-
-// Hash is a digest of the whole state.
-func (s *State) Hash() protocol.Hash { return protocol.Hash{} }
-
 // NextDeadline is when a Tick is due next, 0 when nothing waits.
-func (s *State) NextDeadline() int64 { return 0 }
+func (s *State) NextDeadline() int64 {
+	if len(s.timers) == 0 {
+		return 0
+	}
+	return s.timers[0].at
+}
 
 // Stats are counts for dashboards and metrics.
 type Stats struct {
@@ -48,7 +99,14 @@ type Stats struct {
 }
 
 // Stats counts.
-func (s *State) Stats() Stats { return Stats{} }
+func (s *State) Stats() Stats {
+	st := Stats{Queued: s.queued, Running: s.running, Training: s.training, Adapters: len(s.adapters)}
+	for _, p := range s.pools { // sums do not depend on the order
+		st.Workers += len(p.heap)
+		st.Slots += int(p.slots)
+	}
+	return st
+}
 
 // JobStatus is where a job stands.
 type JobStatus struct {
@@ -58,7 +116,17 @@ type JobStatus struct {
 }
 
 // Job tells where a job stands; false once it is over.
-func (s *State) Job(id protocol.Hash) (JobStatus, bool) { return JobStatus{}, false }
+func (s *State) Job(id protocol.Hash) (JobStatus, bool) {
+	j := s.jobs[id]
+	if j == nil {
+		return JobStatus{}, false
+	}
+	st := JobStatus{Attempt: j.attempt, Tokens: j.tokens}
+	if j.worker != nil {
+		st.Worker = j.worker.id
+	}
+	return st, true
+}
 
 // WorkerStatus is what the scheduler thinks of a worker.
 type WorkerStatus struct {
@@ -70,7 +138,33 @@ type WorkerStatus struct {
 }
 
 // Worker gives one worker, with the announcement (and so the price) in force.
-func (s *State) Worker(id protocol.PeerID) (WorkerStatus, bool) { return WorkerStatus{}, false }
+func (s *State) Worker(id protocol.PeerID) (WorkerStatus, bool) {
+	w := s.workers[id]
+	if w == nil {
+		return WorkerStatus{}, false
+	}
+	return s.status(w), true
+}
 
-// Workers gives every listed worker, ordered by id.
-func (s *State) Workers() []WorkerStatus { return nil }
+// Workers gives every worker that is listed, ordered by id.
+func (s *State) Workers() []WorkerStatus {
+	var list []WorkerStatus
+	for _, w := range s.workers {
+		if w.listed {
+			list = append(list, s.status(w))
+		}
+	}
+	slices.SortFunc(list, func(a, b WorkerStatus) int {
+		return strings.Compare(string(a.Announcement.Peer), string(b.Announcement.Peer))
+	})
+	return list
+}
+
+func (s *State) status(w *worker) WorkerStatus {
+	return WorkerStatus{
+		Announcement: w.ann, Listed: w.listed, InFlight: len(w.jobs),
+		FailurePart: int(w.failures), Quarantined: w.quarantine > s.now,
+	}
+}
+
+func (s *State) emit(e Effect) { s.out = append(s.out, e) }

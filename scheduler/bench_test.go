@@ -1,0 +1,65 @@
+package scheduler
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+// BenchmarkSubmit10kWorkers100kAdapters times one decision in a large network at
+// 70 % load with a skewed choice among 100,000 adapters.
+func BenchmarkSubmit10kWorkers100kAdapters(b *testing.B) {
+	const workers, adapters, slots, resident = 10_000, 100_000, 8, 32
+	s, err := New(Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range workers {
+		a := protocol.Announcement{Peer: protocol.PeerID(fmt.Sprintf("12D3KooW%06d", i)), Sequence: 1, IssuedAt: 1,
+			ExpiresAt: 1 << 50, Slots: slots, DecodeTPS: 400, FreeKV: 1 << 20}
+		for k := range resident {
+			x := mix(uint64(i*resident + k))
+			a.Adapters = append(a.Adapters, protocol.ResidentAdapter{Tag: skewed(x, adapters), Tier: protocol.Tier(k % 3)})
+		}
+		Step(s, Announce{At: 1, Announcement: a})
+	}
+	var live []protocol.Hash
+	sub := &Submit{Base: protocol.Hash{}, PromptTokens: 300, MaxTokens: 200}
+	submit := func(i int) {
+		binary.BigEndian.PutUint64(sub.Job[:8], mix(uint64(i)))
+		sub.Tenant = protocol.Account{byte(i), byte(i >> 8)}
+		sub.Adapter = skewed(mix(uint64(i)^0xabc), adapters)
+		sub.At = int64(2 + i/10)
+		Step(s, sub)
+		live = append(live, sub.Job)
+	}
+	n := 0
+	for ; n < workers*slots*7/10; n++ {
+		submit(n)
+	}
+	took := make([]int64, 0, b.N)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		start := time.Now()
+		submit(n + i)
+		took = append(took, int64(time.Since(start)))
+		b.StopTimer()
+		Step(s, Token{At: sub.At, Job: live[i], Count: 1})
+		Step(s, Done{At: sub.At, Job: live[i]})
+		b.StartTimer()
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2]), "p50-ns")
+	b.ReportMetric(float64(took[len(took)*99/100]), "p99-ns")
+}
+
+// skewed draws from a power law: a cube makes small tags common.
+func skewed(x uint64, n int) uint64 {
+	u := float64(x>>11) / (1 << 53)
+	return 1 + uint64(u*u*u*float64(n))
+}

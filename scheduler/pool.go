@@ -1,0 +1,148 @@
+package scheduler
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+// pool is the workers and the waiting jobs of one base model.
+type pool struct {
+	base    protocol.Hash
+	heap    []*worker // least utilised first
+	ring    []*worker // by hash, then id
+	epoch   uint64    // changes with the membership
+	slots   int64
+	load    int64 // ours and foreign, on listed workers
+	waiting int64
+	service int64 // average time of a job, us
+	rr      uint64
+
+	tenants map[protocol.Account]*tenant
+	active  []*tenant // with waiting jobs, by counter, then account
+	vtime   int64     // counter of the tenant served last
+	idle    int       // tenants kept though idle, since the last sweep
+	blocked *job      // starving: nobody may overtake it
+	train   []*job    // waiting training jobs, in order
+}
+
+func (s *State) pool(base protocol.Hash) *pool {
+	p := s.pools[base]
+	if p == nil {
+		p = &pool{base: base, tenants: make(map[protocol.Account]*tenant)}
+		s.pools[base] = p
+	}
+	return p
+}
+
+// dropPool forgets a base that nobody serves and nobody waits for.
+func (s *State) dropPool(p *pool) {
+	if len(p.heap) == 0 && p.waiting == 0 && len(p.train) == 0 && len(p.tenants) == 0 {
+		delete(s.pools, p.base)
+	}
+}
+
+// count adds (or takes away) a listed worker's part of the sums.
+func (p *pool) count(w *worker, sign int64) {
+	p.slots += sign * w.slots
+	p.load += sign * (w.load + w.foreign)
+}
+
+func ringOrder(a, b *worker) int {
+	if c := cmp.Compare(a.hash, b.hash); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.id, b.id)
+}
+
+func (p *pool) list(w *worker) {
+	i, _ := slices.BinarySearchFunc(p.ring, w, ringOrder)
+	p.ring = slices.Insert(p.ring, i, w)
+	w.heapPos = len(p.heap)
+	p.heap = append(p.heap, w)
+	p.up(w.heapPos)
+	p.epoch++
+}
+
+func (p *pool) unlist(w *worker) {
+	if i, ok := slices.BinarySearchFunc(p.ring, w, ringOrder); ok {
+		p.ring = slices.Delete(p.ring, i, i+1)
+	}
+	i, last := w.heapPos, len(p.heap)-1
+	p.swap(i, last)
+	p.heap[last] = nil
+	p.heap = p.heap[:last]
+	w.heapPos = -1
+	if i < last {
+		p.down(i)
+		p.up(i)
+	}
+	p.epoch++
+}
+
+func (w *worker) lessLoaded(v *worker) bool {
+	a, b := (w.load+w.foreign)*v.slots, (v.load+v.foreign)*w.slots
+	if a != b {
+		return a < b
+	}
+	return w.ord < v.ord
+}
+
+func (p *pool) heapFix(w *worker) {
+	if w.heapPos >= 0 {
+		p.down(w.heapPos)
+		p.up(w.heapPos)
+	}
+}
+
+func (p *pool) swap(i, j int) {
+	p.heap[i], p.heap[j] = p.heap[j], p.heap[i]
+	p.heap[i].heapPos, p.heap[j].heapPos = i, j
+}
+
+func (p *pool) up(i int) {
+	for i > 0 {
+		q := (i - 1) / 2
+		if !p.heap[i].lessLoaded(p.heap[q]) {
+			return
+		}
+		p.swap(i, q)
+		i = q
+	}
+}
+
+func (p *pool) down(i int) {
+	for {
+		c := 2*i + 1
+		if c >= len(p.heap) {
+			return
+		}
+		if c+1 < len(p.heap) && p.heap[c+1].lessLoaded(p.heap[c]) {
+			c++
+		}
+		if !p.heap[c].lessLoaded(p.heap[i]) {
+			return
+		}
+		p.swap(i, c)
+		i = c
+	}
+}
+
+// bound is how many jobs w may have: its slots, or LoadPercent of its fair share
+// of all demand if that is more, but never over QueuePercent of its slots.
+func (s *State) bound(p *pool, w *worker) int64 {
+	demand := p.load + p.waiting + 1
+	share := (int64(s.cfg.LoadPercent)*demand*w.slots + 100*p.slots - 1) / (100 * max(1, p.slots))
+	most := (int64(s.cfg.QueuePercent)*w.slots + 99) / 100
+	return min(max(w.slots, share), most)
+}
+
+// full says that not even the least utilised worker may take another job.
+func (s *State) full(p *pool) bool {
+	if len(p.heap) == 0 {
+		return true
+	}
+	w := p.heap[0]
+	return (w.load+w.foreign)*100 >= int64(s.cfg.QueuePercent)*w.slots
+}
