@@ -18,3 +18,4 @@ func swigluBlock(*float32, *float32, *float32, int)                         { pa
 func swigluGradBlock(*float32, *float32, *float32, *float32, *float32, int) { panic(noAssembly) }
 func addBlock(*float32, *float32, int)                                      { panic(noAssembly) }
 func mulScaledBlock(*float32, *float32, *float32, int, float32)             { panic(noAssembly) }
+func copyPanelRows(*float32, *float32, int, int)                            { panic(noAssembly) }

@@ -183,3 +183,8 @@ func addBlock(y *float32, x *float32, n int)
 //
 //go:noescape
 func mulScaledBlock(y *float32, x *float32, w *float32, n int, scale float32)
+
+// copyPanelRows gathers k rows of 16 values, ld bytes apart, into a panel.
+//
+//go:noescape
+func copyPanelRows(dst *float32, src *float32, k int, ld int)

@@ -93,6 +93,9 @@ func (b *Backend) MatMul(c, a, bm tensor.Mat, transA, accumulate bool) {
 	*t = matmulTask{lv: b.lv, c: c, a: a, b: bm, m: m, n: bm.Cols, k: k, trans: transA, acc: accumulate}
 	rows := 0
 	t.mt, t.nt, rows, t.cols = tiling(m, t.n, b.pool.threads)
+	if m > 2*192 { // a higher tile, since every tile copies its part of b
+		t.mt, rows = 192, (m+191)/192
+	}
 	b.pool.run(t, rows*t.cols, worth(m*t.n*k))
 	*t = matmulTask{}
 	b.matmuls.Put(t)
@@ -112,7 +115,7 @@ func (t *matmulTask) tile(s *scratch, i int) {
 		}
 		g.b, g.bs, g.bp = bs[k*t.b.Stride+c:], t.b.Stride, panelCols
 		if g.m >= 24 { // copying b into panels costs 1/m of the work and spares the cache
-			g.b = copyPanels(s.get(0, packedLen(g.n, g.k)), g.b, g.k, g.n, t.b.Stride)
+			g.b = copyPanels(t.lv, s.get(0, packedLen(g.n, g.k)), g.b, g.k, g.n, t.b.Stride)
 			g.bs, g.bp = panelCols, panelCols*g.k
 		}
 		if t.trans && g.n >= 32 {
@@ -127,10 +130,15 @@ func (t *matmulTask) tile(s *scratch, i int) {
 }
 
 // copyPanels copies a row-major [k, n] block into panels of 16 columns.
-func copyPanels(dst, src []float32, k, n, ld int) []float32 {
+func copyPanels(lv level, dst, src []float32, k, n, ld int) []float32 {
 	for p := 0; p*panelCols < n; p++ {
 		w := min(panelCols, n-p*panelCols)
 		d := dst[p*panelCols*k:]
+		if w == panelCols && lv != levelGo {
+			_, _ = d[k*panelCols-1], src[(k-1)*ld+p*panelCols+w-1]
+			copyPanelRows(&d[0], &src[p*panelCols], k, ld*4)
+			continue
+		}
 		if w == panelCols {
 			for kk := range k {
 				*(*[panelCols]float32)(d[kk*panelCols:]) = *(*[panelCols]float32)(src[kk*ld+p*panelCols:])

@@ -34,6 +34,7 @@ func main() {
 	swigluGrad()
 	add()
 	mulScaled()
+	copyPanel()
 	Generate()
 }
 
@@ -505,6 +506,28 @@ func mulScaled() {
 	SUBQ(U8(8), n)
 	JMP(LabelRef("loop"))
 	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+func copyPanel() {
+	TEXT("copyPanelRows", NOSPLIT, "func(dst *float32, src *float32, k int, ld int)")
+	Pragma("noescape")
+	Doc("copyPanelRows gathers k rows of 16 values, ld bytes apart, into a panel.")
+	d := Load(Param("dst"), GP64())
+	s := Load(Param("src"), GP64())
+	k := Load(Param("k"), GP64())
+	ld := Load(Param("ld"), GP64())
+	a, b := YMM(), YMM()
+	Label("loop")
+	VMOVUPS(Mem{Base: s}, a)
+	VMOVUPS(Mem{Base: s, Disp: 32}, b)
+	VMOVUPS(a, Mem{Base: d})
+	VMOVUPS(b, Mem{Base: d, Disp: 32})
+	ADDQ(ld, s)
+	ADDQ(U8(64), d)
+	DECQ(k)
+	JNZ(LabelRef("loop"))
 	VZEROUPPER()
 	RET()
 }
