@@ -86,6 +86,8 @@ type Client struct {
 
 	mu      sync.Mutex
 	senders map[protocol.Account]*Sender
+
+	lists lists
 }
 
 // Dial connects to a node and checks that it is on the chain that the addresses

@@ -103,9 +103,9 @@ func (c *Client) Events(ctx context.Context, from, to uint64, fn func(Event) err
 	return c.logs(ctx, from, to, []common.Address{a.Staking, a.Escrow, a.Datanets, a.Models, a.Settlement}, nil, fn)
 }
 
-// Batches calls fn for submitted batches in blocks from..to: of one worker, or of
+// EachBatch calls fn for submitted batches in blocks from..to: of one worker, or of
 // all when worker is zero.
-func (c *Client) Batches(ctx context.Context, worker protocol.Account, from, to uint64, fn func(BatchEvent, Event) error) (next uint64, err error) {
+func (c *Client) EachBatch(ctx context.Context, worker protocol.Account, from, to uint64, fn func(BatchEvent, Event) error) (next uint64, err error) {
 	topics := [][]common.Hash{{eventID(&bindings.AttributionSettlementMetaData, "BatchSubmitted")}}
 	if worker != (protocol.Account{}) {
 		topics = append(topics, []common.Hash{common.BytesToHash(worker[:])})

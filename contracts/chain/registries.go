@@ -183,13 +183,8 @@ func (c *Client) AdapterCount(ctx context.Context) (uint64, error) {
 	return n.Uint64(), err
 }
 
-// Adapters lists the adapters in order of registration, beginning with the place
-// from (0: the first). A caller that keeps what it has seen asks for the rest only.
-func (c *Client) Adapters(ctx context.Context, from uint64) ([]Adapter, error) {
-	n, err := c.AdapterCount(ctx)
-	if err != nil {
-		return nil, err
-	}
+// adaptersFrom reads the adapters from a place in order of registration on.
+func (c *Client) adaptersFrom(ctx context.Context, from, n uint64) ([]Adapter, error) {
 	var out []Adapter
 	for i := from; i < n; i++ {
 		raw, err := read(ctx, c, "read an adapter", c.cfg.Addresses.Models, models.PackAdapterAt(new(big.Int).SetUint64(i)), models.UnpackAdapterAt)

@@ -34,7 +34,7 @@ func (c *Client) NextNonce(ctx context.Context, worker protocol.Account) (uint64
 	return read(ctx, c, "read a worker's next batch nonce", c.cfg.Addresses.Settlement, settlement.PackNextNonce(worker), settlement.UnpackNextNonce)
 }
 
-// Batch is a settled batch, or an error of kind not_found.
+// Batch is a settled batch, or an error of kind not_found. Its Tx is not known.
 func (c *Client) Batch(ctx context.Context, worker protocol.Account, nonce uint64) (Batch, error) {
 	v, err := read(ctx, c, "read a batch", c.cfg.Addresses.Settlement, settlement.PackBatchOf(worker, nonce), settlement.UnpackBatchOf)
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *Client) Batch(ctx context.Context, worker protocol.Account, nonce uint6
 	}
 	b := Batch{
 		Worker: worker, Nonce: nonce, Root: v.Root, Count: v.Count, DataDigest: v.DataDigest,
-		SubmittedAt: int64(v.SubmittedAt), ClaimableAt: int64(v.ClaimableAt),
+		At: int64(v.SubmittedAt), ClaimableAt: int64(v.ClaimableAt),
 	}
 	if b.Total, err = toU256(v.Total); err != nil {
 		return Batch{}, err

@@ -12,9 +12,20 @@ import (
 
 var staking = bindings.NewWorkerStaking()
 
-// StakeOf is all that is staked on a worker: bond and delegations.
-func (c *Client) StakeOf(ctx context.Context, worker protocol.Account) (uint256.Int, error) {
-	return readAmount(ctx, c, "read a worker's stake", c.cfg.Addresses.Staking, staking.PackStakeOf(worker), staking.UnpackStakeOf)
+// StakeOf is all that is staked on a worker.
+func (c *Client) StakeOf(ctx context.Context, worker protocol.Account) (s Stake, err error) {
+	all, err := readAmount(ctx, c, "read a worker's stake", c.cfg.Addresses.Staking, staking.PackStakeOf(worker), staking.UnpackStakeOf)
+	if err != nil {
+		return s, err
+	}
+	s.Own, err = readAmount(ctx, c, "read a worker's bond", c.cfg.Addresses.Staking, staking.PackBondOf(worker), staking.UnpackBondOf)
+	if err != nil {
+		return s, err
+	}
+	if all.Gt(&s.Own) { // else a block came between the two reads
+		s.Delegated.Sub(&all, &s.Own)
+	}
+	return s, nil
 }
 
 // StakedBy is what one account has staked on a worker. A worker's own bond is

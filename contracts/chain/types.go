@@ -52,6 +52,19 @@ type Tx struct {
 	Logs    []*types.Log
 }
 
+// Stake is what a worker has at stake.
+type Stake struct {
+	Own       uint256.Int `json:"own"` // the owner's bond
+	Delegated uint256.Int `json:"delegated"`
+}
+
+// Total is Own + Delegated.
+func (s Stake) Total() uint256.Int {
+	var t uint256.Int
+	t.Add(&s.Own, &s.Delegated)
+	return t
+}
+
 // Staker is one account's stake on a worker, the owner's bond included.
 type Staker struct {
 	Account protocol.Account `json:"account"`
@@ -120,7 +133,8 @@ type FeeParams struct {
 	Treasury         protocol.Account `json:"treasury"`
 }
 
-// Batch is a settled batch as the chain has it.
+// Batch is a settled batch as the chain has it. Tx and Claimed are not always known:
+// see the call that gives it.
 type Batch struct {
 	Worker      protocol.Account `json:"worker"`
 	Nonce       uint64           `json:"nonce"`
@@ -129,7 +143,8 @@ type Batch struct {
 	Claimed     uint256.Int      `json:"claimed"`
 	Count       uint32           `json:"count"` // leaves
 	DataDigest  protocol.Hash    `json:"data_digest"`
-	SubmittedAt int64            `json:"submitted_at"` // Unix seconds
+	Tx          protocol.Hash    `json:"tx"`
+	At          int64            `json:"at"`           // Unix seconds, of its block
 	ClaimableAt int64            `json:"claimable_at"` // Unix seconds
 }
 

@@ -43,7 +43,7 @@ type EarningShare struct {
 // first, and the block to go on from next time. A document that nobody has is an
 // error: the money waits, ask again when its worker is back.
 func (c *Claims) Earnings(ctx context.Context, account protocol.Account, from uint64) (out []Earning, next uint64, err error) {
-	next, err = c.Chain.Batches(ctx, protocol.Account{}, from, 0, func(b chain.BatchEvent, ev chain.Event) error {
+	next, err = c.Chain.EachBatch(ctx, protocol.Account{}, from, 0, func(b chain.BatchEvent, ev chain.Event) error {
 		r, err := c.Batch(ctx, b)
 		if err != nil {
 			return err

@@ -36,8 +36,8 @@ func New(cfg Config) (*Service, error) {
 	}, nil
 }
 
-// Nudge makes Run look for receipts now.
-func (s *Service) Nudge() {
+// Poke makes Run look for receipts now.
+func (s *Service) Poke() {
 	select {
 	case s.nudge <- struct{}{}:
 	default:
@@ -202,7 +202,7 @@ func (s *Service) settled(ctx context.Context, b store.BatchRecord, tx chain.Tx)
 		return nil, false, protocol.Errorf(protocol.KindCorrupt, "nonce", "the chain has another batch %d of worker %s, with document %s: another process settles for the same worker; run one only", b.Nonce, b.Worker, have.DataDigest)
 	}
 	if tx.Hash == (protocol.Hash{}) { // an earlier run sent it: look for its transaction
-		_, err := s.client.Batches(ctx, b.Worker, 0, 0, func(ev chain.BatchEvent, e chain.Event) error {
+		_, err := s.client.EachBatch(ctx, b.Worker, 0, 0, func(ev chain.BatchEvent, e chain.Event) error {
 			if ev.Nonce == b.Nonce {
 				tx.Hash, tx.Block = e.Tx, e.Block
 			}
