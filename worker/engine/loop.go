@@ -31,7 +31,7 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 		e.closed = true
 		e.mu.Unlock()
 		l.collect()
-		cause := error(ErrClosed)
+		cause := ErrClosed
 		if err != nil {
 			cause = err
 		}

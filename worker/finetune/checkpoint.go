@@ -114,18 +114,13 @@ func sealed(b []byte) (body []byte, ok bool) {
 // File is a CheckpointStore in one file of a folder that exists.
 type File string
 
-// Save writes the file anew: to a temporary file first, which is synced and then
+// Save writes the file anew: to a neighbour first, which is synced and then
 // renamed, so that a crash leaves the old or the new one.
-func (f File) Save(state []byte) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(string(f)), filepath.Base(string(f))+".*.tmp")
+func (f File) Save(state []byte) error {
+	tmp, err := os.OpenFile(string(f)+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(tmp.Name()))
-		}
-	}()
 	if _, err := tmp.Write(state); err != nil {
 		return errors.Join(err, tmp.Close())
 	}
@@ -140,7 +135,7 @@ func (f File) Save(state []byte) (err error) {
 	}
 	dir, err := os.Open(filepath.Dir(string(f)))
 	if err != nil {
-		return nil //nolint:nilerr // renamed already; not every system lets a folder be synced
+		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
 }
