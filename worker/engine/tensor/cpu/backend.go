@@ -27,7 +27,7 @@ func New(cfg Config) (*Backend, error) {
 	if cfg.Threads == 0 {
 		cfg.Threads = runtime.GOMAXPROCS(0)
 	}
-	b := &Backend{lv: levelGo, pool: newPool(cfg.Threads)}
+	b := &Backend{lv: levelGo, pool: newPool(cfg.Threads, cfg.SpreadAll)}
 	if !cfg.PureGo {
 		b.lv = detect()
 	}

@@ -16,4 +16,6 @@ type Config struct {
 	Threads int
 	// PureGo forces the portable path. The bits are the same, only slower.
 	PureGo bool
+	// SpreadAll shares out every operation, however small. The bits are the same; it is for tests.
+	SpreadAll bool
 }

@@ -24,10 +24,11 @@ type pool struct {
 	once    sync.Once
 	arenas  sync.Pool
 	threads int
+	always  bool
 }
 
-func newPool(threads int) *pool {
-	p := &pool{threads: threads, closed: make(chan struct{})}
+func newPool(threads int, always bool) *pool {
+	p := &pool{threads: threads, always: always, closed: make(chan struct{})}
 	p.arenas.New = func() any { return new(scratch) }
 	for range threads - 1 {
 		c := make(chan struct{}, 1)
@@ -64,7 +65,7 @@ func (p *pool) drain(s *scratch) {
 func (p *pool) run(t task, n int, worthwhile bool) {
 	s := p.arenas.Get().(*scratch)
 	defer p.arenas.Put(s)
-	if n < 2 || !worthwhile || len(p.wake) == 0 || !p.mu.TryLock() {
+	if n < 2 || !(worthwhile || p.always) || len(p.wake) == 0 || !p.mu.TryLock() {
 		for i := range n {
 			t.tile(s, i)
 		}
