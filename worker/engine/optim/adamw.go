@@ -1,6 +1,6 @@
 // Package optim is the optimiser shared by every trainer of the project: AdamW
-// with decoupled weight decay, clipping by the global gradient norm and a cosine
-// schedule with warm-up.
+// with decoupled weight decay, clipping by the global gradient norm and a schedule
+// with warm-up (cosine, or constant with a final decay).
 //
 // Invariants: one Step is a pure function of (parameters, gradients, state), in a
 // fixed order of summation, so that a run restored from its saved state continues
@@ -33,7 +33,8 @@ type Config struct {
 	WeightDecay float64 // decoupled; 0 is off
 	ClipNorm    float64 // clip the global gradient norm; 0 is off
 	Warmup      int     // steps of linear warm-up
-	Steps       int     // steps in all, for the cosine; 0 keeps LR constant after warm-up
+	Steps       int     // steps in all, for the schedule; 0 keeps LR constant after warm-up
+	Decay       int     // 0: cosine over all steps; else LR stays constant but for the last Decay steps, which fall linearly
 }
 
 // EnsureDefaults fills unset fields.
@@ -70,8 +71,10 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("optim: weight decay must not be negative, got %v", c.WeightDecay)
 	case !(c.ClipNorm >= 0) || !finite(c.ClipNorm):
 		return fmt.Errorf("optim: clip norm must not be negative, got %v", c.ClipNorm)
-	case c.Warmup < 0 || c.Steps < 0:
-		return errors.New("optim: warmup and steps must not be negative")
+	case c.Warmup < 0 || c.Steps < 0 || c.Decay < 0:
+		return errors.New("optim: warmup, steps and decay must not be negative")
+	case c.Decay > max(0, c.Steps-c.Warmup):
+		return fmt.Errorf("optim: warmup (%d) and decay (%d) are longer than steps (%d)", c.Warmup, c.Decay, c.Steps)
 	case c.Steps > 0 && c.Warmup >= c.Steps:
 		return fmt.Errorf("optim: warmup (%d) must be shorter than steps (%d)", c.Warmup, c.Steps)
 	}
@@ -88,6 +91,10 @@ func (c *Config) LRAt(n int) float64 {
 	}
 	if n >= c.Steps {
 		return c.MinLR
+	}
+	if c.Decay > 0 {
+		left := min(1, float64(c.Steps-n)/float64(c.Decay))
+		return c.MinLR + (c.LR-c.MinLR)*left
 	}
 	t := float64(n-c.Warmup) / float64(c.Steps-c.Warmup)
 	return c.MinLR + (c.LR-c.MinLR)*0.5*(1+math.Cos(math.Pi*t))

@@ -96,6 +96,15 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
+func TestConstantScheduleWithFinalDecay(t *testing.T) {
+	c := Config{LR: 1, MinLR: 0.2, Warmup: 10, Steps: 110, Decay: 20}
+	for step, want := range map[int]float64{0: 0.1, 10: 1, 89: 1, 90: 1, 100: 0.6, 110: 0.2} {
+		if got := c.LRAt(step); math.Abs(got-want) > 1e-12 {
+			t.Errorf("step %d: %v, want %v", step, got, want)
+		}
+	}
+}
+
 func TestResumesBitExactly(t *testing.T) {
 	cfg := Config{LR: 0.01, WeightDecay: 0.1, ClipNorm: 1, Warmup: 2, Steps: 30}
 	run := func(p []Param, o *AdamW, from, to int) {

@@ -122,3 +122,12 @@ func readFloats(r *bufio.Reader, x []float32) error {
 	}
 	return nil
 }
+
+// StateSize is the number of bytes that Save writes.
+func (o *AdamW) StateSize() int {
+	n := len(magic) + 16
+	for _, p := range o.params {
+		n += 16 + len(p.Name) + 8*len(p.W)
+	}
+	return n
+}

@@ -1,0 +1,242 @@
+package weights
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/openledger/openledger/worker/engine/model/llama"
+	"github.com/openledger/openledger/worker/engine/tokenizer"
+)
+
+// Files of a model folder.
+const (
+	ConfigFile          = "config.json"
+	WeightsFile         = "model.safetensors"
+	IndexFile           = "model.safetensors.index.json"
+	TokenizerFile       = "tokenizer.json"
+	TokenizerConfigFile = "tokenizer_config.json"
+)
+
+const (
+	maxConfig = 1 << 20
+	maxIndex  = 64 << 20
+	maxShards = 4096
+)
+
+// Weights are the open weight files of a model folder: a llama.WeightSource.
+type Weights struct {
+	files   []*File
+	where   map[string]int // tensor -> file
+	closers []io.Closer
+	sums    map[string][32]byte // sha256 of what was read
+}
+
+var _ llama.WeightSource = (*Weights)(nil)
+
+// OpenWeights opens model.safetensors, or the files that
+// model.safetensors.index.json lists.
+func OpenWeights(fsys fs.FS) (*Weights, error) {
+	w := &Weights{where: map[string]int{}, sums: map[string][32]byte{}}
+	shards, err := listShards(fsys, w.sums)
+	for i := 0; i < len(shards) && err == nil; i++ {
+		err = w.openShard(fsys, shards[i])
+	}
+	if err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+// Bundle is an open model folder: configuration, weights and tokenizer.
+type Bundle struct {
+	*Weights
+	Config    llama.Config
+	Tokenizer *tokenizer.Tokenizer
+	// Hash identifies the content: sha256 over the names and sha256 of all files
+	// that were read, sorted by name.
+	Hash [32]byte
+}
+
+// Open opens a model folder. Close it when the weights have been loaded.
+func Open(fsys fs.FS) (*Bundle, error) {
+	b := &Bundle{Weights: &Weights{}}
+	if err := b.open(fsys); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+func (b *Bundle) open(fsys fs.FS) error {
+	sums := map[string][32]byte{}
+	raw, err := readFile(fsys, ConfigFile, maxConfig, sums)
+	if err != nil {
+		return err
+	}
+	if b.Config, err = llama.ParseConfig(raw); err != nil {
+		return err
+	}
+	if raw, err = readFile(fsys, TokenizerFile, tokenizer.MaxFileSize, sums); err != nil {
+		return err
+	}
+	if b.Tokenizer, err = tokenizer.Load(raw); err != nil {
+		return err
+	}
+	if _, err = readFile(fsys, TokenizerConfigFile, maxConfig, sums); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	w, err := OpenWeights(fsys)
+	if err != nil {
+		return err
+	}
+	b.Weights = w
+	for name, sum := range w.sums { // combine sorts
+		sums[name] = sum
+	}
+	b.Hash = combine(sums)
+	return nil
+}
+
+// listShards names the weight files.
+func listShards(fsys fs.FS, sums map[string][32]byte) ([]string, error) {
+	raw, err := readFile(fsys, IndexFile, maxIndex, sums)
+	if errors.Is(err, fs.ErrNotExist) {
+		return []string{WeightsFile}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var index struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(raw, &index); err != nil {
+		return nil, fmt.Errorf("%s: %w", IndexFile, err)
+	}
+	seen := map[string]bool{}
+	var out []string
+	for _, file := range index.WeightMap { // sorted below
+		if !seen[file] {
+			seen[file] = true
+			out = append(out, file)
+		}
+	}
+	if len(out) == 0 || len(out) > maxShards {
+		return nil, fmt.Errorf("%s: weight_map names %d files; want 1 to %d", IndexFile, len(out), maxShards)
+	}
+	sort.Strings(out)
+	for _, file := range out {
+		if !fs.ValidPath(file) || strings.Contains(file, "/") || !strings.HasSuffix(file, ".safetensors") {
+			return nil, fmt.Errorf("%s: weight_map: %q is not a safetensors file in the same folder", IndexFile, file)
+		}
+	}
+	return out, nil
+}
+
+func (w *Weights) openShard(fsys fs.FS, name string) error {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	w.closers = append(w.closers, f)
+	st, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	r, ok := f.(io.ReaderAt)
+	if !ok {
+		data, err := io.ReadAll(io.LimitReader(f, st.Size()))
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		r = bytes.NewReader(data)
+	}
+	sf, err := ParseSafetensors(r, st.Size(), name)
+	if err != nil {
+		return err
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(r, 0, st.Size())); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	w.sums[name] = [32]byte(h.Sum(nil))
+	for _, t := range sf.tensors {
+		if at, dup := w.where[t.Name]; dup {
+			return fmt.Errorf("%s: tensor %q: is in %s too", name, t.Name, w.files[at].name)
+		}
+		w.where[t.Name] = len(w.files)
+	}
+	w.files = append(w.files, sf)
+	return nil
+}
+
+// Tensor reads one tensor by its Hugging Face name.
+func (w *Weights) Tensor(name string) ([]float32, []int, error) {
+	i, ok := w.where[name]
+	if !ok {
+		return nil, nil, fmt.Errorf("tensor %q: %w", name, ErrNoTensor)
+	}
+	return w.files[i].Tensor(name)
+}
+
+// Tensors lists all tensors by name.
+func (w *Weights) Tensors() []Info {
+	var out []Info
+	for _, f := range w.files {
+		out = append(out, f.tensors...)
+	}
+	slices.SortFunc(out, func(x, y Info) int { return strings.Compare(x.Name, y.Name) })
+	return out
+}
+
+// HashString is the hash in hexadecimal.
+func (b *Bundle) HashString() string { return hex.EncodeToString(b.Hash[:]) }
+
+// Close closes the files. Tensors that were read stay valid.
+func (w *Weights) Close() error {
+	var errs []error
+	for _, c := range w.closers {
+		errs = append(errs, c.Close())
+	}
+	w.closers = nil
+	return errors.Join(errs...)
+}
+
+func readFile(fsys fs.FS, name string, limit int64, sums map[string][32]byte) (data []byte, err error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	data, err = io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: is larger than the %d bytes allowed", name, limit)
+	}
+	sums[name] = sha256.Sum256(data)
+	return data, nil
+}
+
+func combine(sums map[string][32]byte) [32]byte {
+	names := make([]string, 0, len(sums))
+	for n := range sums {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	h := sha256.New()
+	for _, n := range names {
+		s := sums[n]
+		h.Write([]byte(n + "\x00"))
+		h.Write(s[:])
+	}
+	return [32]byte(h.Sum(nil))
+}
