@@ -13,7 +13,7 @@ import (
 const (
 	bootstrapEvery = 2 * time.Second
 	backoffMost    = time.Minute
-	advertiseRetry = 10 * time.Second
+	dhtRetry       = 2 * time.Second // while the routing table is empty or a provide failed
 	seekEvery      = 20 * time.Second
 	seekTimeout    = 15 * time.Second
 	enoughPeers    = 4 // topic peers below which more are sought in the DHT
@@ -68,7 +68,7 @@ func (h *Host) advertise(ctx context.Context, topic string) {
 	}
 	discovery := drouting.NewRoutingDiscovery(h.dht)
 	for {
-		pause := advertiseRetry
+		pause := dhtRetry
 		if h.dht.RoutingTable().Size() > 0 {
 			if ttl, err := discovery.Advertise(ctx, topic); err != nil {
 				h.cfg.Logger.Debug("advertising a topic failed", "topic", topic, "err", err)
@@ -90,14 +90,18 @@ func (h *Host) seek(topic string) {
 		return
 	}
 	discovery := drouting.NewRoutingDiscovery(h.dht)
-	ticker := time.NewTicker(seekEvery)
-	defer ticker.Stop()
 	for {
-		if len(h.pubsub.ListPeers(topic)) < enoughPeers && h.dht.RoutingTable().Size() > 0 {
+		pause := seekEvery
+		if h.dht.RoutingTable().Size() == 0 {
+			pause = dhtRetry
+		} else if known := len(h.pubsub.ListPeers(topic)); known < enoughPeers {
 			h.seekOnce(discovery, topic)
+			if known == 0 {
+				pause = dhtRetry
+			}
 		}
 		select {
-		case <-ticker.C:
+		case <-time.After(pause):
 		case <-h.ctx.Done():
 			return
 		}

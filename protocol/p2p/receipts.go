@@ -23,12 +23,16 @@ func (h *Host) HandleReceipts(issuer VoucherIssuer) {
 			reply := &pb.ReceiptReply{}
 			ctx, cancel := context.WithTimeout(ctx, h.cfg.Timeouts.Request)
 			defer cancel()
-			if v, err := issue(ctx, c.peer(), issuer, &request); err != nil {
-				reply.Body = &pb.ReceiptReply_Error{Error: wire.ErrorToPB(err)}
-			} else {
+			v, err := issue(ctx, c.peer(), issuer, &request)
+			if err == nil {
 				reply.Body = &pb.ReceiptReply_Voucher{Voucher: wire.SignedVoucherToPB(v)}
+				return c.write(reply, receiptFrame)
 			}
-			return c.write(reply, receiptFrame)
+			reply.Body = &pb.ReceiptReply_Error{Error: wire.ErrorToPB(err)}
+			if werr := c.write(reply, receiptFrame); werr != nil {
+				return werr
+			}
+			return told{err}
 		})
 	})
 }

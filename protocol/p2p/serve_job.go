@@ -150,7 +150,7 @@ func (h *Host) converse(ctx context.Context, c *conversation, run func(context.C
 		return broken
 	}
 	if err != nil {
-		h.metrics.served("job", string(protocol.KindOf(err)))
+		return told{err}
 	}
 	return nil
 }
@@ -187,7 +187,10 @@ func (c *conversation) watch() error {
 	return protocol.Errorf(protocol.KindCancelled, "", "the requester cancelled")
 }
 
-// refuse answers with an error. What it returns says whether the answer got out.
+// refuse answers with an error and returns it, or what kept it from getting out.
 func (c *conversation) refuse(err error) error {
-	return c.write(&pb.JobReply{Body: &pb.JobReply_Error{Error: wire.ErrorToPB(err)}}, protocol.MaxFrameBytes)
+	if werr := c.write(&pb.JobReply{Body: &pb.JobReply_Error{Error: wire.ErrorToPB(err)}}, protocol.MaxFrameBytes); werr != nil {
+		return werr
+	}
+	return told{err}
 }

@@ -137,8 +137,13 @@ func (c *conversation) reset()      { _ = c.s.Reset() }
 func (c *conversation) close()      { _ = c.s.Close() }
 func (c *conversation) closeWrite() { _ = c.s.CloseWrite() }
 
+// told is an error that the other side was told: the stream ends in order.
+type told struct{ error }
+
+func (t told) Unwrap() error { return t.error }
+
 // serve runs a handler on an incoming stream; its context ends with the host.
-// The stream is closed after success and reset after an error.
+// The stream is closed after success or a told error, and reset after another.
 func (h *Host) serve(s network.Stream, handler func(context.Context, *conversation) error) {
 	c := h.conversation(s)
 	ran := h.goesNow(func() {
@@ -150,9 +155,11 @@ func (h *Host) serve(s network.Stream, handler func(context.Context, *conversati
 		if err != nil {
 			outcome = string(protocol.KindOf(err))
 			h.cfg.Logger.Debug("stream failed", "protocol", s.Protocol(), "peer", c.peer(), "err", err)
-			c.reset()
-		} else {
+		}
+		if err == nil || errors.As(err, new(told)) {
 			c.close()
+		} else {
+			c.reset()
 		}
 		h.metrics.served(string(s.Protocol()), outcome)
 	})

@@ -24,6 +24,7 @@ import (
 const (
 	syncFrame = gossipMax + 16
 	syncMost  = 1 << 14 // announcements taken from one peer at once
+	meshForms = 3 * time.Second
 )
 
 // Sync asks a peer for its current announcements of a base. Each is checked as
@@ -147,10 +148,19 @@ func (h *Host) followPeers() error {
 	return nil
 }
 
+// catchUp syncs now and once more when gossip meshes have formed: what is
+// published in between reaches nobody who is not in the mesh yet.
 func (h *Host) catchUp(p peer.ID, bases []protocol.Hash) {
-	for _, base := range bases {
-		if _, err := h.Sync(h.ctx, protocol.PeerID(p.String()), base); err != nil {
-			h.cfg.Logger.Debug("catching up with a peer failed", "peer", p, "err", err)
+	for range 2 {
+		for _, base := range bases {
+			if _, err := h.Sync(h.ctx, protocol.PeerID(p.String()), base); err != nil {
+				h.cfg.Logger.Debug("catching up with a peer failed", "peer", p, "err", err)
+				return
+			}
+		}
+		select {
+		case <-time.After(meshForms):
+		case <-h.ctx.Done():
 			return
 		}
 	}
