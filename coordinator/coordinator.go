@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/openledger/openledger/contracts/chain"
@@ -33,6 +34,7 @@ type Coordinator struct {
 	records *datanet.Book
 	session *ecdsa.PrivateKey
 	metrics *metrics
+	models  modelList
 
 	escrowDomain, settlementDomain, modelsDomain, datanetsDomain wire.Domain
 
@@ -41,7 +43,7 @@ type Coordinator struct {
 	jobs     map[protocol.Hash]*liveJob
 	training map[protocol.Hash]*liveTraining
 	bindings map[protocol.PeerID]protocol.SignedBinding
-	stakes   map[protocol.PeerID]chain.Stake
+	stakes   map[protocol.PeerID]amount
 	reserved map[protocol.Account]amount // what running jobs may cost, per requester
 	wake     chan struct{}               // a deadline may have moved
 
@@ -68,7 +70,7 @@ func New(cfg Config) (*Coordinator, error) {
 		escrowDomain: domain(at.Escrow), settlementDomain: domain(at.Settlement),
 		modelsDomain: domain(at.Models), datanetsDomain: domain(at.Datanets),
 		state: state, jobs: map[protocol.Hash]*liveJob{}, training: map[protocol.Hash]*liveTraining{},
-		bindings: map[protocol.PeerID]protocol.SignedBinding{}, stakes: map[protocol.PeerID]chain.Stake{},
+		bindings: map[protocol.PeerID]protocol.SignedBinding{}, stakes: map[protocol.PeerID]amount{},
 		reserved: map[protocol.Account]amount{}, wake: make(chan struct{}, 1),
 	}
 	if c.metrics, err = newMetrics(cfg.Registerer, c); err != nil {
@@ -225,13 +227,21 @@ func (c *Coordinator) watchStakes(ctx context.Context) error {
 				continue
 			}
 			c.mu.Lock()
-			c.stakes[w.Announcement.Peer] = stake
+			c.stakes[w.Announcement.Peer] = stake.Total()
 			c.mu.Unlock()
-			total := stake.Total()
-			c.step(scheduler.Observe{At: now(), Worker: w.Announcement.Peer, Stake: wholeOpen(total),
-				RTT: c.host.Latency(w.Announcement.Peer).Milliseconds()})
+			c.step(scheduler.Observe{At: now(), Worker: w.Announcement.Peer, Stake: wholeOpen(stake.Total()),
+				RTT: c.latency(w.Announcement.Peer)})
 		}
 	}
+}
+
+// latency is the measured round trip to a peer in ms, 0 when it is not known.
+func (c *Coordinator) latency(id protocol.PeerID) int64 {
+	p, err := peer.Decode(string(id))
+	if err != nil {
+		return 0
+	}
+	return c.host.Libp2p().Peerstore().LatencyEWMA(p).Milliseconds()
 }
 
 func now() int64 { return time.Now().UnixMilli() }

@@ -8,6 +8,7 @@ import (
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/store/datanet"
+	"github.com/openledger/openledger/store/ipfs"
 )
 
 // signatures checks contributions and reviews under the registry's domain.
@@ -106,20 +107,15 @@ func (c *Coordinator) Versions(ctx context.Context, id uint64) ([]protocol.Versi
 	return c.chain.Versions(ctx, id)
 }
 
-// Export writes a published version as an archive or as metadata.
-func (c *Coordinator) Export(ctx context.Context, id uint64, number uint32, format string, w io.Writer) error {
-	versions, err := c.Versions(ctx, id)
+// ExportCAR writes a published version as a content-addressed archive.
+func (c *Coordinator) ExportCAR(ctx context.Context, id uint64, number uint32, w io.Writer) error {
+	v, err := c.chain.Version(ctx, id, number)
 	if err != nil {
 		return err
 	}
-	for _, v := range versions {
-		if v.Number != number {
-			continue
-		}
-		if format == "croissant" {
-			return datanet.WriteCroissant(ctx, c.ipfs, v.Root, w)
-		}
-		return c.ipfs.ExportCAR(ctx, v.Root, c.workerAddrs(), w)
+	if _, err := c.ipfs.Fetch(ctx, v.Root, c.workerAddrs()); err != nil {
+		return err
 	}
-	return protocol.Errorf(protocol.KindNotFound, "version", "datanet %d has no published version %d", id, number)
+	_, err = c.ipfs.ExportCAR(ctx, w, v.Root, ipfs.CARv1)
+	return err
 }

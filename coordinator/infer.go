@@ -255,35 +255,3 @@ func (c *Coordinator) checkReceipt(j *liveJob, job protocol.InferenceJob, s prot
 	}
 	return nil
 }
-
-// resolve finds the adapter that a request names: a name, a CID, or the base.
-func (c *Coordinator) resolve(ctx context.Context, model string) (chain.Adapter, error) {
-	if model == c.cfg.BaseName || model == c.cfg.Base.Hex() {
-		return chain.Adapter{}, nil
-	}
-	adapters, err := c.chain.Adapters(ctx)
-	if err != nil {
-		return chain.Adapter{}, err
-	}
-	for _, a := range slices.Backward(adapters) { // of two with one name, the newest
-		if (a.Name == model || string(a.CID) == model) && a.Base == c.cfg.Base {
-			return a, nil
-		}
-	}
-	return chain.Adapter{}, protocol.Errorf(protocol.KindNotFound, "model", "there is no model %q here; GET /v1/models lists them", model)
-}
-
-// Models lists the base and the adapters registered for it.
-func (c *Coordinator) Models(ctx context.Context) ([]api.Model, error) {
-	adapters, err := c.chain.Adapters(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := []api.Model{{ID: c.cfg.BaseName, Base: c.cfg.Base}}
-	for _, a := range adapters {
-		if a.Base == c.cfg.Base {
-			out = append(out, api.Model{ID: a.Name, CID: a.CID, Base: a.Base, Owner: a.Owner, Datanet: a.Datanet, Version: a.Version, Access: a.Access})
-		}
-	}
-	return out, nil
-}

@@ -3,10 +3,13 @@ package coordinator
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire"
@@ -71,17 +74,15 @@ func (c *Coordinator) evidence(ctx context.Context, r protocol.Receipt) (protoco
 	return wire.DecodeEvidence(b)
 }
 
-// Batches lists the settled batches on the chain.
+// Batches lists the settled batches on the chain, in the order of their blocks.
 func (c *Coordinator) Batches(ctx context.Context) ([]api.BatchView, error) {
-	list, err := c.chain.Batches(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]api.BatchView, len(list))
-	for i, b := range list {
-		out[i] = api.BatchView{Worker: b.Worker, Nonce: b.Nonce, Root: b.Root, Total: b.Total, Leaves: b.Count, Document: b.DataDigest, At: b.At}
-	}
-	return out, nil
+	out := []api.BatchView{}
+	_, err := c.chain.EachBatch(ctx, protocol.Account{}, c.chain.Addresses().Block, 0, func(b chain.BatchEvent, _ chain.Event) error {
+		out = append(out, api.BatchView{Worker: b.Worker, Nonce: b.Nonce, Root: b.Root, Total: b.Total, Leaves: b.Count,
+			Document: b.DataDigest, OpensAt: b.ClaimableAt})
+		return nil
+	})
+	return out, err
 }
 
 // Block gives a content-addressed block, from here or from the workers.
@@ -110,27 +111,29 @@ func (c *Coordinator) workerAddrs() []peer.AddrInfo {
 func (c *Coordinator) replicateBatches(ctx context.Context) error {
 	ticker := time.NewTicker(2 * time.Second)
 	defer ticker.Stop()
-	have := map[protocol.Hash]bool{}
+	missing := map[protocol.Hash]bool{}
+	next := c.chain.Addresses().Block
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-ticker.C:
 		}
-		batches, err := c.chain.Batches(ctx)
+		to, err := c.chain.EachBatch(ctx, protocol.Account{}, next, 0, func(b chain.BatchEvent, _ chain.Event) error {
+			missing[b.DataDigest] = true
+			return nil
+		})
 		if err != nil {
 			c.log.Warn("batches not read from the chain", "err", err)
 			continue
 		}
-		for _, b := range batches {
-			if have[b.DataDigest] {
+		next = to
+		for _, digest := range slices.SortedFunc(maps.Keys(missing), protocol.Hash.Cmp) {
+			if err := c.replicate(ctx, digest); err != nil {
+				c.log.Debug("document of a batch not found yet", "document", digest, "err", err)
 				continue
 			}
-			if err := c.replicate(ctx, b.DataDigest); err != nil {
-				c.log.Debug("document of a batch not found yet", "worker", b.Worker, "nonce", b.Nonce, "err", err)
-				continue
-			}
-			have[b.DataDigest] = true
+			delete(missing, digest)
 		}
 	}
 }
@@ -172,7 +175,7 @@ func (c *Coordinator) Workers(context.Context) ([]api.WorkerView, error) {
 	defer c.mu.Unlock()
 	var out []api.WorkerView
 	for _, w := range c.state.Workers() {
-		v := api.WorkerView{Announcement: w.Announcement, Stake: c.stakes[w.Announcement.Peer].Total()}
+		v := api.WorkerView{Announcement: w.Announcement, Stake: c.stakes[w.Announcement.Peer]}
 		if w.Quarantined {
 			v.Reason = "it failed several jobs in a row and rests for a moment"
 		}

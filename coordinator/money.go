@@ -83,7 +83,7 @@ func (c *Coordinator) spendable(ctx context.Context, requester protocol.Account)
 		return amount{}, protocol.Errorf(protocol.KindEscrow, "", "%s has not authorised this coordinator's session key %s, or no longer: authorise it with 'openledger wallet authorize'",
 			requester.Hex(), c.SessionAccount().Hex())
 	}
-	balance, err := c.chain.EscrowOf(ctx, requester)
+	balance, err := c.chain.AvailableOf(ctx, requester)
 	if err != nil {
 		return amount{}, err
 	}

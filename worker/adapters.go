@@ -73,33 +73,17 @@ func (s *adapterSet) get(ctx context.Context, id protocol.CID, open func(context
 		}
 	}
 	s.recent = append(slices.DeleteFunc(s.recent, func(c protocol.CID) bool { return c == id }), id)
-	var dropped *opening
-	if len(s.recent) > maxOpenAdapters {
-		dropped = s.open[s.recent[0]]
+	if len(s.recent) > maxOpenAdapters { // who uses it still holds it
 		delete(s.open, s.recent[0])
 		s.recent = s.recent[1:]
 	}
 	s.mu.Unlock()
-	if dropped != nil && dropped.a != nil {
-		dropped.a.querier.Close()
-	}
 	select {
 	case <-o.done:
 		return o.a, o.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-func (s *adapterSet) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, o := range s.open { // the order of closing does not matter
-		if o.a != nil {
-			o.a.querier.Close()
-		}
-	}
-	s.open = nil
 }
 
 // announced lists adapters for an announcement: those on the device first.
@@ -179,6 +163,13 @@ func (w *Worker) openAdapter(ctx context.Context, id protocol.CID, sources []str
 	}
 	if a.index, err = attrib.Open(raw); err != nil {
 		return nil, fmt.Errorf("adapter %s: %w", id, err)
+	}
+	weightsDigest, err := ipfs.Digest(manifest.Files[adapterWeightsFile])
+	if err != nil {
+		return nil, err
+	}
+	if a.index.Base() != w.base || a.index.Adapter() != weightsDigest || a.index.Root() != registered.DatanetRoot {
+		return nil, protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: its attribution index is of another base, adapter or datanet version", id)
 	}
 	if a.querier, err = a.index.Querier(w.cfg.Model, a.lora); err != nil {
 		return nil, fmt.Errorf("adapter %s: %w", id, err)

@@ -41,10 +41,8 @@ type Config struct {
 	MaxBatch     int   // sequences in one batch; default 16
 	KVTokens     int   // KV cache, in tokens; default 16,384
 	AdapterBytes int64 // memory for resident adapters; default 128 MiB
-	// BatchAge is how long a vouchered receipt waits for others before it is settled.
-	// Default 10 s. BatchReceipts settles earlier when that many wait; default 500.
-	BatchAge      time.Duration
-	BatchReceipts int
+	// SettleEvery is how often vouchered receipts go to the chain, together. Default 30 s.
+	SettleEvery time.Duration
 
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
@@ -64,11 +62,8 @@ func (c *Config) EnsureDefaults() {
 	if c.AdapterBytes == 0 {
 		c.AdapterBytes = 128 << 20
 	}
-	if c.BatchAge == 0 {
-		c.BatchAge = 10 * time.Second
-	}
-	if c.BatchReceipts == 0 {
-		c.BatchReceipts = 500
+	if c.SettleEvery == 0 {
+		c.SettleEvery = 30 * time.Second
 	}
 	if c.Registerer == nil {
 		c.Registerer = prometheus.NewRegistry()
@@ -94,8 +89,8 @@ func (c *Config) Validate() error {
 	if !c.Price.Access.IsZero() {
 		return protocol.Errorf(protocol.KindInvalid, "price.access", "it belongs to the adapter's owner, not to the worker: leave it out")
 	}
-	if c.BatchAge < 0 || c.BatchReceipts < 0 {
-		return protocol.Errorf(protocol.KindInvalid, "batch_age, batch_receipts", "must not be negative")
+	if c.SettleEvery < 0 {
+		return protocol.Errorf(protocol.KindInvalid, "settle_every", "must not be negative")
 	}
 	return nil
 }

@@ -101,11 +101,7 @@ func (w *Worker) Voucher(ctx context.Context, _ protocol.PeerID, v protocol.Sign
 	if v.Voucher.Cumulative.Gt(&covered) {
 		return protocol.Errorf(protocol.KindEscrow, "cumulative", "%s wei are more than the escrow covers (%s drawn, %s left)", v.Voucher.Cumulative.Dec(), drawn.Dec(), balance.Dec())
 	}
-	if err := w.book.AcceptVoucher(v, receipt); err != nil {
-		return err
-	}
-	w.settle.Poke()
-	return nil
+	return w.book.AcceptVoucher(v, receipt)
 }
 
 // collectVouchers asks for the vouchers that did not arrive: the connection broke, or

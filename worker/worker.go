@@ -92,7 +92,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	tasks.Go(func() error { return w.settle.Run(ctx) })
 	w.host.HandleJobs(w)
 	err := tasks.Wait()
-	w.adapters.close()
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

@@ -125,7 +125,7 @@ func (s *Server) buildVersion(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, v)
 }
 
-func (s *Server) export(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) exportCAR(w http.ResponseWriter, r *http.Request) error {
 	id, err := pathUint(r, "id", 64)
 	if err != nil {
 		return err
@@ -134,21 +134,12 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	format := r.PathValue("format")
-	switch format {
-	case "car":
-		w.Header().Set("Content-Type", "application/vnd.ipld.car")
-	case "croissant":
-		w.Header().Set("Content-Type", "application/ld+json")
-	default:
-		return protocol.Errorf(protocol.KindInvalid, "format", "%q is unknown: ask for car or croissant", format)
-	}
+	w.Header().Set("Content-Type", "application/vnd.ipld.car; version=1")
 	// A failure in the middle ends the connection before the last chunk, so that a
 	// client never takes half an archive for a whole one.
 	out := &lateWriter{w: w}
-	if err := s.cfg.Versions.Export(r.Context(), id, uint32(version), format, out); err != nil {
+	if err := s.cfg.Versions.ExportCAR(r.Context(), id, uint32(version), out); err != nil {
 		if !out.started {
-			w.Header().Del("Content-Type")
 			return err
 		}
 		panic(http.ErrAbortHandler)

@@ -128,7 +128,7 @@ func (s *Server) routes() http.Handler {
 	handle("POST /api/v1/datanets/{id}/reviews", s.review)
 	handle("GET /api/v1/datanets/{id}/versions", s.versions)
 	handle("POST /api/v1/datanets/{id}/versions", s.buildVersion)
-	handle("GET /api/v1/datanets/{id}/versions/{version}/{format}", s.export)
+	handle("GET /api/v1/datanets/{id}/versions/{version}/car", s.exportCAR)
 	handle("GET /api/v1/training_jobs", s.trainingJobs)
 	handle("POST /api/v1/training_jobs", s.startTraining)
 	handle("GET /api/v1/training_jobs/{id}", s.trainingJob)

@@ -112,8 +112,8 @@ type Versions interface {
 	// owner then publishes the root on the chain.
 	BuildVersion(ctx context.Context, datanet uint64) (protocol.Version, error)
 	Versions(ctx context.Context, datanet uint64) ([]protocol.Version, error)
-	// Export writes a version as "car" or "croissant".
-	Export(ctx context.Context, datanet uint64, version uint32, format string, w io.Writer) error
+	// ExportCAR writes a version as a content-addressed archive.
+	ExportCAR(ctx context.Context, datanet uint64, version uint32, w io.Writer) error
 }
 
 // ReceiptView is a receipt with what people want to see beside it.
@@ -133,7 +133,7 @@ type BatchView struct {
 	Total    uint256.Int      `json:"total"` // wei
 	Leaves   uint32           `json:"leaves"`
 	Document protocol.Hash    `json:"document"` // SHA2-256
-	At       int64            `json:"at"`       // Unix seconds
+	OpensAt  int64            `json:"opens_at"` // end of the challenge window, Unix seconds
 }
 
 // Ledger shows receipts and the batches that settled them.

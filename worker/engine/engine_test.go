@@ -45,7 +45,7 @@ func start(t *testing.T, threads int, change func(*Config)) *Engine {
 	return e
 }
 
-func adapter(t *testing.T, i int) *lora.Adapter {
+func adapter(t testing.TB, i int) *lora.Adapter {
 	t.Helper()
 	var targets []lora.Module
 	if i == 1 {

@@ -42,9 +42,9 @@ func adapterErr(field, format string, args ...any) error {
 	return fmt.Errorf("%s: %s: %w", AdapterConfigFile, field, fmt.Errorf(format, args...))
 }
 
-// ReadAdapter reads a PEFT LoRA adapter from a folder, for a base of the given
+// ReadPEFT reads a PEFT LoRA adapter from a folder, for a base of the given
 // geometry.
-func ReadAdapter(fsys fs.FS, geom lora.Geometry) (*lora.Adapter, error) {
+func ReadPEFT(fsys fs.FS, geom lora.Geometry) (*lora.Adapter, error) {
 	sums := map[string][32]byte{}
 	config, err := readFile(fsys, AdapterConfigFile, maxConfig, sums)
 	if err != nil {
@@ -54,7 +54,7 @@ func ReadAdapter(fsys fs.FS, geom lora.Geometry) (*lora.Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return DecodeAdapter(config, tensors, geom)
+	return ParsePEFT(config, tensors, geom)
 }
 
 // AdapterHash identifies an adapter by the content of its two files.
@@ -62,8 +62,8 @@ func AdapterHash(config, tensors []byte) [32]byte {
 	return combine(map[string][32]byte{AdapterConfigFile: sha256.Sum256(config), AdapterWeightsFile: sha256.Sum256(tensors)})
 }
 
-// DecodeAdapter reads an adapter from the content of its two files.
-func DecodeAdapter(config, tensors []byte, geom lora.Geometry) (*lora.Adapter, error) {
+// ParsePEFT reads an adapter from the content of its two files.
+func ParsePEFT(config, tensors []byte, geom lora.Geometry) (*lora.Adapter, error) {
 	c, err := parseAdapterConfig(config)
 	if err != nil {
 		return nil, err
@@ -236,9 +236,9 @@ func finishPairs(f *File, c *adapterJSON, found map[pairKey]*lora.Pair, order []
 	return pairs, targets, nil
 }
 
-// EncodeAdapter writes an adapter as the two files of a PEFT adapter, in float32.
+// EncodePEFT writes an adapter as the two files of a PEFT adapter, in float32.
 // base names the base model, for people. Equal adapters give equal bytes.
-func EncodeAdapter(a *lora.Adapter, base string) (config, tensors []byte, err error) {
+func EncodePEFT(a *lora.Adapter, base string) (config, tensors []byte, err error) {
 	names := make([]string, 0, len(a.Config.Targets))
 	for _, t := range a.Config.Targets {
 		names = append(names, t.String())

@@ -107,7 +107,7 @@ func TestMatchesPyTorch(t *testing.T) {
 				}
 			}()
 			model, cfg := loadModel(t, backend, dir)
-			adapter, err := weights.ReadAdapter(os.DirFS(filepath.Join(dir, "adapter")), cfg.Geometry())
+			adapter, err := weights.ReadPEFT(os.DirFS(filepath.Join(dir, "adapter")), cfg.Geometry())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -24,8 +24,9 @@ type Config struct {
 	Dir    string // where checkpoints and the finished model go
 	Resume bool   // continue from Dir's checkpoint; without it, an existing one is an error
 
-	// Tokens is the budget of the whole run. Until the final decay of the learning
-	// rate begins, a run may be resumed with another budget.
+	// Tokens is the budget of the whole run, in steps of BatchTokens; since a batch
+	// ends with a whole document, about a tenth more is seen. Until the final decay
+	// of the learning rate begins, a run may be resumed with another budget.
 	Tokens      int64 // default 4,000,000
 	BatchTokens int   // tokens of a step, about; default 1024
 	Seed        uint64

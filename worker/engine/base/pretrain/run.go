@@ -69,7 +69,7 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 	}
 	steps := r.cfg.steps()
 	began, before := time.Now(), r.meta.Seconds
-	startTokens := r.meta.Tokens
+	startTokens, startStep := r.meta.Tokens, r.meta.Step
 	for r.meta.Step < steps {
 		loss, st, err := r.step()
 		if err != nil {
@@ -81,9 +81,7 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 			Step: done, Steps: steps, Tokens: r.meta.Tokens, Budget: r.cfg.Tokens, Loss: loss, Smooth: r.meta.Smooth, LR: st.LR, GradNorm: st.GradNorm,
 		}
 		p.TokensPerSec = float64(r.meta.Tokens-startTokens) / time.Since(began).Seconds()
-		if p.TokensPerSec > 0 {
-			p.ETA = time.Duration(float64(time.Second) * float64(r.cfg.Tokens-r.meta.Tokens) / p.TokensPerSec)
-		}
+		p.ETA = time.Since(began) / time.Duration(done-startStep) * time.Duration(steps-done)
 		if done%r.cfg.EvalEvery == 0 && done < steps {
 			if p.HeldOut, err = r.evaluate(); err != nil {
 				return nil, err

@@ -1,0 +1,113 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/contracts/keystore"
+	"github.com/openledger/openledger/coordinator"
+	"github.com/openledger/openledger/coordinator/api"
+	"github.com/openledger/openledger/protocol"
+)
+
+// BaseName is what requests call the embedded base model.
+const BaseName = "openledger-tiny"
+
+// CoordinatorConfig describes a coordinator with its API.
+type CoordinatorConfig struct {
+	Home       Home
+	RPC        string // of the chain
+	Addresses  chain.Addresses
+	API        string // TCP address of the HTTP API
+	Peer       PeerConfig
+	Base       protocol.Hash
+	SessionKey *keystore.Key
+	Logger     *slog.Logger
+}
+
+// Coordinator is an open coordinator.
+type Coordinator struct {
+	*coordinator.Coordinator
+	API    *api.Server
+	peer   *peerNode
+	client *chain.Client
+}
+
+// OpenCoordinator opens a coordinator. Run runs it, Close closes it.
+func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator, err error) {
+	registry := newRegistry()
+	c := &Coordinator{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	if c.client, err = chain.Dial(ctx, chain.Config{RPC: cfg.RPC, Addresses: cfg.Addresses, Logger: cfg.Logger}); err != nil {
+		return nil, err
+	}
+	cfg.Peer.Logger, cfg.Peer.Registry = cfg.Logger, registry
+	if c.peer, err = openPeer(cfg.Home, cfg.Peer, c.client); err != nil {
+		return nil, err
+	}
+	c.Coordinator, err = coordinator.New(coordinator.Config{
+		DB: c.peer.db, Host: c.peer.host, IPFS: c.peer.ipfs, Chain: c.client, RPC: cfg.RPC, Base: cfg.Base, BaseName: BaseName,
+		SessionKey: cfg.SessionKey.ECDSA(), Registerer: registry, Logger: cfg.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.API, err = api.New(api.Config{
+		Listen: cfg.API, Inference: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
+		Versions: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator,
+		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
+	})
+	return c, err
+}
+
+// Addrs are where peers reach the coordinator.
+func (c *Coordinator) Addrs() []string { return c.peer.host.Addrs() }
+
+// Run serves peers and the API until ctx ends.
+func (c *Coordinator) Run(ctx context.Context) error {
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return c.Coordinator.Run(ctx) })
+	tasks.Go(func() error { return c.API.Run(ctx) })
+	return tasks.Wait()
+}
+
+// Close closes what is open.
+func (c *Coordinator) Close() error {
+	var err error
+	if c.peer != nil {
+		err = c.peer.close()
+	}
+	if c.client != nil {
+		c.client.Close()
+	}
+	return err
+}
+
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// metricsHandler serves a registry on /metrics, with a health endpoint beside it.
+func metricsHandler(r *prometheus.Registry) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte("{\"status\":\"ok\"}\n"))
+	})
+	return mux
+}

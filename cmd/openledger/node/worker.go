@@ -1,0 +1,161 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/contracts/keystore"
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/p2p"
+	"github.com/openledger/openledger/protocol/wire"
+	"github.com/openledger/openledger/worker"
+)
+
+// WorkerFile is where a worker's home keeps what 'worker init' decided.
+const WorkerFile = "worker.json"
+
+// WorkerSettings is the worker's one configuration file. It holds no secret.
+type WorkerSettings struct {
+	RPC         string                 `json:"rpc"`
+	Addresses   chain.Addresses        `json:"addresses"`
+	Bootstrap   []string               `json:"bootstrap"`
+	Listen      []string               `json:"listen"`
+	Metrics     string                 `json:"metrics,omitempty"` // TCP address; empty: none
+	NAT         bool                   `json:"nat"`
+	Price       protocol.Price         `json:"price"`
+	Trains      bool                   `json:"trains"`
+	Threads     int                    `json:"threads"` // 0: all cores
+	MaxBatch    int                    `json:"max_batch,omitempty"`
+	KVTokens    int                    `json:"kv_tokens,omitempty"`
+	SettleEvery string                 `json:"settle_every,omitempty"` // such as "30s"
+	Binding     protocol.SignedBinding `json:"binding"`
+}
+
+// Worker is an open worker.
+type Worker struct {
+	*worker.Worker
+	peer    *peerNode
+	client  *chain.Client
+	model   *Model
+	metrics net.Listener
+	http    *http.Server
+	log     *slog.Logger
+}
+
+// Bind makes the peer key of a worker's home, if it has none, and the owner's
+// statement that ties it to the node key.
+func Bind(home Home, domain wire.Domain, owner, nodeKey *keystore.Key, payout protocol.Account) (protocol.SignedBinding, error) {
+	if err := home.Make(); err != nil {
+		return protocol.SignedBinding{}, err
+	}
+	id, err := PeerID(home)
+	if err != nil {
+		return protocol.SignedBinding{}, err
+	}
+	now := time.Now()
+	return wire.SignBinding(domain, protocol.Binding{
+		Peer: id, NodeKey: nodeKey.Account(), Owner: owner.Account(), Payout: payout,
+		IssuedAt: now.UnixMilli(), Expires: now.AddDate(1, 0, 0).UnixMilli(),
+	}, owner.ECDSA())
+}
+
+// OpenWorker opens the worker of a home.
+func OpenWorker(ctx context.Context, home Home, nodeKey *keystore.Key, log *slog.Logger) (_ *Worker, err error) {
+	var s WorkerSettings
+	if err := ReadJSON(home.Path(WorkerFile), &s); err != nil {
+		return nil, protocol.Errorf(protocol.KindNotFound, "home", "%w: run 'openledger worker init' first", err)
+	}
+	settle := time.Duration(0)
+	if s.SettleEvery != "" {
+		if settle, err = time.ParseDuration(s.SettleEvery); err != nil {
+			return nil, protocol.Errorf(protocol.KindInvalid, "settle_every", "%w: write it like 30s", err)
+		}
+	}
+	registry := newRegistry()
+	w := &Worker{log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Close())
+		}
+	}()
+	if w.client, err = chain.Dial(ctx, chain.Config{RPC: s.RPC, Addresses: s.Addresses, Logger: log}); err != nil {
+		return nil, err
+	}
+	if w.model, err = OpenModel(s.Threads); err != nil {
+		return nil, err
+	}
+	if w.peer, err = openPeer(home, PeerConfig{Listen: s.Listen, Bootstrap: s.Bootstrap, NAT: s.NAT, Logger: log, Registry: registry}, w.client); err != nil {
+		return nil, err
+	}
+	w.Worker, err = worker.New(worker.Config{
+		DB: w.peer.db, Host: w.peer.host, IPFS: w.peer.ipfs, Chain: w.client, Bundle: w.model.Bundle, Model: w.model.Model,
+		NodeKey: nodeKey.ECDSA(), Sender: w.client.As(nodeKey), Binding: s.Binding, Price: s.Price, Trains: s.Trains,
+		MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, SettleEvery: settle, Registerer: registry, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.Metrics != "" {
+		if w.metrics, err = net.Listen("tcp", s.Metrics); err != nil {
+			return nil, protocol.Errorf(protocol.KindUnavailable, "metrics", "%w: choose another address", err)
+		}
+		w.http = &http.Server{Handler: metricsHandler(registry), ReadHeaderTimeout: 10 * time.Second}
+	}
+	return w, nil
+}
+
+// PeerID is the libp2p identity of a home, made when there is none.
+func PeerID(home Home) (protocol.PeerID, error) {
+	key, err := p2p.LoadOrCreateKey(home.Path("peer.key"))
+	if err != nil {
+		return "", err
+	}
+	return p2p.KeyID(key)
+}
+
+// Addrs are where peers reach the worker.
+func (w *Worker) Addrs() []string { return w.peer.host.Addrs() }
+
+// Run serves until ctx ends.
+func (w *Worker) Run(ctx context.Context) error {
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return w.Worker.Run(ctx) })
+	if w.http != nil {
+		tasks.Go(func() error {
+			if err := w.http.Serve(w.metrics); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+		tasks.Go(func() error {
+			<-ctx.Done()
+			return w.http.Close()
+		})
+	}
+	return tasks.Wait()
+}
+
+// Close closes what is open.
+func (w *Worker) Close() error {
+	var errs []error
+	if w.metrics != nil && w.http == nil {
+		errs = append(errs, w.metrics.Close())
+	}
+	if w.peer != nil {
+		errs = append(errs, w.peer.close())
+	}
+	if w.model != nil {
+		errs = append(errs, w.model.Close())
+	}
+	if w.client != nil {
+		w.client.Close()
+	}
+	return errors.Join(errs...)
+}

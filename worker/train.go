@@ -1,0 +1,325 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/wire"
+	"github.com/openledger/openledger/store"
+	"github.com/openledger/openledger/store/datanet"
+	"github.com/openledger/openledger/store/ipfs"
+	"github.com/openledger/openledger/worker/attrib"
+	"github.com/openledger/openledger/worker/engine/lora"
+	"github.com/openledger/openledger/worker/engine/weights"
+	"github.com/openledger/openledger/worker/finetune"
+)
+
+// training is a job that runs now.
+type training struct{ done chan struct{} }
+
+// Train runs one fine-tune: fetch, train, index, publish, register. The same job
+// again gives the same result; one that was cut off goes on from its checkpoint.
+func (w *Worker) Train(ctx context.Context, from protocol.PeerID, job protocol.TrainingJob, progress func(protocol.TrainingProgress) error) (protocol.TrainingResult, error) {
+	if !w.cfg.Trains {
+		return protocol.TrainingResult{}, protocol.Errorf(protocol.KindBusy, "", "this worker does not train: choose one whose announcement says that it does")
+	}
+	if err := w.checkOrder(job); err != nil {
+		return protocol.TrainingResult{}, err
+	}
+	leave, err := w.enterTraining(job.ID)
+	if err != nil {
+		return protocol.TrainingResult{}, err
+	}
+	defer leave()
+
+	rec, err := w.book.Training(job.ID)
+	switch {
+	case err == nil && rec.Status == store.JobDone:
+		return rec.Result, nil
+	case err == nil:
+		if rec.Job.Order != job.Order {
+			return protocol.TrainingResult{}, protocol.Errorf(protocol.KindExists, "id", "this job is here already with another order")
+		}
+	case protocol.KindOf(err) == protocol.KindNotFound:
+		rec = store.TrainingRecord{CreatedAt: time.Now().UnixMilli()}
+	default:
+		return protocol.TrainingResult{}, err
+	}
+	rec.Job, rec.Status = job, store.JobRunning
+	if err := w.saveTraining(&rec); err != nil {
+		return protocol.TrainingResult{}, err
+	}
+	w.log.Info("training", "job", job.ID, "from", from, "name", job.Order.Name, "root", job.Order.Root)
+	result, err := w.train(ctx, job, progress)
+	switch {
+	case err == nil:
+		rec.Status, rec.Result = store.JobDone, result
+	case ctx.Err() != nil: // its checkpoint stays: the requester may ask again
+		return result, protocol.Errorf(protocol.KindCancelled, "", "training stopped: %w", context.Cause(ctx))
+	default:
+		rec.Status, rec.Error = store.JobFailed, err.Error()
+	}
+	if saveErr := w.saveTraining(&rec); saveErr != nil && err == nil {
+		err = saveErr
+	}
+	return result, err
+}
+
+func (w *Worker) saveTraining(rec *store.TrainingRecord) error {
+	rec.UpdatedAt = time.Now().UnixMilli()
+	return w.book.PutTraining(*rec)
+}
+
+// enterTraining lets one training run at a time. A requester that comes back for a job
+// whose old connection is not quite dead waits for it to end.
+func (w *Worker) enterTraining(id protocol.Hash) (leave func(), err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.training) > 0 {
+		return nil, protocol.Errorf(protocol.KindBusy, "", "this worker is training already: try again later or elsewhere")
+	}
+	t := &training{done: make(chan struct{})}
+	w.training[id] = t
+	w.poke()
+	return func() {
+		w.mu.Lock()
+		delete(w.training, id)
+		w.mu.Unlock()
+		close(t.done)
+		w.poke()
+	}, nil
+}
+
+func (w *Worker) checkOrder(job protocol.TrainingJob) error {
+	if err := wire.VerifyTrainingOrder(w.modelsDomain, job.Order, job.Signature); err != nil {
+		return err
+	}
+	hash, err := wire.HyperHash(job.Hyper)
+	if err != nil {
+		return err
+	}
+	switch {
+	case hash != job.Order.HyperHash:
+		return protocol.Errorf(protocol.KindInvalid, "hyper", "these are not the hyper-parameters that the owner signed")
+	case job.Order.Base != w.base:
+		return protocol.Errorf(protocol.KindInvalid, "base", "this worker serves %s", w.base)
+	case job.Order.Deadline <= time.Now().Unix():
+		return protocol.Errorf(protocol.KindDeadline, "deadline", "the order has expired: the owner must sign a new one")
+	}
+	return nil
+}
+
+// run is what the steps of one training share.
+type run struct {
+	w        *Worker
+	job      protocol.TrainingJob
+	progress func(protocol.TrainingProgress) error
+	version  *datanet.OpenedVersion
+	examples []finetune.Example
+}
+
+func (w *Worker) train(ctx context.Context, job protocol.TrainingJob, progress func(protocol.TrainingProgress) error) (protocol.TrainingResult, error) {
+	started := time.Now()
+	r := &run{w: w, job: job, progress: progress}
+	if err := r.fetch(ctx); err != nil {
+		return protocol.TrainingResult{}, err
+	}
+	adapter, summary, err := r.fit(ctx)
+	if err != nil {
+		return protocol.TrainingResult{}, err
+	}
+	files := map[string]protocol.CID{}
+	adapterDigest, err := r.writeAdapter(ctx, adapter, files)
+	if err != nil {
+		return protocol.TrainingResult{}, err
+	}
+	if err := r.writeIndex(ctx, adapter, adapterDigest, files); err != nil {
+		return protocol.TrainingResult{}, err
+	}
+	id, err := r.publish(ctx, files)
+	if err != nil {
+		return protocol.TrainingResult{}, err
+	}
+	tx, err := r.register(ctx, id)
+	if err != nil {
+		return protocol.TrainingResult{}, err
+	}
+	return protocol.TrainingResult{
+		Adapter: id, Index: files[indexFile], Steps: summary.Steps, LossFirst: summary.LossFirst, LossLast: summary.LossLast,
+		Seconds: time.Since(started).Seconds(), Records: len(r.examples), TxHash: tx,
+	}, r.tell(protocol.TrainingProgress{Phase: "done", Step: summary.Steps, Steps: summary.Steps, Loss: summary.LossLast})
+}
+
+func (r *run) tell(p protocol.TrainingProgress) error { return r.progress(p) }
+
+// fetch gets the datanet version and turns its records into examples.
+func (r *run) fetch(ctx context.Context) error {
+	if err := r.tell(protocol.TrainingProgress{Phase: "fetch"}); err != nil {
+		return err
+	}
+	providers, err := ipfs.ParseProviders(r.job.Sources)
+	if err != nil {
+		return err
+	}
+	if r.version, err = datanet.OpenVersion(ctx, r.w.ipfs, r.job.Order.Root, providers); err != nil {
+		return err
+	}
+	if m := r.version.Manifest; m.Datanet != r.job.Order.Datanet || m.Version != r.job.Order.Version {
+		return protocol.Errorf(protocol.KindInvalid, "root", "%s is version %d of datanet %d, the order says version %d of %d", r.job.Order.Root, m.Version, m.Datanet, r.job.Order.Version, r.job.Order.Datanet)
+	}
+	renderer, err := finetune.NewRenderer(r.w.cfg.Bundle.Tokenizer, r.job.Hyper.PromptTemplate, r.job.Hyper.AnswerTemplate)
+	if err != nil {
+		return protocol.Errorf(protocol.KindInvalid, "hyper", "%w", err)
+	}
+	for _, rec := range r.version.Records {
+		if rec.Type != datanet.TypeText {
+			return protocol.Errorf(protocol.KindInvalid, "root", "record %s is not text: this worker trains on text records", rec.CID())
+		}
+		e, err := renderer.Example(rec.ID, rec.Fields)
+		if err != nil {
+			return protocol.Errorf(protocol.KindInvalid, "hyper", "record %s: %w", rec.CID(), err)
+		}
+		r.examples = append(r.examples, e)
+	}
+	return nil
+}
+
+// checkpoints keeps a job's newest checkpoint in the worker's store.
+type checkpoints struct {
+	book *store.Worker
+	job  protocol.Hash
+}
+
+// Save replaces the checkpoint.
+func (c checkpoints) Save(state []byte) error { return c.book.PutCheckpoint(c.job, 0, state) }
+
+// Load gives the newest checkpoint, nil when there is none.
+func (c checkpoints) Load() ([]byte, error) {
+	_, state, _, err := c.book.Checkpoint(c.job)
+	return state, err
+}
+
+func (r *run) fit(ctx context.Context) (*lora.Adapter, finetune.Summary, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var last time.Time
+	adapter, summary, err := finetune.Train(ctx, r.w.cfg.Model, r.examples, hyper(r.job.Hyper, r.w), checkpoints{r.w.book, r.job.ID}, func(p finetune.Progress) {
+		if time.Since(last) < 200*time.Millisecond && p.Step != p.Steps {
+			return
+		}
+		last = time.Now()
+		if err := r.tell(protocol.TrainingProgress{Phase: "train", Step: p.Step, Steps: p.Steps, Loss: p.Loss, TokensSec: p.TokensSec, ETA: p.ETA.Milliseconds()}); err != nil {
+			cancel(err) // nobody listens any more
+		}
+	})
+	if err != nil {
+		var field *finetune.FieldError
+		if errors.As(err, &field) {
+			err = protocol.Errorf(protocol.KindInvalid, "hyper."+field.Field, "%w", err)
+		}
+		return nil, summary, err
+	}
+	return adapter, summary, nil
+}
+
+func hyper(h protocol.Hyper, w *Worker) finetune.Config {
+	return finetune.Config{
+		Rank: h.Rank, Alpha: h.Alpha, Targets: h.Targets, LearningRate: h.LearningRate, WeightDecay: h.WeightDecay, Epochs: h.Epochs,
+		BatchSize: h.BatchSize, MaxLength: h.MaxLength, WarmupRatio: h.WarmupRatio, Seed: h.Seed, Base: w.base,
+		ClipNorm: 1, CheckpointEvery: 5 * time.Second, Logger: w.log,
+	}
+}
+
+func (r *run) writeAdapter(ctx context.Context, a *lora.Adapter, files map[string]protocol.CID) (protocol.Hash, error) {
+	config, tensors, err := weights.EncodePEFT(a, r.job.Order.Base.Hex())
+	if err != nil {
+		return protocol.Hash{}, err
+	}
+	if files[adapterConfigFile], err = r.w.ipfs.AddBytes(ctx, config); err != nil {
+		return protocol.Hash{}, err
+	}
+	if files[adapterWeightsFile], err = r.w.ipfs.AddBytes(ctx, tensors); err != nil {
+		return protocol.Hash{}, err
+	}
+	return ipfs.Digest(files[adapterWeightsFile])
+}
+
+func (r *run) writeIndex(ctx context.Context, a *lora.Adapter, adapterDigest protocol.Hash, files map[string]protocol.CID) error {
+	root, err := ipfs.Digest(r.job.Order.Root)
+	if err != nil {
+		return err
+	}
+	records := make([]attrib.Record, len(r.examples))
+	for i, e := range r.examples {
+		records[i] = attrib.Record{ID: e.Record, Contributor: r.version.Records[i].Contributor, Prompt: e.Prompt, Answer: e.Answer}
+	}
+	started := time.Now()
+	var mu sync.Mutex
+	var told error
+	index, err := attrib.Build(ctx, attrib.BuildConfig{
+		Base: r.job.Order.Base, Adapter: adapterDigest, Root: root, Seed: r.job.Hyper.Seed, MaxLength: r.job.Hyper.MaxLength,
+		Progress: func(done, total int) {
+			mu.Lock()
+			defer mu.Unlock()
+			p := protocol.TrainingProgress{Phase: "index", Step: done, Steps: total}
+			if done > 0 {
+				p.ETA = (time.Since(started) * time.Duration(total-done) / time.Duration(done)).Milliseconds()
+			}
+			if told == nil {
+				told = r.tell(p)
+			}
+		},
+	}, r.w.cfg.Model, a, records)
+	if err != nil {
+		return err
+	}
+	if told != nil {
+		return told
+	}
+	raw, err := index.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	files[indexFile], err = r.w.ipfs.AddBytes(ctx, raw)
+	return err
+}
+
+// publish writes the manifest; its CID is the adapter's name for ever.
+func (r *run) publish(ctx context.Context, files map[string]protocol.CID) (protocol.CID, error) {
+	if err := r.tell(protocol.TrainingProgress{Phase: "publish"}); err != nil {
+		return "", err
+	}
+	m := protocol.AdapterManifest{Name: r.job.Order.Name, Order: r.job.Order, Signature: r.job.Signature, Hyper: r.job.Hyper,
+		Profile: Profile, Trainer: r.w.Owner(), Files: files}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(m); err != nil {
+		return "", fmt.Errorf("adapter manifest: %w", err)
+	}
+	return r.w.ipfs.AddBytes(ctx, b.Bytes())
+}
+
+// register puts adapter and lineage on the chain, once.
+func (r *run) register(ctx context.Context, id protocol.CID) (protocol.Hash, error) {
+	if err := r.tell(protocol.TrainingProgress{Phase: "register"}); err != nil {
+		return protocol.Hash{}, err
+	}
+	digest, err := ipfs.Digest(id)
+	if err != nil {
+		return protocol.Hash{}, err
+	}
+	if known, err := r.w.chain.Adapter(ctx, digest); err == nil {
+		return known.TxHash, nil
+	} else if protocol.KindOf(err) != protocol.KindNotFound {
+		return protocol.Hash{}, err
+	}
+	tx, err := r.w.cfg.Sender.RegisterAdapter(ctx, r.job.Order, r.job.Signature, id, digest)
+	return tx.Hash, err
+}
