@@ -2,14 +2,13 @@
 pragma solidity 0.8.34;
 
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
+import {FeeParts, FeeSplitter} from "./FeeSplitter.sol";
 import {Shares} from "./Types.sol";
 
 /// @title Fee parameters
 /// @notice How the fee of an inference is shared and where the platform's part goes. Workers and auditors read it at the
 /// block of a batch's snapshot; no contract holds these numbers as literals.
 contract FeeParameters is AccessControl {
-    uint256 private constant WHOLE = 10_000;
-
     Shares private _shares;
     address private _treasury;
 
@@ -58,6 +57,11 @@ contract FeeParameters is AccessControl {
         return _treasury;
     }
 
+    /// @notice How a fee would be divided now.
+    function split(uint256 compute, uint256 access) external view returns (FeeParts memory) {
+        return FeeSplitter.split(compute, access, _shares);
+    }
+
     function setShares(Shares calldata shares_) external onlyRole(DEFAULT_ADMIN_ROLE) {
         _setShares(shares_);
     }
@@ -68,7 +72,9 @@ contract FeeParameters is AccessControl {
 
     function _setShares(Shares memory s) private {
         uint256 sum = uint256(s.platformBps) + s.ownerPart + s.stakersPart + s.contributorsPart;
-        if (sum != WHOLE || s.platformBps == WHOLE) revert InvalidShares(sum, WHOLE);
+        if (sum != FeeSplitter.WHOLE || s.platformBps == FeeSplitter.WHOLE) {
+            revert InvalidShares(sum, FeeSplitter.WHOLE);
+        }
         _shares = s;
         emit SharesChanged(s.platformBps, s.ownerPart, s.stakersPart, s.contributorsPart);
     }

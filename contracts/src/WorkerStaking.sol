@@ -137,10 +137,12 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
     }
 
     /// @notice Starts taking stake off a worker (a worker names itself). What stays must be nothing or the minimum.
+    /// @param amount in wei; type(uint256).max for all there is, which may change by a wei when others come and go.
     /// @return id of the request, for {withdraw}.
     function unbond(address worker, uint256 amount) external returns (uint256 id) {
-        if (amount == 0) revert ZeroAmount();
         uint256 staked = stakedBy(worker, msg.sender);
+        if (amount == type(uint256).max) amount = staked;
+        if (amount == 0) revert ZeroAmount();
         if (amount > staked) revert InsufficientStake(worker, msg.sender, amount, staked);
         uint256 rest = staked - amount;
         if (rest != 0) _checkMinimum(worker, msg.sender, rest);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.34;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {Shares} from "./Types.sol";
+
+/// @notice One fee, divided among the kinds of party.
+struct FeeParts {
+    uint256 platform;
+    uint256 worker;
+    uint256 owner;
+    uint256 stakers;
+    uint256 contributors;
+}
+
+/// @title Division of a fee
+/// @notice The same division as Go's `protocol/payout`, wei by wei: largest remainders, of equal remainders the earlier party
+/// is served first. Both are held to the same golden vectors. How stakers and contributors divide their parts among
+/// themselves is computed off chain by the same rule ({apportion}).
+library FeeSplitter {
+    uint256 internal constant WHOLE = 10_000;
+
+    /// @notice There is something to divide and all weights are zero.
+    error ZeroWeights(uint256 amount);
+
+    /// @notice Divides a fee: the parts add up to compute + access.
+    function split(uint256 compute, uint256 access, Shares memory shares)
+        internal
+        pure
+        returns (FeeParts memory parts)
+    {
+        uint256[] memory weights = new uint256[](2);
+        (weights[0], weights[1]) = (shares.platformBps, WHOLE - shares.platformBps);
+        uint256[] memory ofCompute = apportion(compute, weights);
+        uint256[] memory ofAccess = apportion(access, weights);
+        parts.platform = ofCompute[0] + ofAccess[0];
+        parts.worker = ofCompute[1];
+        if (ofAccess[1] == 0) return parts;
+        weights = new uint256[](3);
+        (weights[0], weights[1], weights[2]) = (shares.ownerPart, shares.stakersPart, shares.contributorsPart);
+        uint256[] memory rest = apportion(ofAccess[1], weights);
+        (parts.owner, parts.stakers, parts.contributors) = (rest[0], rest[1], rest[2]);
+    }
+
+    /// @notice Divides an amount by weights with largest remainders. The parts add up to the amount.
+    function apportion(uint256 amount, uint256[] memory weights) internal pure returns (uint256[] memory parts) {
+        parts = new uint256[](weights.length);
+        if (amount == 0) return parts;
+        uint256 sum = 0;
+        for (uint256 i = 0; i < weights.length; ++i) {
+            sum += weights[i];
+        }
+        if (sum == 0) revert ZeroWeights(amount);
+        uint256 left = amount;
+        uint256[] memory remainders = new uint256[](weights.length);
+        for (uint256 i = 0; i < weights.length; ++i) {
+            parts[i] = Math.mulDiv(amount, weights[i], sum);
+            remainders[i] = mulmod(amount, weights[i], sum);
+            left -= parts[i];
+        }
+        // The remainders add up to left * sum: at least `left` of them are positive, and each is served once.
+        for (; left != 0; --left) {
+            uint256 best = 0;
+            for (uint256 i = 1; i < weights.length; ++i) {
+                if (remainders[i] > remainders[best]) best = i;
+            }
+            ++parts[best];
+            remainders[best] = 0;
+        }
+    }
+}

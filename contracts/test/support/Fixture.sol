@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.34;
+
+import {AttributionSettlement} from "../../src/AttributionSettlement.sol";
+import {DatanetRegistry} from "../../src/DatanetRegistry.sol";
+import {Escrow} from "../../src/Escrow.sol";
+import {FeeParameters} from "../../src/FeeParameters.sol";
+import {ModelRegistry} from "../../src/ModelRegistry.sol";
+import {Treasury} from "../../src/Treasury.sol";
+import {Batch, Binding, Claim, ProofNode, Shares, SignedVoucher, Voucher} from "../../src/Types.sol";
+import {WorkerStaking} from "../../src/WorkerStaking.sol";
+import {Tree} from "./Tree.sol";
+import {Vm} from "./Vm.sol";
+
+/// @notice Every contract, deployed as `genesis/dev.json` says, and people with keys.
+abstract contract Fixture {
+    Vm internal constant vm = Vm(0x7109709ECfa91a80626fF3989D68f67F5b1DD12D);
+    uint256 internal constant START = 1_800_000_000;
+
+    uint256 internal constant WORKER_KEY = 0xA1;
+    uint256 internal constant NODE_KEY = 0xA2;
+    uint256 internal constant REQUESTER_KEY = 0xB1;
+    uint256 internal constant SESSION_KEY = 0xB2;
+    uint256 internal constant OWNER_KEY = 0xC1;
+    uint256 internal constant STRANGER_KEY = 0xE1;
+
+    address internal admin = address(uint160(0xAD));
+    address internal worker = vm.addr(WORKER_KEY);
+    address internal node = vm.addr(NODE_KEY);
+    address internal payout = address(uint160(0xA3));
+    address internal requester = vm.addr(REQUESTER_KEY);
+    address internal session = vm.addr(SESSION_KEY);
+    address internal owner = vm.addr(OWNER_KEY);
+    address internal stranger = vm.addr(STRANGER_KEY);
+
+    Treasury internal treasury;
+    FeeParameters internal fees;
+    WorkerStaking internal staking;
+    Escrow internal escrow;
+    DatanetRegistry internal datanets;
+    ModelRegistry internal models;
+    AttributionSettlement internal settlement;
+
+    uint256 internal minStake;
+    uint256 internal minDelegation;
+    uint64 internal unbonding;
+    uint64 internal delay;
+    uint64 internal window;
+    uint32 internal coverBps;
+
+    function setUp() public virtual {
+        vm.warp(START);
+        string memory config = vm.readFile("genesis/dev.json");
+        minStake = vm.parseJsonUint(config, ".staking.min_stake_wei");
+        minDelegation = vm.parseJsonUint(config, ".staking.min_delegation_wei");
+        unbonding = uint64(vm.parseJsonUint(config, ".staking.unbonding_seconds"));
+        delay = uint64(vm.parseJsonUint(config, ".escrow.withdrawal_delay_seconds"));
+        window = uint64(vm.parseJsonUint(config, ".settlement.challenge_window_seconds"));
+        coverBps = uint32(vm.parseJsonUint(config, ".settlement.cover_bps"));
+
+        treasury = new Treasury(admin);
+        fees = new FeeParameters(admin, address(treasury), sharesIn(config, ".fees"));
+        staking = new WorkerStaking(admin, minStake, minDelegation, unbonding);
+        escrow = new Escrow(admin, delay);
+        datanets = new DatanetRegistry();
+        models = new ModelRegistry(admin, datanets);
+        settlement = new AttributionSettlement(admin, escrow, staking, window, coverBps);
+        bytes32 role = escrow.SETTLEMENT_ROLE();
+        vm.prank(admin);
+        escrow.grantRole(role, address(settlement));
+    }
+
+    function sharesIn(string memory json, string memory at) internal pure returns (Shares memory) {
+        return Shares({
+            platformBps: uint16(vm.parseJsonUint(json, string.concat(at, ".platform_bps"))),
+            ownerPart: uint16(vm.parseJsonUint(json, string.concat(at, ".owner_part"))),
+            stakersPart: uint16(vm.parseJsonUint(json, string.concat(at, ".stakers_part"))),
+            contributorsPart: uint16(vm.parseJsonUint(json, string.concat(at, ".contributors_part")))
+        });
+    }
+
+    function sign(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+        return abi.encodePacked(r, s, v);
+    }
+
+    // ---- staking ----
+
+    function bond(address who, uint256 amount) internal {
+        vm.deal(who, who.balance + amount);
+        vm.prank(who);
+        staking.bond{value: amount}();
+    }
+
+    function binding() internal view returns (Binding memory) {
+        return Binding({
+            peer: "12D3KooWPeer",
+            nodeKey: node,
+            owner: worker,
+            payout: payout,
+            issuedAt: uint64(block.timestamp * 1000),
+            expires: uint64((block.timestamp + 1 days) * 1000)
+        });
+    }
+
+    function register() internal {
+        Binding memory b = binding();
+        staking.register(b, sign(WORKER_KEY, staking.bindingDigest(b)));
+    }
+
+    // ---- escrow ----
+
+    function deposit(address who, uint256 amount) internal {
+        vm.deal(address(this), address(this).balance + amount);
+        escrow.depositFor{value: amount}(who);
+    }
+
+    function voucher(uint256 cumulative) internal view returns (Voucher memory) {
+        return Voucher(requester, worker, cumulative, uint64(block.timestamp + 1 hours));
+    }
+
+    function signed(Voucher memory v, uint256 key) internal view returns (SignedVoucher memory) {
+        return SignedVoucher(v, vm.addr(key), sign(key, escrow.voucherDigest(v)));
+    }
+
+    function one(SignedVoucher memory v) internal pure returns (SignedVoucher[] memory vs) {
+        vs = new SignedVoucher[](1);
+        vs[0] = v;
+    }
+
+    // ---- settlement ----
+
+    function batchOf(address who, uint64 nonce, address[] memory accounts, uint256[] memory amounts)
+        internal
+        pure
+        returns (Batch memory)
+    {
+        ProofNode memory top = Tree.root(Tree.leaves(accounts, amounts));
+        return Batch(who, nonce, top.hash, top.sum, uint32(accounts.length), keccak256("document"));
+    }
+
+    function claimOf(Batch memory b, address[] memory accounts, uint256[] memory amounts, uint32 index)
+        internal
+        pure
+        returns (Claim memory)
+    {
+        return Claim({
+            worker: b.worker,
+            nonce: b.nonce,
+            index: index,
+            account: accounts[index],
+            amount: amounts[index],
+            proof: Tree.proof(Tree.leaves(accounts, amounts), index)
+        });
+    }
+}
