@@ -169,7 +169,8 @@ func TestDeadlineEndsTheJobOnBothSides(t *testing.T) {
 		job.Deadline = time.Now().Add(300 * time.Millisecond).UnixMilli()
 		_, _, err := requester.Infer(t.Context(), worker.ID(), job, InferEvents{})
 		requireKind(t, protocol.KindDeadline, err)
-		requireKind(t, protocol.KindDeadline, <-why)
+		// The requester ends it at the same moment: either may be first.
+		require.Contains(t, []protocol.Kind{protocol.KindDeadline, protocol.KindCancelled}, protocol.KindOf(<-why))
 	})
 }
 
