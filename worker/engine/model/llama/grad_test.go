@@ -146,31 +146,3 @@ func TestLossGrad_AddsUp(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkTrainFull(b *testing.B) {
-	c := Config{VocabSize: 4096, HiddenSize: 256, IntermediateSize: 704, Layers: 4, Heads: 8, KVHeads: 4, HeadDim: 32,
-		MaxPositions: 512, TieEmbeddings: true}
-	c.EnsureDefaults()
-	m, err := New(newBackend(b, cpu.Config{}), c, Random{Config: c, Seed: 1}, Options{Trainable: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	tr, err := m.NewTrainer()
-	if err != nil {
-		b.Fatal(err)
-	}
-	var ex []Example
-	for i := range 8 {
-		ex = append(ex, Example{Tokens: tokens(256, uint64(i), c.VocabSize)})
-	}
-	n := 0
-	for b.Loop() {
-		if _, err := tr.LossGrad(ex, GradOptions{Full: true}); err != nil {
-			b.Fatal(err)
-		}
-		m.Repack()
-		n += 2048
-	}
-	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "tok/s")
-	b.ReportMetric(float64(n)*float64(6*c.ParamCount())/1e9/b.Elapsed().Seconds(), "GFLOP/s")
-}
