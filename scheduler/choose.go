@@ -13,6 +13,10 @@ const smallPool = 48
 // levels of the heap.
 const heapTop = 15
 
+// slotRisk weighs the wait for a slot, whose length is known on average only,
+// against a load, whose length is known.
+const slotRisk = 2
+
 // otherProfileUS is what it costs to resume a stream under another numeric
 // profile, which an auditor can only check by tolerance.
 const otherProfileUS = 5_000_000
@@ -101,7 +105,7 @@ func (s *State) consider(best *pick, j *job, w *worker, h *holder, rank int) {
 	}
 	est := s.estimate(w, j, h)
 	if full && j.adapter.waiting > 1 {
-		est += (j.adapter.waiting - 1) * s.serviceUS(w) / (w.slots * int64(len(j.adapter.holders)))
+		est += slotRisk * (j.adapter.waiting - 1) * s.serviceUS(w) / (w.slots * int64(len(j.adapter.holders)))
 	}
 	score := est + s.terms(w, j, h, rank)
 	if best.w == nil || score < best.score || score == best.score && w.id < best.w.id {
@@ -111,7 +115,7 @@ func (s *State) consider(best *pick, j *job, w *worker, h *holder, rank int) {
 
 // noPlace says that w has no room for the job now.
 func (s *State) noPlace(w *worker, j *job) bool {
-	return w.load+w.foreign >= s.bound(j.pool, w) || w.freeKV >= 0 && w.freeKV < j.need()
+	return w.active(s.now) >= s.bound(j.pool, w) || w.load+w.foreign >= stallFactor*w.slots || w.freeKV >= 0 && w.freeKV < j.need()
 }
 
 // estimate is the expected time to the first token, in us.
@@ -127,8 +131,8 @@ func (s *State) estimate(w *worker, j *job, h *holder) int64 {
 		load = max(0, w.loading-s.now) + s.cfg.LoadMS[h.tier]
 	}
 	wait := s.prefillUS(w, min(w.prefill, 1<<32))
-	if over := w.load + w.foreign + 1 - w.slots; over > 0 {
-		wait += over * s.serviceUS(w) / w.slots
+	if over := w.active(s.now) + 1 - w.slots; over > 0 {
+		wait += slotRisk * over * s.serviceUS(w) / w.slots
 	}
 	est := max(load*1000, wait) + s.prefillUS(w, int64(j.sub.PromptTokens+j.tokens))
 	return est*w.correction/1000 + w.rtt*1000
@@ -156,6 +160,15 @@ func (s *State) terms(w *worker, j *job, h *holder, rank int) int64 {
 	}
 	if j.adapter != nil && h == nil && s.cfg.HomeStepMS > 0 {
 		sum += s.cfg.HomeStepMS * 1000 * int64(rank)
+	}
+	if j.adapter != nil && s.cfg.ColdPercent > 0 {
+		tier := protocol.TierNetwork
+		if h != nil {
+			tier = h.tier
+		}
+		if tier != protocol.TierDevice {
+			sum += s.cfg.LoadMS[tier] * s.cfg.ColdPercent * j.pool.linkCost(s.now) / 100
+		}
 	}
 	if w.training != nil && s.cfg.TrainingPenaltyMS > 0 {
 		sum += s.cfg.TrainingPenaltyMS * 1000

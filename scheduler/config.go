@@ -33,9 +33,9 @@ type Config struct {
 	MaxQueuedPerTenant int `json:"max_queued_per_tenant"` // default 512
 	MaxAttempts        int `json:"max_attempts"`          // dispatches of one job; default 5
 
-	// Bounded load: a worker gets at most LoadPercent of its fair share of all
-	// demand or its slots, whichever is more, and never more than QueuePercent of
-	// its slots. Defaults 125 and 150.
+	// Bounded load: of the jobs that compete for its slots a worker gets at most
+	// LoadPercent of its fair share of all demand or its slots, whichever is more,
+	// and never more than QueuePercent of its slots. Defaults 125 and 200.
 	LoadPercent  int `json:"load_percent"`
 	QueuePercent int `json:"queue_percent"`
 
@@ -54,8 +54,12 @@ type Config struct {
 	PriceWeightMS      int64 `json:"price_weight_ms"`      // a fee as high as the quote
 	ReputationWeightMS int64 `json:"reputation_weight_ms"` // every recent job failed
 	StakeWeightMS      int64 `json:"stake_weight_ms"`      // no stake at all
-	HomeStepMS         int64 `json:"home_step_ms"`         // per rendezvous rank of a cold adapter; default 10
+	HomeStepMS         int64 `json:"home_step_ms"`         // per rendezvous rank of a cold adapter; default 100
 	TrainingPenaltyMS  int64 `json:"training_penalty_ms"`  // worker is training; default 500
+	// ColdPercent weighs what a load costs others: it evicts something, and those
+	// behind it wait, the longer the more the links are in use. Default 100;
+	// negative: off.
+	ColdPercent int64 `json:"cold_percent"`
 
 	JobTimeoutMS        int64 `json:"job_timeout_ms"`         // deadline of a job without one; default 10 min
 	FirstTokenTimeoutMS int64 `json:"first_token_timeout_ms"` // from dispatch to the first token; default 60 s
@@ -78,7 +82,7 @@ func (c *Config) EnsureDefaults() {
 	setInt(&c.MaxQueuedPerTenant, 512)
 	setInt(&c.MaxAttempts, 5)
 	setInt(&c.LoadPercent, 125)
-	setInt(&c.QueuePercent, 150)
+	setInt(&c.QueuePercent, 200)
 	setInt(&c.Candidates, 32)
 	setInt(&c.Homes, 8)
 	setInt(&c.Lookahead, 16)
@@ -89,8 +93,9 @@ func (c *Config) EnsureDefaults() {
 	setMS(&c.PriceWeightMS, 200)
 	setMS(&c.ReputationWeightMS, 2000)
 	setMS(&c.StakeWeightMS, 20)
-	setMS(&c.HomeStepMS, 10)
+	setMS(&c.HomeStepMS, 100)
 	setMS(&c.TrainingPenaltyMS, 500)
+	setMS(&c.ColdPercent, 100)
 	setMS(&c.JobTimeoutMS, 10*60_000)
 	setMS(&c.FirstTokenTimeoutMS, 60_000)
 	setMS(&c.IdleTimeoutMS, 20_000)

@@ -30,7 +30,7 @@ func (s *State) Hash() protocol.Hash {
 
 	for _, w := range sorted(s.workers, func(a, b *worker) int { return cmp.Compare(a.ord, b.ord) }) {
 		str(string(w.id))
-		num(int64(w.ord), int64(w.ann.Sequence), flag(w.listed), w.slots, w.load, w.foreign, w.prefill, w.freeKV,
+		num(int64(w.ord), int64(w.ann.Sequence), flag(w.listed), w.slots, w.load, w.foreign, w.prefill, w.active(s.now), w.freeKV,
 			w.loading, w.failures, int64(w.inRow), w.quarantine, w.correction, w.service, w.rtt, int64(w.stake), w.left, int64(w.heapPos))
 		for _, j := range w.jobs {
 			num(int64(j.seq))
@@ -52,7 +52,7 @@ func (s *State) Hash() protocol.Hash {
 	}
 	for _, p := range sorted(s.pools, func(a, b *pool) int { return bytes.Compare(a.base[:], b.base[:]) }) {
 		b = append(b, p.base[:]...)
-		num(p.slots, p.load, p.waiting, p.service, int64(p.rr), p.vtime)
+		num(p.slots, p.load, p.waiting, p.service, int64(p.rr), p.vtime, p.linkUse, p.linkAt)
 		for _, t := range sorted(p.tenants, func(a, b *tenant) int { return bytes.Compare(a.id[:], b.id[:]) }) {
 			b = append(b, t.id[:]...)
 			num(t.counter, int64(t.inFlight), int64(len(t.jobs)))

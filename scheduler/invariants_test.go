@@ -57,6 +57,11 @@ func check(s *State) error {
 		if load != w.load || prefill != w.prefill {
 			return fmt.Errorf("worker %s: load %d prefill %d, want %d %d", w.id, w.load, w.prefill, load, prefill)
 		}
+		for _, at := range w.stalls {
+			if at > s.now && !slices.ContainsFunc(w.jobs, func(j *job) bool { return j.stalled == at && !j.started }) {
+				return fmt.Errorf("worker %s: nobody stalls until %d", w.id, at)
+			}
+		}
 		if w.listed != (w.heapPos >= 0) {
 			return fmt.Errorf("worker %s: listed %v at %d", w.id, w.listed, w.heapPos)
 		}

@@ -31,6 +31,7 @@ type job struct {
 	tries      int // attempts that count against MaxAttempts
 	tokens     int
 	started    bool  // first token of this attempt is there
+	stalled    int64 // until when it waits for its adapter; 0: it does not
 	dispatched int64 // when
 	sign       int64 // last sign of life
 	firstAt    int64 // first token of this attempt
@@ -151,6 +152,7 @@ func (s *State) token(e Token) {
 		j.started, j.firstAt = true, s.now
 		j.profile = w.ann.Profile
 		w.prefill -= j.reads
+		w.unstall(j.stalled)
 		ratio := ((s.now-j.dispatched)*1000 + 50_000) * 1000 / (j.estimate + 50_000)
 		w.correction += (min(max(ratio, 250), 8000) - w.correction) / 8
 	}
@@ -255,7 +257,7 @@ func (s *State) dispatch(j *job, w *worker, estimate int64) {
 		j.pool.blocked = nil
 	}
 	j.worker, j.dispatched, j.sign = w, s.now, s.now
-	j.started, j.estimate, j.missing = false, estimate, 0
+	j.started, j.estimate, j.missing, j.stalled = false, estimate, 0, 0
 	j.attempt++
 	s.running++
 	w.jobs = append(w.jobs, j)
@@ -285,25 +287,30 @@ func (s *State) dispatch(j *job, w *worker, estimate int64) {
 	s.emit(ef)
 	if j.adapter != nil {
 		j.adapter.inFlight++
-		s.willHold(w, j.adapter)
+		if j.stalled = s.willHold(w, j.adapter); j.stalled > s.now {
+			w.stall(s.now, j.stalled)
+		}
 		s.prefetch(j)
 	}
 }
 
-// willHold notes that w will have the adapter on its device.
-func (s *State) willHold(w *worker, a *adapter) {
+// willHold notes that w will have the adapter on its device, and says when.
+func (s *State) willHold(w *worker, a *adapter) int64 {
 	h := s.addHolder(w, a.tag)
 	if h == nil {
-		return
+		return 0
 	}
 	if h.tier != protocol.TierDevice {
 		w.loading = max(w.loading, s.now) + s.cfg.LoadMS[h.tier]
+		w.pool.useLink(s.now, s.cfg.LoadMS[h.tier]*1000)
 		h.tier, h.ready = protocol.TierDevice, w.loading
 	}
 	h.used = s.now
+	return h.ready
 }
 
-// prefetch has one more worker load an adapter whose holders are all full.
+// prefetch has one more worker load an adapter whose holders are all full, if the
+// worker has nothing else to load.
 func (s *State) prefetch(j *job) {
 	a := j.adapter
 	if s.cfg.Policy != PolicyAffinity || s.cfg.PrefetchEveryMS < 0 || a.inFlight < 2 ||
@@ -312,12 +319,12 @@ func (s *State) prefetch(j *job) {
 	}
 	for i := range a.holders[:min(len(a.holders), s.cfg.Candidates)] {
 		w := a.holders[i].w
-		if w.listed && w.pool == j.pool && w.load+w.foreign < w.slots {
+		if w.listed && w.pool == j.pool && w.active(s.now) < w.slots {
 			return
 		}
 	}
 	for _, w := range s.homesOf(j.pool, a) {
-		if w.load+w.foreign < w.slots && w.quarantine <= s.now && a.holder(w) == nil {
+		if w.load+w.foreign < w.slots && w.loading <= s.now && w.quarantine <= s.now && a.holder(w) == nil {
 			a.prefetch = s.now
 			s.emit(Effect{Kind: Prefetch, Worker: w.id, Adapter: a.tag})
 			s.willHold(w, a)
@@ -342,6 +349,7 @@ func (s *State) detach(j *job) {
 	w.load--
 	if !j.started {
 		w.prefill = max(0, w.prefill-j.reads)
+		w.unstall(j.stalled)
 	}
 	if w.freeKV >= 0 {
 		w.freeKV += j.need()

@@ -18,6 +18,8 @@ type pool struct {
 	waiting int64
 	service int64 // average time of a job, us
 	rr      uint64
+	linkUse int64 // us of adapter loads ordered, decaying over linkWindow
+	linkAt  int64
 
 	tenants map[protocol.Account]*tenant
 	active  []*tenant // with waiting jobs, by counter, then account
@@ -129,10 +131,34 @@ func (p *pool) down(i int) {
 	}
 }
 
-// bound is how many jobs w may have: its slots, or LoadPercent of its fair share
-// of all demand if that is more, but never over QueuePercent of its slots.
+// linkWindow is over which time, in ms, the use of the workers' links is averaged.
+const linkWindow = 16_000
+
+// useLink notes us of adapter loads.
+func (p *pool) useLink(now, us int64) {
+	p.linkUse -= p.linkUse * min(now-p.linkAt, linkWindow) / linkWindow
+	p.linkAt = now
+	p.linkUse += us
+}
+
+// linkCost is what a load costs the loads behind it, in permille of its time: as
+// in a queue, the part of the time that links are in use over the part that they
+// are not, at most 8, and a quarter for what is evicted.
+func (p *pool) linkCost(now int64) int64 {
+	use := p.linkUse - p.linkUse*min(now-p.linkAt, linkWindow)/linkWindow
+	busy := min(use/(linkWindow*max(1, int64(len(p.heap)))), 888) // permille
+	return 250 + 1000*busy/(1000-busy)
+}
+
+// stallFactor bounds a worker's jobs, those that wait for their adapter included,
+// by its slots.
+const stallFactor = 4
+
+// bound is how many jobs may compete for w's slots: as many as there are, or
+// LoadPercent of its fair share of all demand if that is more, but never over
+// QueuePercent of its slots.
 func (s *State) bound(p *pool, w *worker) int64 {
-	demand := p.load + p.waiting + 1
+	demand := p.load + p.waiting // a job that asks is waiting
 	share := (int64(s.cfg.LoadPercent)*demand*w.slots + 100*p.slots - 1) / (100 * max(1, p.slots))
 	most := (int64(s.cfg.QueuePercent)*w.slots + 99) / 100
 	return min(max(w.slots, share), most)
@@ -144,5 +170,5 @@ func (s *State) full(p *pool) bool {
 		return true
 	}
 	w := p.heap[0]
-	return (w.load+w.foreign)*100 >= int64(s.cfg.QueuePercent)*w.slots
+	return w.load+w.foreign >= stallFactor*w.slots || w.active(s.now)*100 >= int64(s.cfg.QueuePercent)*w.slots
 }

@@ -16,7 +16,7 @@ type network struct {
 	tokens map[protocol.Hash]int
 	train  map[protocol.Hash]bool
 	slots  map[protocol.PeerID]int
-	queue  int // percent
+	queue  int // jobs per slot at most
 }
 
 func (n *network) load(w protocol.PeerID, train bool) int {
@@ -46,7 +46,7 @@ func (n *network) apply(out []Effect) error {
 				if n.load(e.Worker, true) > 1 {
 					return fmt.Errorf("worker %s trains twice at once", e.Worker)
 				}
-			} else if most := (n.slots[e.Worker]*n.queue + 99) / 100; n.load(e.Worker, false) > most {
+			} else if most := n.slots[e.Worker] * n.queue; n.load(e.Worker, false) > most {
 				return fmt.Errorf("worker %s has %d jobs, at most %d", e.Worker, n.load(e.Worker, false), most)
 			}
 		case Retry:
@@ -63,6 +63,25 @@ func (n *network) apply(out []Effect) error {
 				return fmt.Errorf("job %x refused after its end", e.Job[:2])
 			}
 			delete(n.on, e.Job)
+		}
+	}
+	return nil
+}
+
+// bounded checks the load of every worker that got a job.
+func bounded(s *State, ev Event, out []Effect, demand int64) error {
+	if _, ok := ev.(Announce); ok || s.cfg.Policy != PolicyAffinity {
+		return nil
+	}
+	for _, e := range out {
+		w := s.workers[e.Worker]
+		if e.Kind != Dispatch || w.training != nil && w.training.id == e.Job {
+			continue
+		}
+		p := w.pool
+		share := (int64(s.cfg.LoadPercent)*demand*w.slots + 100*p.slots - 1) / (100 * p.slots)
+		if most := max(w.slots, min(share, 2*w.slots)); w.active(s.now) > most {
+			return fmt.Errorf("worker %s: %d jobs compete for %d slots, at most %d", w.id, w.active(s.now), w.slots, most)
 		}
 	}
 	return nil
@@ -91,7 +110,7 @@ func drawEvent(t *rapid.T, n *network, at int64, seq uint64) Event {
 				Tag: rapid.Uint64Range(1, 5).Draw(t, "tag"), Tier: protocol.Tier(rapid.IntRange(0, 2).Draw(t, "tier"))})
 		}
 		// A worker that shrinks keeps what it has: the bound is on new dispatches.
-		n.slots[peer] = max(a.Slots, (n.load(peer, false)*100+n.queue-1)/n.queue)
+		n.slots[peer] = max(a.Slots, (n.load(peer, false)+n.queue-1)/n.queue)
 		a.Slots = n.slots[peer]
 		return Announce{At: at, Announcement: a}
 	case 2, 3, 4:
@@ -151,13 +170,20 @@ func TestStep_AnyEvents_KeepsItsPromises(t *testing.T) {
 		}
 		again, _ := New(cfg)
 		n := &network{on: map[protocol.Hash]protocol.PeerID{}, tokens: map[protocol.Hash]int{},
-			train: map[protocol.Hash]bool{}, slots: map[protocol.PeerID]int{}, queue: s.cfg.QueuePercent}
+			train: map[protocol.Hash]bool{}, slots: map[protocol.PeerID]int{}, queue: stallFactor}
 		if cfg.Policy != PolicyAffinity {
 			n.queue = 1 << 20
 		}
 		at := int64(1)
 		do := func(ev Event) {
+			demand := int64(1)
+			if p := s.pools[protocol.Hash{1}]; p != nil {
+				demand += p.load + p.waiting
+			}
 			out := Step(s, ev)
+			if err := bounded(s, ev, out, demand); err != nil {
+				t.Fatalf("%T: %v", ev, err)
+			}
 			if err := n.apply(out); err != nil {
 				t.Fatalf("%T: %v", ev, err)
 			}

@@ -22,10 +22,11 @@ type worker struct {
 	listed bool
 
 	slots    int64
-	load     int64 // inference jobs that we dispatched
-	foreign  int64 // announced jobs that are not ours
-	prefill  int64 // prompt tokens dispatched and not yet answered by a first token
-	freeKV   int64 // tokens; -1: not stated
+	load     int64   // inference jobs that we dispatched
+	foreign  int64   // announced jobs that are not ours
+	prefill  int64   // prompt tokens dispatched and not yet answered by a first token
+	stalls   []int64 // when the jobs get their adapters that wait for them and take no slot yet, ascending
+	freeKV   int64   // tokens; -1: not stated
 	inWei    uint64
 	outWei   uint64
 	decode   int64 // tokens per 1,000 s, all slots together
@@ -257,6 +258,29 @@ func (s *State) praise(w *worker) {
 		w.failures = 0
 	}
 	w.inRow = 0
+}
+
+// active is how many jobs compete for w's slots now.
+func (w *worker) active(now int64) int64 {
+	n := w.load + w.foreign
+	for i := len(w.stalls) - 1; i >= 0 && w.stalls[i] > now; i-- {
+		n--
+	}
+	return n
+}
+
+func (w *worker) stall(now, until int64) {
+	for len(w.stalls) > 0 && w.stalls[0] <= now {
+		w.stalls = slices.Delete(w.stalls, 0, 1)
+	}
+	i, _ := slices.BinarySearch(w.stalls, until)
+	w.stalls = slices.Insert(w.stalls, i, until)
+}
+
+func (w *worker) unstall(until int64) {
+	if i, ok := slices.BinarySearch(w.stalls, until); ok {
+		w.stalls = slices.Delete(w.stalls, i, i+1)
+	}
 }
 
 // fee is what the job would cost at most on w, in wei, without access;

@@ -67,7 +67,7 @@ type CostModel struct {
 	PrefillTPS     float64 `json:"prefill_tps"`     // prompt tokens per second; default 6,000
 	ChunkTokens    int     `json:"chunk_tokens"`    // prompt tokens per step; default 512
 	// LoadMS is how long it takes to bring an adapter to the device from each
-	// tier; loads of one worker queue. Default 0, 15, 120, 1500.
+	// tier; loads of one worker queue. Default 0, 15, 60, 500.
 	LoadMS [4]int64 `json:"load_ms"`
 	RTTMS  int64    `json:"rtt_ms"` // from the coordinator; default 20
 	// HeartbeatMS and DeltaMS: a worker announces at least every HeartbeatMS, and
@@ -99,7 +99,7 @@ func (c *CostModel) ensureDefaults() {
 	def(&c.PrefillTPS, 6000)
 	def(&c.ChunkTokens, 512)
 	if c.LoadMS == [4]int64{} {
-		c.LoadMS = [4]int64{0, 15, 120, 1500}
+		c.LoadMS = [4]int64{0, 15, 60, 500}
 	}
 	def(&c.RTTMS, 20)
 	def(&c.HeartbeatMS, protocol.AnnouncementEvery.Milliseconds())

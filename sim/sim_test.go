@@ -6,7 +6,7 @@ import (
 )
 
 func TestShow(t *testing.T) {
-	for _, c := range []Config{{}, {Trace: TraceSLoRA}, {KillPercent: 30}} {
+	for _, c := range []Config{{Speed: 2}, {Speed: 6},{Trace: TraceSLoRA},{Trace: TraceSLoRA,Workers:12}, } {
 		r, err := Compare(c)
 		if err != nil {
 			t.Fatal(err)
