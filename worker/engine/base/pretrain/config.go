@@ -32,7 +32,7 @@ type Config struct {
 	Seed        uint64
 	LR          float64 // peak learning rate; default 1.2e-3
 	WeightDecay float64 // default 0.1
-	Warmup      int     // steps; default 100, or a tenth of a shorter run
+	Warmup      int     // steps; default 100, or a tenth of a run of less than 200 steps
 	Model       llama.Config
 
 	CheckpointEvery int // steps; default 200
@@ -89,7 +89,10 @@ func (c *Config) EnsureDefaults() {
 		c.WeightDecay = 0.1
 	}
 	if c.Warmup == 0 {
-		c.Warmup = min(100, c.steps()/10)
+		c.Warmup = 100
+		if c.steps() < 2*c.Warmup {
+			c.Warmup = c.steps() / 10
+		}
 	}
 	if c.Model.VocabSize == 0 {
 		c.Model = DefaultModel()
