@@ -164,7 +164,7 @@ func (c *Coordinator) Info(context.Context) (api.NetworkInfo, error) {
 	return api.NetworkInfo{
 		ChainID: c.chain.ChainID(), RPC: c.cfg.RPC,
 		Contracts: api.Contracts{FromBlock: at.Block, Staking: at.Staking, Escrow: at.Escrow, Datanets: at.Datanets, Models: at.Models,
-			Settlement: at.Settlement, Treasury: at.Treasury},
+			Settlement: at.Settlement, Treasury: at.Treasury, Fees: at.Fees},
 		Base: c.cfg.Base, BaseName: c.cfg.BaseName, Bootstrap: c.host.Addrs(), Peer: c.host.ID(), SessionKey: c.SessionAccount(),
 	}, nil
 }

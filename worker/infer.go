@@ -12,8 +12,9 @@ import (
 	"github.com/openledger/openledger/protocol/p2p"
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/store/ipfs"
+	"github.com/openledger/openledger/worker/adapter"
+	"github.com/openledger/openledger/worker/audit"
 	"github.com/openledger/openledger/worker/engine"
-	"github.com/openledger/openledger/worker/engine/tokenizer"
 )
 
 // inFlight keeps a job from running twice on this worker at the same time.
@@ -65,7 +66,7 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 	if err := w.check(job); err != nil {
 		return fail(err)
 	}
-	var a *adapter
+	var a *adapter.Adapter
 	if job.Adapter != "" {
 		var err error
 		if a, err = w.adapter(ctx, job.Adapter, job.Sources); err != nil {
@@ -75,7 +76,7 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 	if want := access(a); job.Price.Access != want {
 		return fail(protocol.Errorf(protocol.KindInvalid, "price.access", "the adapter costs %s wei per inference, the job offers %s", want.Dec(), job.Price.Access.Dec()))
 	}
-	prompt, err := w.render(job)
+	prompt, err := audit.Prompt(w.cfg.Bundle.Tokenizer, job)
 	if err != nil {
 		return fail(err)
 	}
@@ -95,7 +96,7 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 	defer w.poke()
 	index := len(job.Resume)
 	result, err := w.engine.Generate(ctx, engine.Request{
-		ID: job.ID.Hex(), Prompt: prompt, Resume: job.Resume, Adapter: string(job.Adapter), Sampling: engineSampling(job.Sampling),
+		ID: job.ID.Hex(), Prompt: prompt, Resume: job.Resume, Adapter: string(job.Adapter), Sampling: audit.Sampling(job.Sampling),
 	}, func(t engine.Token) error {
 		err := out.Token(p2p.Token{Index: index, IDs: []uint32{t.ID}, Text: t.Text})
 		index++
@@ -162,33 +163,17 @@ func (w *Worker) check(job protocol.InferenceJob) error {
 	return nil
 }
 
-func (w *Worker) render(job protocol.InferenceJob) ([]uint32, error) {
-	t := w.cfg.Bundle.Tokenizer
-	if job.Prompt != "" {
-		return append(t.BOS(), t.Encode(job.Prompt)...), nil
-	}
-	messages := make([]tokenizer.Message, len(job.Messages))
-	for i, m := range job.Messages {
-		messages[i] = tokenizer.Message(m)
-	}
-	prompt, err := t.RenderChat(messages, true)
-	if err != nil {
-		return nil, protocol.Errorf(protocol.KindInvalid, "messages", "%w", err)
-	}
-	return prompt, nil
-}
-
 // attribute says whose records the output came from. The bare base has none on a
 // datanet: everything is the pool's, and its access fee is zero.
-func (w *Worker) attribute(ctx context.Context, a *adapter, prompt, output []uint32) (protocol.Attribution, error) {
+func (w *Worker) attribute(ctx context.Context, a *adapter.Adapter, prompt, output []uint32) (protocol.Attribution, error) {
 	if a == nil {
-		return protocol.Attribution{Algorithm: "none", Pool: protocol.WeightScale}, nil
+		return protocol.Attribution{Algorithm: audit.NoAttribution, Pool: protocol.WeightScale}, nil
 	}
-	return a.querier.Query(ctx, prompt, output)
+	return a.Querier.Query(ctx, prompt, output)
 }
 
 // sign makes the receipt. Evidence and receipt are durable before it is returned.
-func (w *Worker) sign(ctx context.Context, a *adapter, e protocol.Evidence) (protocol.SignedReceipt, error) {
+func (w *Worker) sign(ctx context.Context, a *adapter.Adapter, e protocol.Evidence) (protocol.SignedReceipt, error) {
 	encoded, err := wire.EncodeEvidence(e)
 	if err != nil {
 		return protocol.SignedReceipt{}, err
@@ -212,7 +197,7 @@ func (w *Worker) sign(ctx context.Context, a *adapter, e protocol.Evidence) (pro
 		OutputHash: wire.OutputHash(e.Output), AttributionRoot: root, Evidence: digest, FinishedAt: time.Now().UnixMilli(),
 	}
 	if a != nil {
-		r.Adapter, r.Datanet, r.DatanetRoot = a.onChain.Digest, a.onChain.Datanet, a.onChain.DatanetRoot
+		r.Adapter, r.Datanet, r.DatanetRoot = a.Registered.Digest, a.Registered.Datanet, a.Registered.DatanetRoot
 	}
 	s, err := wire.SignReceipt(w.settlementDomain, r, w.cfg.NodeKey)
 	if err != nil {
@@ -221,15 +206,11 @@ func (w *Worker) sign(ctx context.Context, a *adapter, e protocol.Evidence) (pro
 	return s, w.book.AddReceipt(s)
 }
 
-func access(a *adapter) uint256.Int {
+func access(a *adapter.Adapter) uint256.Int {
 	if a == nil {
 		return uint256.Int{}
 	}
-	return a.onChain.Access
-}
-
-func engineSampling(s protocol.Sampling) engine.Sampling {
-	return engine.Sampling{Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, Seed: s.Seed, MaxTokens: s.MaxTokens, Stop: s.Stop, IgnoreEOS: s.IgnoreEOS}
+	return a.Registered.Access
 }
 
 // engineError gives an engine's error its kind.

@@ -14,6 +14,7 @@ import (
 	"github.com/openledger/openledger/store"
 	"github.com/openledger/openledger/store/datanet"
 	"github.com/openledger/openledger/store/ipfs"
+	"github.com/openledger/openledger/worker/adapter"
 	"github.com/openledger/openledger/worker/attrib"
 	"github.com/openledger/openledger/worker/engine/lora"
 	"github.com/openledger/openledger/worker/engine/weights"
@@ -130,16 +131,16 @@ func (w *Worker) train(ctx context.Context, job protocol.TrainingJob, progress f
 	if err := r.fetch(ctx); err != nil {
 		return protocol.TrainingResult{}, err
 	}
-	adapter, summary, err := r.fit(ctx)
+	tuned, summary, err := r.fit(ctx)
 	if err != nil {
 		return protocol.TrainingResult{}, err
 	}
 	files := map[string]protocol.CID{}
-	adapterDigest, err := r.writeAdapter(ctx, adapter, files)
+	adapterDigest, err := r.writeAdapter(ctx, tuned, files)
 	if err != nil {
 		return protocol.TrainingResult{}, err
 	}
-	if err := r.writeIndex(ctx, adapter, adapterDigest, files); err != nil {
+	if err := r.writeIndex(ctx, tuned, adapterDigest, files); err != nil {
 		return protocol.TrainingResult{}, err
 	}
 	id, err := r.publish(ctx, files)
@@ -151,7 +152,7 @@ func (w *Worker) train(ctx context.Context, job protocol.TrainingJob, progress f
 		return protocol.TrainingResult{}, err
 	}
 	return protocol.TrainingResult{
-		Adapter: id, Index: files[indexFile], Steps: summary.Steps, LossFirst: summary.LossFirst, LossLast: summary.LossLast,
+		Adapter: id, Index: files[adapter.IndexFile], Steps: summary.Steps, LossFirst: summary.LossFirst, LossLast: summary.LossLast,
 		Seconds: time.Since(started).Seconds(), Records: len(r.examples), TxHash: tx,
 	}, r.tell(protocol.TrainingProgress{Phase: "done", Step: summary.Steps, Steps: summary.Steps, Loss: summary.LossLast})
 }
@@ -209,7 +210,7 @@ func (r *run) fit(ctx context.Context) (*lora.Adapter, finetune.Summary, error) 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var last time.Time
-	adapter, summary, err := finetune.Train(ctx, r.w.cfg.Model, r.examples, hyper(r.job.Hyper, r.w), checkpoints{r.w.book, r.job.ID}, func(p finetune.Progress) {
+	tuned, summary, err := finetune.Train(ctx, r.w.cfg.Model, r.examples, hyper(r.job.Hyper, r.w), checkpoints{r.w.book, r.job.ID}, func(p finetune.Progress) {
 		if time.Since(last) < 200*time.Millisecond && p.Step != p.Steps {
 			return
 		}
@@ -225,7 +226,7 @@ func (r *run) fit(ctx context.Context) (*lora.Adapter, finetune.Summary, error) 
 		}
 		return nil, summary, err
 	}
-	return adapter, summary, nil
+	return tuned, summary, nil
 }
 
 func hyper(h protocol.Hyper, w *Worker) finetune.Config {
@@ -241,13 +242,13 @@ func (r *run) writeAdapter(ctx context.Context, a *lora.Adapter, files map[strin
 	if err != nil {
 		return protocol.Hash{}, err
 	}
-	if files[adapterConfigFile], err = r.w.ipfs.AddBytes(ctx, config); err != nil {
+	if files[adapter.ConfigFile], err = r.w.ipfs.AddBytes(ctx, config); err != nil {
 		return protocol.Hash{}, err
 	}
-	if files[adapterWeightsFile], err = r.w.ipfs.AddBytes(ctx, tensors); err != nil {
+	if files[adapter.WeightsFile], err = r.w.ipfs.AddBytes(ctx, tensors); err != nil {
 		return protocol.Hash{}, err
 	}
-	return ipfs.Digest(files[adapterWeightsFile])
+	return ipfs.Digest(files[adapter.WeightsFile])
 }
 
 func (r *run) writeIndex(ctx context.Context, a *lora.Adapter, adapterDigest protocol.Hash, files map[string]protocol.CID) error {
@@ -286,7 +287,7 @@ func (r *run) writeIndex(ctx context.Context, a *lora.Adapter, adapterDigest pro
 	if err != nil {
 		return err
 	}
-	files[indexFile], err = r.w.ipfs.AddBytes(ctx, raw)
+	files[adapter.IndexFile], err = r.w.ipfs.AddBytes(ctx, raw)
 	return err
 }
 

@@ -17,13 +17,14 @@ import (
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/store"
 	"github.com/openledger/openledger/store/ipfs"
+	"github.com/openledger/openledger/worker/adapter"
+	"github.com/openledger/openledger/worker/audit"
 	"github.com/openledger/openledger/worker/engine"
 	"github.com/openledger/openledger/worker/settle"
 )
 
-// Profile is the numeric profile of the CPU backend: who shares it computes the
-// same bits.
-const Profile = "cpu-f32-v1"
+// Profile is the numeric profile that this worker computes under.
+const Profile = audit.Profile
 
 // Worker is the service. Make it with New, then Run it.
 type Worker struct {
@@ -39,6 +40,7 @@ type Worker struct {
 
 	settlementDomain, escrowDomain, modelsDomain wire.Domain
 
+	source   adapter.Source
 	adapters adapterSet
 	jobs     inFlight
 	changed  chan struct{} // something that announcements show has changed
@@ -73,6 +75,7 @@ func New(cfg Config) (*Worker, error) {
 		base: cfg.Bundle.Hash, settlementDomain: domain(at.Settlement), escrowDomain: domain(at.Escrow), modelsDomain: domain(at.Models),
 		changed: make(chan struct{}, 1), training: map[protocol.Hash]*training{},
 	}
+	w.source = adapter.Source{Content: cfg.IPFS, Registry: cfg.Chain, Base: w.base, Model: cfg.Model}
 	if w.settle, err = w.newSettlement(); err != nil {
 		return nil, err
 	}

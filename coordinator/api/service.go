@@ -175,6 +175,7 @@ type Contracts struct {
 	Models     protocol.Account `json:"models"`
 	Settlement protocol.Account `json:"settlement"`
 	Treasury   protocol.Account `json:"treasury"`
+	Fees       protocol.Account `json:"fees"`
 }
 
 // Network describes the network around this coordinator.

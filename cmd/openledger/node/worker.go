@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/openledger/openledger/contracts/chain"
@@ -117,7 +118,8 @@ func PeerID(home Home) (protocol.PeerID, error) {
 	if err != nil {
 		return "", err
 	}
-	return p2p.KeyID(key)
+	id, err := peer.IDFromPrivateKey(key)
+	return protocol.PeerID(id.String()), err
 }
 
 // Addrs are where peers reach the worker.

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/openai/openai-go"
+	"github.com/openai/openai-go/option"
+	"github.com/spf13/cobra"
+
+	"github.com/openledger/openledger/cmd/openledger/node"
+	"github.com/openledger/openledger/protocol"
+)
+
+// sampling are the flags that infer and chat share.
+type sampling struct {
+	temperature float64
+	topP        float64
+	maxTokens   int64
+	seed        int64
+	system      string
+}
+
+func (s *sampling) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.Float64Var(&s.temperature, "temperature", 0, "0 always takes the likeliest token")
+	f.Float64Var(&s.topP, "top-p", 1, "draw from the likeliest tokens that make up this mass")
+	f.Int64Var(&s.maxTokens, "max-tokens", 128, "longest answer")
+	f.Int64Var(&s.seed, "seed", 0, "seed of the drawing")
+	f.StringVar(&s.system, "system", "", "system message")
+}
+
+// answer is what infer prints.
+type answer struct {
+	Text    string        `json:"text"`
+	Finish  string        `json:"finish_reason"`
+	Prompt  int64         `json:"prompt_tokens"`
+	Output  int64         `json:"completion_tokens"`
+	Fee     string        `json:"fee"` // wei
+	Receipt protocol.Hash `json:"receipt"`
+}
+
+// ask sends a chat to the coordinator with OpenAI's own client and streams the answer.
+func (c *cli) ask(ctx context.Context, model string, s sampling, messages []openai.ChatCompletionMessageParamUnion, onText func(string)) (answer, error) {
+	if c.apiKey == "" {
+		return answer{}, protocol.Errorf(protocol.KindUnauthorized, "api key", "there is none: set $OPENLEDGER_API_KEY, or put it in the file api.key in the home; 'openledger coordinator key' issues one")
+	}
+	oa := openai.NewClient(option.WithBaseURL(c.api+"/v1"), option.WithAPIKey(c.apiKey), option.WithMaxRetries(1))
+	stream := oa.Chat.Completions.NewStreaming(ctx, openai.ChatCompletionNewParams{
+		Model: model, Messages: messages, Temperature: openai.Float(s.temperature), TopP: openai.Float(s.topP),
+		MaxCompletionTokens: openai.Int(s.maxTokens), Seed: openai.Int(s.seed),
+		StreamOptions: openai.ChatCompletionStreamOptionsParam{IncludeUsage: openai.Bool(true)},
+	})
+	var a answer
+	var text strings.Builder
+	for stream.Next() {
+		chunk := stream.Current()
+		for _, choice := range chunk.Choices {
+			text.WriteString(choice.Delta.Content)
+			onText(choice.Delta.Content)
+			if choice.FinishReason != "" {
+				a.Finish = choice.FinishReason
+			}
+		}
+		if u := chunk.Usage; u.TotalTokens > 0 {
+			a.Prompt, a.Output = u.PromptTokens, u.CompletionTokens
+			a.Fee = strings.Trim(u.JSON.ExtraFields["fee"].Raw(), `"`)
+			if err := a.Receipt.UnmarshalText([]byte(strings.Trim(u.JSON.ExtraFields["receipt"].Raw(), `"`))); err != nil {
+				return a, fmt.Errorf("receipt in the answer: %w", err)
+			}
+		}
+	}
+	a.Text = text.String()
+	return a, stream.Err()
+}
+
+func chatOf(s sampling, turns ...openai.ChatCompletionMessageParamUnion) []openai.ChatCompletionMessageParamUnion {
+	if s.system == "" {
+		return turns
+	}
+	return append([]openai.ChatCompletionMessageParamUnion{openai.SystemMessage(s.system)}, turns...)
+}
+
+func newInfer(c *cli) *cobra.Command {
+	var s sampling
+	cmd := &cobra.Command{
+		Use:   "infer MODEL PROMPT",
+		Short: "Ask a model one question",
+		Example: `  openledger infer fable-lessons 'What is the lesson of "The Frogs and the Ox"?'
+  openledger infer fable-lessons 'What is the lesson of "The Old Lion"?' --json`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := c.ask(cmd.Context(), args[0], s, chatOf(s, openai.UserMessage(args[1])), func(t string) {
+				if !c.json {
+					fmt.Fprint(c.out, t)
+				}
+			})
+			if err != nil {
+				return err
+			}
+			return c.print(a, func(w io.Writer) {
+				fmt.Fprintln(w)
+				c.say("%s", a.footer())
+			})
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}
+
+func (a answer) footer() string {
+	fee := a.Fee
+	if v, err := parseWei(a.Fee); err == nil {
+		fee = node.FormatOpen(v) + " OPEN"
+	}
+	return fmt.Sprintf("[%d + %d tokens, %s, receipt %s]", a.Prompt, a.Output, fee, a.Receipt)
+}
+
+func newChat(c *cli) *cobra.Command {
+	var s sampling
+	cmd := &cobra.Command{
+		Use:     "chat MODEL",
+		Short:   "Talk to a model, turn by turn",
+		Example: "  openledger chat fable-lessons\n  echo 'What is the lesson of \"The Old Lion\"?' | openledger chat fable-lessons",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			turns := chatOf(s)
+			in := bufio.NewScanner(c.in)
+			in.Buffer(nil, protocol.MaxPromptBytes)
+			for {
+				fmt.Fprint(c.err, "> ")
+				if !in.Scan() {
+					fmt.Fprintln(c.err)
+					return in.Err()
+				}
+				line := strings.TrimSpace(in.Text())
+				if line == "" {
+					continue
+				}
+				turns = append(turns, openai.UserMessage(line))
+				a, err := c.ask(cmd.Context(), args[0], s, turns, func(t string) {
+					if !c.json {
+						fmt.Fprint(c.out, t)
+					}
+				})
+				if err != nil {
+					return err
+				}
+				turns = append(turns, openai.AssistantMessage(a.Text))
+				if err := c.print(a, func(w io.Writer) {
+					fmt.Fprintln(w)
+					c.say("%s", a.footer())
+				}); err != nil {
+					return err
+				}
+			}
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}

@@ -1,0 +1,101 @@
+package node
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"time"
+
+	"github.com/ethereum/go-ethereum/accounts"
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/holiman/uint256"
+
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/contracts/keystore"
+	"github.com/openledger/openledger/protocol"
+)
+
+// Open is whole OPEN in wei.
+func Open(whole uint64) uint256.Int {
+	var v uint256.Int
+	v.Mul(uint256.NewInt(whole), uint256.NewInt(1e18))
+	return v
+}
+
+// gasMoney is what a key that only sends transactions should have.
+var gasMoney = Open(1)
+
+// EnsureWorker puts a worker on the chain: bond, binding, and gas for the node key.
+// What is there already is left alone.
+func EnsureWorker(ctx context.Context, client *chain.Client, owner, nodeKey *keystore.Key, b protocol.SignedBinding, stake uint256.Int) error {
+	sender := client.As(owner)
+	if _, err := sender.EnsureBond(ctx, stake); err != nil {
+		return err
+	}
+	registered, err := client.BindingOf(ctx, owner.Account())
+	if err != nil && protocol.KindOf(err) != protocol.KindNotFound {
+		return err
+	}
+	if registered.Peer != b.Binding.Peer || registered.NodeKey != b.Binding.NodeKey || registered.Payout != b.Binding.Payout {
+		if _, err := sender.RegisterBinding(ctx, b.Binding, b.Signature); err != nil {
+			return err
+		}
+	}
+	return ensureGas(ctx, client, owner, nodeKey.Account())
+}
+
+// ensureGas tops an account up so that it can pay for transactions.
+func ensureGas(ctx context.Context, client *chain.Client, from *keystore.Key, to protocol.Account) error {
+	have, err := client.Balance(ctx, to)
+	if err != nil {
+		return err
+	}
+	var half uint256.Int
+	half.Rsh(&gasMoney, 1)
+	if !have.Lt(&half) {
+		return nil
+	}
+	_, err = client.As(from).Send(ctx, to, gasMoney)
+	return err
+}
+
+// EnsureRequester fills a requester's escrow up to an amount and lets a coordinator's
+// session key spend it for a year.
+func EnsureRequester(ctx context.Context, client *chain.Client, requester *keystore.Key, deposit uint256.Int, session protocol.Account) error {
+	sender := client.As(requester)
+	have, err := client.EscrowOf(ctx, requester.Account())
+	if err != nil {
+		return err
+	}
+	if have.Lt(&deposit) {
+		var more uint256.Int
+		more.Sub(&deposit, &have)
+		if _, err := sender.Deposit(ctx, more); err != nil {
+			return err
+		}
+	}
+	s, err := client.SessionOf(ctx, requester.Account(), session)
+	if err != nil {
+		return err
+	}
+	var left uint256.Int
+	if s.Limit.Gt(&s.Spent) {
+		left.Sub(&s.Limit, &s.Spent)
+	}
+	if s.Expires > time.Now().AddDate(0, 1, 0).Unix() && !left.Lt(&deposit) {
+		return nil
+	}
+	limit := deposit
+	limit.Add(&limit, &s.Spent)
+	_, err = sender.Authorize(ctx, session, limit, time.Now().AddDate(1, 0, 0).Unix())
+	return err
+}
+
+// SignText makes an EIP-191 (personal_sign) signature.
+func SignText(text string, key *ecdsa.PrivateKey) ([]byte, error) {
+	sig, err := crypto.Sign(accounts.TextHash([]byte(text)), key)
+	if err != nil {
+		return nil, err
+	}
+	sig[crypto.RecoveryIDOffset] += 27
+	return sig, nil
+}

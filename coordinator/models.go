@@ -1,0 +1,65 @@
+package coordinator
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/coordinator/api"
+	"github.com/openledger/openledger/protocol"
+)
+
+// modelList remembers the registry's adapters, which are only ever added to.
+type modelList struct {
+	mu    sync.Mutex
+	known []chain.Adapter
+}
+
+func (l *modelList) get(ctx context.Context, client *chain.Client) ([]chain.Adapter, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, err := client.AdapterCount(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if n > uint64(len(l.known)) {
+		if l.known, err = client.Adapters(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return l.known[:len(l.known):len(l.known)], nil
+}
+
+// resolve finds the adapter that a request names: a name, a CID, or the base. Its
+// price is read anew, since its owner may change it.
+func (c *Coordinator) resolve(ctx context.Context, model string) (chain.Adapter, error) {
+	if model == c.cfg.BaseName || model == c.cfg.Base.Hex() {
+		return chain.Adapter{}, nil
+	}
+	adapters, err := c.models.get(ctx, c.chain)
+	if err != nil {
+		return chain.Adapter{}, err
+	}
+	for _, a := range slices.Backward(adapters) { // of two with one name, the newest
+		if (a.Name == model || string(a.CID) == model) && a.Base == c.cfg.Base {
+			return c.chain.Adapter(ctx, a.Digest)
+		}
+	}
+	return chain.Adapter{}, protocol.Errorf(protocol.KindNotFound, "model", "there is no model %q here; GET /v1/models lists them", model)
+}
+
+// Models lists the base and the adapters registered for it.
+func (c *Coordinator) Models(ctx context.Context) ([]api.Model, error) {
+	adapters, err := c.models.get(ctx, c.chain)
+	if err != nil {
+		return nil, err
+	}
+	out := []api.Model{{ID: c.cfg.BaseName, Base: c.cfg.Base}}
+	for _, a := range adapters {
+		if a.Base == c.cfg.Base {
+			out = append(out, api.Model{ID: a.Name, CID: a.CID, Base: a.Base, Owner: a.Owner, Datanet: a.Datanet, Version: a.Version, Access: a.Access, Created: a.At})
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,182 @@
+// Package audit runs an inference again from its evidence and compares: tokens,
+// text, attribution, hashes and fee. Whoever has the base model can do it.
+//
+// Invariants: what a worker computes and what an auditor computes go through the same
+// functions here; under the same numeric profile they are the same bits.
+//
+// It judges one receipt. It neither slashes nor decides what a difference costs.
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/wire"
+	"github.com/openledger/openledger/worker/adapter"
+	"github.com/openledger/openledger/worker/engine"
+	"github.com/openledger/openledger/worker/engine/model/llama"
+	"github.com/openledger/openledger/worker/engine/tokenizer"
+)
+
+// Profile is the numeric profile of the CPU backend: who shares it computes the
+// same bits.
+const Profile = "cpu-f32-v1"
+
+// NoAttribution is the algorithm named by answers of the bare base, which has no
+// datanet.
+const NoAttribution = "none"
+
+// Prompt turns a job's messages or text into tokens.
+func Prompt(t *tokenizer.Tokenizer, job protocol.InferenceJob) ([]uint32, error) {
+	if job.Prompt != "" {
+		return append(t.EncodeSpecial(tokenizer.TokenBOS), t.Encode(job.Prompt)...), nil
+	}
+	messages := make([]tokenizer.Message, len(job.Messages))
+	for i, m := range job.Messages {
+		messages[i] = tokenizer.Message(m)
+	}
+	prompt, err := t.RenderChat(messages, true)
+	if err != nil {
+		return nil, protocol.Errorf(protocol.KindInvalid, "messages", "%w", err)
+	}
+	return prompt, nil
+}
+
+// Sampling is a job's sampling in the engine's words.
+func Sampling(s protocol.Sampling) engine.Sampling {
+	return engine.Sampling{Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, Seed: s.Seed, MaxTokens: s.MaxTokens, Stop: s.Stop, IgnoreEOS: s.IgnoreEOS}
+}
+
+// Step is one thing that was checked.
+type Step struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Report is the outcome of an audit.
+type Report struct {
+	Receipt protocol.Hash `json:"receipt"`
+	OK      bool          `json:"ok"` // every step is
+	Steps   []Step        `json:"steps"`
+}
+
+func (r *Report) check(name string, err error) bool {
+	s := Step{Name: name, OK: err == nil}
+	if err != nil {
+		s.Detail = err.Error()
+		r.OK = false
+	}
+	r.Steps = append(r.Steps, s)
+	return err == nil
+}
+
+// Auditor holds what running an inference again needs.
+type Auditor struct {
+	Domain    wire.Domain // of the settlement contract
+	Base      protocol.Hash
+	Model     *llama.Model
+	Tokenizer *tokenizer.Tokenizer
+}
+
+// Audit checks one receipt with its evidence. The adapter is the open adapter that the
+// receipt names, nil for the bare base. An error means that the audit could not be
+// done; a failed check is in the report.
+func (a Auditor) Audit(ctx context.Context, s protocol.SignedReceipt, e protocol.Evidence, with *adapter.Adapter) (Report, error) {
+	r := Report{Receipt: s.Receipt.ID, OK: true}
+	r.check("signature of the worker's node key", wire.VerifyReceipt(a.Domain, s))
+	r.check("receipt matches its evidence", wire.CheckReceipt(s.Receipt, e))
+	r.check("fee follows from price and tokens", checkFee(s.Receipt, e))
+	if !r.check("base, adapter and datanet are the ones at hand", a.checkModel(s.Receipt, e, with)) {
+		return r, nil
+	}
+	prompt, err := Prompt(a.Tokenizer, e.Job)
+	if err == nil && !slices.Equal(prompt, e.Prompt) {
+		err = errors.New("the chat template gives other prompt tokens")
+	}
+	if !r.check("prompt tokens follow from the messages", err) {
+		return r, nil
+	}
+	output, err := a.generate(ctx, e, with)
+	if err != nil {
+		return r, err
+	}
+	r.check("running it again gives the same output", compare(output, e))
+	if with == nil {
+		r.check("no attribution without a datanet", checkNone(e.Attribution))
+		return r, nil
+	}
+	_, err = with.Index.Verify(ctx, a.Model, with.LoRA, e)
+	r.check("attributing it again gives the same weights", err)
+	return r, nil
+}
+
+func (a Auditor) checkModel(r protocol.Receipt, e protocol.Evidence, with *adapter.Adapter) error {
+	switch {
+	case e.Profile != Profile:
+		return fmt.Errorf("it was computed under the numeric profile %q; this program has %q, and bits can only be compared within one", e.Profile, Profile)
+	case r.Base != a.Base:
+		return fmt.Errorf("the base is %s, here is %s", r.Base, a.Base)
+	case with == nil && r.Adapter != protocol.Hash{}:
+		return fmt.Errorf("the adapter %s is not at hand", r.Adapter)
+	case with != nil && (r.Adapter != with.Registered.Digest || r.DatanetRoot != with.Registered.DatanetRoot || r.Datanet != with.Registered.Datanet):
+		return errors.New("the receipt names another adapter or datanet version than the registry")
+	}
+	return nil
+}
+
+func checkFee(r protocol.Receipt, e protocol.Evidence) error {
+	want := e.Job.Price.FeeFor(len(e.Prompt), len(e.Output))
+	if got := r.Fee(); got != want {
+		wantTotal, gotTotal := want.Total(), got.Total()
+		return fmt.Errorf("%s wei by the agreed price, %s wei on the receipt", wantTotal.Dec(), gotTotal.Dec())
+	}
+	return nil
+}
+
+func checkNone(at protocol.Attribution) error {
+	if at.Algorithm != NoAttribution || len(at.Shares) > 0 {
+		return errors.New("the bare base was attributed to records")
+	}
+	return nil
+}
+
+func compare(r engine.Result, e protocol.Evidence) error {
+	switch {
+	case !slices.Equal(r.Tokens, e.Output):
+		n := 0
+		for n < min(len(r.Tokens), len(e.Output)) && r.Tokens[n] == e.Output[n] {
+			n++
+		}
+		return fmt.Errorf("the tokens differ from position %d on", n)
+	case r.Text != e.Text:
+		return errors.New("the text differs")
+	case r.FinishReason != e.FinishedBy:
+		return fmt.Errorf("it ends by %q, not by %q", r.FinishReason, e.FinishedBy)
+	}
+	return nil
+}
+
+// generate runs the inference on an engine of its own.
+func (a Auditor) generate(ctx context.Context, e protocol.Evidence, with *adapter.Adapter) (engine.Result, error) {
+	eng, err := engine.New(engine.Config{Model: a.Model, Tokenizer: a.Tokenizer, MaxBatch: 1, KVTokens: 8 << 10})
+	if err != nil {
+		return engine.Result{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- eng.Run(ctx) }()
+	defer func() {
+		cancel()
+		<-done
+	}()
+	if with != nil {
+		if err := eng.LoadAdapter(string(e.Job.Adapter), with.LoRA); err != nil {
+			return engine.Result{}, err
+		}
+	}
+	return eng.Generate(ctx, engine.Request{ID: e.Job.ID.Hex(), Prompt: e.Prompt, Adapter: string(e.Job.Adapter), Sampling: Sampling(e.Job.Sampling)}, nil)
+}
