@@ -43,15 +43,23 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pretrain: %w", err)
 	}
-	r := &run{cfg: cfg, backend: backend}
+	text, err := corpus.Load()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("pretrain: %w", err), backend.Close())
+	}
+	r := &run{cfg: cfg, backend: backend, corpus: text, tokDocs: tokenizerDocs}
 	rep, err := r.run(ctx)
 	return rep, errors.Join(err, backend.Close())
 }
+
+// tokenizerDocs is part of the recipe.
+const tokenizerDocs = 8000
 
 type run struct {
 	cfg     Config
 	backend *cpu.Backend
 	corpus  *corpus.Corpus
+	tokDocs uint64 // generated documents that the tokenizer is trained on
 	tok     *tokenizer.Tokenizer
 	tokJSON []byte
 	model   *llama.Model
@@ -105,9 +113,6 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 
 func (r *run) prepare() error {
 	var err error
-	if r.corpus, err = corpus.Load(); err != nil {
-		return fmt.Errorf("pretrain: %w", err)
-	}
 	if err := r.prepareTokenizer(); err != nil {
 		return err
 	}
@@ -169,7 +174,7 @@ func (r *run) prepareTokenizer() error {
 	path := filepath.Join(r.cfg.Dir, weights.TokenizerFile)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || !r.cfg.Resume {
-		if data, err = TrainTokenizer(r.corpus, r.cfg.Model.VocabSize, r.cfg.Seed); err != nil {
+		if data, err = TrainTokenizer(r.corpus, r.cfg.Model.VocabSize, r.cfg.Seed, r.tokDocs); err != nil {
 			return err
 		}
 		err = writeAtomic(path, func(w io.Writer) error {

@@ -8,8 +8,8 @@ import (
 )
 
 // TrainTokenizer learns the base's tokenizer from the training part of the corpus
-// and some generated documents, and returns a tokenizer.json.
-func TrainTokenizer(c *corpus.Corpus, vocab int, seed uint64) ([]byte, error) {
+// and of generated documents, and returns a tokenizer.json.
+func TrainTokenizer(c *corpus.Corpus, vocab int, seed, generated uint64) ([]byte, error) {
 	tr, err := tokenizer.NewTrainer(tokenizer.TrainConfig{VocabSize: vocab})
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func TrainTokenizer(c *corpus.Corpus, vocab int, seed uint64) ([]byte, error) {
 	for _, d := range c.Train {
 		add(d)
 	}
-	for i := range uint64(8000) {
+	for i := range generated {
 		add(corpus.Generate(seed, i))
 	}
 	return tr.Train()
