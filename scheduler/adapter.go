@@ -22,6 +22,7 @@ type adapter struct {
 
 // holder is one worker that has the adapter, or will have it at ready.
 type holder struct {
+	ord   uint64 // the worker's
 	w     *worker
 	tier  protocol.Tier
 	ready int64 // 0, or when a load that we caused ends
@@ -29,7 +30,16 @@ type holder struct {
 }
 
 func (a *adapter) find(w *worker) (int, bool) {
-	return slices.BinarySearchFunc(a.holders, w, func(h holder, w *worker) int { return cmp.Compare(h.w.ord, w.ord) })
+	lo, hi := 0, len(a.holders)
+	for lo < hi {
+		m := int(uint(lo+hi) >> 1)
+		if a.holders[m].ord < w.ord {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	return lo, lo < len(a.holders) && a.holders[lo].w == w
 }
 
 // holder gives w's entry or nil; valid until the next change.
@@ -62,7 +72,7 @@ func (s *State) addHolder(w *worker, tag uint64) *holder {
 			s.dropAdapter(a)
 			return nil
 		}
-		a.holders = slices.Insert(a.holders, i, holder{w: w, tier: protocol.TierNetwork})
+		a.holders = slices.Insert(a.holders, i, holder{ord: w.ord, w: w, tier: protocol.TierNetwork})
 		k, _ := slices.BinarySearch(w.tags, tag)
 		w.tags = slices.Insert(w.tags, k, tag)
 	}
@@ -99,7 +109,7 @@ func (s *State) homesOf(p *pool, a *adapter) []*worker {
 	if a.homesPool == p && a.homesAt == p.epoch {
 		return a.homes
 	}
-	n := min(len(p.ring), 2*s.cfg.Homes)
+	n := min(len(p.ring), 4*s.cfg.Homes)
 	key := mix(a.tag)
 	at, _ := slices.BinarySearchFunc(p.ring, key, func(w *worker, k uint64) int { return cmp.Compare(w.hash, k) })
 	ranks := s.homes[:0]

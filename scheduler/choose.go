@@ -11,7 +11,7 @@ const smallPool = 48
 
 // heapTop is how many of the least loaded workers a decision looks at: three
 // levels of the heap.
-const heapTop = 15
+const heapTop = 7
 
 // slotRisk weighs the wait for a slot, whose length is known on average only,
 // against a load, whose length is known.
@@ -40,10 +40,12 @@ func (s *State) choose(j *job) (*worker, int64, verdict) {
 	var homes []*worker
 	if j.adapter != nil {
 		homes = s.homesOf(p, j.adapter)
+		s.link = p.linkCost(s.now)
 	}
 	var best pick
 	if len(p.heap) <= smallPool {
 		s.considerAll(&best, j, homes)
+		j.held = best.w != nil && best.full
 		return best.outcome(true)
 	}
 	if a := j.adapter; a != nil {
@@ -56,6 +58,9 @@ func (s *State) choose(j *job) (*worker, int64, verdict) {
 			h := &a.holders[(at+i)%n]
 			s.consider(&best, j, h.w, h, 0)
 		}
+		if best.w != nil && !best.full && best.score <= s.cfg.LoadMS[protocol.TierNetwork]*1000 {
+			return best.outcome(false) // whoever has to fetch the adapter is slower
+		}
 		for rank, w := range homes {
 			s.consider(&best, j, w, a.holder(w), rank)
 		}
@@ -63,8 +68,10 @@ func (s *State) choose(j *job) (*worker, int64, verdict) {
 	for _, w := range p.heap[:min(len(p.heap), heapTop)] {
 		s.consider(&best, j, w, j.adapter.holder(w), len(homes))
 	}
+	j.held = best.w != nil && best.full
 	if best.w == nil && (j.recheck <= s.now) && !s.full(p) {
 		s.considerAll(&best, j, homes)
+		j.held = best.w != nil && best.full
 		return best.outcome(true)
 	}
 	return best.outcome(false)
@@ -167,7 +174,7 @@ func (s *State) terms(w *worker, j *job, h *holder, rank int) int64 {
 			tier = h.tier
 		}
 		if tier != protocol.TierDevice {
-			sum += s.cfg.LoadMS[tier] * s.cfg.ColdPercent * j.pool.linkCost(s.now) / 100
+			sum += s.cfg.LoadMS[tier] * s.cfg.ColdPercent * s.link / 100
 		}
 	}
 	if w.training != nil && s.cfg.TrainingPenaltyMS > 0 {

@@ -39,8 +39,8 @@ type Config struct {
 	LoadPercent  int `json:"load_percent"`
 	QueuePercent int `json:"queue_percent"`
 
-	Candidates int `json:"candidates"` // adapter holders examined per decision; default 32
-	Homes      int `json:"homes"`      // rendezvous homes examined; default 8
+	Candidates int `json:"candidates"` // adapter holders examined per decision; default 16
+	Homes      int `json:"homes"`      // rendezvous homes examined; default 4
 	Lookahead  int `json:"lookahead"`  // waiting jobs examined per event; default 16
 
 	// Load times by protocol.Tier until an adapter is ready on the device.
@@ -83,8 +83,8 @@ func (c *Config) EnsureDefaults() {
 	setInt(&c.MaxAttempts, 5)
 	setInt(&c.LoadPercent, 125)
 	setInt(&c.QueuePercent, 200)
-	setInt(&c.Candidates, 32)
-	setInt(&c.Homes, 8)
+	setInt(&c.Candidates, 16)
+	setInt(&c.Homes, 4)
 	setInt(&c.Lookahead, 16)
 	if c.LoadMS == [4]int64{} {
 		c.LoadMS = [4]int64{0, 15, 120, 1500}

@@ -19,6 +19,7 @@ func Explain(s *State, id protocol.Hash) []WhyNot {
 	var homes []*worker
 	if j.adapter != nil && len(j.pool.ring) > 0 {
 		homes = s.homesOf(j.pool, j.adapter)
+		s.link = j.pool.linkCost(s.now)
 	}
 	list := []WhyNot{}
 	for _, w := range s.workers {

@@ -42,6 +42,7 @@ type job struct {
 	queuedAt int64
 	missing  int64 // since when no worker could ever take it; 0: some could
 	recheck  int64 // not before
+	held     bool  // waits for a worker that has its adapter, by choice
 	tried    uint64
 	excluded []exclusion
 	lastErr  protocol.Kind
@@ -173,7 +174,7 @@ func (s *State) done(e Done) {
 	s.detach(j)
 	s.praise(w)
 	s.finish(j)
-	s.place(p)
+	s.placeFreed(p, w)
 }
 
 func average(v *int64, x, n int64) {
@@ -195,9 +196,9 @@ func (s *State) failEvent(e Fail) {
 	if e.Retriable && e.Kind != protocol.KindBusy {
 		s.blame(j.worker)
 	}
-	p := j.pool
+	p, w := j.pool, j.worker
 	s.lose(j, e.Kind, e.Reason, e.Retriable)
-	s.place(p)
+	s.placeFreed(p, w)
 }
 
 func (s *State) cancel(e Cancel) {

@@ -21,7 +21,11 @@ const (
 // place gives waiting jobs to workers: tenants in fair order, a few jobs of each,
 // so that one job without a place does not hold up the others, except when it is
 // starving.
-func (s *State) place(p *pool) {
+func (s *State) place(p *pool) { s.placeFreed(p, nil) }
+
+// placeFreed is place after w lost a job: those who wait for other workers by
+// choice need not look again.
+func (s *State) placeFreed(p *pool, w *worker) {
 	s.placeTraining(p)
 	s.seq++
 	round := s.seq
@@ -29,7 +33,7 @@ func (s *State) place(p *pool) {
 		if s.cfg.Policy == PolicyAffinity && len(p.heap) > 0 && s.full(p) {
 			return
 		}
-		j := s.nextWaiting(p, round)
+		j := s.nextWaiting(p, w, round)
 		if j == nil {
 			return
 		}
@@ -44,7 +48,7 @@ func (s *State) place(p *pool) {
 }
 
 // nextWaiting gives the first job in fair order that this round has not tried.
-func (s *State) nextWaiting(p *pool, round uint64) *job {
+func (s *State) nextWaiting(p *pool, w *worker, round uint64) *job {
 	if p.blocked != nil {
 		if p.blocked.tried == round {
 			return nil
@@ -54,9 +58,10 @@ func (s *State) nextWaiting(p *pool, round uint64) *job {
 	looked := 0
 	for _, t := range p.active {
 		for _, j := range t.jobs[:min(len(t.jobs), 4)] {
-			if j.tried != round {
+			if j.tried != round && !(w != nil && j.held && j.recheck > s.now && j.adapter.holder(w) == nil) {
 				return j
 			}
+			j.tried = round
 			if looked++; looked > 4*s.cfg.Lookahead {
 				return nil
 			}
@@ -111,7 +116,7 @@ func (s *State) try(j *job) bool {
 			j.pool.blocked = j
 		}
 	}
-	j.recheck = s.now + recheckMS
+	j.recheck = s.now + recheckMS + (s.now-j.queuedAt)/4
 	s.touchJob(j)
 	return false
 }
@@ -133,7 +138,7 @@ const (
 
 func (s *State) blocked(w *worker, j *job) block {
 	switch {
-	case !w.listed || w.pool != j.pool || w.ann.ExpiresAt <= s.now:
+	case !w.listed || w.pool != j.pool || w.expires <= s.now:
 		return notListed
 	case len(j.excluded) > 0 && j.excludes(w, s.now):
 		return excluded

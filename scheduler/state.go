@@ -24,6 +24,7 @@ type State struct {
 	training int
 	free     []*job      // finished jobs, for reuse
 	homes    []homeRank  // scratch of homesOf
+	link     int64       // scratch of choose: linkCost of the job's pool
 	resid    []residency // scratch of announce
 }
 

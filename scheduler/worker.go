@@ -14,38 +14,38 @@ import (
 const maxTags = 1024
 
 type worker struct {
-	id     protocol.PeerID
-	hash   uint64 // of the id: place on the ring
-	ord    uint64
-	ann    protocol.Announcement
-	pool   *pool // of its base
-	listed bool
-
-	slots    int64
-	load     int64   // inference jobs that we dispatched
-	foreign  int64   // announced jobs that are not ours
-	prefill  int64   // prompt tokens dispatched and not yet answered by a first token
-	stalls   []int64 // when the jobs get their adapters that wait for them and take no slot yet, ascending
-	freeKV   int64   // tokens; -1: not stated
-	inWei    uint64
-	outWei   uint64
-	decode   int64 // tokens per 1,000 s, all slots together
-	jobs     []*job
-	training *job
-	tags     []uint64 // adapters resident, sorted
-	loading  int64    // until when cold loads that we caused keep it busy
-
-	failures   int64 // permille, exponential average
-	inRow      int   // failures in a row
+	// What every decision looks at.
+	pool       *pool // of its base
+	listed     bool
+	ord        uint64
+	expires    int64
 	quarantine int64 // until
+	slots      int64
+	load       int64   // inference jobs that we dispatched
+	foreign    int64   // announced jobs that are not ours
+	prefill    int64   // prompt tokens dispatched and not yet answered by a first token
+	stalls     []int64 // when the jobs get their adapters that wait for them and take no slot yet, ascending
+	freeKV     int64   // tokens; -1: not stated
+	inWei      uint64
+	outWei     uint64
+	decode     int64 // tokens per 1,000 s, all slots together
+	loading    int64 // until when cold loads that we caused keep it busy
+	failures   int64 // permille, exponential average
 	correction int64 // observed over estimated time to first token, permille
 	service    int64 // average time of a job, us; 0: unknown
 	rtt        int64
 	stake      uint64
-	left       int64 // when it was unlisted
+	training   *job
 
+	id      protocol.PeerID
+	hash    uint64 // of the id: place on the ring
+	jobs    []*job
+	tags    []uint64 // adapters resident, sorted
+	inRow   int      // failures in a row
+	left    int64    // when it was unlisted
 	heapPos int
 	timer   timer
+	ann     protocol.Announcement
 }
 
 // announce takes a worker's newest word.
@@ -68,6 +68,7 @@ func (s *State) announce(a *protocol.Announcement) {
 	}
 	s.residents(w, a)
 	w.ann = *a
+	w.expires = a.ExpiresAt
 	w.ann.Adapters = slices.Clone(a.Adapters)
 	w.slots = int64(min(a.Slots, 1<<16))
 	w.decode = max(1, int64(min(max(float64(a.DecodeTPS), 0.001), 1e9)*1000))
