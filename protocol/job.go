@@ -137,7 +137,7 @@ type TrainingResult struct {
 	LossLast  float64 `json:"loss_last"`
 	Seconds   float64 `json:"seconds"`
 	Records   int     `json:"records"`
-	TxHash    Hash    `json:"tx_hash"` // registration of adapter and lineage
+	TxHash    Hash    `json:"tx_hash"` // registration of adapter and lineage; zero when an attempt that was cut off had done it
 }
 
 // AdapterManifest is the document behind an adapter's CID.

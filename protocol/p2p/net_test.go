@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/rand"
-	"log/slog"
-	"os"
 	"testing"
 	"time"
 
@@ -44,9 +42,6 @@ func start(t *testing.T, listen string, edit ...func(*Config)) *node {
 	cfg := Config{
 		PrivateKey: key, ListenAddrs: []string{listen}, Domain: domain, DHT: DHTOff,
 		Timeouts: Timeouts{Heartbeat: 200 * time.Millisecond, Cancel: time.Second, Request: 5 * time.Second, Write: 2 * time.Second},
-	}
-	if os.Getenv("P2P_LOG") != "" {
-		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	for _, e := range edit {
 		e(&cfg)

@@ -142,7 +142,7 @@ func (f *fields) binding(name string, m *pb.Binding) (b protocol.SignedBinding) 
 			IssuedAt: f.time("issued_at", m.GetIssuedAt()),
 			Expires:  f.time("expires", m.GetExpires()),
 		}
-		b.Signature = f.signature("signature", m.GetSignature())
+		b.Signature = f.signature(m.GetSignature())
 		if b.Binding.Expires <= b.Binding.IssuedAt {
 			f.fail("expires", "is not after issued_at")
 		}

@@ -155,9 +155,9 @@ func (f *fields) number(name string, v float64) float64 {
 	return v
 }
 
-func (f *fields) signature(name string, b []byte) []byte {
+func (f *fields) signature(b []byte) []byte {
 	if len(b) != signatureBytes {
-		f.fail(name, "has %d bytes, want %d", len(b), signatureBytes)
+		f.fail("signature", "has %d bytes, want %d", len(b), signatureBytes)
 		return nil
 	}
 	return b

@@ -111,7 +111,7 @@ func TrainingJobFromPB(m *pb.TrainingJob) (protocol.TrainingJob, error) {
 	o, h := m.GetOrder(), m.GetHyper()
 	j := protocol.TrainingJob{
 		ID:        f.hash("id", m.GetId()),
-		Signature: f.signature("signature", m.GetSignature()),
+		Signature: f.signature(m.GetSignature()),
 		Sources:   f.texts("sources", m.GetSources(), MaxSources, maxAddrBytes),
 	}
 	f.in("order", func() {

@@ -46,7 +46,7 @@ func SignedReceiptFromPB(m *pb.SignedReceipt) (protocol.SignedReceipt, error) {
 			FinishedAt:      f.time("finished_at", r.GetFinishedAt()),
 		},
 		NodeKey:   f.account("node_key", m.GetNodeKey()),
-		Signature: f.signature("signature", m.GetSignature()),
+		Signature: f.signature(m.GetSignature()),
 	}
 	if f.err != nil {
 		return protocol.SignedReceipt{}, f.err
@@ -75,7 +75,7 @@ func SignedVoucherFromPB(m *pb.SignedVoucher) (protocol.SignedVoucher, error) {
 			Expires:    f.time("expires", m.GetExpires()),
 		},
 		Signer:    f.account("signer", m.GetSigner()),
-		Signature: f.signature("signature", m.GetSignature()),
+		Signature: f.signature(m.GetSignature()),
 	}
 	if f.err != nil {
 		return protocol.SignedVoucher{}, f.err

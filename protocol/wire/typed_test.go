@@ -106,7 +106,7 @@ func TestTypedDataGolden(t *testing.T) {
 			require.NoError(t, json.Unmarshal(doc, &wallet))
 			other, _, err := apitypes.TypedDataAndHash(wallet)
 			require.NoError(t, err)
-			require.Equal(t, digest[:], []byte(other))
+			require.Equal(t, digest[:], other)
 
 			for name, wrong := range map[string]Domain{"chain": {d.ChainID + 1, d.Contract}, "contract": {d.ChainID, protocol.Account{1}}} {
 				require.Equal(t, protocol.KindUnauthorized, protocol.KindOf(Verify(c.data(t, wrong), g.Signer, c.Signature)), name)
