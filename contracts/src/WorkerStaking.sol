@@ -356,6 +356,8 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
 
     function _stake(address worker, address account, uint256 amount) private {
         if (amount == 0) revert ZeroAmount();
+        // Before shares round it down, so that the minimum itself is always enough.
+        _checkMinimum(worker, account, stakedBy(worker, account) + amount);
         Pool storage pool = _pools[worker][_poolEpoch[worker]];
         uint256 shares = pool.shares == 0 ? amount : Math.mulDiv(amount, pool.shares, pool.assets);
         (, uint256 had) = pool.sharesOf.tryGet(account);
@@ -363,7 +365,6 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
         pool.shares += shares;
         pool.sharesOf.set(account, had + shares);
         emit Staked(worker, account, amount);
-        _checkMinimum(worker, account, stakedBy(worker, account));
     }
 
     /// @dev Moves stake from the worker's pool to the leaving pool and returns the latter's shares.

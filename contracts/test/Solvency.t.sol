@@ -134,9 +134,10 @@ contract Handler is Fixture {
 
     function slash(uint256 which, uint256 amount) external {
         address w = vm.addr(0x100 + which % WORKERS);
-        if (staking.stakeOf(w) < 2) return;
+        uint256 staked = staking.stakeOf(w);
+        if (staked < 2) return;
         vm.prank(admin);
-        staking.slash(w, 1 + amount % (staking.stakeOf(w) / 2), address(treasury));
+        staking.slash(w, 1 + amount % (staked / 2), address(treasury));
     }
 
     function pass(uint256 seconds_) external {

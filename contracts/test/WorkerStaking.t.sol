@@ -248,6 +248,14 @@ contract WorkerStakingTest is Fixture {
         vm.assertEq(address(treasury).balance, 3 * minStake / 10);
     }
 
+    function test_Delegate_MinimumAfterSlash_Succeeds() public {
+        bond(worker, 3 * minStake);
+        _slash(1e9 + 7); // shares no longer divide evenly
+        _delegate(stranger, minDelegation);
+        uint256 stake = staking.stakedBy(worker, stranger);
+        vm.assertTrue(stake <= minDelegation && stake + 1 >= minDelegation);
+    }
+
     function test_Slash_Everything_ClosesPool() public {
         bond(worker, minStake);
         _delegate(stranger, minDelegation);
