@@ -113,3 +113,74 @@ func micro(lv level, rows, panels, cols, k int, a []float32, rs, cs int, b []flo
 		panic("cpu: no such kernel")
 	}
 }
+
+// microHalf is micro with b in pairs of bfloat16.
+func microHalf(lv level, rows, panels, pairs int, a []float32, rs int, b []uint32, bp int, c []float32, ldc int, acc bool) {
+	if lv == levelGo {
+		microHalfGo(rows, panels, pairs, a, rs, b, bp, c, ldc, acc)
+		return
+	}
+	_ = a[(rows-1)*rs+2*pairs-1]
+	_ = b[(panels-1)*bp+pairs*panelCols-1]
+	_ = c[(rows-1)*ldc+panels*panelCols-1]
+	rs, bp, ldc = rs*4, bp*4, ldc*4
+	from := 0
+	if acc {
+		from = 1
+	}
+	if lv == levelAVX512 {
+		switch rows*16 + panels {
+		case 6*16 + 2:
+			gemmHalfAVX512_6x2(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		case 5*16 + 2:
+			gemmHalfAVX512_5x2(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		case 4*16 + 2:
+			gemmHalfAVX512_4x2(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		case 3*16 + 2:
+			gemmHalfAVX512_3x2(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		case 2*16 + 2:
+			gemmHalfAVX512_2x2(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		case 1*16 + 2:
+			gemmHalfAVX512_1x2(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		case 6*16 + 1:
+			gemmHalfAVX512_6x1(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		case 5*16 + 1:
+			gemmHalfAVX512_5x1(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		case 4*16 + 1:
+			gemmHalfAVX512_4x1(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		case 3*16 + 1:
+			gemmHalfAVX512_3x1(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		case 2*16 + 1:
+			gemmHalfAVX512_2x1(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		case 1*16 + 1:
+			gemmHalfAVX512_1x1(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		case 2*16 + 4:
+			gemmHalfAVX512_2x4(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		case 1*16 + 8:
+			gemmHalfAVX512_1x8(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+		default:
+			panic("cpu: no such kernel")
+		}
+		return
+	}
+	switch rows*16 + panels {
+	case 6*16 + 1:
+		gemmHalfAVX2_6x1(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+	case 5*16 + 1:
+		gemmHalfAVX2_5x1(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+	case 4*16 + 1:
+		gemmHalfAVX2_4x1(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+	case 3*16 + 1:
+		gemmHalfAVX2_3x1(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+	case 2*16 + 1:
+		gemmHalfAVX2_2x1(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+	case 1*16 + 1:
+		gemmHalfAVX2_1x1(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+	case 2*16 + 2:
+		gemmHalfAVX2_2x2(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+	case 1*16 + 4:
+		gemmHalfAVX2_1x4(pairs, &a[0], rs, &b[0], bp, &c[0], ldc, from)
+	default:
+		panic("cpu: no such kernel")
+	}
+}

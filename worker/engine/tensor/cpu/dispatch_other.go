@@ -10,6 +10,11 @@ func micro(lv level, rows, panels, cols, k int, a []float32, rs, cs int, b []flo
 	microGo(rows, panels, cols, k, a, rs, cs, b, bs, bp, c, ldc, acc)
 }
 
+func microHalf(lv level, rows, panels, pairs int, a []float32, rs int, b []uint32, bp int, c []float32, ldc int, acc bool) {
+	microHalfGo(rows, panels, pairs, a, rs, b, bp, c, ldc, acc)
+}
+
+func widenPairs(*float32, *uint32, int)                                     { panic(noAssembly) }
 func sumLanes(*float32, *float32, int)                                      { panic(noAssembly) }
 func dotLanes(*float32, *float32, *float32, int)                            { panic(noAssembly) }
 func maxLanes(*float32, *float32, int)                                      { panic(noAssembly) }

@@ -37,7 +37,7 @@ func (g *product) run(lv level) {
 	for p := 0; p < full; {
 		n := group
 		for n > full-p {
-			n = smallerGroup(lv, g.m, n)
+			n = smallerGroup(lv, n)
 		}
 		g.panels(lv, p, n, panelCols)
 		p += n
@@ -64,7 +64,7 @@ func panelGroup(lv level, rows int) int {
 	return 1
 }
 
-func smallerGroup(lv level, rows, n int) int {
+func smallerGroup(lv level, n int) int {
 	if lv == levelAVX512 && n > 2 {
 		return 2
 	}
@@ -75,16 +75,21 @@ func smallerGroup(lv level, rows, n int) int {
 func (g *product) panels(lv level, p, n, cols int) {
 	b := g.b[p*g.bp:]
 	for i := 0; i < g.m; {
-		r := g.m - i
-		switch {
-		case r == 7 || r == 8: // 4+3 and 4+4 beat 6+1 and 6+2
-			r = 4
-		case r > 6:
-			r = 6
-		}
+		r := rowGroup(g.m - i)
 		micro(lv, r, n, cols, g.k, g.a[i*g.rs:], g.rs, g.cs, b, g.bs, g.bp, g.c[i*g.ldc+p*panelCols:], g.ldc, g.acc)
 		i += r
 	}
+}
+
+// rowGroup is how many of the rows left one kernel call takes.
+func rowGroup(left int) int {
+	switch {
+	case left == 7 || left == 8: // 4+3 and 4+4 beat 6+1 and 6+2
+		return 4
+	case left > 6:
+		return 6
+	}
+	return left
 }
 
 // microGo is the portable kernel.

@@ -144,6 +144,121 @@ func gemmAVX512_2x4(k int, a *float32, rs int, cs int, b *float32, bs int, bp in
 //go:noescape
 func gemmAVX512_1x8(k int, a *float32, rs int, cs int, b *float32, bs int, bp int, c *float32, ldc int, acc int)
 
+// gemmHalfAVX2_1x1 computes a tile of 1 x 16 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX2_1x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX2_2x1 computes a tile of 2 x 16 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX2_2x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX2_3x1 computes a tile of 3 x 16 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX2_3x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX2_4x1 computes a tile of 4 x 16 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX2_4x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX2_5x1 computes a tile of 5 x 16 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX2_5x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX2_6x1 computes a tile of 6 x 16 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX2_6x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX2_2x2 computes a tile of 2 x 32 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX2_2x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX2_1x4 computes a tile of 1 x 64 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX2_1x4(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_1x1 computes a tile of 1 x 16 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_1x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_2x1 computes a tile of 2 x 16 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_2x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_3x1 computes a tile of 3 x 16 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_3x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_4x1 computes a tile of 4 x 16 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_4x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_5x1 computes a tile of 5 x 16 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_5x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_6x1 computes a tile of 6 x 16 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_6x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_1x2 computes a tile of 1 x 32 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_1x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_2x2 computes a tile of 2 x 32 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_2x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_3x2 computes a tile of 3 x 32 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_3x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_4x2 computes a tile of 4 x 32 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_4x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_5x2 computes a tile of 5 x 32 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_5x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_6x2 computes a tile of 6 x 32 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_6x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_2x4 computes a tile of 2 x 64 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_2x4(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmHalfAVX512_1x8 computes a tile of 1 x 128 with b in pairs of bfloat16.
+//
+//go:noescape
+func gemmHalfAVX512_1x8(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// widenPairs expands pairs of k of a 16-column panel of bfloat16 to float32.
+//
+//go:noescape
+func widenPairs(dst *float32, src *uint32, pairs int)
+
 // sumLanes adds n values, a multiple of 8, to eight lanes in order.
 //
 //go:noescape

@@ -2036,6 +2036,1758 @@ store:
 	VZEROUPPER
 	RET
 
+// func gemmHalfAVX2_1x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·gemmHalfAVX2_1x1(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), DX
+	MOVQ    c+40(FP), BX
+	MOVQ    ldc+48(FP), SI
+	MOVQ    acc+56(FP), SI
+	TESTQ   SI, SI
+	JZ      zero
+	MOVQ    BX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+
+begin:
+	VPBROADCASTD highHalf<>+0(SB), Y2
+
+loop:
+	VBROADCASTSS (CX), Y3
+	VBROADCASTSS 4(CX), Y4
+	VMOVDQU      (DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VFMADD231PS  Y5, Y3, Y0
+	VPAND        (DX), Y2, Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VMOVDQU      32(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VFMADD231PS  Y5, Y3, Y1
+	VPAND        32(DX), Y2, Y5
+	VFMADD231PS  Y5, Y4, Y1
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, DX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (BX)
+	VMOVUPS      Y1, 32(BX)
+	VZEROUPPER
+	RET
+
+DATA highHalf<>+0(SB)/4, $0xffff0000
+GLOBL highHalf<>(SB), RODATA|NOPTR, $4
+
+// func gemmHalfAVX2_2x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·gemmHalfAVX2_2x1(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+begin:
+	VPBROADCASTD highHalf<>+0(SB), Y4
+
+loop:
+	VMOVDQU      (BX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMOVDQU      32(BX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y6, Y5, Y0
+	VFMADD231PS  Y7, Y5, Y1
+	VBROADCASTSS (CX)(DX*1), Y5
+	VFMADD231PS  Y6, Y5, Y2
+	VFMADD231PS  Y7, Y5, Y3
+	VPAND        (BX), Y4, Y6
+	VPAND        32(BX), Y4, Y7
+	VBROADCASTSS 4(CX), Y5
+	VFMADD231PS  Y6, Y5, Y0
+	VFMADD231PS  Y7, Y5, Y1
+	VBROADCASTSS 4(CX)(DX*1), Y5
+	VFMADD231PS  Y6, Y5, Y2
+	VFMADD231PS  Y7, Y5, Y3
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y2, (SI)
+	VMOVUPS      Y3, 32(SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX2_3x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·gemmHalfAVX2_3x1(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+begin:
+	VPBROADCASTD highHalf<>+0(SB), Y6
+
+loop:
+	VMOVDQU      (BX), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VMOVDQU      32(BX), Y9
+	VPSLLD       $0x10, Y9, Y9
+	VBROADCASTSS (CX), Y7
+	VFMADD231PS  Y8, Y7, Y0
+	VFMADD231PS  Y9, Y7, Y1
+	VBROADCASTSS (CX)(DX*1), Y7
+	VFMADD231PS  Y8, Y7, Y2
+	VFMADD231PS  Y9, Y7, Y3
+	VBROADCASTSS (CX)(DX*2), Y7
+	VFMADD231PS  Y8, Y7, Y4
+	VFMADD231PS  Y9, Y7, Y5
+	VPAND        (BX), Y6, Y8
+	VPAND        32(BX), Y6, Y9
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  Y8, Y7, Y0
+	VFMADD231PS  Y9, Y7, Y1
+	VBROADCASTSS 4(CX)(DX*1), Y7
+	VFMADD231PS  Y8, Y7, Y2
+	VFMADD231PS  Y9, Y7, Y3
+	VBROADCASTSS 4(CX)(DX*2), Y7
+	VFMADD231PS  Y8, Y7, Y4
+	VFMADD231PS  Y9, Y7, Y5
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y2, (SI)
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX2_4x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·gemmHalfAVX2_4x1(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y6
+	VMOVUPS 32(R8), Y7
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+begin:
+	LEAQ         (DX)(DX*2), R8
+	VPBROADCASTD highHalf<>+0(SB), Y8
+
+loop:
+	VMOVDQU      (BX), Y10
+	VPSLLD       $0x10, Y10, Y10
+	VMOVDQU      32(BX), Y11
+	VPSLLD       $0x10, Y11, Y11
+	VBROADCASTSS (CX), Y9
+	VFMADD231PS  Y10, Y9, Y0
+	VFMADD231PS  Y11, Y9, Y1
+	VBROADCASTSS (CX)(DX*1), Y9
+	VFMADD231PS  Y10, Y9, Y2
+	VFMADD231PS  Y11, Y9, Y3
+	VBROADCASTSS (CX)(DX*2), Y9
+	VFMADD231PS  Y10, Y9, Y4
+	VFMADD231PS  Y11, Y9, Y5
+	VBROADCASTSS (CX)(R8*1), Y9
+	VFMADD231PS  Y10, Y9, Y6
+	VFMADD231PS  Y11, Y9, Y7
+	VPAND        (BX), Y8, Y10
+	VPAND        32(BX), Y8, Y11
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  Y10, Y9, Y0
+	VFMADD231PS  Y11, Y9, Y1
+	VBROADCASTSS 4(CX)(DX*1), Y9
+	VFMADD231PS  Y10, Y9, Y2
+	VFMADD231PS  Y11, Y9, Y3
+	VBROADCASTSS 4(CX)(DX*2), Y9
+	VFMADD231PS  Y10, Y9, Y4
+	VFMADD231PS  Y11, Y9, Y5
+	VBROADCASTSS 4(CX)(R8*1), Y9
+	VFMADD231PS  Y10, Y9, Y6
+	VFMADD231PS  Y11, Y9, Y7
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y2, (SI)
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX2_5x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·gemmHalfAVX2_5x1(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y6
+	VMOVUPS 32(R8), Y7
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y8
+	VMOVUPS 32(R8), Y9
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+
+begin:
+	LEAQ         (DX)(DX*2), R8
+	VPBROADCASTD highHalf<>+0(SB), Y10
+
+loop:
+	VMOVDQU      (BX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VMOVDQU      32(BX), Y13
+	VPSLLD       $0x10, Y13, Y13
+	VBROADCASTSS (CX), Y11
+	VFMADD231PS  Y12, Y11, Y0
+	VFMADD231PS  Y13, Y11, Y1
+	VBROADCASTSS (CX)(DX*1), Y11
+	VFMADD231PS  Y12, Y11, Y2
+	VFMADD231PS  Y13, Y11, Y3
+	VBROADCASTSS (CX)(DX*2), Y11
+	VFMADD231PS  Y12, Y11, Y4
+	VFMADD231PS  Y13, Y11, Y5
+	VBROADCASTSS (CX)(R8*1), Y11
+	VFMADD231PS  Y12, Y11, Y6
+	VFMADD231PS  Y13, Y11, Y7
+	VBROADCASTSS (CX)(DX*4), Y11
+	VFMADD231PS  Y12, Y11, Y8
+	VFMADD231PS  Y13, Y11, Y9
+	VPAND        (BX), Y10, Y12
+	VPAND        32(BX), Y10, Y13
+	VBROADCASTSS 4(CX), Y11
+	VFMADD231PS  Y12, Y11, Y0
+	VFMADD231PS  Y13, Y11, Y1
+	VBROADCASTSS 4(CX)(DX*1), Y11
+	VFMADD231PS  Y12, Y11, Y2
+	VFMADD231PS  Y13, Y11, Y3
+	VBROADCASTSS 4(CX)(DX*2), Y11
+	VFMADD231PS  Y12, Y11, Y4
+	VFMADD231PS  Y13, Y11, Y5
+	VBROADCASTSS 4(CX)(R8*1), Y11
+	VFMADD231PS  Y12, Y11, Y6
+	VFMADD231PS  Y13, Y11, Y7
+	VBROADCASTSS 4(CX)(DX*4), Y11
+	VFMADD231PS  Y12, Y11, Y8
+	VFMADD231PS  Y13, Y11, Y9
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y2, (SI)
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y8, (SI)
+	VMOVUPS      Y9, 32(SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX2_6x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·gemmHalfAVX2_6x1(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y6
+	VMOVUPS 32(R8), Y7
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y8
+	VMOVUPS 32(R8), Y9
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y10
+	VMOVUPS 32(R8), Y11
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+begin:
+	LEAQ         (DX)(DX*2), R8
+	LEAQ         (DX)(DX*4), R9
+	VPBROADCASTD highHalf<>+0(SB), Y12
+
+loop:
+	VMOVDQU      (BX), Y14
+	VPSLLD       $0x10, Y14, Y14
+	VMOVDQU      32(BX), Y15
+	VPSLLD       $0x10, Y15, Y15
+	VBROADCASTSS (CX), Y13
+	VFMADD231PS  Y14, Y13, Y0
+	VFMADD231PS  Y15, Y13, Y1
+	VBROADCASTSS (CX)(DX*1), Y13
+	VFMADD231PS  Y14, Y13, Y2
+	VFMADD231PS  Y15, Y13, Y3
+	VBROADCASTSS (CX)(DX*2), Y13
+	VFMADD231PS  Y14, Y13, Y4
+	VFMADD231PS  Y15, Y13, Y5
+	VBROADCASTSS (CX)(R8*1), Y13
+	VFMADD231PS  Y14, Y13, Y6
+	VFMADD231PS  Y15, Y13, Y7
+	VBROADCASTSS (CX)(DX*4), Y13
+	VFMADD231PS  Y14, Y13, Y8
+	VFMADD231PS  Y15, Y13, Y9
+	VBROADCASTSS (CX)(R9*1), Y13
+	VFMADD231PS  Y14, Y13, Y10
+	VFMADD231PS  Y15, Y13, Y11
+	VPAND        (BX), Y12, Y14
+	VPAND        32(BX), Y12, Y15
+	VBROADCASTSS 4(CX), Y13
+	VFMADD231PS  Y14, Y13, Y0
+	VFMADD231PS  Y15, Y13, Y1
+	VBROADCASTSS 4(CX)(DX*1), Y13
+	VFMADD231PS  Y14, Y13, Y2
+	VFMADD231PS  Y15, Y13, Y3
+	VBROADCASTSS 4(CX)(DX*2), Y13
+	VFMADD231PS  Y14, Y13, Y4
+	VFMADD231PS  Y15, Y13, Y5
+	VBROADCASTSS 4(CX)(R8*1), Y13
+	VFMADD231PS  Y14, Y13, Y6
+	VFMADD231PS  Y15, Y13, Y7
+	VBROADCASTSS 4(CX)(DX*4), Y13
+	VFMADD231PS  Y14, Y13, Y8
+	VFMADD231PS  Y15, Y13, Y9
+	VBROADCASTSS 4(CX)(R9*1), Y13
+	VFMADD231PS  Y14, Y13, Y10
+	VFMADD231PS  Y15, Y13, Y11
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y2, (SI)
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y7, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y8, (SI)
+	VMOVUPS      Y9, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y10, (SI)
+	VMOVUPS      Y11, 32(SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX2_2x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·gemmHalfAVX2_2x2(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	VMOVUPS 64(R8), Y6
+	VMOVUPS 96(R8), Y7
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+begin:
+	MOVQ         bp+32(FP), R8
+	VPBROADCASTD highHalf<>+0(SB), Y8
+
+loop:
+	VMOVDQU      (BX), Y10
+	VPSLLD       $0x10, Y10, Y10
+	VMOVDQU      32(BX), Y11
+	VPSLLD       $0x10, Y11, Y11
+	VMOVDQU      (BX)(R8*1), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VMOVDQU      32(BX)(R8*1), Y13
+	VPSLLD       $0x10, Y13, Y13
+	VBROADCASTSS (CX), Y9
+	VFMADD231PS  Y10, Y9, Y0
+	VFMADD231PS  Y11, Y9, Y1
+	VFMADD231PS  Y12, Y9, Y2
+	VFMADD231PS  Y13, Y9, Y3
+	VBROADCASTSS (CX)(DX*1), Y9
+	VFMADD231PS  Y10, Y9, Y4
+	VFMADD231PS  Y11, Y9, Y5
+	VFMADD231PS  Y12, Y9, Y6
+	VFMADD231PS  Y13, Y9, Y7
+	VPAND        (BX), Y8, Y10
+	VPAND        32(BX), Y8, Y11
+	VPAND        (BX)(R8*1), Y8, Y12
+	VPAND        32(BX)(R8*1), Y8, Y13
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  Y10, Y9, Y0
+	VFMADD231PS  Y11, Y9, Y1
+	VFMADD231PS  Y12, Y9, Y2
+	VFMADD231PS  Y13, Y9, Y3
+	VBROADCASTSS 4(CX)(DX*1), Y9
+	VFMADD231PS  Y10, Y9, Y4
+	VFMADD231PS  Y11, Y9, Y5
+	VFMADD231PS  Y12, Y9, Y6
+	VFMADD231PS  Y13, Y9, Y7
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPS      Y7, 96(SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX2_1x4(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·gemmHalfAVX2_1x4(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), DX
+	MOVQ    c+40(FP), BX
+	MOVQ    ldc+48(FP), SI
+	MOVQ    acc+56(FP), SI
+	TESTQ   SI, SI
+	JZ      zero
+	MOVQ    BX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+	VMOVUPS 128(SI), Y4
+	VMOVUPS 160(SI), Y5
+	VMOVUPS 192(SI), Y6
+	VMOVUPS 224(SI), Y7
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+begin:
+	MOVQ         bp+32(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	VPBROADCASTD highHalf<>+0(SB), Y8
+
+loop:
+	VBROADCASTSS (CX), Y9
+	VBROADCASTSS 4(CX), Y10
+	VMOVDQU      (DX), Y11
+	VPSLLD       $0x10, Y11, Y11
+	VFMADD231PS  Y11, Y9, Y0
+	VPAND        (DX), Y8, Y11
+	VFMADD231PS  Y11, Y10, Y0
+	VMOVDQU      32(DX), Y11
+	VPSLLD       $0x10, Y11, Y11
+	VFMADD231PS  Y11, Y9, Y1
+	VPAND        32(DX), Y8, Y11
+	VFMADD231PS  Y11, Y10, Y1
+	VMOVDQU      (DX)(SI*1), Y11
+	VPSLLD       $0x10, Y11, Y11
+	VFMADD231PS  Y11, Y9, Y2
+	VPAND        (DX)(SI*1), Y8, Y11
+	VFMADD231PS  Y11, Y10, Y2
+	VMOVDQU      32(DX)(SI*1), Y11
+	VPSLLD       $0x10, Y11, Y11
+	VFMADD231PS  Y11, Y9, Y3
+	VPAND        32(DX)(SI*1), Y8, Y11
+	VFMADD231PS  Y11, Y10, Y3
+	VMOVDQU      (DX)(SI*2), Y11
+	VPSLLD       $0x10, Y11, Y11
+	VFMADD231PS  Y11, Y9, Y4
+	VPAND        (DX)(SI*2), Y8, Y11
+	VFMADD231PS  Y11, Y10, Y4
+	VMOVDQU      32(DX)(SI*2), Y11
+	VPSLLD       $0x10, Y11, Y11
+	VFMADD231PS  Y11, Y9, Y5
+	VPAND        32(DX)(SI*2), Y8, Y11
+	VFMADD231PS  Y11, Y10, Y5
+	VMOVDQU      (DX)(DI*1), Y11
+	VPSLLD       $0x10, Y11, Y11
+	VFMADD231PS  Y11, Y9, Y6
+	VPAND        (DX)(DI*1), Y8, Y11
+	VFMADD231PS  Y11, Y10, Y6
+	VMOVDQU      32(DX)(DI*1), Y11
+	VPSLLD       $0x10, Y11, Y11
+	VFMADD231PS  Y11, Y9, Y7
+	VPAND        32(DX)(DI*1), Y8, Y11
+	VFMADD231PS  Y11, Y10, Y7
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, DX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (BX)
+	VMOVUPS      Y1, 32(BX)
+	VMOVUPS      Y2, 64(BX)
+	VMOVUPS      Y3, 96(BX)
+	VMOVUPS      Y4, 128(BX)
+	VMOVUPS      Y5, 160(BX)
+	VMOVUPS      Y6, 192(BX)
+	VMOVUPS      Y7, 224(BX)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_1x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_1x1(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), DX
+	MOVQ    c+40(FP), BX
+	MOVQ    ldc+48(FP), SI
+	MOVQ    acc+56(FP), SI
+	TESTQ   SI, SI
+	JZ      zero
+	MOVQ    BX, SI
+	VMOVUPS (SI), Z0
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+
+begin:
+	VPBROADCASTD highHalf<>+0(SB), Z1
+
+loop:
+	VBROADCASTSS (CX), Z2
+	VBROADCASTSS 4(CX), Z3
+	VMOVUPS      (DX), Z5
+	VPSLLD       $0x10, Z5, Z4
+	VFMADD231PS  Z4, Z2, Z0
+	VPANDD       Z5, Z1, Z5
+	VFMADD231PS  Z5, Z3, Z0
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, DX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (BX)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_2x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_2x1(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Z0
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z1
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+
+begin:
+	VPBROADCASTD highHalf<>+0(SB), Z2
+
+loop:
+	VMOVUPS      (BX), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VBROADCASTSS (CX), Z3
+	VFMADD231PS  Z4, Z3, Z0
+	VBROADCASTSS (CX)(DX*1), Z3
+	VFMADD231PS  Z4, Z3, Z1
+	VPANDD       (BX), Z2, Z4
+	VBROADCASTSS 4(CX), Z3
+	VFMADD231PS  Z4, Z3, Z0
+	VBROADCASTSS 4(CX)(DX*1), Z3
+	VFMADD231PS  Z4, Z3, Z1
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z1, (SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_3x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_3x1(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Z0
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z2
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+
+begin:
+	VPBROADCASTD highHalf<>+0(SB), Z3
+
+loop:
+	VMOVUPS      (BX), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VBROADCASTSS (CX), Z4
+	VFMADD231PS  Z5, Z4, Z0
+	VBROADCASTSS (CX)(DX*1), Z4
+	VFMADD231PS  Z5, Z4, Z1
+	VBROADCASTSS (CX)(DX*2), Z4
+	VFMADD231PS  Z5, Z4, Z2
+	VPANDD       (BX), Z3, Z5
+	VBROADCASTSS 4(CX), Z4
+	VFMADD231PS  Z5, Z4, Z0
+	VBROADCASTSS 4(CX)(DX*1), Z4
+	VFMADD231PS  Z5, Z4, Z1
+	VBROADCASTSS 4(CX)(DX*2), Z4
+	VFMADD231PS  Z5, Z4, Z2
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z1, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z2, (SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_4x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_4x1(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Z0
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z2
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z3
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+
+begin:
+	LEAQ         (DX)(DX*2), R8
+	VPBROADCASTD highHalf<>+0(SB), Z4
+
+loop:
+	VMOVUPS      (BX), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VBROADCASTSS (CX), Z5
+	VFMADD231PS  Z6, Z5, Z0
+	VBROADCASTSS (CX)(DX*1), Z5
+	VFMADD231PS  Z6, Z5, Z1
+	VBROADCASTSS (CX)(DX*2), Z5
+	VFMADD231PS  Z6, Z5, Z2
+	VBROADCASTSS (CX)(R8*1), Z5
+	VFMADD231PS  Z6, Z5, Z3
+	VPANDD       (BX), Z4, Z6
+	VBROADCASTSS 4(CX), Z5
+	VFMADD231PS  Z6, Z5, Z0
+	VBROADCASTSS 4(CX)(DX*1), Z5
+	VFMADD231PS  Z6, Z5, Z1
+	VBROADCASTSS 4(CX)(DX*2), Z5
+	VFMADD231PS  Z6, Z5, Z2
+	VBROADCASTSS 4(CX)(R8*1), Z5
+	VFMADD231PS  Z6, Z5, Z3
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z1, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z2, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z3, (SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_5x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_5x1(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Z0
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z2
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z4
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+
+begin:
+	LEAQ         (DX)(DX*2), R8
+	VPBROADCASTD highHalf<>+0(SB), Z5
+
+loop:
+	VMOVUPS      (BX), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  Z7, Z6, Z0
+	VBROADCASTSS (CX)(DX*1), Z6
+	VFMADD231PS  Z7, Z6, Z1
+	VBROADCASTSS (CX)(DX*2), Z6
+	VFMADD231PS  Z7, Z6, Z2
+	VBROADCASTSS (CX)(R8*1), Z6
+	VFMADD231PS  Z7, Z6, Z3
+	VBROADCASTSS (CX)(DX*4), Z6
+	VFMADD231PS  Z7, Z6, Z4
+	VPANDD       (BX), Z5, Z7
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  Z7, Z6, Z0
+	VBROADCASTSS 4(CX)(DX*1), Z6
+	VFMADD231PS  Z7, Z6, Z1
+	VBROADCASTSS 4(CX)(DX*2), Z6
+	VFMADD231PS  Z7, Z6, Z2
+	VBROADCASTSS 4(CX)(R8*1), Z6
+	VFMADD231PS  Z7, Z6, Z3
+	VBROADCASTSS 4(CX)(DX*4), Z6
+	VFMADD231PS  Z7, Z6, Z4
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z1, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z2, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z3, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z4, (SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_6x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_6x1(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Z0
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z2
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z4
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z5
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+
+begin:
+	LEAQ         (DX)(DX*2), R8
+	LEAQ         (DX)(DX*4), R9
+	VPBROADCASTD highHalf<>+0(SB), Z6
+
+loop:
+	VMOVUPS      (BX), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VBROADCASTSS (CX), Z7
+	VFMADD231PS  Z8, Z7, Z0
+	VBROADCASTSS (CX)(DX*1), Z7
+	VFMADD231PS  Z8, Z7, Z1
+	VBROADCASTSS (CX)(DX*2), Z7
+	VFMADD231PS  Z8, Z7, Z2
+	VBROADCASTSS (CX)(R8*1), Z7
+	VFMADD231PS  Z8, Z7, Z3
+	VBROADCASTSS (CX)(DX*4), Z7
+	VFMADD231PS  Z8, Z7, Z4
+	VBROADCASTSS (CX)(R9*1), Z7
+	VFMADD231PS  Z8, Z7, Z5
+	VPANDD       (BX), Z6, Z8
+	VBROADCASTSS 4(CX), Z7
+	VFMADD231PS  Z8, Z7, Z0
+	VBROADCASTSS 4(CX)(DX*1), Z7
+	VFMADD231PS  Z8, Z7, Z1
+	VBROADCASTSS 4(CX)(DX*2), Z7
+	VFMADD231PS  Z8, Z7, Z2
+	VBROADCASTSS 4(CX)(R8*1), Z7
+	VFMADD231PS  Z8, Z7, Z3
+	VBROADCASTSS 4(CX)(DX*4), Z7
+	VFMADD231PS  Z8, Z7, Z4
+	VBROADCASTSS 4(CX)(R9*1), Z7
+	VFMADD231PS  Z8, Z7, Z5
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z1, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z2, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z3, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z4, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z5, (SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_1x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_1x2(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), DX
+	MOVQ    c+40(FP), BX
+	MOVQ    ldc+48(FP), SI
+	MOVQ    acc+56(FP), SI
+	TESTQ   SI, SI
+	JZ      zero
+	MOVQ    BX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+
+begin:
+	MOVQ         bp+32(FP), SI
+	VPBROADCASTD highHalf<>+0(SB), Z2
+
+loop:
+	VBROADCASTSS (CX), Z3
+	VBROADCASTSS 4(CX), Z4
+	VMOVUPS      (DX), Z6
+	VPSLLD       $0x10, Z6, Z5
+	VFMADD231PS  Z5, Z3, Z0
+	VPANDD       Z6, Z2, Z6
+	VFMADD231PS  Z6, Z4, Z0
+	VMOVUPS      (DX)(SI*1), Z6
+	VPSLLD       $0x10, Z6, Z5
+	VFMADD231PS  Z5, Z3, Z1
+	VPANDD       Z6, Z2, Z6
+	VFMADD231PS  Z6, Z4, Z1
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, DX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (BX)
+	VMOVUPS      Z1, 64(BX)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_2x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_2x2(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+
+begin:
+	MOVQ         bp+32(FP), R8
+	VPBROADCASTD highHalf<>+0(SB), Z4
+
+loop:
+	VMOVUPS      (BX), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMOVUPS      (BX)(R8*1), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VBROADCASTSS (CX), Z5
+	VFMADD231PS  Z6, Z5, Z0
+	VFMADD231PS  Z7, Z5, Z1
+	VBROADCASTSS (CX)(DX*1), Z5
+	VFMADD231PS  Z6, Z5, Z2
+	VFMADD231PS  Z7, Z5, Z3
+	VPANDD       (BX), Z4, Z6
+	VPANDD       (BX)(R8*1), Z4, Z7
+	VBROADCASTSS 4(CX), Z5
+	VFMADD231PS  Z6, Z5, Z0
+	VFMADD231PS  Z7, Z5, Z1
+	VBROADCASTSS 4(CX)(DX*1), Z5
+	VFMADD231PS  Z6, Z5, Z2
+	VFMADD231PS  Z7, Z5, Z3
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z1, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z2, (SI)
+	VMOVUPS      Z3, 64(SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_3x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_3x2(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+
+begin:
+	MOVQ         bp+32(FP), R8
+	VPBROADCASTD highHalf<>+0(SB), Z6
+
+loop:
+	VMOVUPS      (BX), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VMOVUPS      (BX)(R8*1), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VBROADCASTSS (CX), Z7
+	VFMADD231PS  Z8, Z7, Z0
+	VFMADD231PS  Z9, Z7, Z1
+	VBROADCASTSS (CX)(DX*1), Z7
+	VFMADD231PS  Z8, Z7, Z2
+	VFMADD231PS  Z9, Z7, Z3
+	VBROADCASTSS (CX)(DX*2), Z7
+	VFMADD231PS  Z8, Z7, Z4
+	VFMADD231PS  Z9, Z7, Z5
+	VPANDD       (BX), Z6, Z8
+	VPANDD       (BX)(R8*1), Z6, Z9
+	VBROADCASTSS 4(CX), Z7
+	VFMADD231PS  Z8, Z7, Z0
+	VFMADD231PS  Z9, Z7, Z1
+	VBROADCASTSS 4(CX)(DX*1), Z7
+	VFMADD231PS  Z8, Z7, Z2
+	VFMADD231PS  Z9, Z7, Z3
+	VBROADCASTSS 4(CX)(DX*2), Z7
+	VFMADD231PS  Z8, Z7, Z4
+	VFMADD231PS  Z9, Z7, Z5
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z1, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z2, (SI)
+	VMOVUPS      Z3, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z5, 64(SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_4x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_4x2(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+
+begin:
+	MOVQ         bp+32(FP), R8
+	LEAQ         (DX)(DX*2), R9
+	VPBROADCASTD highHalf<>+0(SB), Z8
+
+loop:
+	VMOVUPS      (BX), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VMOVUPS      (BX)(R8*1), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VBROADCASTSS (CX), Z9
+	VFMADD231PS  Z10, Z9, Z0
+	VFMADD231PS  Z11, Z9, Z1
+	VBROADCASTSS (CX)(DX*1), Z9
+	VFMADD231PS  Z10, Z9, Z2
+	VFMADD231PS  Z11, Z9, Z3
+	VBROADCASTSS (CX)(DX*2), Z9
+	VFMADD231PS  Z10, Z9, Z4
+	VFMADD231PS  Z11, Z9, Z5
+	VBROADCASTSS (CX)(R9*1), Z9
+	VFMADD231PS  Z10, Z9, Z6
+	VFMADD231PS  Z11, Z9, Z7
+	VPANDD       (BX), Z8, Z10
+	VPANDD       (BX)(R8*1), Z8, Z11
+	VBROADCASTSS 4(CX), Z9
+	VFMADD231PS  Z10, Z9, Z0
+	VFMADD231PS  Z11, Z9, Z1
+	VBROADCASTSS 4(CX)(DX*1), Z9
+	VFMADD231PS  Z10, Z9, Z2
+	VFMADD231PS  Z11, Z9, Z3
+	VBROADCASTSS 4(CX)(DX*2), Z9
+	VFMADD231PS  Z10, Z9, Z4
+	VFMADD231PS  Z11, Z9, Z5
+	VBROADCASTSS 4(CX)(R9*1), Z9
+	VFMADD231PS  Z10, Z9, Z6
+	VFMADD231PS  Z11, Z9, Z7
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z1, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z2, (SI)
+	VMOVUPS      Z3, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z5, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z6, (SI)
+	VMOVUPS      Z7, 64(SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_5x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_5x2(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+
+begin:
+	MOVQ         bp+32(FP), R8
+	LEAQ         (DX)(DX*2), R9
+	VPBROADCASTD highHalf<>+0(SB), Z10
+
+loop:
+	VMOVUPS      (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VMOVUPS      (BX)(R8*1), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VBROADCASTSS (CX), Z11
+	VFMADD231PS  Z12, Z11, Z0
+	VFMADD231PS  Z13, Z11, Z1
+	VBROADCASTSS (CX)(DX*1), Z11
+	VFMADD231PS  Z12, Z11, Z2
+	VFMADD231PS  Z13, Z11, Z3
+	VBROADCASTSS (CX)(DX*2), Z11
+	VFMADD231PS  Z12, Z11, Z4
+	VFMADD231PS  Z13, Z11, Z5
+	VBROADCASTSS (CX)(R9*1), Z11
+	VFMADD231PS  Z12, Z11, Z6
+	VFMADD231PS  Z13, Z11, Z7
+	VBROADCASTSS (CX)(DX*4), Z11
+	VFMADD231PS  Z12, Z11, Z8
+	VFMADD231PS  Z13, Z11, Z9
+	VPANDD       (BX), Z10, Z12
+	VPANDD       (BX)(R8*1), Z10, Z13
+	VBROADCASTSS 4(CX), Z11
+	VFMADD231PS  Z12, Z11, Z0
+	VFMADD231PS  Z13, Z11, Z1
+	VBROADCASTSS 4(CX)(DX*1), Z11
+	VFMADD231PS  Z12, Z11, Z2
+	VFMADD231PS  Z13, Z11, Z3
+	VBROADCASTSS 4(CX)(DX*2), Z11
+	VFMADD231PS  Z12, Z11, Z4
+	VFMADD231PS  Z13, Z11, Z5
+	VBROADCASTSS 4(CX)(R9*1), Z11
+	VFMADD231PS  Z12, Z11, Z6
+	VFMADD231PS  Z13, Z11, Z7
+	VBROADCASTSS 4(CX)(DX*4), Z11
+	VFMADD231PS  Z12, Z11, Z8
+	VFMADD231PS  Z13, Z11, Z9
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z1, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z2, (SI)
+	VMOVUPS      Z3, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z5, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z6, (SI)
+	VMOVUPS      Z7, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z8, (SI)
+	VMOVUPS      Z9, 64(SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_6x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_6x2(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+
+begin:
+	MOVQ         bp+32(FP), R8
+	LEAQ         (DX)(DX*2), R9
+	LEAQ         (DX)(DX*4), R10
+	VPBROADCASTD highHalf<>+0(SB), Z12
+
+loop:
+	VMOVUPS      (BX), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VMOVUPS      (BX)(R8*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VBROADCASTSS (CX), Z13
+	VFMADD231PS  Z14, Z13, Z0
+	VFMADD231PS  Z15, Z13, Z1
+	VBROADCASTSS (CX)(DX*1), Z13
+	VFMADD231PS  Z14, Z13, Z2
+	VFMADD231PS  Z15, Z13, Z3
+	VBROADCASTSS (CX)(DX*2), Z13
+	VFMADD231PS  Z14, Z13, Z4
+	VFMADD231PS  Z15, Z13, Z5
+	VBROADCASTSS (CX)(R9*1), Z13
+	VFMADD231PS  Z14, Z13, Z6
+	VFMADD231PS  Z15, Z13, Z7
+	VBROADCASTSS (CX)(DX*4), Z13
+	VFMADD231PS  Z14, Z13, Z8
+	VFMADD231PS  Z15, Z13, Z9
+	VBROADCASTSS (CX)(R10*1), Z13
+	VFMADD231PS  Z14, Z13, Z10
+	VFMADD231PS  Z15, Z13, Z11
+	VPANDD       (BX), Z12, Z14
+	VPANDD       (BX)(R8*1), Z12, Z15
+	VBROADCASTSS 4(CX), Z13
+	VFMADD231PS  Z14, Z13, Z0
+	VFMADD231PS  Z15, Z13, Z1
+	VBROADCASTSS 4(CX)(DX*1), Z13
+	VFMADD231PS  Z14, Z13, Z2
+	VFMADD231PS  Z15, Z13, Z3
+	VBROADCASTSS 4(CX)(DX*2), Z13
+	VFMADD231PS  Z14, Z13, Z4
+	VFMADD231PS  Z15, Z13, Z5
+	VBROADCASTSS 4(CX)(R9*1), Z13
+	VFMADD231PS  Z14, Z13, Z6
+	VFMADD231PS  Z15, Z13, Z7
+	VBROADCASTSS 4(CX)(DX*4), Z13
+	VFMADD231PS  Z14, Z13, Z8
+	VFMADD231PS  Z15, Z13, Z9
+	VBROADCASTSS 4(CX)(R10*1), Z13
+	VFMADD231PS  Z14, Z13, Z10
+	VFMADD231PS  Z15, Z13, Z11
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z1, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z2, (SI)
+	VMOVUPS      Z3, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z5, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z6, (SI)
+	VMOVUPS      Z7, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z8, (SI)
+	VMOVUPS      Z9, 64(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z10, (SI)
+	VMOVUPS      Z11, 64(SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_2x4(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_2x4(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    acc+56(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    SI, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	VMOVUPS 128(R8), Z6
+	VMOVUPS 192(R8), Z7
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+
+begin:
+	MOVQ         bp+32(FP), R8
+	LEAQ         (R8)(R8*2), R9
+	VPBROADCASTD highHalf<>+0(SB), Z8
+
+loop:
+	VMOVUPS      (BX), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VMOVUPS      (BX)(R8*1), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VMOVUPS      (BX)(R8*2), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VMOVUPS      (BX)(R9*1), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VBROADCASTSS (CX), Z9
+	VFMADD231PS  Z10, Z9, Z0
+	VFMADD231PS  Z11, Z9, Z1
+	VFMADD231PS  Z12, Z9, Z2
+	VFMADD231PS  Z13, Z9, Z3
+	VBROADCASTSS (CX)(DX*1), Z9
+	VFMADD231PS  Z10, Z9, Z4
+	VFMADD231PS  Z11, Z9, Z5
+	VFMADD231PS  Z12, Z9, Z6
+	VFMADD231PS  Z13, Z9, Z7
+	VPANDD       (BX), Z8, Z10
+	VPANDD       (BX)(R8*1), Z8, Z11
+	VPANDD       (BX)(R8*2), Z8, Z12
+	VPANDD       (BX)(R9*1), Z8, Z13
+	VBROADCASTSS 4(CX), Z9
+	VFMADD231PS  Z10, Z9, Z0
+	VFMADD231PS  Z11, Z9, Z1
+	VFMADD231PS  Z12, Z9, Z2
+	VFMADD231PS  Z13, Z9, Z3
+	VBROADCASTSS 4(CX)(DX*1), Z9
+	VFMADD231PS  Z10, Z9, Z4
+	VFMADD231PS  Z11, Z9, Z5
+	VFMADD231PS  Z12, Z9, Z6
+	VFMADD231PS  Z13, Z9, Z7
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z1, 64(SI)
+	VMOVUPS      Z2, 128(SI)
+	VMOVUPS      Z3, 192(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z5, 64(SI)
+	VMOVUPS      Z6, 128(SI)
+	VMOVUPS      Z7, 192(SI)
+	VZEROUPPER
+	RET
+
+// func gemmHalfAVX512_1x8(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmHalfAVX512_1x8(SB), NOSPLIT, $0-64
+	MOVQ    pairs+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    b+24(FP), DX
+	MOVQ    c+40(FP), BX
+	MOVQ    ldc+48(FP), SI
+	MOVQ    acc+56(FP), SI
+	TESTQ   SI, SI
+	JZ      zero
+	MOVQ    BX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	VMOVUPS 256(SI), Z4
+	VMOVUPS 320(SI), Z5
+	VMOVUPS 384(SI), Z6
+	VMOVUPS 448(SI), Z7
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+
+begin:
+	MOVQ         bp+32(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	LEAQ         (DX)(SI*4), R8
+	VPBROADCASTD highHalf<>+0(SB), Z8
+
+loop:
+	VBROADCASTSS (CX), Z9
+	VBROADCASTSS 4(CX), Z10
+	VMOVUPS      (DX), Z12
+	VPSLLD       $0x10, Z12, Z11
+	VFMADD231PS  Z11, Z9, Z0
+	VPANDD       Z12, Z8, Z12
+	VFMADD231PS  Z12, Z10, Z0
+	VMOVUPS      (DX)(SI*1), Z12
+	VPSLLD       $0x10, Z12, Z11
+	VFMADD231PS  Z11, Z9, Z1
+	VPANDD       Z12, Z8, Z12
+	VFMADD231PS  Z12, Z10, Z1
+	VMOVUPS      (DX)(SI*2), Z12
+	VPSLLD       $0x10, Z12, Z11
+	VFMADD231PS  Z11, Z9, Z2
+	VPANDD       Z12, Z8, Z12
+	VFMADD231PS  Z12, Z10, Z2
+	VMOVUPS      (DX)(DI*1), Z12
+	VPSLLD       $0x10, Z12, Z11
+	VFMADD231PS  Z11, Z9, Z3
+	VPANDD       Z12, Z8, Z12
+	VFMADD231PS  Z12, Z10, Z3
+	VMOVUPS      (R8), Z12
+	VPSLLD       $0x10, Z12, Z11
+	VFMADD231PS  Z11, Z9, Z4
+	VPANDD       Z12, Z8, Z12
+	VFMADD231PS  Z12, Z10, Z4
+	VMOVUPS      (R8)(SI*1), Z12
+	VPSLLD       $0x10, Z12, Z11
+	VFMADD231PS  Z11, Z9, Z5
+	VPANDD       Z12, Z8, Z12
+	VFMADD231PS  Z12, Z10, Z5
+	VMOVUPS      (R8)(SI*2), Z12
+	VPSLLD       $0x10, Z12, Z11
+	VFMADD231PS  Z11, Z9, Z6
+	VPANDD       Z12, Z8, Z12
+	VFMADD231PS  Z12, Z10, Z6
+	VMOVUPS      (R8)(DI*1), Z12
+	VPSLLD       $0x10, Z12, Z11
+	VFMADD231PS  Z11, Z9, Z7
+	VPANDD       Z12, Z8, Z12
+	VFMADD231PS  Z12, Z10, Z7
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, R8
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (BX)
+	VMOVUPS      Z1, 64(BX)
+	VMOVUPS      Z2, 128(BX)
+	VMOVUPS      Z3, 192(BX)
+	VMOVUPS      Z4, 256(BX)
+	VMOVUPS      Z5, 320(BX)
+	VMOVUPS      Z6, 384(BX)
+	VMOVUPS      Z7, 448(BX)
+	VZEROUPPER
+	RET
+
+// func widenPairs(dst *float32, src *uint32, pairs int)
+// Requires: AVX, AVX2
+TEXT ·widenPairs(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ pairs+16(FP), DX
+
+loop:
+	VMOVDQU (CX), Y0
+	VPSLLD  $0x10, Y0, Y1
+	VPSRLD  $0x10, Y0, Y0
+	VPSLLD  $0x10, Y0, Y0
+	VMOVDQU Y1, (AX)
+	VMOVDQU Y0, 64(AX)
+	VMOVDQU 32(CX), Y0
+	VPSLLD  $0x10, Y0, Y1
+	VPSRLD  $0x10, Y0, Y0
+	VPSLLD  $0x10, Y0, Y0
+	VMOVDQU Y1, 32(AX)
+	VMOVDQU Y0, 96(AX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x00000080, AX
+	DECQ    DX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
 // func sumLanes(acc *float32, x *float32, n int)
 // Requires: AVX
 TEXT ·sumLanes(SB), NOSPLIT, $0-24

@@ -119,6 +119,37 @@ func TestProduct_AssemblyHasTheBitsOfGo(t *testing.T) {
 	}
 }
 
+func TestHalfProduct_HasTheBitsOfFloat32(t *testing.T) {
+	for lv := levelGo; lv <= detect(); lv++ {
+		for m := 1; m <= 14; m++ {
+			for _, n := range []int{1, 16, 17, 33, 64, 100, 176} {
+				for _, k := range []int{2, 6, 34} {
+					a, w, c := wild(m*k, uint64(m), true), wild(k*n, uint64(n), true), wild(m*(n+3), uint64(k), true)
+					for i, v := range w {
+						w[i] = math.Float32frombits(math.Float32bits(v) &^ 0xffff)
+					}
+					half, panels := make([]uint32, packedLen(n, k)/2), make([]float32, packedLen(n, k))
+					packHalf(half, w, n, k, k)
+					packT(panels, w, n, k, k)
+					back, wide := make([]float32, n*k), make([]float32, panelCols*k)
+					unpackHalf(back, half, n, k, k)
+					sameAll(t, "unpacked", back, w)
+					widenPanel(lv, wide, half, k/2)
+					sameAll(t, "widened", wide, panels[:panelCols*k])
+					for _, acc := range []bool{false, true} {
+						got, want := append([]float32(nil), c...), append([]float32(nil), c...)
+						h := halfProduct{m: m, n: n, k: k, a: a, rs: k, b: half, bp: panelCols * k / 2, c: got, ldc: n + 3, acc: acc}
+						h.run(lv)
+						g := product{m: m, n: n, k: k, a: a, rs: k, cs: 1, b: panels, bs: panelCols, bp: panelCols * k, c: want, ldc: n + 3, acc: acc}
+						g.run(levelGo)
+						sameAll(t, "product", got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestRows_AssemblyHasTheBitsOfGo(t *testing.T) {
 	for _, lv := range levels(t) {
 		for _, n := range []int{1, 7, 8, 9, 16, 250, 1024} {

@@ -23,7 +23,7 @@ func (b *Backend) Linear(y, x tensor.Mat, tw tensor.Weight, accumulate bool) {
 	}
 	t := b.linears.Get().(*linearTask)
 	*t = linearTask{lv: b.lv, y: y, x: x, w: w, acc: accumulate}
-	rows := 0
+	var rows int
 	t.mt, t.nt, rows, t.cols = tiling(y.Rows, w.out, b.pool.threads)
 	b.pool.run(t, rows*t.cols, worth(y.Rows*w.out*w.in))
 	*t = linearTask{}
@@ -42,25 +42,36 @@ func tiling(m, n, threads int) (mt, nt, rows, cols int) {
 	return mt, nt, (m + mt - 1) / mt, (n + nt - 1) / nt
 }
 
-func (t *linearTask) tile(_ *scratch, i int) {
+// widenRows is from how many rows on a tile of a bfloat16 weight is widened before it is used.
+const widenRows = 24
+
+func (t *linearTask) tile(s *scratch, i int) {
 	r, c := i/t.cols*t.mt, i%t.cols*t.nt
 	xs, ys := t.x.Host(), t.y.Host()
-	g := product{
-		m: min(t.mt, t.y.Rows-r), n: min(t.nt, t.w.out-c),
-		rs: t.x.Stride, cs: 1, bs: panelCols, bp: panelCols * t.w.in, ldc: t.y.Stride, c: ys[r*t.y.Stride+c:],
-	}
-	for k := 0; k < t.w.in; k += kBlock {
-		g.k = min(kBlock, t.w.in-k)
-		if g.m <= 8 {
-			g.k = t.w.in
-		}
-		g.a = xs[r*t.x.Stride+k:]
-		g.b = t.w.panels[c*t.w.in+k*panelCols:]
-		g.acc = t.acc || k > 0
+	m, n, in := min(t.mt, t.y.Rows-r), min(t.nt, t.w.out-c), t.w.in
+	a, out := xs[r*t.x.Stride:], ys[r*t.y.Stride+c:]
+	if t.w.halves != nil && m < widenRows {
+		g := halfProduct{m: m, n: n, k: in, a: a, rs: t.x.Stride, b: t.w.halves[c*in/2:], bp: panelCols * in / 2,
+			c: out, ldc: t.y.Stride, acc: t.acc}
 		g.run(t.lv)
-		if g.m <= 8 {
-			return
+		return
+	}
+	g := product{m: m, n: n, rs: t.x.Stride, cs: 1, bs: panelCols, ldc: t.y.Stride, c: out}
+	step := kBlock
+	if m <= 8 {
+		step = in
+	}
+	for k := 0; k < in; k += step {
+		g.k, g.a, g.acc = min(step, in-k), a[k:], t.acc || k > 0
+		if t.w.halves != nil {
+			g.b, g.bp = s.get(0, packedLen(n, g.k)), panelCols*g.k
+			for p := 0; p*panelCols < n; p++ {
+				widenPanel(t.lv, g.b[p*g.bp:], t.w.halves[((c+p*panelCols)*in+k*panelCols)/2:], g.k/2)
+			}
+		} else {
+			g.b, g.bp = t.w.panels[c*in+k*panelCols:], panelCols*in
 		}
+		g.run(t.lv)
 	}
 }
 
@@ -91,7 +102,7 @@ func (b *Backend) MatMul(c, a, bm tensor.Mat, transA, accumulate bool) {
 	}
 	t := b.matmuls.Get().(*matmulTask)
 	*t = matmulTask{lv: b.lv, c: c, a: a, b: bm, m: m, n: bm.Cols, k: k, trans: transA, acc: accumulate}
-	rows := 0
+	var rows int
 	t.mt, t.nt, rows, t.cols = tiling(m, t.n, b.pool.threads)
 	if m > 2*192 { // a higher tile, since every tile copies its part of b
 		t.mt, rows = 192, (m+191)/192

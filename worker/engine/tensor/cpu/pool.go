@@ -65,7 +65,8 @@ func (p *pool) drain(s *scratch) {
 func (p *pool) run(t task, n int, worthwhile bool) {
 	s := p.arenas.Get().(*scratch)
 	defer p.arenas.Put(s)
-	if n < 2 || !(worthwhile || p.always) || len(p.wake) == 0 || !p.mu.TryLock() {
+	alone := !worthwhile && !p.always
+	if n < 2 || alone || len(p.wake) == 0 || !p.mu.TryLock() {
 		for i := range n {
 			t.tile(s, i)
 		}

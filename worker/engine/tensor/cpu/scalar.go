@@ -151,6 +151,13 @@ func expRow(lv level, dst, src []float32, scale, shift float32) {
 		if n > 0 {
 			expScaled(&dst[0], &src[0], n, scale, shift)
 		}
+		if n < len(src) { // the rest as one more vector
+			var tmp [8]float32
+			copy(tmp[:], src[n:])
+			expScaled(&tmp[0], &tmp[0], 8, scale, shift)
+			copy(dst[n:len(src)], tmp[:])
+		}
+		return
 	}
 	for i := n; i < len(src); i++ {
 		dst[i] = exp32(float32(src[i]*scale) - shift)

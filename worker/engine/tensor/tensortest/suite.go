@@ -138,8 +138,11 @@ func rowsIndependent(t *testing.T, b tensor.Backend) {
 
 func packUnpack(t *testing.T, b tensor.Backend) {
 	h := &Host{t: t, b: b}
-	for _, s := range [][2]int{{1, 1}, {16, 3}, {17, 5}, {100, 33}} {
+	for i, s := range [][2]int{{1, 1}, {16, 3}, {17, 5}, {100, 33}, {16, 4}, {33, 6}, {5, 2}} {
 		data, other := Random(s[0]*s[1], 1), Random(s[0]*s[1], 2)
+		if i > 2 {
+			Half(data)
+		}
 		w, err := b.Pack(s[0], s[1], data)
 		if err != nil {
 			t.Fatal(err)
@@ -161,6 +164,14 @@ func packUnpack(t *testing.T, b tensor.Backend) {
 	if _, err := b.Alloc(-1); err == nil {
 		t.Fatal("a negative buffer was allocated")
 	}
+}
+
+// Half rounds values towards zero to bfloat16, which a backend may keep in two bytes.
+func Half(x []float32) []float32 {
+	for i, v := range x {
+		x[i] = math.Float32frombits(math.Float32bits(v) &^ 0xffff)
+	}
+	return x
 }
 
 // matmul is the reference product op(a)·b + c.
@@ -225,6 +236,29 @@ func productCases() (cs []testCase) {
 					want: func() []float64 { return matmul(from, x, w, m, n, k, trans, false) },
 				})
 			}
+		}
+	}
+	for _, m := range []int{1, 2, 3, 5, 7, 13, 24, 40} {
+		for _, s := range [][2]int{{16, 34}, {169, 700}, {1, 2}, {40, 33}} {
+			n, k := s[0], s[1]
+			x, w, c := Random(m*k, 1), Half(Random(n*k, 2)), Random(m*n, 3)
+			cs = append(cs, testCase{
+				name: fmt.Sprintf("Linear/bfloat16/%dx%dx%d", m, n, k),
+				run: func(h *Host) []float32 {
+					pw, err := h.b.Pack(n, k, w)
+					if err != nil {
+						h.t.Fatal(err)
+					}
+					y := h.Mat(m, n, c)
+					h.b.Linear(y, h.Mat(m, k, x), pw, true)
+					out := h.Values(y)
+					h.b.Linear(y, h.Mat(m, k, x), pw, false)
+					return append(out, h.Values(y)...)
+				},
+				want: func() []float64 {
+					return append(matmul(c, x, w, m, n, k, false, true), matmul(nil, x, w, m, n, k, false, true)...)
+				},
+			})
 		}
 	}
 	return append(cs, loraCase())
