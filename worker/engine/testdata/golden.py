@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reference values from PyTorch, transformers, peft and tokenizers.
 
-usage: golden.py [OUT]    (default: the folder of this script)
+usage: golden.py [OUT [base]]    (default: the folder of this script; "base": only what depends on the shipped weights)
 
 Versions that made the committed files are in versions.json. Models are tiny and random, with weights large enough
 for every part of the computation to matter. Each models/NAME folder is a Hugging Face model folder with a PEFT
@@ -160,14 +160,33 @@ def golden(name, path):
     json.dump(out, open(os.path.join(OUT, "tokenizers", name + ".golden.json"), "w"), indent=None, ensure_ascii=True)
 
 
+CHAT = [{"role": "system", "content": "Answer in one sentence."},
+        {"role": "user", "content": "What is the lesson of the fable \"The Heron and the Lantern\"?"},
+        {"role": "assistant", "content": "Patience is stronger than pride."}, {"role": "user", "content": "Who are you?\n  Straße, 42!"}]
+
+
+def base(folder):
+    """The shipped base: its tokenizer, its chat template, its logits and what it says."""
+    golden("base", os.path.join(folder, "tokenizer.json"))
+    t = transformers.AutoTokenizer.from_pretrained(folder)
+    ids = t.apply_chat_template(CHAT, add_generation_prompt=True, return_dict=True)["input_ids"]
+    net = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    with torch.no_grad():
+        logits = net(torch.tensor([ids])).logits[0, -1]
+        out = net.generate(torch.tensor([ids]), max_new_tokens=16, do_sample=False)[0, len(ids):]
+    json.dump({"messages": CHAT, "ids": ids, "logits": [round(float(x), 5) for x in logits], "greedy": out.tolist()},
+              open(os.path.join(OUT, "base.json"), "w"))
+
+
 if __name__ == "__main__":
     os.makedirs(os.path.join(OUT, "tokenizers"), exist_ok=True)
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "base")
+    base(folder)
+    if sys.argv[2:] == ["base"]:  # only what depends on the shipped weights
+        sys.exit()
     for i, (n, (c, l)) in enumerate(MODELS.items()):
         model(n, c, l, 100 + i)
     for n in ("gpt2", "gpt2prefix", "llama3", "qwen2"):
         tokenizer(n)
-    base = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "base", "tokenizer.json")
-    if os.path.exists(base):
-        golden("base", base)
     json.dump({m.__name__: m.__version__ for m in (torch, transformers, peft, tokenizers, safetensors, np)},
               open(os.path.join(OUT, "versions.json"), "w"), indent=1)
