@@ -1,15 +1,20 @@
 package p2p
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/control"
 	p2pcrypto "github.com/libp2p/go-libp2p/core/crypto"
-	"github.com/stretchr/testify/require"
-
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
 
 	"github.com/openledger/openledger/protocol"
 )
@@ -112,4 +117,46 @@ func TestDHTBringsWorkerAndCoordinatorTogether(t *testing.T) {
 	families, err := registry.Gather()
 	require.NoError(t, err)
 	require.NotEmpty(t, families)
+}
+
+// A worker that nobody can dial is reached through a relay, jobs included.
+func TestRelayReachesAWorkerBehindNAT(t *testing.T) {
+	public := func(c *Config) { c.Options = append(c.Options, libp2p.ForceReachabilityPublic()) }
+	relay := start(t, transports["tcp"], public, func(c *Config) { c.RelayService = true })
+	worker := start(t, transports["tcp"], func(c *Config) {
+		c.NAT, c.Bootstrap = true, relay.Addrs()
+		c.Options = append(c.Options, libp2p.ForceReachabilityPrivate(),
+			libp2p.ConnectionGater(refuseInbound{}))
+	})
+	requester := start(t, transports["tcp"], func(c *Config) { c.NAT = true })
+	worker.HandleJobs(handler{infer: func(_ context.Context, job protocol.InferenceJob, out Output) (protocol.SignedReceipt, protocol.Evidence, error) {
+		if err := out.Accepted(1); err != nil {
+			return protocol.SignedReceipt{}, protocol.Evidence{}, err
+		}
+		r, e := worker.finish(t, job, []uint32{1}, nil)
+		return r, e, nil
+	}})
+	circuit := relay.Addrs()[0] + "/p2p-circuit/p2p/" + string(worker.ID())
+	require.Eventually(t, func() bool {
+		_, err := requester.Connect(t.Context(), circuit)
+		return err == nil
+	}, 15*time.Second, 100*time.Millisecond)
+	_, _, err := requester.Infer(t.Context(), worker.ID(), inferenceJob(), InferEvents{})
+	require.NoError(t, err)
+}
+
+// refuseInbound is a NAT: no direct connection comes in.
+type refuseInbound struct{}
+
+func (refuseInbound) InterceptPeerDial(peer.ID) bool                      { return true }
+func (refuseInbound) InterceptAddrDial(peer.ID, multiaddr.Multiaddr) bool { return true }
+func (refuseInbound) InterceptAccept(a network.ConnMultiaddrs) bool {
+	_, err := a.RemoteMultiaddr().ValueForProtocol(multiaddr.P_CIRCUIT)
+	return err == nil
+}
+func (refuseInbound) InterceptSecured(network.Direction, peer.ID, network.ConnMultiaddrs) bool {
+	return true
+}
+func (refuseInbound) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) {
+	return true, 0
 }

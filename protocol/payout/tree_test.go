@@ -1,6 +1,7 @@
 package payout
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/holiman/uint256"
@@ -76,4 +77,13 @@ func TestNewTreeRefuses(t *testing.T) {
 	_, ok := tree.Find(account(2))
 	require.False(t, ok)
 	require.Error(t, Proof{}.Verify(tree.Root(), Payout{}))
+}
+
+func TestAmountsAreDecimalStringsInJSON(t *testing.T) {
+	n := *uint256.NewInt(77)
+	for _, v := range []any{Stake{Amount: n}, Share{Amount: n}, Payout{Amount: n}, Node{Sum: n}, Proof{Siblings: []Node{{Sum: n}}}} {
+		b, err := json.Marshal(v)
+		require.NoError(t, err)
+		require.Contains(t, string(b), `:"77"`, "%T", v)
+	}
 }
