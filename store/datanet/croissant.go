@@ -122,6 +122,7 @@ func (v *OpenedVersion) Croissant(archive, records ExportedFile) ([]byte, error)
 		"license":       licenseURL(m.License),
 		"url":           "ipfs://" + string(v.Root),
 		"identifier":    string(v.Root),
+		"citeAs":        fmt.Sprintf("%s, version %d, ipfs://%s", m.Name, m.Version, v.Root),
 		"version":       fmt.Sprintf("%d.0.0", m.Version),
 		"datePublished": v.newest().Format(time.DateOnly),
 		"creator":       v.creators(),
@@ -204,9 +205,9 @@ func croissantContext() map[string]any {
 		"examples":   map[string]any{"@id": "cr:examples", "@type": "@json"},
 	}
 	for _, name := range []string{
-		"citeAs", "column", "extract", "field", "fileObject", "fileProperty", "fileSet", "format", "includes",
+		"citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty", "fileSet", "format", "includes",
 		"isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references", "regex",
-		"repeated", "replace", "separator", "source", "subField", "transform",
+		"repeated", "replace", "samplingRate", "separator", "source", "subField", "transform",
 	} {
 		c[name] = "cr:" + name
 	}

@@ -33,7 +33,7 @@ const (
 )
 
 // ExportCAR writes everything behind root, which must be here, as an archive. The
-// same root gives the same bytes.
+// same root gives the same bytes, those of kubo's `ipfs dag export` for version 1.
 func (n *Node) ExportCAR(ctx context.Context, w io.Writer, root protocol.CID, version CARVersion) (Stats, error) {
 	id, err := ParseCID(root)
 	if err != nil {
@@ -61,7 +61,7 @@ func (n *Node) ExportCAR(ctx context.Context, w io.Writer, root protocol.CID, ve
 	if err != nil {
 		return Stats{}, fmt.Errorf("ipfs: write archive: %w", err)
 	}
-	stats, err := n.walk(ctx, []cid.Cid{id}, n.offline(), func(b blocks.Block) error {
+	stats, err := n.depthFirst(ctx, id, func(b blocks.Block) error {
 		return out.Put(ctx, b.Cid().KeyString(), b.RawData())
 	})
 	if err == nil {
@@ -80,7 +80,7 @@ func (n *Node) payloadSize(ctx context.Context, root cid.Cid) (uint64, error) {
 		return 0, fmt.Errorf("ipfs: write archive: %w", err)
 	}
 	size := uint64(head.Len())
-	_, err := n.walk(ctx, []cid.Cid{root}, n.offline(), func(b blocks.Block) error {
+	_, err := n.depthFirst(ctx, root, func(b blocks.Block) error {
 		section := uint64(b.Cid().ByteLen() + len(b.RawData()))
 		size += uint64(varint.UvarintSize(section)) + section
 		return nil

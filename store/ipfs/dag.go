@@ -2,9 +2,11 @@ package ipfs
 
 import (
 	"context"
+	"slices"
 
 	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
+	format "github.com/ipfs/go-ipld-format"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/openledger/openledger/protocol"
@@ -28,7 +30,7 @@ func (n *Node) Fetch(ctx context.Context, c protocol.CID, providers []peer.AddrI
 	if err != nil {
 		return Stats{}, err
 	}
-	stats, err := n.walk(ctx, []cid.Cid{id}, n.fetch(ctx, providers), func(blocks.Block) error { return nil })
+	stats, err := n.walk(ctx, id, n.fetch(ctx, providers))
 	if err != nil {
 		return stats, err
 	}
@@ -57,58 +59,80 @@ func (n *Node) GetBlocks(ctx context.Context, cids []protocol.CID, providers []p
 	return nil
 }
 
-// walk visits every distinct block of the DAGs behind roots once, breadth first.
-// The order is that of the links where all is local.
-func (n *Node) walk(ctx context.Context, roots []cid.Cid, f *fetcher, fn func(blocks.Block) error) (Stats, error) {
+// walk reads every distinct block behind root once, breadth first, so that it can
+// ask for many at once.
+func (n *Node) walk(ctx context.Context, root cid.Cid, f *fetcher) (Stats, error) {
 	var stats Stats
-	seen := map[string]struct{}{}
-	var queue []cid.Cid
-	enqueue := func(id cid.Cid) error {
-		if _, ok := seen[id.KeyString()]; ok {
-			return nil
-		}
-		if len(seen) == maxDAGBlocks {
-			return protocol.Errorf(protocol.KindInvalid, "cid", "%s has more than %d blocks behind it", roots[0], maxDAGBlocks)
-		}
-		seen[id.KeyString()] = struct{}{}
-		queue = append(queue, id)
-		return nil
-	}
-	for _, r := range roots {
-		if err := enqueue(r); err != nil {
-			return stats, err
-		}
-	}
+	seen := map[string]struct{}{root.KeyString(): {}}
+	queue := []cid.Cid{root}
 	for len(queue) > 0 {
 		window := queue[:min(fetchWindow, len(queue))]
 		queue = queue[len(window):]
-		got := make(map[cid.Cid]blocks.Block, len(window))
+		got := make(map[cid.Cid]format.Node, len(window))
 		err := f.many(ctx, window, func(b blocks.Block) error {
-			got[b.Cid()] = b
-			return nil
+			nd, err := n.count(&stats, root, b)
+			got[b.Cid()] = nd
+			return err
 		})
 		if err != nil {
 			return stats, err
 		}
 		for _, id := range window {
-			b := got[id]
-			stats.Blocks++
-			if stats.Bytes += int64(len(b.RawData())); stats.Bytes > n.cfg.MaxFileBytes {
-				return stats, protocol.Errorf(protocol.KindInvalid, "cid", "%s has more than %d bytes behind it", roots[0], n.cfg.MaxFileBytes)
-			}
-			nd, err := decode(b)
-			if err != nil {
-				return stats, err
-			}
-			if err := fn(b); err != nil {
-				return stats, err
-			}
-			for _, l := range nd.Links() {
-				if err := enqueue(l.Cid); err != nil {
-					return stats, err
+			for _, l := range got[id].Links() {
+				if _, ok := seen[l.Cid.KeyString()]; !ok {
+					seen[l.Cid.KeyString()] = struct{}{}
+					queue = append(queue, l.Cid)
 				}
 			}
 		}
+		if len(seen) > maxDAGBlocks {
+			return stats, protocol.Errorf(protocol.KindInvalid, "cid", "%s has more than %d blocks behind it", root, maxDAGBlocks)
+		}
 	}
 	return stats, nil
+}
+
+// depthFirst calls fn with every distinct block behind root, which are all here,
+// each before what it links to.
+func (n *Node) depthFirst(ctx context.Context, root cid.Cid, fn func(blocks.Block) error) (Stats, error) {
+	var stats Stats
+	f := n.offline()
+	seen := map[string]struct{}{}
+	stack := []cid.Cid{root}
+	for len(stack) > 0 {
+		id := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if _, ok := seen[id.KeyString()]; ok {
+			continue
+		}
+		seen[id.KeyString()] = struct{}{}
+		b, err := f.block(ctx, id)
+		if err != nil {
+			return stats, err
+		}
+		nd, err := n.count(&stats, root, b)
+		if err != nil {
+			return stats, err
+		}
+		if err := fn(b); err != nil {
+			return stats, err
+		}
+		for _, l := range slices.Backward(nd.Links()) {
+			stack = append(stack, l.Cid)
+		}
+	}
+	return stats, nil
+}
+
+// count adds a block to stats, within the limits, and decodes it.
+func (n *Node) count(stats *Stats, root cid.Cid, b blocks.Block) (format.Node, error) {
+	stats.Blocks++
+	stats.Bytes += int64(len(b.RawData()))
+	if stats.Blocks > maxDAGBlocks {
+		return nil, protocol.Errorf(protocol.KindInvalid, "cid", "%s has more than %d blocks behind it", root, maxDAGBlocks)
+	}
+	if stats.Bytes > n.cfg.MaxFileBytes {
+		return nil, protocol.Errorf(protocol.KindInvalid, "cid", "%s has more than %d bytes behind it", root, n.cfg.MaxFileBytes)
+	}
+	return decode(b)
 }
