@@ -241,7 +241,7 @@ func (f *File) read(info Info) ([]float32, error) {
 	buf := make([]byte, min(chunk, info.end-info.begin))
 	for at, done := info.begin, 0; at < info.end; {
 		b := buf[:min(int64(len(buf)), info.end-at)]
-		if _, err := f.r.ReadAt(b, at); err != nil && !(errors.Is(err, io.EOF) && at+int64(len(b)) == info.end) {
+		if n, err := f.r.ReadAt(b, at); n < len(b) { // at the end of a file, ReadAt may return io.EOF with a full read
 			return nil, fmt.Errorf("read: %w", err)
 		}
 		n := len(b) / int(width)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,7 +41,7 @@ func smallConfig(dir string) Config {
 	}
 }
 
-func train(t testing.TB, ctx context.Context, cfg Config) (*Report, error) {
+func train(ctx context.Context, t testing.TB, cfg Config) (*Report, error) {
 	t.Helper()
 	cfg.EnsureDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -61,7 +62,7 @@ func train(t testing.TB, ctx context.Context, cfg Config) (*Report, error) {
 
 func finished(t *testing.T, cfg Config) []byte {
 	t.Helper()
-	if _, err := train(t, t.Context(), cfg); err != nil {
+	if _, err := train(t.Context(), t, cfg); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(filepath.Join(cfg.Dir, weights.WeightsFile))
@@ -84,7 +85,7 @@ func TestLearnsAndWritesAModelFolder(t *testing.T) {
 		}
 		last = p
 	}
-	rep, err := train(t, t.Context(), cfg)
+	rep, err := train(t.Context(), t, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,19 +119,20 @@ func TestThreadsDoNotMatter(t *testing.T) {
 	}
 }
 
+var childDir = flag.String("child-dir", "", "folder that the child process of a test trains in")
+
 // The child of TestKilledRunsResumeBitExactly: trains slowly until it is killed.
 func TestChildToBeKilled(t *testing.T) {
-	dir := os.Getenv("PRETRAIN_TEST_DIR")
-	if dir == "" {
+	if *childDir == "" {
 		t.Skip("runs as a child process only")
 	}
-	cfg := smallConfig(dir)
+	cfg := smallConfig(*childDir)
 	cfg.Resume = true
 	cfg.Progress = func(p Progress) {
-		fmt.Println("at", p.Step)
+		_, _ = fmt.Fprintln(os.Stdout, "at", p.Step)
 		time.Sleep(5 * time.Millisecond)
 	}
-	if _, err := train(t, t.Context(), cfg); err != nil {
+	if _, err := train(t.Context(), t, cfg); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -140,8 +142,7 @@ func TestKilledRunsResumeBitExactly(t *testing.T) {
 	cfg := smallConfig(t.TempDir())
 	for _, at := range []string{"at 8\n", "at 13\n"} {
 		ctx, cancel := context.WithCancel(t.Context()) // CommandContext kills with SIGKILL
-		cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestChildToBeKilled$", "-test.v")
-		cmd.Env = append(os.Environ(), "PRETRAIN_TEST_DIR="+cfg.Dir)
+		cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestChildToBeKilled$", "-child-dir="+cfg.Dir)
 		cmd.Stdout = &trigger{want: at, do: cancel}
 		if err := cmd.Run(); err == nil {
 			t.Fatal("the child finished before it was killed")
@@ -183,7 +184,7 @@ func TestCancelKeepsACheckpointAndBudgetMayChange(t *testing.T) {
 			cancel()
 		}
 	}
-	if _, err := train(t, ctx, cfg); !errors.Is(err, ErrStopped) {
+	if _, err := train(ctx, t, cfg); !errors.Is(err, ErrStopped) {
 		t.Fatalf("error %v", err)
 	}
 	cfg.Progress = nil
@@ -192,7 +193,7 @@ func TestCancelKeepsACheckpointAndBudgetMayChange(t *testing.T) {
 		t.Error("a budget changed before the decay gives other weights than the budget from the start")
 	}
 	cfg.Tokens = 24 * 256
-	if _, err := train(t, t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "give the same budget") {
+	if _, err := train(t.Context(), t, cfg); err == nil || !strings.Contains(err.Error(), "give the same budget") {
 		t.Errorf("budget changed after the decay began: %v", err)
 	}
 }
@@ -205,7 +206,7 @@ func TestCheckpointsThatDoNotFitAreRefused(t *testing.T) {
 	}
 	other := cfg
 	other.Resume, other.LR = true, 1e-4
-	if _, err := train(t, t.Context(), other); err == nil || !strings.Contains(err.Error(), "another configuration") {
+	if _, err := train(t.Context(), t, other); err == nil || !strings.Contains(err.Error(), "another configuration") {
 		t.Errorf("another learning rate: %v", err)
 	}
 	path := filepath.Join(cfg.Dir, checkpointFile)
@@ -221,7 +222,7 @@ func TestCheckpointsThatDoNotFitAreRefused(t *testing.T) {
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := train(t, t.Context(), cfg); err == nil || !strings.Contains(err.Error(), checkpointFile) {
+		if _, err := train(t.Context(), t, cfg); err == nil || !strings.Contains(err.Error(), checkpointFile) {
 			t.Errorf("%s checkpoint: %v", name, err)
 		}
 	}
