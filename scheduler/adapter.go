@@ -124,7 +124,9 @@ func (s *State) homesOf(p *pool, a *adapter) []*worker {
 		return cmp.Compare(x.w.id, y.w.id)
 	})
 	s.homes = ranks
-	a.homes = a.homes[:0]
+	if a.homes = a.homes[:0]; cap(a.homes) == 0 {
+		a.homes = make([]*worker, 0, s.cfg.Homes)
+	}
 	for _, r := range ranks[:min(n, s.cfg.Homes)] {
 		a.homes = append(a.homes, r.w)
 	}

@@ -31,7 +31,7 @@ func (s *State) Hash() protocol.Hash {
 	for _, w := range sorted(s.workers, func(a, b *worker) int { return cmp.Compare(a.ord, b.ord) }) {
 		str(string(w.id))
 		num(int64(w.ord), int64(w.ann.Sequence), flag(w.listed), w.slots, w.load, w.foreign, w.prefill, w.active(s.now), w.freeKV,
-			w.loading, w.failures, int64(w.inRow), w.quarantine, w.correction, w.service, w.rtt, int64(w.stake), w.left, int64(w.heapPos))
+			w.loading, w.failures, int64(w.inRow), w.quarantine, w.correction, w.service, w.rtt, int64(w.stake), w.left, int64(w.listing), int64(w.heapPos))
 		for _, j := range w.jobs {
 			num(int64(j.seq))
 		}
@@ -41,7 +41,7 @@ func (s *State) Hash() protocol.Hash {
 		num(int64(j.seq), int64(j.attempt), int64(j.tries), int64(j.tokens), flag(j.started), j.dispatched, j.sign, j.estimate,
 			j.queuedAt, j.missing, j.recheck, j.timer.at, int64(j.timer.pos))
 		for _, x := range j.excluded {
-			num(int64(x.w.ord), x.until)
+			num(int64(x.w.ord), x.until, int64(x.listing))
 		}
 	}
 	for _, a := range sorted(s.adapters, func(a, b *adapter) int { return cmp.Compare(a.tag, b.tag) }) {

@@ -50,16 +50,19 @@ type job struct {
 	timer    timer
 }
 
+// exclusion keeps a job from a worker that failed it: for good, or until a time
+// (busy), or until the worker has been away and comes back (unreachable).
 type exclusion struct {
-	w     *worker
-	until int64 // 0: for good
+	w       *worker
+	until   int64
+	listing uint64 // 0: does not matter
 }
 
 func (j *job) need() int64 { return int64(j.sub.PromptTokens + j.sub.MaxTokens) }
 
 func (j *job) excludes(w *worker, now int64) bool {
 	for _, x := range j.excluded {
-		if x.w == w && (x.until == 0 || x.until > now) {
+		if x.w == w && (x.until == 0 || x.until > now) && (x.listing == 0 || x.listing == w.listing) {
 			return true
 		}
 	}
@@ -154,6 +157,7 @@ func (s *State) token(e Token) {
 		j.profile = w.ann.Profile
 		w.prefill -= j.reads
 		w.unstall(j.stalled)
+		s.touchJob(j) // from now on the patience is another
 		ratio := ((s.now-j.dispatched)*1000 + 50_000) * 1000 / (j.estimate + 50_000)
 		w.correction += (min(max(ratio, 250), 8000) - w.correction) / 8
 	}
@@ -238,6 +242,9 @@ func (s *State) lose(j *job, kind protocol.Kind, why string, retriable bool) {
 		x.until = s.now + busyMS
 	} else {
 		j.tries++
+	}
+	if kind == protocol.KindUnavailable {
+		x.listing = w.listing
 	}
 	j.excluded = append(j.excluded, x)
 	if j.tries >= s.cfg.MaxAttempts || j.attempt >= 4*s.cfg.MaxAttempts {

@@ -43,6 +43,7 @@ type worker struct {
 	tags    []uint64 // adapters resident, sorted
 	inRow   int      // failures in a row
 	left    int64    // when it was unlisted
+	listing uint64   // how often it was listed
 	heapPos int
 	timer   timer
 	ann     protocol.Announcement
@@ -91,6 +92,7 @@ func (s *State) announce(a *protocol.Announcement) {
 	if relist {
 		w.pool = s.pool(a.Base)
 		w.listed = true
+		w.listing++
 		w.pool.list(w)
 	}
 	w.pool.count(w, 1)

@@ -22,7 +22,7 @@ type Config struct {
 	// Trace is TraceAzureSample, TraceSLoRA, or a path ending in .csv (Azure) or
 	// .jsonl (Mooncake).
 	Trace    string             `json:"trace"`
-	Speed    float64            `json:"speed"`    // arrivals come so many times faster; default 6 for the sample, else 1
+	Speed    float64            `json:"speed"`    // arrivals come so many times faster; default 2 for the sample, else 1
 	Requests int                `json:"requests"` // at most; 0: the whole trace
 	Policies []scheduler.Policy `json:"policies"` // default: all
 	Workers  int                `json:"workers"`  // default 16
@@ -118,7 +118,7 @@ func (c *Config) EnsureDefaults() {
 	def(&c.Seed, 42)
 	def(&c.Trace, TraceAzureSample)
 	if c.Trace == TraceAzureSample {
-		def(&c.Speed, 6)
+		def(&c.Speed, 2)
 	}
 	def(&c.Speed, 1)
 	if len(c.Policies) == 0 {
@@ -151,13 +151,6 @@ func (c *Config) Validate() error {
 	if c.Trace != TraceAzureSample && c.Trace != TraceSLoRA && !strings.HasSuffix(c.Trace, ".csv") && !strings.HasSuffix(c.Trace, ".jsonl") {
 		return protocol.Errorf(protocol.KindInvalid, "trace", "%q is no trace: use %s, %s, or a file ending in .csv (Azure) or .jsonl (Mooncake)", c.Trace, TraceAzureSample, TraceSLoRA)
 	}
-	for _, p := range c.Policies {
-		s := c.Scheduler
-		s.Policy = p
-		if err := s.Validate(); err != nil {
-			return err
-		}
-	}
 	l := &c.SLoRA
 	if l.MinLen < 1 || l.MaxLen <= l.MinLen || l.MaxLen > maxRequestTokens {
 		return protocol.Errorf(protocol.KindInvalid, "s_lora", "lengths from %d to %d: set 1 <= min_len < max_len <= %d", l.MinLen, l.MaxLen, maxRequestTokens)
@@ -171,7 +164,19 @@ func (c *Config) Validate() error {
 		within{"tenants", float64(c.Tenants), 1, 1_000_000}, within{"alpha", c.Alpha, 0.01, 10},
 		within{"kill_percent", float64(c.KillPercent), 0, 100}, within{"detect_ms", float64(c.DetectMS), 0, 1e7},
 		within{"s_lora.rate", l.Rate, 1e-6, 1e6}, within{"s_lora.cv", l.CV, 1e-3, 1e3}, within{"s_lora.seconds", l.Seconds, 1e-3, 1e7},
-	).or(c.Cost.validate)
+	).or(func() error {
+		if err := c.Cost.validate(); err != nil {
+			return err
+		}
+		for _, p := range c.Policies {
+			s := c.Scheduler
+			s.Policy = p
+			if err := s.Validate(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (c *CostModel) validate() error {
