@@ -175,11 +175,28 @@ func (c *Coordinator) Workers(context.Context) ([]api.WorkerView, error) {
 	defer c.mu.Unlock()
 	var out []api.WorkerView
 	for _, w := range c.state.Workers() {
-		v := api.WorkerView{Announcement: w.Announcement, Stake: c.stakes[w.Announcement.Peer]}
+		v := api.WorkerView{Announcement: w.Announcement, Stake: c.stakes[w.Announcement.Peer], Addresses: c.addresses(w.Announcement.Peer)}
 		if w.Quarantined {
 			v.Reason = "it failed several jobs in a row and rests for a moment"
 		}
 		out = append(out, v)
 	}
 	return out, nil
+}
+
+// addresses are where a worker's peer was seen.
+func (c *Coordinator) addresses(id protocol.PeerID) []string {
+	p, err := peer.Decode(string(id))
+	if err != nil {
+		return nil
+	}
+	full, err := peer.AddrInfoToP2pAddrs(&peer.AddrInfo{ID: p, Addrs: c.host.Libp2p().Peerstore().Addrs(p)})
+	if err != nil {
+		return nil
+	}
+	out := make([]string, len(full))
+	for i, a := range full {
+		out[i] = a.String()
+	}
+	return out
 }

@@ -316,8 +316,8 @@ func (r *run) register(ctx context.Context, id protocol.CID) (protocol.Hash, err
 	if err != nil {
 		return protocol.Hash{}, err
 	}
-	if known, err := r.w.chain.Adapter(ctx, digest); err == nil {
-		return known.TxHash, nil
+	if _, err := r.w.chain.Adapter(ctx, digest); err == nil {
+		return protocol.Hash{}, nil // registered by an attempt that was cut off
 	} else if protocol.KindOf(err) != protocol.KindNotFound {
 		return protocol.Hash{}, err
 	}

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -106,20 +108,19 @@ func (c *cli) load() error {
 	first(&c.apiKey, os.Getenv("OPENLEDGER_API_KEY"))
 	if c.apiKey == "" {
 		first(&s.APIKeyFile, c.Home().Path("api.key"))
-		if raw, err := os.ReadFile(s.APIKeyFile); err == nil {
-			c.apiKey = string(trimLine(raw))
-		}
+		c.apiKey = readLine(s.APIKeyFile)
 	}
 	return nil
 }
 
-func trimLine(raw []byte) []byte {
-	for i, b := range raw {
-		if b == '\n' || b == '\r' {
-			return raw[:i]
-		}
+// readLine is the first line of a file, empty when there is none.
+func readLine(path string) string {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return ""
 	}
-	return raw
+	line, _, _ := strings.Cut(string(raw), "\n")
+	return strings.TrimSpace(line)
 }
 
 // Home is the folder of this user or node.
@@ -143,7 +144,11 @@ func (c *cli) print(v any, people func(io.Writer)) error {
 	enc := json.NewEncoder(c.out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	// Amounts (uint256.Int) write themselves as decimal strings only where they can be
+	// addressed.
+	p := reflect.New(reflect.TypeOf(v))
+	p.Elem().Set(reflect.ValueOf(v))
+	return enc.Encode(p.Interface())
 }
 
 // say tells the user how it goes, on standard error.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -31,8 +32,16 @@ func (b *hexBytes) UnmarshalText(text []byte) error {
 	return err
 }
 
+// addressable gives a pointer to a copy of v: amounts (uint256.Int) write themselves
+// as decimal strings only where they can be addressed.
+func addressable(v any) any {
+	p := reflect.New(reflect.TypeOf(v))
+	p.Elem().Set(reflect.ValueOf(v))
+	return p.Interface()
+}
+
 func writeJSON(w http.ResponseWriter, status int, v any) error {
-	body, err := json.Marshal(v)
+	body, err := json.Marshal(addressable(v))
 	if err != nil {
 		return err
 	}

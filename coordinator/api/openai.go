@@ -274,7 +274,7 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, tenant proto
 			w.Header().Set("Cache-Control", "no-store")
 			w.WriteHeader(http.StatusOK)
 		}
-		body, err := json.Marshal(v)
+		body, err := json.Marshal(addressable(v))
 		if err != nil {
 			return err
 		}

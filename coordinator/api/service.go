@@ -149,7 +149,8 @@ type Ledger interface {
 // WorkerView is a worker as this coordinator sees it.
 type WorkerView struct {
 	protocol.Announcement
-	Stake uint256.Int `json:"stake"`
+	Stake     uint256.Int `json:"stake"`
+	Addresses []string    `json:"addresses"` // multiaddrs that peers reach it at
 	// Reason says why the scheduler would not choose it now; empty: it would.
 	Reason string `json:"reason,omitempty"`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -85,4 +86,14 @@ func (n *peerNode) close() error {
 		errs = append(errs, n.db.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// Peer is the peer id in a node's addresses.
+func Peer(addrs []string) protocol.PeerID {
+	for _, a := range addrs {
+		if _, id, ok := strings.Cut(a, "/p2p/"); ok {
+			return protocol.PeerID(id)
+		}
+	}
+	return ""
 }

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openledger/openledger/cmd/openledger/client"
+	"github.com/openledger/openledger/cmd/openledger/node"
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/contracts/devchain"
+	"github.com/openledger/openledger/contracts/keystore"
+	"github.com/openledger/openledger/coordinator/api"
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/worker/engine/base"
+)
+
+// sessionKey signs vouchers for the requesters that authorise it.
+const sessionKey = "session"
+
+func newCoordinator(c *cli) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "coordinator",
+		Short: "Run a coordinator with its HTTP API, and issue API keys",
+		Example: `  openledger coordinator run --home ./coord --rpc http://127.0.0.1:8545 --deployment ./chain/deployment.json
+  openledger coordinator key --as alice`,
+	}
+	cmd.AddCommand(coordinatorRun(c), coordinatorKey(c))
+	return cmd
+}
+
+func coordinatorRun(c *cli) *cobra.Command {
+	var rpc, deployment, listen string
+	var peer node.PeerConfig
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Admit, route and pay requests until interrupted",
+		Long: `Run connects to any chain that the contracts are deployed on, joins the peers, and
+serves the OpenAI-compatible API. Requesters authorise its session key in the escrow.`,
+		Example: `  openledger coordinator run --home ./coord --rpc http://127.0.0.1:8545 --deployment ./chain/deployment.json --listen 127.0.0.1:8420`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			at, err := devchain.ReadAddresses(deployment)
+			if err != nil {
+				return err
+			}
+			n, err := c.openCoordinator(cmd, rpc, at, listen, peer, false)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, n.Close()) }()
+			if err := c.print(map[string]any{"api": n.API.URL(), "addresses": n.Addrs(), "session_key": n.SessionAccount()}, func(w io.Writer) {
+				fmt.Fprintf(w, "API          %s\nsession key  %s\n", n.API.URL(), n.SessionAccount().Hex())
+				for _, a := range n.Addrs() {
+					fmt.Fprintf(w, "bootstrap    %s\n", a)
+				}
+			}); err != nil {
+				return err
+			}
+			return n.Run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&rpc, "rpc", "http://127.0.0.1:8545", "JSON-RPC of the chain")
+	f.StringVar(&deployment, "deployment", node.DeploymentFile, "file with the contracts' addresses")
+	f.StringVar(&listen, "listen", "127.0.0.1:8420", "TCP address of the HTTP API")
+	f.StringSliceVar(&peer.Listen, "p2p", nil, "multiaddrs to listen on (default: QUIC and TCP on all interfaces, any port)")
+	f.StringSliceVar(&peer.Bootstrap, "bootstrap", nil, "multiaddrs of peers to join")
+	f.BoolVar(&peer.NAT, "nat", false, "find a way through a home router")
+	return cmd
+}
+
+// openCoordinator opens the coordinator of this home.
+func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses, listen string, peer node.PeerConfig, light bool) (*node.Coordinator, error) {
+	w, err := c.Home().Wallet(c.password, light)
+	if err != nil {
+		return nil, err
+	}
+	session, err := w.Ensure(sessionKey)
+	if err != nil {
+		return nil, err
+	}
+	bundle, err := base.Open()
+	if err != nil {
+		return nil, err
+	}
+	if err := bundle.Close(); err != nil {
+		return nil, err
+	}
+	return node.OpenCoordinator(cmd.Context(), node.CoordinatorConfig{
+		Home: node.Home{Dir: c.Home().Path("coordinator")}, RPC: rpc, Addresses: at, API: listen, Peer: peer,
+		Base: bundle.Hash, SessionKey: session, Logger: c.logger(),
+	})
+}
+
+func coordinatorKey(c *cli) *cobra.Command {
+	var label string
+	cmd := &cobra.Command{
+		Use:   "key",
+		Short: "Issue an API key that spends the escrow of the account that signs",
+		Long: `Key asks the coordinator for an API key; the request is signed by the account whose
+escrow the key will spend, within what the account deposited ('openledger wallet
+deposit'). The key is shown once and kept as a hash only.`,
+		Example: "  openledger coordinator key --as alice --label laptop",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			key, err := c.signer()
+			if err != nil {
+				return err
+			}
+			cl, err := c.coordinator()
+			if err != nil {
+				return err
+			}
+			secret, err := issueKey(cmd, cl, key, label)
+			if err != nil {
+				return err
+			}
+			return c.print(map[string]string{"key": secret}, func(w io.Writer) { fmt.Fprintln(w, secret) })
+		},
+	}
+	cmd.Flags().StringVar(&label, "label", "", "what the key is for")
+	return cmd
+}
+
+func issueKey(cmd *cobra.Command, cl *client.Client, key *keystore.Key, label string) (string, error) {
+	info, err := cl.Network(cmd.Context())
+	if err != nil {
+		return "", err
+	}
+	r := api.KeyRequest{Requester: key.Account(), Label: label, At: time.Now().UnixMilli()}
+	if r.Signature, err = node.SignText(api.KeyRequestText(info.Peer, r), key.ECDSA()); err != nil {
+		return "", err
+	}
+	var out struct {
+		Key string `json:"key"`
+	}
+	if err := cl.Call(cmd.Context(), http.MethodPost, "/api/v1/keys", r, &out); err != nil {
+		return "", err
+	}
+	if out.Key == "" {
+		return "", protocol.Errorf(protocol.KindInternal, "", "the coordinator issued an empty key")
+	}
+	return out.Key, nil
+}
