@@ -13,13 +13,13 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
-// Refusal is a contract's typed error.
-type Refusal struct {
+// RevertError is a contract's typed error.
+type RevertError struct {
 	Name string // of the Solidity error, e.g. "InsufficientEscrow"
 	Args []any
 }
 
-func (r *Refusal) Error() string {
+func (r *RevertError) Error() string {
 	if len(r.Args) == 0 {
 		return words(r.Name)
 	}
@@ -31,8 +31,8 @@ func (r *Refusal) Error() string {
 }
 
 // Refused gives the contract's typed error in err's chain.
-func Refused(err error) (*Refusal, bool) {
-	var r *Refusal
+func Refused(err error) (*RevertError, bool) {
+	var r *RevertError
 	ok := errors.As(err, &r)
 	return r, ok
 }
@@ -86,7 +86,7 @@ func (c *Client) explain(what string, err error) error {
 // refusal decodes what a contract reverted with.
 func (c *Client) refusal(what string, raw []byte) error {
 	if reason, err := abi.UnpackRevert(raw); err == nil {
-		return protocol.Errorf(protocol.KindInvalid, "", "%s: %w", what, &Refusal{Name: reason})
+		return protocol.Errorf(protocol.KindInvalid, "", "%s: %w", what, &RevertError{Name: reason})
 	}
 	var id [4]byte
 	copy(id[:], raw)
@@ -95,7 +95,7 @@ func (c *Client) refusal(what string, raw []byte) error {
 		if err != nil {
 			continue
 		}
-		r := &Refusal{Name: e.Name}
+		r := &RevertError{Name: e.Name}
 		if args, err := e.Inputs.Unpack(raw[4:]); err == nil {
 			r.Args = args
 		}

@@ -20,7 +20,9 @@ import (
 
 // Sender sends the transactions of one key: it hands out nonces in order, raises
 // the fee of a transaction that is stuck, sends again what a node forgot, and
-// waits until the transaction is in a block.
+// waits until the transaction is in a block. Another program may use the same key,
+// but two that send the very same call at the same moment can take one transaction
+// for both: give each program its own key.
 type Sender struct {
 	c   *Client
 	key Key

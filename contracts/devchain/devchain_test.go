@@ -25,20 +25,19 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
-// The test binary started with these in its environment is a chain to be killed.
-const (
-	childDir    = "DEVCHAIN_TEST_DIR"
-	childListen = "DEVCHAIN_TEST_LISTEN"
-)
+// The test binary started with this word, a folder and an address is a chain to be
+// killed.
+const childWord = "devchain-to-be-killed"
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childDir); dir != "" {
-		c, err := Open(Config{Dir: dir, Listen: os.Getenv(childListen), Fund: funds(4), MaxAhead: time.Hour})
+	if len(os.Args) == 4 && os.Args[1] == childWord {
+		c, err := Open(Config{Dir: os.Args[2], Listen: os.Args[3], Fund: funds(4), MaxAhead: time.Hour})
 		if err != nil {
-			fmt.Println("error", err)
-			os.Exit(1)
+			panic(err)
 		}
-		fmt.Println("listening", c.listener.Addr())
+		if _, err := fmt.Fprintln(os.Stdout, "listening", c.listener.Addr()); err != nil {
+			panic(err)
+		}
 		select {} // until killed
 	}
 	os.Exit(m.Run())
@@ -264,8 +263,7 @@ func addsUp(t *testing.T, url string, to []protocol.Account) {
 
 func spawn(t *testing.T, dir, listen string) (*exec.Cmd, string) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childDir+"="+dir, childListen+"="+listen)
+	cmd := exec.Command(os.Args[0], childWord, dir, listen)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	cmd.Stderr = os.Stderr

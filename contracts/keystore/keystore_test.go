@@ -2,6 +2,7 @@ package keystore
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"math/big"
 	"os"
@@ -36,7 +37,7 @@ func TestCreateListLoad(t *testing.T) {
 
 	got, err := s.Load(a.Account(), "one")
 	require.NoError(t, err)
-	require.Equal(t, a.ECDSA().D, got.ECDSA().D)
+	require.True(t, a.ECDSA().Equal(got.ECDSA()))
 
 	_, err = s.Load(b.Account(), "one")
 	require.Equal(t, protocol.KindUnauthorized, protocol.KindOf(err))
@@ -75,11 +76,11 @@ func TestImport(t *testing.T) {
 func TestSecretIsNeverPrinted(t *testing.T) {
 	k, err := Generate()
 	require.NoError(t, err)
-	secret := fmt.Sprintf("%x", k.ECDSA().D)
+	secret := hex.EncodeToString(crypto.FromECDSA(k.ECDSA()))
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 		out := fmt.Sprintf(format, k)
 		require.NotContains(t, out, secret)
-		require.NotContains(t, out, k.ECDSA().D.String())
+		require.NotContains(t, out, new(big.Int).SetBytes(crypto.FromECDSA(k.ECDSA())).String())
 	}
 }
 

@@ -163,11 +163,11 @@ func (s *Service) prepare(ctx context.Context, nonce uint64) (*store.BatchRecord
 
 // resume goes on with a batch whose fate is not known: is it on the chain?
 func (s *Service) resume(ctx context.Context, b store.BatchRecord, next uint64) (*store.BatchRecord, bool, error) {
-	switch {
-	case next == b.Nonce:
+	switch next {
+	case b.Nonce:
 		s.cfg.Logger.Info("sending a batch again", "nonce", b.Nonce)
 		return s.submit(ctx, b)
-	case next == b.Nonce+1:
+	case b.Nonce + 1:
 		return s.settled(ctx, b, chain.Tx{})
 	default:
 		return nil, false, foreign(s.cfg.Worker, next, b.Nonce+1)
