@@ -39,6 +39,10 @@ func micro(lv level, rows, panels, cols, k int, a []float32, rs, cs int, b []flo
 	if acc {
 		from = 1
 	}
+	if cols <= 8 && panels == 1 {
+		narrow(rows, cols, k, &a[0], rs, cs, &b[0], bs, &c[0], ldc, from)
+		return
+	}
 	if cols < 16 {
 		m := &masks[cols][0]
 		switch rows {
@@ -183,4 +187,38 @@ func microHalf(lv level, rows, panels, pairs int, a []float32, rs int, b []uint3
 	default:
 		panic("cpu: no such kernel")
 	}
+}
+
+// narrow dispatches the kernels of at most eight columns.
+func narrow(rows, cols, k int, a *float32, rs, cs int, b *float32, bs int, c *float32, ldc, from int) {
+	m := &masks[cols][0]
+	switch rows {
+	case 1:
+		gemmNarrow_1(k, a, rs, cs, b, bs, c, ldc, from, m)
+	case 2:
+		gemmNarrow_2(k, a, rs, cs, b, bs, c, ldc, from, m)
+	case 3:
+		gemmNarrow_3(k, a, rs, cs, b, bs, c, ldc, from, m)
+	case 4:
+		gemmNarrow_4(k, a, rs, cs, b, bs, c, ldc, from, m)
+	case 5:
+		gemmNarrow_5(k, a, rs, cs, b, bs, c, ldc, from, m)
+	case 6:
+		gemmNarrow_6(k, a, rs, cs, b, bs, c, ldc, from, m)
+	case 12:
+		gemmNarrow_12(k, a, rs, cs, b, bs, c, ldc, from, m)
+	default:
+		panic("cpu: no such kernel")
+	}
+}
+
+// quadRows sets four rows of c, ldc apart, to the vectors a times the matrices b (k x cols, at most 16 columns).
+func quadRows(cols, k int, a, b *[4]*float32, bs int, c []float32, ldc int) {
+	_ = c[3*ldc+cols-1]
+	m := &masks[cols][0]
+	if cols <= 8 {
+		quad8(k, a, b, bs*4, &c[0], ldc*4, m)
+		return
+	}
+	quad16(k, a, b, bs*4, &c[0], ldc*4, m)
 }

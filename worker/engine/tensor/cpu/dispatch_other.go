@@ -14,6 +14,7 @@ func microHalf(lv level, rows, panels, pairs int, a []float32, rs int, b []uint3
 	microHalfGo(rows, panels, pairs, a, rs, b, bp, c, ldc, acc)
 }
 
+func quadRows(int, int, *[4]*float32, *[4]*float32, int, []float32, int)    { panic(noAssembly) }
 func widenPairs(*float32, *uint32, int)                                     { panic(noAssembly) }
 func sumLanes(*float32, *float32, int)                                      { panic(noAssembly) }
 func dotLanes(*float32, *float32, *float32, int)                            { panic(noAssembly) }

@@ -76,6 +76,9 @@ func (g *product) panels(lv level, p, n, cols int) {
 	b := g.b[p*g.bp:]
 	for i := 0; i < g.m; {
 		r := rowGroup(g.m - i)
+		if cols <= 8 && g.m-i >= 12 {
+			r = 12
+		}
 		micro(lv, r, n, cols, g.k, g.a[i*g.rs:], g.rs, g.cs, b, g.bs, g.bp, g.c[i*g.ldc+p*panelCols:], g.ldc, g.acc)
 		i += r
 	}

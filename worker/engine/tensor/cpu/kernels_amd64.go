@@ -259,6 +259,51 @@ func gemmHalfAVX512_1x8(pairs int, a *float32, rs int, b *uint32, bp int, c *flo
 //go:noescape
 func widenPairs(dst *float32, src *uint32, pairs int)
 
+// gemmNarrow_1 computes a tile of 1 x 8, of which mask selects the columns.
+//
+//go:noescape
+func gemmNarrow_1(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+
+// gemmNarrow_2 computes a tile of 2 x 8, of which mask selects the columns.
+//
+//go:noescape
+func gemmNarrow_2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+
+// gemmNarrow_3 computes a tile of 3 x 8, of which mask selects the columns.
+//
+//go:noescape
+func gemmNarrow_3(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+
+// gemmNarrow_4 computes a tile of 4 x 8, of which mask selects the columns.
+//
+//go:noescape
+func gemmNarrow_4(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+
+// gemmNarrow_5 computes a tile of 5 x 8, of which mask selects the columns.
+//
+//go:noescape
+func gemmNarrow_5(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+
+// gemmNarrow_6 computes a tile of 6 x 8, of which mask selects the columns.
+//
+//go:noescape
+func gemmNarrow_6(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+
+// gemmNarrow_12 computes a tile of 12 x 8, of which mask selects the columns.
+//
+//go:noescape
+func gemmNarrow_12(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+
+// quad8 sets row i of c (8 columns, of which mask selects some) to the vector a[i] times the matrix b[i].
+//
+//go:noescape
+func quad8(k int, a *[4]*float32, b *[4]*float32, bs int, c *float32, ldc int, mask *int32)
+
+// quad16 sets row i of c (16 columns, of which mask selects some) to the vector a[i] times the matrix b[i].
+//
+//go:noescape
+func quad16(k int, a *[4]*float32, b *[4]*float32, bs int, c *float32, ldc int, mask *int32)
+
 // sumLanes adds n values, a multiple of 8, to eight lanes in order.
 //
 //go:noescape

@@ -3788,6 +3788,583 @@ loop:
 	VZEROUPPER
 	RET
 
+// func gemmNarrow_1(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·gemmNarrow_1(SB), NOSPLIT, $0-80
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), DX
+	MOVQ       b+32(FP), BX
+	MOVQ       bs+40(FP), SI
+	MOVQ       c+48(FP), DI
+	MOVQ       ldc+56(FP), R8
+	MOVQ       mask+72(FP), R8
+	VMOVDQU    (R8), Y1
+	MOVQ       acc+64(FP), R8
+	TESTQ      R8, R8
+	JZ         zero
+	MOVQ       DI, R8
+	VMASKMOVPS (R8), Y1, Y0
+	JMP        begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+
+begin:
+loop:
+	VMASKMOVPS   (BX), Y1, Y2
+	VBROADCASTSS (CX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+	VMASKMOVPS   Y0, Y1, (DI)
+	VZEROUPPER
+	RET
+
+// func gemmNarrow_2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·gemmNarrow_2(SB), NOSPLIT, $0-80
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       bs+40(FP), DI
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	MOVQ       mask+72(FP), R10
+	VMOVDQU    (R10), Y2
+	MOVQ       acc+64(FP), R10
+	TESTQ      R10, R10
+	JZ         zero
+	MOVQ       R8, R10
+	VMASKMOVPS (R10), Y2, Y0
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y2, Y1
+	JMP        begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+
+begin:
+loop:
+	VMASKMOVPS   (SI), Y2, Y3
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (CX)(DX*1), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+	VMASKMOVPS   Y0, Y2, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y1, Y2, (R8)
+	VZEROUPPER
+	RET
+
+// func gemmNarrow_3(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·gemmNarrow_3(SB), NOSPLIT, $0-80
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       bs+40(FP), DI
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	MOVQ       mask+72(FP), R10
+	VMOVDQU    (R10), Y3
+	MOVQ       acc+64(FP), R10
+	TESTQ      R10, R10
+	JZ         zero
+	MOVQ       R8, R10
+	VMASKMOVPS (R10), Y3, Y0
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y3, Y1
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y3, Y2
+	JMP        begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+
+begin:
+loop:
+	VMASKMOVPS   (SI), Y3, Y4
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (CX)(DX*1), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (CX)(DX*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+	VMASKMOVPS   Y0, Y3, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y1, Y3, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y2, Y3, (R8)
+	VZEROUPPER
+	RET
+
+// func gemmNarrow_4(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·gemmNarrow_4(SB), NOSPLIT, $0-80
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       bs+40(FP), DI
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	MOVQ       mask+72(FP), R10
+	VMOVDQU    (R10), Y4
+	MOVQ       acc+64(FP), R10
+	TESTQ      R10, R10
+	JZ         zero
+	MOVQ       R8, R10
+	VMASKMOVPS (R10), Y4, Y0
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y4, Y1
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y4, Y2
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y4, Y3
+	JMP        begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+begin:
+	LEAQ (DX)(DX*2), R10
+
+loop:
+	VMASKMOVPS   (SI), Y4, Y5
+	VBROADCASTSS (CX), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (CX)(DX*1), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (CX)(DX*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS (CX)(R10*1), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+	VMASKMOVPS   Y0, Y4, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y1, Y4, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y2, Y4, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y3, Y4, (R8)
+	VZEROUPPER
+	RET
+
+// func gemmNarrow_5(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·gemmNarrow_5(SB), NOSPLIT, $0-80
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       bs+40(FP), DI
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	MOVQ       mask+72(FP), R10
+	VMOVDQU    (R10), Y5
+	MOVQ       acc+64(FP), R10
+	TESTQ      R10, R10
+	JZ         zero
+	MOVQ       R8, R10
+	VMASKMOVPS (R10), Y5, Y0
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y5, Y1
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y5, Y2
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y5, Y3
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y5, Y4
+	JMP        begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+
+begin:
+	LEAQ (DX)(DX*2), R10
+
+loop:
+	VMASKMOVPS   (SI), Y5, Y6
+	VBROADCASTSS (CX), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (CX)(DX*1), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS (CX)(DX*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (CX)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS (CX)(DX*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+	VMASKMOVPS   Y0, Y5, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y1, Y5, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y2, Y5, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y3, Y5, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y4, Y5, (R8)
+	VZEROUPPER
+	RET
+
+// func gemmNarrow_6(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·gemmNarrow_6(SB), NOSPLIT, $0-80
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       bs+40(FP), DI
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	MOVQ       mask+72(FP), R10
+	VMOVDQU    (R10), Y6
+	MOVQ       acc+64(FP), R10
+	TESTQ      R10, R10
+	JZ         zero
+	MOVQ       R8, R10
+	VMASKMOVPS (R10), Y6, Y0
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y6, Y1
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y6, Y2
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y6, Y3
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y6, Y4
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y6, Y5
+	JMP        begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+begin:
+	LEAQ (DX)(DX*2), R10
+	LEAQ (DX)(DX*4), R11
+
+loop:
+	VMASKMOVPS   (SI), Y6, Y7
+	VBROADCASTSS (CX), Y8
+	VFMADD231PS  Y7, Y8, Y0
+	VBROADCASTSS (CX)(DX*1), Y8
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (CX)(DX*2), Y8
+	VFMADD231PS  Y7, Y8, Y2
+	VBROADCASTSS (CX)(R10*1), Y8
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (CX)(DX*4), Y8
+	VFMADD231PS  Y7, Y8, Y4
+	VBROADCASTSS (CX)(R11*1), Y8
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+	VMASKMOVPS   Y0, Y6, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y1, Y6, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y2, Y6, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y3, Y6, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y4, Y6, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y5, Y6, (R8)
+	VZEROUPPER
+	RET
+
+// func gemmNarrow_12(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·gemmNarrow_12(SB), NOSPLIT, $0-80
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       bs+40(FP), DI
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	MOVQ       mask+72(FP), R10
+	VMOVDQU    (R10), Y12
+	MOVQ       acc+64(FP), R10
+	TESTQ      R10, R10
+	JZ         zero
+	MOVQ       R8, R10
+	VMASKMOVPS (R10), Y12, Y0
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y12, Y1
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y12, Y2
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y12, Y3
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y12, Y4
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y12, Y5
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y12, Y6
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y12, Y7
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y12, Y8
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y12, Y9
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y12, Y10
+	ADDQ       R9, R10
+	VMASKMOVPS (R10), Y12, Y11
+	JMP        begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+begin:
+	LEAQ (DX)(DX*2), R10
+	LEAQ (DX)(DX*4), R11
+	LEAQ (CX)(R10*2), R12
+
+loop:
+	VMASKMOVPS   (SI), Y12, Y13
+	VBROADCASTSS (CX), Y14
+	VFMADD231PS  Y13, Y14, Y0
+	VBROADCASTSS (CX)(DX*1), Y14
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (CX)(DX*2), Y14
+	VFMADD231PS  Y13, Y14, Y2
+	VBROADCASTSS (CX)(R10*1), Y14
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (CX)(DX*4), Y14
+	VFMADD231PS  Y13, Y14, Y4
+	VBROADCASTSS (CX)(R11*1), Y14
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R12), Y14
+	VFMADD231PS  Y13, Y14, Y6
+	VBROADCASTSS (R12)(DX*1), Y14
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (R12)(DX*2), Y14
+	VFMADD231PS  Y13, Y14, Y8
+	VBROADCASTSS (R12)(R10*1), Y14
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R12)(DX*4), Y14
+	VFMADD231PS  Y13, Y14, Y10
+	VBROADCASTSS (R12)(R11*1), Y14
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         BX, CX
+	ADDQ         BX, R12
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+	VMASKMOVPS   Y0, Y12, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y1, Y12, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y2, Y12, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y3, Y12, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y4, Y12, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y5, Y12, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y6, Y12, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y7, Y12, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y8, Y12, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y9, Y12, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y10, Y12, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y11, Y12, (R8)
+	VZEROUPPER
+	RET
+
+// func quad8(k int, a *[4]*float32, b *[4]*float32, bs int, c *float32, ldc int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·quad8(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+16(FP), DX
+	MOVQ    (CX), BX
+	MOVQ    (DX), SI
+	MOVQ    8(CX), DI
+	MOVQ    8(DX), R8
+	MOVQ    16(CX), R9
+	MOVQ    16(DX), R10
+	MOVQ    24(CX), CX
+	MOVQ    24(DX), DX
+	MOVQ    mask+48(FP), R11
+	VMOVDQU (R11), Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    bs+24(FP), R11
+
+loop:
+	VBROADCASTSS (BX), Y5
+	VMASKMOVPS   (SI), Y0, Y6
+	VFMADD231PS  Y6, Y5, Y1
+	ADDQ         $0x04, BX
+	ADDQ         R11, SI
+	VBROADCASTSS (DI), Y5
+	VMASKMOVPS   (R8), Y0, Y6
+	VFMADD231PS  Y6, Y5, Y2
+	ADDQ         $0x04, DI
+	ADDQ         R11, R8
+	VBROADCASTSS (R9), Y5
+	VMASKMOVPS   (R10), Y0, Y6
+	VFMADD231PS  Y6, Y5, Y3
+	ADDQ         $0x04, R9
+	ADDQ         R11, R10
+	VBROADCASTSS (CX), Y5
+	VMASKMOVPS   (DX), Y0, Y6
+	VFMADD231PS  Y6, Y5, Y4
+	ADDQ         $0x04, CX
+	ADDQ         R11, DX
+	DECQ         AX
+	JNZ          loop
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	VMASKMOVPS   Y1, Y0, (AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   Y2, Y0, (AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   Y3, Y0, (AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   Y4, Y0, (AX)
+	VZEROUPPER
+	RET
+
+// func quad16(k int, a *[4]*float32, b *[4]*float32, bs int, c *float32, ldc int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·quad16(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+16(FP), DX
+	MOVQ    (CX), BX
+	MOVQ    (DX), SI
+	MOVQ    8(CX), DI
+	MOVQ    8(DX), R8
+	MOVQ    16(CX), R9
+	MOVQ    16(DX), R10
+	MOVQ    24(CX), CX
+	MOVQ    24(DX), DX
+	MOVQ    mask+48(FP), R11
+	VMOVDQU (R11), Y0
+	VMOVDQU 32(R11), Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	MOVQ    bs+24(FP), R11
+
+loop:
+	VBROADCASTSS (BX), Y10
+	VMASKMOVPS   (SI), Y0, Y11
+	VFMADD231PS  Y11, Y10, Y2
+	VMASKMOVPS   32(SI), Y1, Y11
+	VFMADD231PS  Y11, Y10, Y3
+	ADDQ         $0x04, BX
+	ADDQ         R11, SI
+	VBROADCASTSS (DI), Y10
+	VMASKMOVPS   (R8), Y0, Y11
+	VFMADD231PS  Y11, Y10, Y4
+	VMASKMOVPS   32(R8), Y1, Y11
+	VFMADD231PS  Y11, Y10, Y5
+	ADDQ         $0x04, DI
+	ADDQ         R11, R8
+	VBROADCASTSS (R9), Y10
+	VMASKMOVPS   (R10), Y0, Y11
+	VFMADD231PS  Y11, Y10, Y6
+	VMASKMOVPS   32(R10), Y1, Y11
+	VFMADD231PS  Y11, Y10, Y7
+	ADDQ         $0x04, R9
+	ADDQ         R11, R10
+	VBROADCASTSS (CX), Y10
+	VMASKMOVPS   (DX), Y0, Y11
+	VFMADD231PS  Y11, Y10, Y8
+	VMASKMOVPS   32(DX), Y1, Y11
+	VFMADD231PS  Y11, Y10, Y9
+	ADDQ         $0x04, CX
+	ADDQ         R11, DX
+	DECQ         AX
+	JNZ          loop
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	VMASKMOVPS   Y2, Y0, (AX)
+	VMASKMOVPS   Y3, Y1, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   Y4, Y0, (AX)
+	VMASKMOVPS   Y5, Y1, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   Y6, Y0, (AX)
+	VMASKMOVPS   Y7, Y1, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   Y8, Y0, (AX)
+	VMASKMOVPS   Y9, Y1, 32(AX)
+	VZEROUPPER
+	RET
+
 // func sumLanes(acc *float32, x *float32, n int)
 // Requires: AVX
 TEXT ·sumLanes(SB), NOSPLIT, $0-24

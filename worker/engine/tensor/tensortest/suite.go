@@ -239,7 +239,7 @@ func productCases() (cs []testCase) {
 		}
 	}
 	for _, m := range []int{1, 2, 3, 5, 7, 13, 24, 40} {
-		for _, s := range [][2]int{{16, 34}, {169, 700}, {1, 2}, {40, 33}} {
+		for _, s := range [][2]int{{16, 34}, {169, 90}, {1, 2}, {40, 33}} {
 			n, k := s[0], s[1]
 			x, w, c := Random(m*k, 1), Half(Random(n*k, 2)), Random(m*n, 3)
 			cs = append(cs, testCase{
@@ -261,16 +261,26 @@ func productCases() (cs []testCase) {
 			})
 		}
 	}
-	return append(cs, loraCase())
+	type seg = loraSeg
+	decode := func(ranks ...int) (out []seg) {
+		for i, r := range ranks {
+			out = append(out, seg{i, 1, r})
+		}
+		return out
+	}
+	return append(cs, loraCase("mixed", 9, []seg{{0, 1, 8}, {2, 4, 3}, {6, 2, 16}}),
+		loraCase("decode", 9, decode(8, 8, 8, 8, 8, 8, 8, 8, 8)), loraCase("decode mixed ranks", 11, decode(4, 4, 4, 4, 16, 16, 16, 16, 8, 40, 8)),
+		loraCase("decode odd rank", 4, decode(13, 13, 13, 13)), loraCase("long", 260, []seg{{0, 200, 8}, {200, 0, 4}, {210, 50, 24}}))
 }
 
-// loraCase has segments of several ranks, with rows that no segment covers.
-func loraCase() testCase {
-	const rows, in, out = 9, 30, 41
+type loraSeg struct{ row, rows, rank int }
+
+// loraCase has segments of any ranks, and maybe rows that no segment covers.
+func loraCase(name string, rows int, segs []loraSeg) testCase {
+	const in, out = 30, 41
 	x, y := Random(rows*in, 1), Random(rows*out, 2)
-	segs := []struct{ row, rows, rank int }{{0, 1, 8}, {2, 4, 3}, {6, 2, 16}}
 	return testCase{
-		name: "Lora",
+		name: "Lora/" + name,
 		run: func(h *Host) []float32 {
 			var ls []tensor.LoraSegment
 			for i, s := range segs {
