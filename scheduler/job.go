@@ -12,6 +12,10 @@ import (
 // maxTokens bounds the token counts of one job, so that no sum overflows.
 const maxTokens = 1 << 22
 
+// fullMS is after how long a job looks again that came when everything was full;
+// whatever frees a place looks at it earlier.
+const fullMS = 1000
+
 // busyMS is how long a worker that said "busy" is not asked again for the job.
 const busyMS = 1000
 
@@ -105,9 +109,14 @@ func (s *State) submit(e *Submit) {
 	s.jobs[j.id] = j
 	s.enqueue(j)
 	s.touchJob(j)
-	if j.pool.blocked == nil && !(s.full(j.pool) && len(j.pool.heap) > 0 && !j.sub.Training && s.cfg.Policy == PolicyAffinity) {
-		s.try(j)
+	p := j.pool
+	queues := s.cfg.Policy == PolicyAffinity && !j.sub.Training
+	if queues && (p.blocked != nil || len(p.heap) > 0 && s.full(p)) {
+		j.recheck = s.now + fullMS
+		s.touchJob(j)
+		return
 	}
+	s.try(j)
 }
 
 func (s *State) admit(e *Submit, deadline int64) (protocol.Kind, string) {

@@ -58,7 +58,8 @@ func (s *State) nextWaiting(p *pool, w *worker, round uint64) *job {
 	looked := 0
 	for _, t := range p.active {
 		for _, j := range t.jobs[:min(len(t.jobs), 4)] {
-			if j.tried != round && !(w != nil && j.held && j.recheck > s.now && j.adapter.holder(w) == nil) {
+			waits := w != nil && j.held && j.recheck > s.now && j.adapter.holder(w) == nil
+			if j.tried != round && !waits {
 				return j
 			}
 			j.tried = round

@@ -137,10 +137,10 @@ func readLines(r io.Reader, name string, limit int, parse func(n int, line []byt
 // requests loads or makes the arrivals of a Config.
 func requests(cfg *Config) (list []Request, err error) {
 	rng := rand.New(rand.NewPCG(cfg.Seed, 0x6f70656e))
-	switch {
-	case cfg.Trace == TraceSLoRA:
+	switch cfg.Trace {
+	case TraceSLoRA:
 		list = cfg.SLoRA.generate(rng, cfg.Requests)
-	case cfg.Trace == TraceAzureSample:
+	case TraceAzureSample:
 		list, err = ReadAzure(bytes.NewReader(azureSample), TraceAzureSample, cfg.Requests)
 	default:
 		list, err = readFile(cfg.Trace, cfg.Requests)
