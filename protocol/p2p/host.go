@@ -57,7 +57,7 @@ func New(cfg Config) (*Host, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancelCause(context.Background())
 	h := &Host{cfg: cfg, ctx: ctx, stop: stop, slots: make(chan struct{}, cfg.MaxJobs)}
 	if err := h.start(); err != nil {
 		return nil, errors.Join(err, h.Close())
@@ -199,7 +199,8 @@ func (h *Host) Close() error {
 	if again {
 		return nil
 	}
-	h.stop()
+	// Requesters of running jobs may go elsewhere.
+	h.stop(protocol.Errorf(protocol.KindUnavailable, "peer", "this peer shuts down: try another one"))
 	var errs []error
 	if h.dht != nil {
 		errs = append(errs, h.dht.Close())
