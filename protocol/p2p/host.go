@@ -33,7 +33,7 @@ const DHTPrefix = "/openledger"
 type Host struct {
 	cfg  Config
 	ctx  context.Context // ends with Close
-	stop context.CancelFunc
+	stop context.CancelCauseFunc
 
 	mu     sync.Mutex // guards closed and wg.Add
 	closed bool
