@@ -39,7 +39,7 @@ type Config struct {
 	LoadPercent  int `json:"load_percent"`
 	QueuePercent int `json:"queue_percent"`
 
-	Candidates int `json:"candidates"` // adapter holders examined per decision; default 16
+	Candidates int `json:"candidates"` // adapter holders examined per decision; default 8
 	Homes      int `json:"homes"`      // rendezvous homes examined; default 4
 	Lookahead  int `json:"lookahead"`  // waiting jobs examined per event; default 16
 
@@ -83,7 +83,7 @@ func (c *Config) EnsureDefaults() {
 	setInt(&c.MaxAttempts, 5)
 	setInt(&c.LoadPercent, 125)
 	setInt(&c.QueuePercent, 200)
-	setInt(&c.Candidates, 16)
+	setInt(&c.Candidates, 8)
 	setInt(&c.Homes, 4)
 	setInt(&c.Lookahead, 16)
 	if c.LoadMS == [4]int64{} {
