@@ -466,7 +466,7 @@ func (s *State) jobTimer(j *job) {
 		if j.missing != 0 || j.pool.blocked == nil || j.pool.blocked == j {
 			s.try(j)
 		} else {
-			j.recheck = s.now + recheckMS
+			j.recheck = s.nextLook(j)
 		}
 	}
 	if s.jobs[id] == j {

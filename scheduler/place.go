@@ -6,7 +6,7 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
-// recheckMS is how long a waiting job is left alone when nothing freed a place.
+// recheckMS is after how long a waiting job looks for a place by itself, at first.
 const recheckMS = 20
 
 // verdict is the outcome of looking for a worker.
@@ -117,10 +117,14 @@ func (s *State) try(j *job) bool {
 			j.pool.blocked = j
 		}
 	}
-	j.recheck = s.now + recheckMS + (s.now-j.queuedAt)/4
+	j.recheck = s.nextLook(j)
 	s.touchJob(j)
 	return false
 }
+
+// nextLook is when a waiting job looks for a place by itself again: less and less
+// often.
+func (s *State) nextLook(j *job) int64 { return s.now + recheckMS + (s.now-j.queuedAt)/4 }
 
 // block says why a worker may not take a job whatever its load.
 type block uint8

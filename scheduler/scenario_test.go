@@ -13,10 +13,10 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
-// The transcripts in testdata are conversations with one State: an event, and the
+// The transcripts in testdata/scenario are conversations with one State: an event, and the
 // effects that it had. Run with -rewrite after a change and read the difference.
 func TestScenarios(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/scenario", func(t *testing.T, path string) {
 		var s, again *State
 		seq := uint64(0)
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
