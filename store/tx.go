@@ -84,16 +84,6 @@ func (t *Tx) delete(key []byte) error {
 	return nil
 }
 
-// get returns a copy of the value at key.
-func get(r Reader, key []byte) ([]byte, bool, error) {
-	var out []byte
-	ok, err := view(r, key, func(v []byte) error {
-		out = append([]byte{}, v...)
-		return nil
-	})
-	return out, ok, err
-}
-
 // view calls fn with the value at key, which is valid only during the call.
 func view(r Reader, key []byte, fn func([]byte) error) (ok bool, err error) {
 	v, closer, err := r.reader().Get(key)
@@ -137,7 +127,7 @@ func scan(r Reader, lower, upper []byte, reverse bool, fn func(k, v []byte) erro
 	return nil
 }
 
-// ErrStop, returned by a scan's function, ends the scan without an error.
+// ErrStop ends a scan without an error when the scan's function returns it.
 var ErrStop = errors.New("store: stop scanning")
 
 func closeInto(err *error, c io.Closer) { *err = errors.Join(*err, c.Close()) }

@@ -28,8 +28,8 @@ func (s *blockstore) Get(_ context.Context, id cid.Cid) (blocks.Block, error) {
 	if data, ok := identity(id); ok {
 		return blocks.NewBlockWithCid(data, id)
 	}
-	key, err := digestOf(id)
-	if err != nil {
+	key, storable := blockKey(id)
+	if !storable {
 		return nil, format.ErrNotFound{Cid: id}
 	}
 	data, ok, err := blockTable.Get(s.db, key)
@@ -39,7 +39,7 @@ func (s *blockstore) Get(_ context.Context, id cid.Cid) (blocks.Block, error) {
 	if !ok {
 		return nil, format.ErrNotFound{Cid: id}
 	}
-	if sum, err := digestOf(RawCID(data)); err != nil || sum != key {
+	if sum, _ := blockKey(RawCID(data)); sum != key {
 		return nil, protocol.Errorf(protocol.KindCorrupt, "", "block %s does not match its digest on disk: delete it and fetch it again", id)
 	}
 	return blocks.NewBlockWithCid(data, id)
@@ -50,8 +50,8 @@ func (s *blockstore) GetSize(_ context.Context, id cid.Cid) (int, error) {
 	if data, ok := identity(id); ok {
 		return len(data), nil
 	}
-	key, err := digestOf(id)
-	if err != nil {
+	key, ok := blockKey(id)
+	if !ok {
 		return -1, format.ErrNotFound{Cid: id}
 	}
 	size := -1
@@ -70,8 +70,8 @@ func (s *blockstore) Has(_ context.Context, id cid.Cid) (bool, error) {
 	if _, ok := identity(id); ok {
 		return true, nil
 	}
-	key, err := digestOf(id)
-	if err != nil {
+	key, ok := blockKey(id)
+	if !ok {
 		return false, nil // what we cannot store we do not have
 	}
 	return blockTable.Has(s.db, key)
@@ -107,8 +107,8 @@ func (s *blockstore) PutMany(_ context.Context, bs []blocks.Block) error {
 
 // DeleteBlock removes a block, if it is here.
 func (s *blockstore) DeleteBlock(_ context.Context, id cid.Cid) error {
-	key, err := digestOf(id)
-	if err != nil {
+	key, ok := blockKey(id)
+	if !ok {
 		return nil
 	}
 	return s.db.WriteLazy(func(tx *store.Tx) error { return blockTable.Delete(tx, key) })
@@ -142,6 +142,12 @@ func (s *blockstore) each(ctx context.Context, fn func(cid.Cid) error) error {
 		}
 		return fn(cid.NewCidV1(cid.Raw, mh))
 	})
+}
+
+// blockKey is where the block of a CID is stored; only SHA2-256 blocks are.
+func blockKey(id cid.Cid) (protocol.Hash, bool) {
+	d, err := digestOf(id)
+	return d, err == nil
 }
 
 // identity gives the data of a CID that holds it inline.
