@@ -4,6 +4,8 @@
 // packers and unpackers. contracts/chain is the hand-written client above it. Nothing here is edited by hand.
 package bindings
 
+//go:generate sh ../script/generate.sh
+
 import (
 	"bytes"
 	"errors"

@@ -15,6 +15,7 @@ mkdir -p bindings
 	echo
 	echo '// Package bindings holds the generated Go bindings of the contracts in contracts/src: ABI, deployment bytecode,'
 	echo '// packers and unpackers. contracts/chain is the hand-written client above it. Nothing here is edited by hand.'
-	grep -v -e '^// Code generated via abigen' -e '^// This file is a generated binding' "$TMP/bindings.go" | sed -e '/./,$!d' -e 's|^package bindings$|&\n\n//go:generate sh ../script/generate.sh|'
+	grep -v -e '^// Code generated via abigen' -e '^// This file is a generated binding' "$TMP/bindings.go" |
+		awk 'NF { seen = 1 } seen { print } $0 == "package bindings" { print "\n//go:generate sh ../script/generate.sh" }'
 } > "$TMP/out.go"
 gofmt "$TMP/out.go" > bindings/bindings.go
