@@ -15,9 +15,12 @@ type Options struct {
 	// Trainable keeps every parameter and a gradient for it in memory, for training by all parameters. Adapters can be
 	// trained over any model.
 	Trainable bool
-	// MaxPositions shortens the context below that of the configuration, if not 0.
+	// MaxPositions bounds the context, whose rotary table is computed in advance; 0 means 32768. A model whose own
+	// context is shorter keeps that.
 	MaxPositions int
 }
+
+const defaultPositions = 32768
 
 // Model holds the weights on a backend.
 type Model struct {
@@ -49,12 +52,16 @@ type repack struct {
 	m tensor.Mat
 }
 
-// New loads a model's weights from src to the backend.
+// New loads a model's weights from src to the backend. They stay there until the backend is closed.
 func New(b tensor.Backend, cfg Config, src WeightSource, opt Options) (*Model, error) {
 	cfg.EnsureDefaults()
-	if opt.MaxPositions > 0 {
-		cfg.MaxPositions = min(cfg.MaxPositions, opt.MaxPositions)
+	if opt.MaxPositions < 0 {
+		return nil, fmt.Errorf("model: max positions is %d: it must not be negative", opt.MaxPositions)
 	}
+	if opt.MaxPositions == 0 {
+		opt.MaxPositions = defaultPositions
+	}
+	cfg.MaxPositions = min(cfg.MaxPositions, opt.MaxPositions)
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}

@@ -80,7 +80,7 @@ func (kv *kvView) attend(lv level, s []float32, q []float32, rs, m, n0, step int
 		f := 1 / sum8(lv, s[i*ld:][:n])
 		o := out[i*ors:][:kv.hd]
 		for j := range o {
-			o[j] *= f
+			o[j] = float32(o[j] * f)
 		}
 	}
 }

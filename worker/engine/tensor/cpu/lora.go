@@ -74,7 +74,7 @@ func (t *loraTask) block(s *scratch, g *tensor.LoraSegment, row, n int) {
 func (t *loraTask) expand(g *tensor.LoraSegment, h []float32, row, n int) {
 	r := g.A.Cols
 	for j := range h {
-		h[j] *= g.Scale
+		h[j] = float32(h[j] * g.Scale)
 	}
 	p := product{
 		m: n, n: t.y.Cols, k: r, a: h, rs: r, cs: 1,

@@ -198,7 +198,7 @@ func (t *rowTask) tile(s *scratch, i int) {
 		case opScale:
 			y := at(0, r)
 			for j := range y {
-				y[j] *= t.scale
+				y[j] = float32(y[j] * t.scale)
 			}
 		case opNorm:
 			x := at(1, r)
@@ -267,7 +267,7 @@ func (t *rowTask) crossEntropy(s *scratch, x []float32, target int) float64 {
 	if t.flag {
 		f := t.scale / sum
 		for j := range e {
-			e[j] *= f
+			e[j] = float32(e[j] * f)
 		}
 		e[target] -= t.scale
 	}
