@@ -245,3 +245,17 @@ func (c *Coordinator) latency(id protocol.PeerID) int64 {
 }
 
 func now() int64 { return time.Now().UnixMilli() }
+
+// Busiest is the worker with the most jobs in flight from here, and how many.
+func (c *Coordinator) Busiest() (protocol.PeerID, int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var id protocol.PeerID
+	most := 0
+	for _, w := range c.state.Workers() {
+		if w.InFlight > most {
+			id, most = w.Announcement.Peer, w.InFlight
+		}
+	}
+	return id, most
+}

@@ -151,6 +151,15 @@ func (c *cli) print(v any, people func(io.Writer)) error {
 	return enc.Encode(p.Interface())
 }
 
+// printLine is print with the JSON on one line, at the end of a long run.
+func (c *cli) printLine(v any, people func(io.Writer)) error {
+	if !c.json {
+		people(c.out)
+		return nil
+	}
+	return json.NewEncoder(c.out).Encode(v)
+}
+
 // say tells the user how it goes, on standard error.
 func (c *cli) say(format string, args ...any) { fmt.Fprintf(c.err, format+"\n", args...) }
 
