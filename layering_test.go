@@ -42,7 +42,7 @@ var grants = map[string][]string{
 	"coordinator/web":          {},
 	"store":                    {"protocol"},
 	"store/ipfs":               {"protocol", "store"},
-	"store/datanet":            {"protocol", "store"},
+	"store/datanet":            {"protocol", "store", "store/ipfs"},
 	"contracts/bindings":       {},
 	"contracts/chain":          {"protocol", "contracts/bindings"},
 	"contracts/devchain":       {"protocol", "contracts/..."},
