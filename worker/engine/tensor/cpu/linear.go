@@ -3,7 +3,7 @@ package cpu
 import "github.com/openledger/openledger/worker/engine/tensor"
 
 // kBlock is the depth of one pass over a tile; the next pass continues from the stored result.
-const kBlock = 512
+const kBlock = 384
 
 // linearTask is y = x·wᵀ, cut into tiles of rows and panels.
 type linearTask struct {
@@ -103,13 +103,28 @@ func (b *Backend) MatMul(c, a, bm tensor.Mat, transA, accumulate bool) {
 	t := b.matmuls.Get().(*matmulTask)
 	*t = matmulTask{lv: b.lv, c: c, a: a, b: bm, m: m, n: bm.Cols, k: k, trans: transA, acc: accumulate}
 	var rows int
-	t.mt, t.nt, rows, t.cols = tiling(m, t.n, b.pool.threads)
-	if m > 2*192 { // a higher tile, since every tile copies its part of b
-		t.mt, rows = 192, (m+191)/192
+	if m < widenRows {
+		t.mt, t.nt, rows, t.cols = tiling(m, t.n, b.pool.threads)
+	} else {
+		t.mt, t.nt, rows, t.cols = copyTiling(m, t.n, b.pool.threads)
 	}
 	b.pool.run(t, rows*t.cols, worth(m*t.n*k))
 	*t = matmulTask{}
 	b.matmuls.Put(t)
+}
+
+// copyTiling cuts m x n into tiles that are large, because each copies its part of the operands, and about equal.
+func copyTiling(m, n, threads int) (mt, nt, rows, cols int) {
+	rows, cols = (m+191)/192, (n+255)/256
+	for rows*cols < 2*threads && (m/rows > 48 || n/cols > 64) {
+		if m/rows >= n/cols {
+			rows++
+		} else {
+			cols++
+		}
+	}
+	mt, nt = ((m+rows-1)/rows+5)/6*6, ((n+cols-1)/cols+31)/32*32
+	return mt, nt, (m + mt - 1) / mt, (n + nt - 1) / nt
 }
 
 func (t *matmulTask) tile(s *scratch, i int) {
