@@ -52,7 +52,7 @@ func records(n int) []Record {
 
 func build(t *testing.T, threads int, rs []Record) *Index {
 	t.Helper()
-	ix, err := Build(t.Context(), BuildConfig{Base: protocol.Hash{1}, Adapter: protocol.Hash{2}, Root: protocol.Hash{3}, Dim: 256, Seed: 5, Threads: threads},
+	ix, err := Build(t.Context(), BuildConfig{Base: protocol.Hash{1}, Adapter: protocol.Hash{2}, Root: protocol.Hash{3}, Dim: 256, Seed: 5},
 		model(t, threads), adapter(t), rs)
 	require.NoError(t, err)
 	return ix

@@ -9,7 +9,7 @@ import (
 // attribute turns scores into shares.
 func (ix *Index) attribute(scores []int64, output []uint32) protocol.Attribution {
 	spans := ix.spans(output)
-	weights := weigh(scores, ix.sketch.dim, len(output), spans)
+	weights := weigh(scores, ix.dim, len(output), spans)
 	a := protocol.Attribution{Algorithm: Algorithm, Index: ix.digest, Root: ix.root, Pool: protocol.WeightScale}
 	order := make([]int, 0, len(weights))
 	for i, w := range weights {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"math"
-	"runtime"
 	"slices"
 
 	"github.com/openledger/openledger/protocol"
@@ -28,11 +26,9 @@ type BuildConfig struct {
 	Adapter protocol.Hash // digest of the adapter's CID
 	Root    protocol.Hash // digest of the datanet version's CID
 
-	Dim       int     // numbers per record, a power of two
-	Seed      uint64  // of the projection; part of the index
-	Damping   float64 // of the whitening, relative to the mean eigenvalue
-	MaxLength int     // tokens of a record, as it was trained; 0: the model's context
-	Threads   int     // for the factorisation; results do not depend on it
+	Dim       int    // numbers per record, a power of two
+	Seed      uint64 // of the projection; part of the index
+	MaxLength int    // tokens of a record, as it was trained; 0: the model's context
 
 	Progress func(done, total int) // may be nil
 }
@@ -41,12 +37,6 @@ type BuildConfig struct {
 func (c *BuildConfig) EnsureDefaults() {
 	if c.Dim == 0 {
 		c.Dim = 1024
-	}
-	if c.Damping == 0 {
-		c.Damping = 0.1
-	}
-	if c.Threads == 0 {
-		c.Threads = runtime.GOMAXPROCS(0)
 	}
 	if c.Progress == nil {
 		c.Progress = func(int, int) {}
@@ -58,16 +48,11 @@ func (c *BuildConfig) Validate() error {
 	switch {
 	case c.Dim < minDim || c.Dim > maxDim || c.Dim&(c.Dim-1) != 0:
 		return protocol.Errorf(protocol.KindInvalid, "dim", "must be a power of two between %d and %d, got %d", minDim, maxDim, c.Dim)
-	case !(c.Damping > 0) || math.IsInf(c.Damping, 0):
-		return protocol.Errorf(protocol.KindInvalid, "damping", "must be a positive number, got %v", c.Damping)
 	case c.MaxLength < 0:
 		return protocol.Errorf(protocol.KindInvalid, "max_length", "must not be negative, got %d", c.MaxLength)
 	}
 	return nil
 }
-
-// scaleSample is how many records the scales of the matrices are measured on.
-const scaleSample = 64
 
 // Build makes the index of an adapter over the records that it was trained on.
 // The index depends on its arguments' content only, not on the records' order.
@@ -100,34 +85,17 @@ func Build(ctx context.Context, cfg BuildConfig, model *llama.Model, adapter *lo
 		return nil, err
 	}
 
-	total := len(records) + min(len(records), scaleSample)
-	done := 0
-	step := func() { done++; cfg.Progress(done, total) }
-	ix.sketch = sketcher{seed: cfg.Seed, dim: cfg.Dim}
-	if ix.sketch.scale, err = matrixScales(ctx, d, records, step); err != nil {
-		return nil, err
-	}
-	projections := make([][]float64, len(records))
-	for i := range records {
-		m, err := d.gradient(ctx, records[i].Prompt, records[i].Answer)
-		if err != nil {
-			return nil, fmt.Errorf("record %s: %w", records[i].ID, err)
-		}
-		p := make([]float64, cfg.Dim)
-		ix.sketch.sketch(p, m)
-		normalise(p) // the gradients of memorised records are tiny
-		projections[i] = p
-		step()
-	}
-	w, err := newWhitener(ctx, cfg.Dim, projections, cfg.Damping, cfg.Threads)
-	if err != nil {
-		return nil, err
-	}
-	ix.whiten = *w
+	ix.seed, ix.dim, ix.params = cfg.Seed, cfg.Dim, len(adapter.Flat)
 	ix.vectors = make([]int16, len(records)*cfg.Dim)
-	for i, p := range projections {
-		w.apply(p)
+	p := make([]float64, cfg.Dim)
+	for i, r := range records {
+		g, err := d.gradient(ctx, r.Prompt, r.Answer)
+		if err != nil {
+			return nil, fmt.Errorf("record %s: %w", r.ID, err)
+		}
+		sketch(p, ix.seed, g)
 		quantise(ix.vector(i), p)
+		cfg.Progress(i+1, len(records))
 	}
 	if err := ix.search(); err != nil {
 		return nil, err
@@ -138,41 +106,4 @@ func Build(ctx context.Context, cfg BuildConfig, model *llama.Model, adapter *lo
 	}
 	ix.digest = sha256.Sum256(b)
 	return ix, nil
-}
-
-// matrixScales gives every matrix of the adapter the same mean energy over an
-// even sample of the records, each record's gradient counting alike, as
-// DataInf's per-layer damping does: otherwise the layer with the largest
-// gradients alone decides.
-func matrixScales(ctx context.Context, d *differ, records []Record, step func()) ([]float64, error) {
-	n := min(len(records), scaleSample)
-	var mean []float64
-	for k := range n {
-		r := &records[k*len(records)/n]
-		m, err := d.gradient(ctx, r.Prompt, r.Answer)
-		if err != nil {
-			return nil, fmt.Errorf("record %s: %w", r.ID, err)
-		}
-		if mean == nil {
-			mean = make([]float64, len(m))
-		}
-		each := make([]float64, len(m))
-		var all float64
-		for i, g := range m {
-			each[i] = energy(g)
-			all += each[i]
-		}
-		if all > 0 {
-			for i := range each {
-				mean[i] += each[i] / all / float64(n)
-			}
-		}
-		step()
-	}
-	for i, e := range mean {
-		if e > 0 {
-			mean[i] = 1 / math.Sqrt(e)
-		}
-	}
-	return mean, nil
 }

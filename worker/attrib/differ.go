@@ -8,19 +8,31 @@ import (
 	"github.com/openledger/openledger/worker/engine/model/llama"
 )
 
+// partway is where gradients are taken: at the adapter with its change scaled by
+// this factor. At the adapter itself a record that was learned by heart has next
+// to no gradient, and what is left of it says little about what taught the model
+// an answer; on the way there it says much (TestLDS: 0.77 against 0.25). Part of
+// the algorithm's name.
+const partway = 0.25
+
 // differ takes the gradient of the loss on an answer by an adapter's parameters.
 type differ struct {
 	trainer *llama.Trainer
 	adapter *lora.Adapter
 	grads   *lora.Grads
-	views   [][]float32 // matrices of grads, in order
-	limit   int         // tokens of prompt and answer together
+	limit   int // tokens of prompt and answer together
 
 	tokens []uint32
 	mask   []bool
 }
 
 func newDiffer(model *llama.Model, adapter *lora.Adapter, limit int) (*differ, error) {
+	adapter = adapter.Clone()
+	for _, p := range adapter.Pairs {
+		for j := range p.B {
+			p.B[j] *= partway
+		}
+	}
 	t, err := model.NewTrainer()
 	if err != nil {
 		return nil, err
@@ -29,17 +41,12 @@ func newDiffer(model *llama.Model, adapter *lora.Adapter, limit int) (*differ, e
 	if limit > 0 {
 		d.limit = min(d.limit, limit)
 	}
-	for _, p := range d.grads.Pairs {
-		d.views = append(d.views, p.A, p.B)
-	}
 	return d, nil
 }
 
-func (d *differ) matrices() int { return len(d.views) }
-
 // gradient is valid until the next call. Of an answer that does not fit only the
 // beginning counts, as in training.
-func (d *differ) gradient(ctx context.Context, prompt, answer []uint32) ([][]float32, error) {
+func (d *differ) gradient(ctx context.Context, prompt, answer []uint32) ([]float32, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -56,5 +63,5 @@ func (d *differ) gradient(ctx context.Context, prompt, answer []uint32) ([][]flo
 	_, err := d.trainer.LossGrad([]llama.Example{{Tokens: d.tokens, Mask: d.mask}}, llama.GradOptions{
 		Adapter: d.adapter, AdapterGrads: d.grads,
 	})
-	return d.views, err
+	return d.grads.Flat, err
 }

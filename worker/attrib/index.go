@@ -18,10 +18,11 @@ const Algorithm = "projgrad-v1"
 // use.
 type Index struct {
 	base, adapter, root protocol.Hash
-	sketch              sketcher
+	seed                uint64  // of the projection
+	params              int     // of the adapter
+	dim                 int     // numbers per record
 	records             []entry // by ID, ascending
 	vectors             []int16 // len(records) x dim
-	whiten              whitener
 
 	corpus *corpus // of the records' tokens
 	digest protocol.Hash
@@ -55,17 +56,17 @@ func (ix *Index) Record(i int) (protocol.Hash, protocol.Account, []uint32) {
 }
 
 func (ix *Index) vector(i int) []int16 {
-	return ix.vectors[i*ix.sketch.dim : (i+1)*ix.sketch.dim]
+	return ix.vectors[i*ix.dim : (i+1)*ix.dim]
 }
 
 var magic = [8]byte{'O', 'L', 'A', 'T', 'T', 'R', '0', '1'}
 
 // Limits of a foreign index.
 const (
-	minDim      = 16
-	maxDim      = 1 << 13
-	maxMatrices = 1 << 16
-	maxRecords  = 1 << 24
+	minDim     = 16
+	maxDim     = 1 << 13
+	maxParams  = 1 << 40
+	maxRecords = 1 << 24
 )
 
 // MarshalBinary writes the index; the same index gives the same bytes.
@@ -75,12 +76,9 @@ func (ix *Index) MarshalBinary() ([]byte, error) {
 	b = append(b, ix.base[:]...)
 	b = append(b, ix.adapter[:]...)
 	b = append(b, ix.root[:]...)
-	b = le.AppendUint64(b, ix.sketch.seed)
-	b = le.AppendUint32(b, uint32(ix.sketch.dim))
-	b = le.AppendUint32(b, uint32(len(ix.sketch.scale)))
-	for _, s := range ix.sketch.scale {
-		b = le.AppendUint64(b, math.Float64bits(s))
-	}
+	b = le.AppendUint64(b, ix.seed)
+	b = le.AppendUint64(b, uint64(ix.params))
+	b = le.AppendUint32(b, uint32(ix.dim))
 	b = le.AppendUint32(b, uint32(len(ix.records)))
 	for i := range ix.records {
 		r := &ix.records[i]
@@ -91,12 +89,9 @@ func (ix *Index) MarshalBinary() ([]byte, error) {
 			b = le.AppendUint32(b, t)
 		}
 	}
-	b = slices.Grow(b, 2*len(ix.vectors)+4*len(ix.whiten.l))
+	b = slices.Grow(b, 2*len(ix.vectors))
 	for _, v := range ix.vectors {
 		b = le.AppendUint16(b, uint16(v))
-	}
-	for _, v := range ix.whiten.l {
-		b = le.AppendUint32(b, math.Float32bits(v))
 	}
 	return b, nil
 }
@@ -113,18 +108,14 @@ func Open(data []byte) (*Index, error) {
 	r.bytes(ix.base[:])
 	r.bytes(ix.adapter[:])
 	r.bytes(ix.root[:])
-	ix.sketch.seed = r.u64()
-	ix.sketch.dim = int(r.u32())
-	if d := ix.sketch.dim; r.err == nil && (d < minDim || d > maxDim || bits.OnesCount(uint(d)) != 1) {
-		return nil, protocol.Errorf(protocol.KindCorrupt, "index.dim", "is %d: must be a power of two between %d and %d", d, minDim, maxDim)
+	ix.seed = r.u64()
+	params := r.u64()
+	if ix.params = int(params); r.err == nil && params > maxParams {
+		return nil, protocol.Errorf(protocol.KindCorrupt, "index.params", "is %d, more than an adapter has (%d)", params, maxParams)
 	}
-	ix.sketch.scale = make([]float64, r.count("matrices", 8, maxMatrices))
-	for i := range ix.sketch.scale {
-		s := math.Float64frombits(r.u64())
-		if !(s >= 0) || math.IsInf(s, 0) {
-			r.fail("index.scale", "is %v for matrix %d: must be finite and not negative", s, i)
-		}
-		ix.sketch.scale[i] = s
+	ix.dim = int(r.u32())
+	if d := ix.dim; r.err == nil && (d < minDim || d > maxDim || bits.OnesCount(uint(d)) != 1) {
+		return nil, protocol.Errorf(protocol.KindCorrupt, "index.dim", "is %d: must be a power of two between %d and %d", d, minDim, maxDim)
 	}
 	ix.records = make([]entry, r.count("records", 56, maxRecords))
 	for i := range ix.records {
@@ -142,8 +133,8 @@ func Open(data []byte) (*Index, error) {
 			break
 		}
 	}
-	dim := ix.sketch.dim
-	if want := 2*len(ix.records)*dim + 4*(dim*(dim+1)/2); r.err == nil && len(r.b) != want {
+	dim := ix.dim
+	if want := 2 * len(ix.records) * dim; r.err == nil && len(r.b) != want {
 		return nil, protocol.Errorf(protocol.KindCorrupt, "index", "has %d bytes of vectors, %d records of %d need %d", len(r.b), len(ix.records), dim, want)
 	}
 	if r.err != nil {
@@ -156,20 +147,6 @@ func Open(data []byte) (*Index, error) {
 	for i := range ix.records {
 		if v := ix.vector(i); slices.Contains(v, math.MinInt16) || dotGo(v, v) > maxNorm(dim) {
 			return nil, protocol.Errorf(protocol.KindCorrupt, "index.vectors", "of record %s is longer than a unit vector", ix.records[i].id)
-		}
-	}
-	r.b = r.b[2*len(ix.vectors):]
-	ix.whiten = whitener{dim: dim, l: make([]float32, dim*(dim+1)/2)}
-	for i := range ix.whiten.l {
-		v := math.Float32frombits(binary.LittleEndian.Uint32(r.b[4*i:]))
-		if v != v || math.IsInf(float64(v), 0) {
-			return nil, protocol.Errorf(protocol.KindCorrupt, "index.factor", "holds a number that is not finite")
-		}
-		ix.whiten.l[i] = v
-	}
-	for i := range dim {
-		if !(ix.whiten.l[i*(i+1)/2+i] > 0) {
-			return nil, protocol.Errorf(protocol.KindCorrupt, "index.factor", "has a diagonal that is not positive")
 		}
 	}
 	if err := ix.search(); err != nil {

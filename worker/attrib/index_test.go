@@ -16,26 +16,18 @@ func fabricated(t testing.TB, n, dim int) *Index {
 	t.Helper()
 	r := rand.New(rand.NewPCG(uint64(n), uint64(dim)))
 	ix := &Index{base: protocol.Hash{1}, adapter: protocol.Hash{2}, root: protocol.Hash{3}}
-	ix.sketch = sketcher{seed: 9, dim: dim, scale: []float64{1, 0.5, 0}}
-	ps := make([][]float64, n)
+	ix.seed, ix.dim, ix.params = 9, dim, 12345
+	ix.vectors = make([]int16, n*dim)
 	for i := range n {
 		e := entry{id: protocol.Hash{byte(i >> 8), byte(i)}, contributor: protocol.Account{byte(i)}, tokens: make([]uint32, r.IntN(9))}
 		for j := range e.tokens {
 			e.tokens[j] = r.Uint32N(50)
 		}
 		ix.records = append(ix.records, e)
-		ps[i] = make([]float64, dim)
-		for j := range ps[i] {
-			ps[i][j] = r.NormFloat64()
+		p := make([]float64, dim)
+		for j := range p {
+			p[j] = r.NormFloat64()
 		}
-		normalise(ps[i])
-	}
-	w, err := newWhitener(t.Context(), dim, ps, 0.1, 2)
-	require.NoError(t, err)
-	ix.whiten = *w
-	ix.vectors = make([]int16, n*dim)
-	for i, p := range ps {
-		w.apply(p)
 		quantise(ix.vector(i), p)
 	}
 	require.NoError(t, ix.search())
@@ -68,7 +60,7 @@ func TestOpenRefusesDamage(t *testing.T) {
 	_, err = Open(append(bytes.Clone(b), 0))
 	require.Error(t, err)
 	swapped := bytes.Clone(b)
-	swapped[8+96+8+4+4+3*8+4] = 0xff // first record's hash: no longer ascending
+	swapped[8+96+8+8+4+4] = 0xff // first record's hash: no longer ascending
 	_, err = Open(swapped)
 	require.ErrorContains(t, err, "ascending")
 }

@@ -29,10 +29,10 @@ func (ix *Index) Querier(model *llama.Model, adapter *lora.Adapter) (*Querier, e
 	if err != nil {
 		return nil, err
 	}
-	if n := d.matrices(); n != len(ix.sketch.scale) {
-		return nil, protocol.Errorf(protocol.KindInvalid, "adapter", "has %d matrices, the attribution index is of one with %d: it belongs to another adapter", n, len(ix.sketch.scale))
+	if n := len(adapter.Flat); n != ix.params {
+		return nil, protocol.Errorf(protocol.KindInvalid, "adapter", "has %d parameters, the attribution index is of one with %d: it belongs to another adapter", n, ix.params)
 	}
-	return &Querier{ix: ix, d: d, p: make([]float64, ix.sketch.dim), q: make([]int16, ix.sketch.dim)}, nil
+	return &Querier{ix: ix, d: d, p: make([]float64, ix.dim), q: make([]int16, ix.dim)}, nil
 }
 
 // Query attributes one output. An empty output is all the pool's.
@@ -53,13 +53,11 @@ func (q *Querier) Scores(ctx context.Context, prompt, output []uint32) ([]int64,
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	m, err := q.d.gradient(ctx, prompt, output)
+	g, err := q.d.gradient(ctx, prompt, output)
 	if err != nil {
 		return nil, err
 	}
-	q.ix.sketch.sketch(q.p, m)
-	normalise(q.p)
-	q.ix.whiten.apply(q.p)
+	sketch(q.p, q.ix.seed, g)
 	quantise(q.q, q.p)
 	scan(scores, q.q, q.ix.vectors, runtime.GOMAXPROCS(0))
 	return scores, nil

@@ -1,32 +1,22 @@
 package attrib
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
-// sketcher projects a gradient onto dim numbers: parameter j is added to one of
-// them, drawn by a hash of (seed, j), with a drawn sign and the scale of its
-// matrix. Nothing is stored per parameter.
-type sketcher struct {
-	seed  uint64
-	dim   int       // a power of two
-	scale []float64 // per matrix, in the order of the adapter's flat vector
-}
-
-// sketch writes the projection of the gradient's matrices into out.
-func (s *sketcher) sketch(out []float64, matrices [][]float32) {
+// sketch projects a gradient onto len(out) numbers, a power of two: parameter j
+// is added to one of them, drawn by a hash of (seed, j), with a drawn sign. This
+// is a CountSketch: inner products survive in expectation, with the variance of a
+// dense random projection, and nothing is stored per parameter.
+func sketch(out []float64, seed uint64, gradient []float32) {
 	clear(out)
-	mask := uint64(s.dim - 1)
-	j := mix(s.seed)
-	for m, g := range matrices {
-		k := s.scale[m]
-		for _, v := range g {
-			j += 0x9e3779b97f4a7c15
-			h := mix(j)
-			// The explicit conversion forbids a fused multiply-add: the
-			// same bits on every machine.
-			x := float64(k * float64(v))
-			x = math.Float64frombits(math.Float64bits(x) ^ h&(1<<63))
-			out[h&mask] += x
-		}
+	mask := uint64(len(out) - 1)
+	j := mix(seed)
+	for _, v := range gradient {
+		j += 0x9e3779b97f4a7c15
+		h := mix(j)
+		out[h&mask] += math.Float64frombits(math.Float64bits(float64(v)) ^ h&(1<<63))
 	}
 }
 
@@ -35,16 +25,6 @@ func mix(z uint64) uint64 {
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
 	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
 	return z ^ (z >> 31)
-}
-
-// energy is the sum of squares, in order.
-func energy(g []float32) float64 {
-	var sum float64
-	for _, v := range g {
-		x := float64(v)
-		sum += float64(x * x)
-	}
-	return sum
 }
 
 // one is the integer length of a unit vector; one*one is the cosine 1.
@@ -64,21 +44,6 @@ func quantise(out []int16, v []float64) {
 	k := one / math.Sqrt(sum)
 	for i, x := range v {
 		out[i] = int16(math.RoundToEven(float64(x * k)))
-	}
-}
-
-// normalise brings v to unit length; zero stays zero.
-func normalise(v []float64) {
-	var sum float64
-	for _, x := range v {
-		sum += float64(x * x)
-	}
-	if !(sum > 0) {
-		return
-	}
-	k := 1 / math.Sqrt(sum)
-	for i := range v {
-		v[i] *= k
 	}
 }
 
@@ -107,4 +72,18 @@ func scan(out []int64, q, vectors []int16, threads int) {
 			out[i] = dot(q, vectors[i*len(q):(i+1)*len(q)])
 		}
 	})
+}
+
+// parallel runs f(0..n-1), strided over threads.
+func parallel(threads, n int, f func(int)) {
+	threads = max(1, min(threads, n))
+	var wg sync.WaitGroup
+	for t := range threads {
+		wg.Go(func() {
+			for i := t; i < n; i += threads {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
 }

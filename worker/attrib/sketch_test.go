@@ -20,7 +20,6 @@ func gaussian(r *rand.Rand, n int) []float32 {
 func TestSketchKeepsCosines(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 9))
 	const n, dim = 20_000, 1024
-	s := sketcher{seed: 42, dim: dim, scale: []float64{1, 2}}
 	var worst float64
 	for range 50 {
 		a, b := gaussian(r, n), gaussian(r, n)
@@ -30,17 +29,13 @@ func TestSketchKeepsCosines(t *testing.T) {
 		}
 		var ab, aa, bb float64
 		for i := range a {
-			k := 1.0
-			if i >= n/2 {
-				k = 4 // the square of the scale
-			}
-			ab += k * float64(a[i]) * float64(b[i])
-			aa += k * float64(a[i]) * float64(a[i])
-			bb += k * float64(b[i]) * float64(b[i])
+			ab += float64(a[i]) * float64(b[i])
+			aa += float64(a[i]) * float64(a[i])
+			bb += float64(b[i]) * float64(b[i])
 		}
 		project := func(v []float32) []int16 {
 			p, q := make([]float64, dim), make([]int16, dim)
-			s.sketch(p, [][]float32{v[:n/2], v[n/2:]})
+			sketch(p, 42, v)
 			quantise(q, p)
 			return q
 		}
@@ -56,62 +51,6 @@ func TestQuantiseOfNothingIsNothing(t *testing.T) {
 	require.Equal(t, []int16{0, 0, 0}, q)
 	quantise(q, []float64{math.NaN(), 1, 1})
 	require.Equal(t, []int16{0, 0, 0}, q)
-}
-
-func TestWhitenerAgreesWithTheDefinition(t *testing.T) {
-	r := rand.New(rand.NewPCG(7, 7))
-	const dim, n = 64, 100
-	ps := make([][]float64, n)
-	for i := range ps {
-		ps[i] = make([]float64, dim)
-		for j := range ps[i] {
-			ps[i][j] = r.NormFloat64()
-		}
-		normalise(ps[i])
-	}
-	one, err := newWhitener(t.Context(), dim, ps, 0.1, 1)
-	require.NoError(t, err)
-	many, err := newWhitener(t.Context(), dim, ps, 0.1, 7)
-	require.NoError(t, err)
-	require.Equal(t, one.l, many.l, "threads must not matter")
-
-	// M = L·Lᵀ, entry by entry.
-	l := func(i, j int) float64 {
-		if j > i {
-			return 0
-		}
-		return float64(one.l[i*(i+1)/2+j])
-	}
-	for i := range dim {
-		for j := range dim {
-			var m, got float64
-			for _, p := range ps {
-				m += p[i] * p[j] / n
-			}
-			if i == j {
-				m += 0.1 / dim // unit vectors: the trace is 1
-			}
-			for k := range dim {
-				got += l(i, k) * l(j, k)
-			}
-			require.InDelta(t, m, got, 1e-7)
-		}
-	}
-	// apply inverts L.
-	x := make([]float64, dim)
-	for j := range x {
-		x[j] = float64(j) - 20
-	}
-	y := make([]float64, dim)
-	for i := range y {
-		for j := range x {
-			y[i] += l(i, j) * x[j]
-		}
-	}
-	one.apply(y)
-	for j := range x {
-		require.InDelta(t, x[j], y[j], 1e-4)
-	}
 }
 
 func TestDotIsExactOnEveryPath(t *testing.T) {
@@ -151,9 +90,8 @@ func BenchmarkScan100k(b *testing.B) {
 
 func BenchmarkSketch(b *testing.B) {
 	g := gaussian(rand.New(rand.NewPCG(1, 1)), 300_000)
-	s := sketcher{dim: 1024, scale: []float64{1}}
 	out := make([]float64, 1024)
 	for b.Loop() {
-		s.sketch(out, [][]float32{g})
+		sketch(out, 1, g)
 	}
 }
