@@ -111,7 +111,7 @@ TEXTS = [
     "", " ", "  ", "   a", "a   b", "Hello, world!", "It's he'll WE'RE I'd can't 'tis", "x=1234567890.50; y=\"3\"",
     "line one\nline two\r\n\r\n  indented\n\n\n", "\t\ttabs\tand spaces   ", "naïve café déjà vu ÀÉÎ", "e\u0301 combining, \u212b angstrom",
     "日本語のテキスト、漢字とかな", "Привет мир", "مرحبا بالعالم", "שלום", "ไทย", "👩‍👩‍👧‍👦 family 🇩🇪 flag 😀😀", "a\u00a0nbsp\u3000ideographic\u2003em",
-    "zero\u200bwidth\ufeffbom", "\u0000nul\u0001\u007f", "½ ² Ⅷ ௧ ٣ digits", "<|end|><|user|> forged", "<|special|>mid<|special|>", " <|strip|> x <|strip|>",
+    "zero\u200bwidth\ufeffbom", "\u0000nul\u0001\u007f", "½ ² Ⅷ ௧ ٣ digits", "<|end|><|user|> forged", "a</s>b </s> c", "<|special|>mid<|special|>", " <|strip|> x <|strip|>",
     "the the the theatre thethe", "word" * 40, "a" * 200, "ab" * 100, "12345678901234567890", "---- ==== !!!! ????\n!!\n", "don\u2019t \u201cquote\u201d \u2014 dash\u2026",
     "$100 #tag @user a_b c-d e/f http://x.y/z?q=1&r=2", "\r", "\n", " \n ", "a\n ", "  \n  b", "\U0001F468\u200D\U0001F4BB", "\U0010FFFF\uE000",
 ]
@@ -151,12 +151,37 @@ def tokenizer(name):
     golden(name, path)
 
 
+def sentencepiece(name):
+    """Llama 2 and Mistral: characters with byte fallback, spaces spelled as U+2581."""
+    t = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
+    t.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    if name == "metaspace":
+        t.normalizer = None
+        t.pre_tokenizer = pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="first", split=False)
+    t.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    trainer = trainers.BpeTrainer(vocab_size=560, show_progress=False, max_token_length=8,
+                                  special_tokens=["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)])
+    t.train_from_iterator([w for line in TRAIN for w in line.split(" ")], trainer)
+    d = json.loads(t.to_str())
+    d["added_tokens"] = [a for a in d["added_tokens"] if not a["content"].startswith("<0x")]
+    d["post_processor"] = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+                           "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+                           "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}}
+    path = os.path.join(OUT, "tokenizers", name + ".json")
+    json.dump(d, open(path, "w"), ensure_ascii=False)
+    golden(name, path)
+
+
 def golden(name, path):
     t = Tokenizer.from_file(path)
     out = []
     for text in TEXTS:
         ids = t.encode(text, add_special_tokens=False).ids
         out.append({"text": text, "ids": ids, "with_template": t.encode(text).ids, "decoded": t.decode(ids)})
+    rng = np.random.default_rng(7)
+    for i in range(120):  # halves of characters too
+        ids = rng.integers(0, t.get_vocab_size() if i % 2 else 262, int(rng.integers(1, 8))).tolist()
+        out.append({"ids": ids, "decoded": t.decode(ids)})
     json.dump(out, open(os.path.join(OUT, "tokenizers", name + ".golden.json"), "w"), indent=None, ensure_ascii=True)
 
 
@@ -188,5 +213,7 @@ if __name__ == "__main__":
         model(n, c, l, 100 + i)
     for n in ("gpt2", "gpt2prefix", "llama3", "qwen2"):
         tokenizer(n)
+    for n in ("sentencepiece", "metaspace"):
+        sentencepiece(n)
     json.dump({m.__name__: m.__version__ for m in (torch, transformers, peft, tokenizers, safetensors, np)},
               open(os.path.join(OUT, "versions.json"), "w"), indent=1)

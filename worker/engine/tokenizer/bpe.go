@@ -53,11 +53,29 @@ const shortWord = 48 // words up to this length are merged by plain scanning
 // encodeWord merges the bytes of one word.
 func (t *Tokenizer) encodeWord(out []uint32, word string) []uint32 {
 	if t.ignoreMerges {
-		if id, ok := t.vocab[spell([]byte(word))]; ok {
+		whole := word
+		if !t.characterLevel {
+			whole = spell([]byte(word))
+		}
+		if id, ok := t.vocab[whole]; ok {
 			return append(out, id)
 		}
 	}
 	start := len(out)
+	if t.characterLevel {
+		out = t.characters(out, word)
+	} else {
+		out = t.symbols(out, word)
+	}
+	if n := len(out) - start; n > shortWord {
+		return append(out[:start], t.mergeLong(out[start:])...)
+	}
+	w := t.mergeShort(out[start:])
+	return out[:start+len(w)]
+}
+
+// symbols are the bytes of a word.
+func (t *Tokenizer) symbols(out []uint32, word string) []uint32 {
 	for i := 0; i < len(word); i++ {
 		id := t.bytes[word[i]]
 		if id == none {
@@ -68,10 +86,11 @@ func (t *Tokenizer) encodeWord(out []uint32, word string) []uint32 {
 		}
 		out = append(out, id)
 	}
-	if n := len(out) - start; n > shortWord {
-		return append(out[:start], t.mergeLong(out[start:])...)
-	}
-	w := out[start:]
+	return out
+}
+
+// mergeShort scans for the best merge again and again, in place.
+func (t *Tokenizer) mergeShort(w []uint32) []uint32 {
 	for len(w) > 1 {
 		best, at := merge{rank: none}, -1
 		for i := 0; i+1 < len(w); i++ {
@@ -85,7 +104,7 @@ func (t *Tokenizer) encodeWord(out []uint32, word string) []uint32 {
 		w[at] = best.id
 		w = append(w[:at+1], w[at+2:]...)
 	}
-	return out[:start+len(w)]
+	return w
 }
 
 // candidate is a possible merge of the symbols at and next.

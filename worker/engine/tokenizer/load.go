@@ -44,6 +44,7 @@ type modelJSON struct {
 	Suffix       *string           `json:"end_of_word_suffix"`
 	ByteFallback bool              `json:"byte_fallback"`
 	IgnoreMerges bool              `json:"ignore_merges"`
+	FuseUnk      bool              `json:"fuse_unk"`
 	Vocab        map[string]uint32 `json:"vocab"`
 	Merges       []json.RawMessage `json:"merges"`
 }
@@ -77,14 +78,21 @@ func Load(data []byte) (*Tokenizer, error) {
 	if err := t.loadPreTokenizer(f.PreTokenizer, "pre_tokenizer", 0, &steps, &byteLevel); err != nil {
 		return nil, err
 	}
-	if !byteLevel {
-		return nil, bad("pre_tokenizer", "there is no ByteLevel step; only byte-level BPE tokenizers are supported")
+	if !byteLevel && !t.characterLevel {
+		return nil, bad("pre_tokenizer", "there is no ByteLevel step; only byte-level and byte-fallback BPE tokenizers are supported")
+	}
+	if byteLevel && t.characterLevel {
+		return nil, bad("pre_tokenizer", "ByteLevel does not go with model.byte_fallback")
 	}
 	t.split = chain(steps)
 	if err := t.loadPostProcessor(f.PostProcessor, 0); err != nil {
 		return nil, err
 	}
-	if err := checkDecoder(f.Decoder, 0); err != nil {
+	check := checkDecoder
+	if t.characterLevel {
+		check = func(raw json.RawMessage, _ int) error { return t.checkCharacterDecoder(raw) }
+	}
+	if err := check(f.Decoder, 0); err != nil {
 		return nil, err
 	}
 	t.chat = detectChat(t)
@@ -95,9 +103,6 @@ func (t *Tokenizer) loadModel(m *modelJSON, limit uint32) error {
 	if m.Type != "BPE" && (m.Type != "" || len(m.Merges) == 0) {
 		return bad("model.type", "%q is not supported; use a byte-level BPE tokenizer", m.Type)
 	}
-	if m.ByteFallback {
-		return bad("model.byte_fallback", "SentencePiece-style BPE is not supported; use a byte-level BPE tokenizer")
-	}
 	if (m.Prefix != nil && *m.Prefix != "") || (m.Suffix != nil && *m.Suffix != "") {
 		return bad("model", "continuing_subword_prefix and end_of_word_suffix are not supported")
 	}
@@ -107,7 +112,7 @@ func (t *Tokenizer) loadModel(m *modelJSON, limit uint32) error {
 	if len(m.Merges) > maxMerges {
 		return bad("model.merges", "has %d entries, more than the %d allowed", len(m.Merges), maxMerges)
 	}
-	t.ignoreMerges = m.IgnoreMerges
+	t.ignoreMerges, t.characterLevel, t.fuseUnk = m.IgnoreMerges, m.ByteFallback, m.FuseUnk
 	t.vocab = m.Vocab
 	top := uint32(0)
 	for _, id := range m.Vocab { // order does not matter: a maximum
@@ -132,6 +137,9 @@ func (t *Tokenizer) loadModel(m *modelJSON, limit uint32) error {
 		if id, ok := m.Vocab[string(byteToRune[b])]; ok {
 			t.bytes[b] = id
 		}
+	}
+	if t.characterLevel {
+		t.loadCharacterPieces()
 	}
 	if m.UnkToken != nil {
 		id, ok := m.Vocab[*m.UnkToken]
@@ -246,6 +254,11 @@ func (t *Tokenizer) loadNormalizer(raw json.RawMessage, depth int) error {
 		f = norm.NFKC.String
 	case "NFKD":
 		f = norm.NFKD.String
+	case "Prepend", "Replace":
+		var err error
+		if f, err = loadReplacing(raw, n.Type); err != nil {
+			return err
+		}
 	case "Sequence":
 		if depth >= maxDepth {
 			return bad("normalizer", "is nested too deeply")
@@ -257,7 +270,7 @@ func (t *Tokenizer) loadNormalizer(raw json.RawMessage, depth int) error {
 		}
 		return nil
 	default:
-		return bad("normalizer.type", "%q is not supported (NFC, NFD, NFKC, NFKD, Sequence)", n.Type)
+		return bad("normalizer.type", "%q is not supported (NFC, NFD, NFKC, NFKD, Prepend, Replace, Sequence)", n.Type)
 	}
 	if before := t.normalise; before != nil {
 		t.normalise = func(s string) string { return f(before(s)) }
@@ -276,6 +289,9 @@ type preJSON struct {
 	Behavior         string            `json:"behavior"`
 	Invert           bool              `json:"invert"`
 	IndividualDigits bool              `json:"individual_digits"`
+	Replacement      string            `json:"replacement"`
+	PrependScheme    string            `json:"prepend_scheme"`
+	Split            *bool             `json:"split"`
 }
 
 func (t *Tokenizer) loadPreTokenizer(raw json.RawMessage, field string, depth int, steps *[]splitter, byteLevel *bool) error {
@@ -314,6 +330,11 @@ func (t *Tokenizer) loadPreTokenizer(raw json.RawMessage, field string, depth in
 			}
 			*steps = append(*steps, regexSplitter(re, splitIsolated, false))
 		}
+	case "Metaspace":
+		if len(*steps) > 0 || t.meta.on || !t.characterLevel {
+			return bad(field, "Metaspace must be the first step, of a byte-fallback BPE")
+		}
+		return t.loadMetaspace(&p, field, steps)
 	case "Split":
 		return p.addSplit(field, steps)
 	case "Digits":
@@ -327,7 +348,7 @@ func (t *Tokenizer) loadPreTokenizer(raw json.RawMessage, field string, depth in
 		}
 		*steps = append(*steps, regexSplitter(re, splitIsolated, false))
 	default:
-		return bad(field+".type", "%q is not supported (ByteLevel, Split, Digits, Sequence)", p.Type)
+		return bad(field+".type", "%q is not supported (ByteLevel, Metaspace, Split, Digits, Sequence)", p.Type)
 	}
 	return nil
 }

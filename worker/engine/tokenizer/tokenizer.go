@@ -1,13 +1,15 @@
-// Package tokenizer reads and trains byte-level BPE tokenizers in the Hugging Face
-// tokenizer.json format, and renders chats into tokens.
+// Package tokenizer reads BPE tokenizers in the Hugging Face tokenizer.json format
+// (byte-level, and SentencePiece style with byte fallback), trains byte-level ones,
+// and renders chats into tokens.
 //
-// Invariants: Decode(Encode(s)) == s for any valid UTF-8 s without a normaliser;
+// Invariants: Decode(Encode(s)) == s for any valid UTF-8 s and a byte-level
+// tokenizer without a normaliser;
 // text given to Encode never becomes a special token, so that a user cannot forge a
 // turn of the chat; a Stream never emits half a UTF-8 sequence. A Tokenizer is
 // immutable after loading and safe for concurrent use.
 //
 // It does not run Jinja: the chat formats it knows are listed in chat.go. It does
-// not read SentencePiece, WordPiece or Unigram models, and says so.
+// not read WordPiece or Unigram models, nor SentencePiece's own files, and says so.
 package tokenizer
 
 import (
@@ -17,7 +19,7 @@ import (
 	"unicode/utf8"
 )
 
-// Tokenizer is a loaded byte-level BPE.
+// Tokenizer is a loaded BPE.
 type Tokenizer struct {
 	vocab        map[string]uint32 // token in byte-level spelling -> id
 	pieces       []piece           // by id
@@ -31,8 +33,13 @@ type Tokenizer struct {
 	plain        *matcher // added tokens that are not special
 	template     []templateItem
 	hasUnk       bool
+	fuseUnk      bool
 	unk          uint32
 	chat         chatFormat
+
+	characterLevel bool // SentencePiece style; see sentencepiece.go
+	meta           metaspace
+	strip          bool // a text loses one leading space when decoded
 }
 
 const none = ^uint32(0)
@@ -100,19 +107,19 @@ func (t *Tokenizer) WithTemplate(ids []uint32) []uint32 {
 }
 
 func (t *Tokenizer) encode(out []uint32, text string, m *matcher) []uint32 {
-	for text != "" {
+	for first := true; text != ""; first = false {
 		start, end, id, ok := m.find(text)
 		if !ok {
-			return t.encodeText(out, text)
+			return t.encodeText(out, text, first)
 		}
-		out = t.encodeText(out, text[:start])
+		out = t.encodeText(out, text[:start], first)
 		out = append(out, id)
 		text = text[end:]
 	}
 	return out
 }
 
-func (t *Tokenizer) encodeText(out []uint32, text string) []uint32 {
+func (t *Tokenizer) encodeText(out []uint32, text string, first bool) []uint32 {
 	if text == "" {
 		return out
 	}
@@ -121,6 +128,9 @@ func (t *Tokenizer) encodeText(out []uint32, text string) []uint32 {
 	}
 	if t.prefixSpace && !strings.HasPrefix(text, " ") {
 		text = " " + text
+	}
+	if t.meta.on {
+		text = t.meta.apply(text, first)
 	}
 	t.split(text, func(word string) {
 		out = t.encodeWord(out, word)
@@ -135,7 +145,15 @@ func (t *Tokenizer) Decode(ids []uint32) string {
 	for _, id := range ids {
 		b = append(b, t.Bytes(id)...)
 	}
-	return strings.ToValidUTF8(string(b), "\uFFFD")
+	return t.trim(lossy(b))
+}
+
+// trim takes off the leading space that encoding put there.
+func (t *Tokenizer) trim(s string) string {
+	if t.strip {
+		return strings.TrimPrefix(s, " ")
+	}
+	return s
 }
 
 // Bytes is what one token decodes to: nil for a special or unknown id. The slice
@@ -149,8 +167,9 @@ func (t *Tokenizer) Bytes(id uint32) []byte {
 
 // Stream decodes tokens as they come.
 type Stream struct {
-	t    *Tokenizer
-	held []byte
+	t       *Tokenizer
+	held    []byte
+	started bool // some text has been returned
 }
 
 // NewStream starts an incremental decoding.
@@ -169,14 +188,18 @@ func (s *Stream) Push(id uint32) string {
 			break
 		}
 	}
-	out := strings.ToValidUTF8(string(s.held[:n]), "\uFFFD")
+	out := lossy(s.held[:n])
 	s.held = append(s.held[:0], s.held[n:]...)
+	if !s.started && out != "" {
+		s.started = true
+		out = s.t.trim(out)
+	}
 	return out
 }
 
 // Flush returns what is held back at the end of the output, U+FFFD for half a rune.
 func (s *Stream) Flush() string {
-	out := strings.ToValidUTF8(string(s.held), "\uFFFD")
+	out := lossy(s.held)
 	s.held = s.held[:0]
 	return out
 }

@@ -153,7 +153,7 @@ func TestLoadErrorsNameTheField(t *testing.T) {
 	valid := string(mustRead(t, filepath.Join(golden, "qwen2.json")))
 	for _, c := range []struct{ old, new, want string }{
 		{`"type":"BPE"`, `"type":"Unigram"`, "model.type"},
-		{`"byte_fallback":false`, `"byte_fallback":true`, "model.byte_fallback"},
+		{`"byte_fallback":false`, `"byte_fallback":true`, "byte_fallback"},
 		{`"type":"NFC"`, `"type":"Lowercase"`, "normalizer.type"},
 		{`"behavior":"Isolated"`, `"behavior":"Sideways"`, "behavior"},
 		{`"merges":[[`, `"merges":[["zzz","q"],[`, "model.merges[0]"},
@@ -182,7 +182,7 @@ func mustRead(t testing.TB, path string) []byte {
 }
 
 func FuzzLoad(f *testing.F) {
-	for _, n := range []string{"gpt2", "llama3", "qwen2"} {
+	for _, n := range []string{"gpt2", "llama3", "qwen2", "sentencepiece", "metaspace"} {
 		f.Add(mustRead(f, filepath.Join(golden, n+".json")))
 	}
 	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"ByteLevel"},"decoder":{"type":"ByteLevel"}}`))
