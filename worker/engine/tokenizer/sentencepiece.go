@@ -69,7 +69,7 @@ func (t *Tokenizer) characters(out []uint32, word string) []uint32 {
 			unknown = false
 			continue
 		}
-		if t.hasUnk && !(unknown && t.fuseUnk) {
+		if t.hasUnk && (!unknown || !t.fuseUnk) {
 			out = append(out, t.unk)
 		}
 		unknown = true
