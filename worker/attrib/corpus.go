@@ -75,27 +75,43 @@ func (c *corpus) rank(token uint32) int32 {
 	return int32(i + 1)
 }
 
-// narrow keeps of the range [lo, hi), whose suffixes agree on depth tokens, the
-// suffixes that go on with value.
-func (c *corpus) narrow(lo, hi, depth int, value int32) (int, int) {
-	at := func(i int) int32 { return c.text[int(c.suffix[i])+depth] }
-	first := lo + sort.Search(hi-lo, func(i int) bool { return at(lo+i) >= value })
-	last := first + sort.Search(hi-first, func(i int) bool { return at(first+i) > value })
-	return first, last
+// common is how many values q and the text at p share, of which skip are known.
+func (c *corpus) common(q []int32, p int32, skip int) int {
+	t := c.text[p:]
+	n := skip
+	for n < len(q) && q[n] == t[n] { // a separator ends the text and no q holds one
+		n++
+	}
+	return n
 }
 
-// longest finds the longest prefix of q (ranks) that some record holds.
-func (c *corpus) longest(q []int32) match {
-	m := match{hi: len(c.suffix)}
-	for m.length < len(q) && q[m.length] != 0 {
-		lo, hi := c.narrow(m.lo, m.hi, m.length, q[m.length])
-		if lo == hi {
-			break
+// longest is the length of the longest prefix of q (ranks) that some record
+// holds: that of a neighbour of q's place in the suffix array. The search
+// compares from what both of its bounds share with q on (Manber and Myers).
+func (c *corpus) longest(q []int32) int {
+	lo, hi := -1, len(c.suffix) // suffix[lo] < q <= suffix[hi]
+	var low, high int           // what they share with q
+	for hi-lo > 1 {
+		mid := int(uint(lo+hi) / 2)
+		n := c.common(q, c.suffix[mid], min(low, high))
+		if n < len(q) && c.text[int(c.suffix[mid])+n] < q[n] {
+			lo, low = mid, n
+		} else {
+			hi, high = mid, n
 		}
-		m.lo, m.hi = lo, hi
-		m.length++
 	}
-	return m
+	return max(low, high)
+}
+
+// occurrences is the range of suffixes that begin with q.
+func (c *corpus) occurrences(q []int32) (lo, hi int) {
+	prefix := func(i int) []int32 {
+		p := int(c.suffix[i])
+		return c.text[p:min(p+len(q), len(c.text))]
+	}
+	lo = sort.Search(len(c.suffix), func(i int) bool { return slices.Compare(prefix(i), q) >= 0 })
+	hi = lo + sort.Search(len(c.suffix)-lo, func(i int) bool { return slices.Compare(prefix(lo+i), q) > 0 })
+	return lo, hi
 }
 
 // maximal lists the stretches of output, at least minimum tokens long, that
@@ -106,14 +122,20 @@ func (c *corpus) maximal(output []uint32, minimum int) []match {
 		q[i] = c.rank(t)
 	}
 	var found []match
-	end := 0
+	end, stop := 0, 0 // stop: the next token that no record holds
 	for i := range q {
-		m := c.longest(q[i:])
-		m.start = i
-		if m.length >= minimum && i+m.length > end {
+		if stop <= i {
+			for stop = i; stop < len(q) && q[stop] != 0; {
+				stop++
+			}
+		}
+		n := c.longest(q[i:stop])
+		if n >= minimum && i+n > end {
+			m := match{start: i, length: n}
+			m.lo, m.hi = c.occurrences(q[i : i+n])
 			found = append(found, m)
 		}
-		end = max(end, i+m.length)
+		end = max(end, i+n)
 	}
 	return found
 }

@@ -133,3 +133,31 @@ func TestPlacesMatchTheStandardLibrary(t *testing.T) {
 		require.True(t, bytes.Equal(raw[got[0]:got[0]+12], raw[at:at+12]))
 	}
 }
+
+// An output of 500 tokens, half of it copied from the records in long stretches.
+func BenchmarkSpans(b *testing.B) {
+	const tokens = 4 << 20
+	r := rand.New(rand.NewPCG(9, 9))
+	records := make([][]uint32, tokens/256)
+	for i := range records {
+		records[i] = make([]uint32, 256)
+		for j := range records[i] {
+			records[i][j] = uint32(min(r.ExpFloat64()*200, 4000))
+		}
+	}
+	c, err := newCorpus(records)
+	require.NoError(b, err)
+	var output []uint32
+	for i := range 2 {
+		output = append(output, records[1000*i][:125]...)
+		output = append(output, records[1000*i+1][3:40]...)
+		for range 88 {
+			output = append(output, r.Uint32N(300))
+		}
+	}
+	for b.Loop() {
+		for _, m := range c.rarest(c.maximal(output, minSpan), output) {
+			c.places(m)
+		}
+	}
+}
