@@ -19,7 +19,7 @@ const (
 
 const (
 	maxPattern   = 4096
-	matchTimeout = 10 * time.Second // bounds a hostile pattern; the known ones are linear
+	matchTimeout = 2 * time.Second // bounds a hostile pattern; the known ones are linear
 )
 
 type splitBehaviour int
