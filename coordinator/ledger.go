@@ -85,11 +85,24 @@ func (c *Coordinator) Batches(ctx context.Context) ([]api.BatchView, error) {
 	return out, err
 }
 
-// Block gives a content-addressed block, from here or from the workers.
+// Block gives a content-addressed block, from here or from the workers. It asks anew
+// when nothing comes: what was asked of a peer that has just died is lost.
 func (c *Coordinator) Block(ctx context.Context, digest protocol.Hash) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	return c.ipfs.GetBlock(ctx, ipfs.RawCIDOf(digest), c.workerAddrs())
+	const attempts, each = 3, 6 * time.Second
+	var err error
+	for range attempts {
+		one, cancel := context.WithTimeout(ctx, each)
+		var b []byte
+		b, err = c.ipfs.GetBlock(one, ipfs.RawCIDOf(digest), c.workerAddrs())
+		cancel()
+		if err == nil {
+			return b, nil
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, err
 }
 
 // workerAddrs are the workers heard of lately, as providers of content.

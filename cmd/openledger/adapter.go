@@ -155,7 +155,7 @@ func SignOrder(info api.NetworkInfo, owner *keystore.Key, o protocol.TrainingOrd
 
 // follow shows a training job until it ends.
 func (c *cli) follow(cmd *cobra.Command, cl *client.Client, id protocol.Hash) (api.TrainingStatus, error) {
-	bar := newBar(c.err, "waiting for a worker")
+	bar := newBar(c.err, "waiting for a worker", 0)
 	defer bar.stop()
 	for {
 		s, err := cl.Training(cmd.Context(), id)

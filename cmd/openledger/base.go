@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -45,7 +46,7 @@ checkpoint now and then; --resume goes on from it after any kind of stop.`,
 		Example: "  openledger base pretrain --out ./base\n  openledger base pretrain --out ./base --resume",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			bar := newBar(c.err, "preparing the corpus")
+			bar := newBar(c.err, "preparing the corpus", 0)
 			defer bar.stop()
 			started := false
 			cfg.Logger = c.logger()
@@ -54,8 +55,7 @@ checkpoint now and then; --resume goes on from it after any kind of stop.`,
 					started = true
 					bar.begin("pretrain", p.Steps)
 				}
-				bar.b.Describe(fmt.Sprintf("pretrain  loss %.3f  %.0f tok/s", p.Smooth, p.TokensPerSec))
-				_ = bar.b.Set(p.Step)
+				bar.set(p.Step, fmt.Sprintf("loss %.3f, %.0f tok/s, %s left", p.Smooth, p.TokensPerSec, p.ETA.Round(time.Second)))
 			}
 			report, err := pretrain.Run(cmd.Context(), cfg)
 			bar.stop()

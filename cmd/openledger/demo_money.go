@@ -20,9 +20,8 @@ func (m *demo) settle(ctx context.Context) error {
 			m.report.Inferences.Answered++
 		}
 	}
-	bar := newBar(m.c.err, "settle")
+	bar := newBar(m.c.err, "settle", m.report.Inferences.Answered)
 	defer bar.stop()
-	bar.begin("settle", m.report.Inferences.Answered)
 	return m.wait(ctx, 2*time.Minute, "the settlement of every receipt", func() (bool, error) {
 		list, err := m.d.api.Receipts(ctx, 1000)
 		if err != nil {
@@ -34,7 +33,7 @@ func (m *demo) settle(ctx context.Context) error {
 				settled++
 			}
 		}
-		_ = bar.b.Set(settled)
+		bar.set(settled, "")
 		m.report.Settlement.Receipts = settled
 		return settled == m.report.Inferences.Answered, nil
 	})
@@ -90,9 +89,8 @@ func (m *demo) claim(ctx context.Context) error {
 	if err := m.wait(ctx, time.Minute, "the end of the challenge windows", func() (bool, error) { return time.Now().Unix() > opens, nil }); err != nil {
 		return err
 	}
-	bar := newBar(m.c.err, "claim")
+	bar := newBar(m.c.err, "claim", len(order))
 	defer bar.stop()
-	bar.begin("claim", len(order))
 	for _, account := range order {
 		key := keys[account]
 		if key == nil {
@@ -101,7 +99,7 @@ func (m *demo) claim(ctx context.Context) error {
 		if _, err := m.d.chain.Client.As(key).ClaimMany(ctx, owed[account]); err != nil {
 			return fmt.Errorf("claim of %s: %w", account, err)
 		}
-		_ = bar.b.Add(1)
+		bar.add()
 	}
 	m.report.Claims.Accounts = len(order)
 	return m.countClaimed(ctx, results)

@@ -33,9 +33,8 @@ func (m *demo) contribute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bar := newBar(m.c.err, "contribute")
+	bar := newBar(m.c.err, "contribute", len(m.fables))
 	defer bar.stop()
-	bar.begin("contribute", len(m.fables))
 	domain := registryDomain(m.info)
 	for i, f := range m.fables {
 		key := m.people[contributorOf(i)]
@@ -62,7 +61,7 @@ func (m *demo) contribute(ctx context.Context) error {
 		if err := m.d.api.Call(ctx, http.MethodPost, fmt.Sprintf("/api/v1/datanets/%d/reviews", m.datanet.ID), signed, nil); err != nil {
 			return err
 		}
-		_ = bar.b.Add(1)
+		bar.add()
 	}
 	if err := m.d.api.Call(ctx, http.MethodPost, fmt.Sprintf("/api/v1/datanets/%d/versions", m.datanet.ID), struct{}{}, &m.version); err != nil {
 		return err
@@ -145,13 +144,13 @@ const (
 // ask sends the questions, some at a time, through OpenAI's own client. In the middle it
 // kills a worker that is streaming, and starts it again later.
 func (m *demo) ask(ctx context.Context) error {
-	bar := newBar(m.c.err, "ask")
+	bar := newBar(m.c.err, "ask", demoQuestions)
 	defer bar.stop()
-	bar.begin("ask", demoQuestions)
 	for _, i := range m.choose() {
 		m.asked = append(m.asked, &question{fable: i})
 	}
 	var answered atomic.Int32
+	var showing sync.Mutex
 	drama := &drama{m: m}
 	tasks, asking := errgroup.WithContext(ctx)
 	tasks.SetLimit(askAtOnce)
@@ -164,10 +163,13 @@ func (m *demo) ask(ctx context.Context) error {
 					drama.kill()
 				}
 			})
-			if answered.Add(1) >= restartAfter {
+			n := answered.Add(1)
+			if n >= restartAfter {
 				drama.restart()
 			}
-			_ = bar.b.Add(1)
+			showing.Lock()
+			bar.set(int(answered.Load()), "")
+			showing.Unlock()
 			return asking.Err()
 		})
 	}

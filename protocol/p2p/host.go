@@ -87,6 +87,7 @@ func (h *Host) start() (err error) {
 	}
 	h.libp2p.SetStreamHandler(SyncProtocol, h.serveSync)
 	h.libp2p.SetStreamHandler(IdentityProtocol, h.serveIdentity)
+	h.dropDead()
 	if err := h.followPeers(); err != nil {
 		return err
 	}
