@@ -3,7 +3,7 @@
 # Needs `npm ci` first. ABIGEN names a built abigen to use instead of `go run`.
 set -eu
 cd "$(dirname "$0")/.."
-ABIGEN=${ABIGEN:-go run github.com/ethereum/go-ethereum/cmd/abigen@v1.17.10}
+ABIGEN=${ABIGEN:-go tool abigen}
 TMP=$(mktemp -d)
 trap 'rm -rf "$TMP"' EXIT
 npx --no-install forge build --skip test >&2

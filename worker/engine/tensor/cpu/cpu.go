@@ -4,7 +4,7 @@
 // pure Go with the same bits. Work is split by output tiles over a pool of persistent goroutines; no result depends on
 // the number of threads.
 //
-//go:generate go run asm/gen.go -out kernels_amd64.s -stubs kernels_amd64.go -pkg cpu
+//go:generate go run -tags generate ./asm -out kernels_amd64.s -stubs kernels_amd64.go -pkg cpu
 package cpu
 
 // Profile is the numeric profile of this backend.

@@ -1,4 +1,4 @@
-//go:build ignore
+//go:build generate
 
 // Command gen writes kernels_amd64.s and its Go stubs. Run it through "go generate" in the parent folder.
 package main
