@@ -43,10 +43,10 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Rank:            16,
-		Alpha:           32,
+		Alpha:           64,
 		Targets:         slices.Clone(Targets),
 		LearningRate:    4e-3,
-		Epochs:          30,
+		Epochs:          40,
 		BatchSize:       16,
 		MaxLength:       512,
 		WarmupRatio:     0.05,
@@ -63,7 +63,7 @@ func (c *Config) EnsureDefaults() {
 		c.Rank = d.Rank
 	}
 	if c.Alpha == 0 {
-		c.Alpha = 2 * float32(c.Rank)
+		c.Alpha = 4 * float32(c.Rank)
 	}
 	if len(c.Targets) == 0 {
 		c.Targets = d.Targets
