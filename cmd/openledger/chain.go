@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openledger/openledger/cmd/openledger/node"
+	"github.com/openledger/openledger/contracts/keystore"
 	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/worker/engine/base"
 )
 
 // deployerKey administers a development chain's contracts and holds its money.
@@ -30,8 +33,8 @@ func chainRun(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the chain until interrupted; its state survives",
-		Long: `Run starts go-ethereum in this process with JSON-RPC on loopback, and deploys the
-contracts on the first start. All OPEN is in the account "deployer" of the home's
+		Long: `Run starts go-ethereum in this process with JSON-RPC on loopback; on the first start
+it deploys the contracts and registers the embedded base model. All OPEN is in the account "deployer" of the home's
 wallet. It is for development: one block producer, no finality.`,
 		Example: "  openledger chain run --home ./chain",
 		Args:    cobra.NoArgs,
@@ -45,11 +48,18 @@ wallet. It is for development: one block producer, no finality.`,
 				return err
 			}
 			n, err := node.OpenChain(cmd.Context(), node.ChainConfig{Home: c.Home(), Listen: listen, Deployer: key,
-				Fund: map[protocol.Account]uint256.Int{key.Account(): node.Open(1_000_000_000)}, Logger: c.logger()})
+				Fund: map[protocol.Account]uint256.Int{key.Account(): node.Open(1_000_000_000)}, Logger: c.chainLogger()})
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, n.Close()) }()
+			bundle, err := base.Open()
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(ensureBase(cmd.Context(), n, key, bundle.Hash), bundle.Close()); err != nil {
+				return err
+			}
 			deployment := c.Home().Path(node.DeploymentFile)
 			if err := c.print(map[string]any{"rpc": n.RPC(), "chain_id": n.ChainID(), "deployment": deployment, "deployer": key.Account(), "contracts": n.Addresses}, func(w io.Writer) {
 				fmt.Fprintf(w, "JSON-RPC    %s (chain %d)\ncontracts   %s\ndeployer    %s\n", n.RPC(), n.ChainID(), deployment, key.Account().Hex())
@@ -61,4 +71,13 @@ wallet. It is for development: one block producer, no finality.`,
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8545", "loopback address of JSON-RPC")
 	return cmd
+}
+
+// ensureBase registers the embedded base model, which adapters' orders name.
+func ensureBase(ctx context.Context, ch *node.Chain, registrar *keystore.Key, hash protocol.Hash) error {
+	_, err := ch.Client.BaseModel(ctx, hash)
+	if protocol.KindOf(err) == protocol.KindNotFound {
+		_, err = ch.Client.As(registrar).RegisterBase(ctx, hash, node.BaseName, "embedded:"+node.BaseName)
+	}
+	return err
 }

@@ -40,6 +40,7 @@ type cli struct {
 	account  string
 	json     bool
 	verbose  bool
+	quiet    bool // errors only: a verb that makes trouble on purpose
 }
 
 // settings is the one configuration file, config.toml in the home.
@@ -127,10 +128,17 @@ func readLine(path string) string {
 func (c *cli) Home() node.Home { return node.Home{Dir: c.home} }
 
 // logger writes to standard error: all with --verbose, else warnings.
-func (c *cli) logger() *slog.Logger {
-	level := slog.LevelWarn
+func (c *cli) logger() *slog.Logger { return c.loggerAt(slog.LevelWarn) }
+
+// chainLogger is for the embedded chain, which warns of what is no trouble here, such
+// as a call that a contract refused.
+func (c *cli) chainLogger() *slog.Logger { return c.loggerAt(slog.LevelError) }
+
+func (c *cli) loggerAt(level slog.Level) *slog.Logger {
 	if c.verbose {
 		level = slog.LevelDebug
+	} else if c.quiet {
+		level = slog.LevelError
 	}
 	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
 }

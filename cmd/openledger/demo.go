@@ -77,7 +77,7 @@ everyone claims. The network and its data are removed at the end unless --keep i
 			} else {
 				c.say("everything stays in %s", dir)
 			}
-			c.home, c.password, m.cmd = dir, "", cmd
+			c.home, c.password, c.quiet, m.cmd = dir, "", true, cmd
 			return m.run(cmd.Context())
 		},
 	}

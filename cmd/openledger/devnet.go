@@ -62,7 +62,7 @@ func (c *cli) openDevnet(cmd *cobra.Command, cfg devnetConfig) (_ *devnet, err e
 		return nil, err
 	}
 	d.chain, err = node.OpenChain(ctx, node.ChainConfig{Home: c.Home(), Listen: cfg.rpc, Deployer: d.deployer,
-		Fund: map[protocol.Account]uint256.Int{d.deployer.Account(): node.Open(1_000_000_000)}, Logger: c.logger()})
+		Fund: map[protocol.Account]uint256.Int{d.deployer.Account(): node.Open(1_000_000_000)}, Logger: c.chainLogger()})
 	if err != nil {
 		return nil, err
 	}
@@ -87,12 +87,7 @@ func (d *devnet) furnish(ctx context.Context, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.chain.Client.BaseModel(ctx, info.Base); protocol.KindOf(err) == protocol.KindNotFound {
-		_, err = d.chain.Client.As(d.deployer).RegisterBase(ctx, info.Base, node.BaseName, "embedded:"+node.BaseName)
-		if err != nil {
-			return err
-		}
-	} else if err != nil {
+	if err := ensureBase(ctx, d.chain, d.deployer, info.Base); err != nil {
 		return err
 	}
 	requester, err := d.account(ctx, requesterKey, 10_000)
