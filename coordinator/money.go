@@ -80,7 +80,7 @@ func (c *Coordinator) spendable(ctx context.Context, requester protocol.Account)
 		return amount{}, err
 	}
 	if session.Expires <= time.Now().Unix() {
-		return amount{}, protocol.Errorf(protocol.KindEscrow, "", "%s has not authorised this coordinator's session key %s, or no longer: authorise it with 'openledger wallet authorize'",
+		return amount{}, protocol.Errorf(protocol.KindEscrow, "", "%s has not authorised this coordinator's session key %s, or no longer: authorise it with 'openledger wallet deposit'",
 			requester.Hex(), c.SessionAccount().Hex())
 	}
 	balance, err := c.chain.AvailableOf(ctx, requester)
