@@ -38,7 +38,6 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Defaults are the hyper-parameters that make the embedded base recall a small
 // Defaults are what EnsureDefaults fills in: enough for the embedded base to recall
 // a datanet of some hundred short records by heart, in about a minute on two cores.
 func Defaults() Config {
