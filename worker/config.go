@@ -43,6 +43,8 @@ type Config struct {
 	AdapterBytes int64 // memory for resident adapters; default 128 MiB
 	// SettleEvery is how often vouchered receipts go to the chain, together. Default 30 s.
 	SettleEvery time.Duration
+	// CheckpointEvery is how much training a crash may cost. Default 5 s.
+	CheckpointEvery time.Duration
 
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
@@ -64,6 +66,9 @@ func (c *Config) EnsureDefaults() {
 	}
 	if c.SettleEvery == 0 {
 		c.SettleEvery = 30 * time.Second
+	}
+	if c.CheckpointEvery == 0 {
+		c.CheckpointEvery = 5 * time.Second
 	}
 	if c.Registerer == nil {
 		c.Registerer = prometheus.NewRegistry()
@@ -89,8 +94,8 @@ func (c *Config) Validate() error {
 	if !c.Price.Access.IsZero() {
 		return protocol.Errorf(protocol.KindInvalid, "price.access", "it belongs to the adapter's owner, not to the worker: leave it out")
 	}
-	if c.SettleEvery < 0 {
-		return protocol.Errorf(protocol.KindInvalid, "settle_every", "must not be negative")
+	if c.SettleEvery < 0 || c.CheckpointEvery < 0 {
+		return protocol.Errorf(protocol.KindInvalid, "settle_every, checkpoint_every", "must not be negative")
 	}
 	return nil
 }

@@ -233,7 +233,7 @@ func hyper(h protocol.Hyper, w *Worker) finetune.Config {
 	return finetune.Config{
 		Rank: h.Rank, Alpha: h.Alpha, Targets: h.Targets, LearningRate: h.LearningRate, WeightDecay: h.WeightDecay, Epochs: h.Epochs,
 		BatchSize: h.BatchSize, MaxLength: h.MaxLength, WarmupRatio: h.WarmupRatio, Seed: h.Seed, Base: w.base,
-		ClipNorm: 1, CheckpointEvery: 5 * time.Second, Logger: w.log,
+		ClipNorm: 1, CheckpointEvery: w.cfg.CheckpointEvery, Logger: w.log,
 	}
 }
 

@@ -112,6 +112,7 @@ how much to send where; run it again afterwards.`,
 	f.BoolVar(&s.NAT, "nat", false, "find a way through a home router: port mapping, hole punching, relays")
 	f.BoolVar(&s.Trains, "trains", true, "accept training jobs")
 	f.IntVar(&s.Threads, "threads", 0, "threads (default: all cores)")
+	f.StringVar(&s.CheckpointEvery, "checkpoint-every", "5s", "how often training saves its state")
 	f.StringVar(&s.SettleEvery, "settle-every", "30s", "how often receipts go to the chain, together")
 	return cmd
 }

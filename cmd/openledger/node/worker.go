@@ -24,19 +24,21 @@ const WorkerFile = "worker.json"
 
 // WorkerSettings is the worker's one configuration file. It holds no secret.
 type WorkerSettings struct {
-	RPC         string                 `json:"rpc"`
-	Addresses   chain.Addresses        `json:"addresses"`
-	Bootstrap   []string               `json:"bootstrap"`
-	Listen      []string               `json:"listen"`
-	Metrics     string                 `json:"metrics,omitempty"` // TCP address; empty: none
-	NAT         bool                   `json:"nat"`
-	Price       protocol.Price         `json:"price"`
-	Trains      bool                   `json:"trains"`
-	Threads     int                    `json:"threads"` // 0: all cores
-	MaxBatch    int                    `json:"max_batch,omitempty"`
-	KVTokens    int                    `json:"kv_tokens,omitempty"`
-	SettleEvery string                 `json:"settle_every,omitempty"` // such as "30s"
-	Binding     protocol.SignedBinding `json:"binding"`
+	RPC         string          `json:"rpc"`
+	Addresses   chain.Addresses `json:"addresses"`
+	Bootstrap   []string        `json:"bootstrap"`
+	Listen      []string        `json:"listen"`
+	Metrics     string          `json:"metrics,omitempty"` // TCP address; empty: none
+	NAT         bool            `json:"nat"`
+	Price       protocol.Price  `json:"price"`
+	Trains      bool            `json:"trains"`
+	Threads     int             `json:"threads"` // 0: all cores
+	MaxBatch    int             `json:"max_batch,omitempty"`
+	KVTokens    int             `json:"kv_tokens,omitempty"`
+	SettleEvery string          `json:"settle_every,omitempty"` // such as "30s"
+	// CheckpointEvery is how much training a crash may cost, such as "5s".
+	CheckpointEvery string                 `json:"checkpoint_every,omitempty"`
+	Binding         protocol.SignedBinding `json:"binding"`
 }
 
 // Worker is an open worker.
@@ -73,11 +75,13 @@ func OpenWorker(ctx context.Context, home Home, nodeKey *keystore.Key, log *slog
 	if err := ReadJSON(home.Path(WorkerFile), &s); err != nil {
 		return nil, protocol.Errorf(protocol.KindNotFound, "home", "%w: run 'openledger worker init' first", err)
 	}
-	settle := time.Duration(0)
-	if s.SettleEvery != "" {
-		if settle, err = time.ParseDuration(s.SettleEvery); err != nil {
-			return nil, protocol.Errorf(protocol.KindInvalid, "settle_every", "%w: write it like 30s", err)
-		}
+	settle, err := duration("settle_every", s.SettleEvery)
+	if err != nil {
+		return nil, err
+	}
+	checkpoint, err := duration("checkpoint_every", s.CheckpointEvery)
+	if err != nil {
+		return nil, err
 	}
 	registry := newRegistry()
 	w := &Worker{log: log}
@@ -98,7 +102,7 @@ func OpenWorker(ctx context.Context, home Home, nodeKey *keystore.Key, log *slog
 	w.Worker, err = worker.New(worker.Config{
 		DB: w.peer.db, Host: w.peer.host, IPFS: w.peer.ipfs, Chain: w.client, Bundle: w.model.Bundle, Model: w.model.Model,
 		NodeKey: nodeKey.ECDSA(), Sender: w.client.As(nodeKey), Binding: s.Binding, Price: s.Price, Trains: s.Trains,
-		MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, SettleEvery: settle, Registerer: registry, Logger: log,
+		MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, SettleEvery: settle, CheckpointEvery: checkpoint, Registerer: registry, Logger: log,
 	})
 	if err != nil {
 		return nil, err
@@ -110,6 +114,18 @@ func OpenWorker(ctx context.Context, home Home, nodeKey *keystore.Key, log *slog
 		w.http = &http.Server{Handler: metricsHandler(registry), ReadHeaderTimeout: 10 * time.Second}
 	}
 	return w, nil
+}
+
+// duration reads a setting; empty is 0, the default.
+func duration(field, s string) (time.Duration, error) {
+	if s == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, protocol.Errorf(protocol.KindInvalid, field, "%w: write it like 30s", err)
+	}
+	return d, nil
 }
 
 // PeerID is the libp2p identity of a home, made when there is none.
