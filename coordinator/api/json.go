@@ -62,16 +62,49 @@ func readJSON(r *http.Request, v any) error {
 	}
 	var tooLarge *http.MaxBytesError
 	var wrongType *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	var ours *protocol.Error
 	switch {
 	case errors.As(err, &tooLarge):
 		return protocol.Errorf(protocol.KindInvalid, "body", "it is larger than %d bytes", tooLarge.Limit)
 	case errors.As(err, &wrongType):
-		return protocol.Errorf(protocol.KindInvalid, wrongType.Field, "it must be a %s, not a %s", wrongType.Type, wrongType.Value)
+		field := wrongType.Field
+		if field == "" {
+			field = "body"
+		}
+		return protocol.Errorf(protocol.KindInvalid, field, "it must be %s, not %s", jsonWord(wrongType.Type), wrongType.Value)
+	case errors.As(err, &ours):
+		return ours
 	case errors.Is(err, io.EOF):
 		return protocol.Errorf(protocol.KindInvalid, "body", "it is empty: send JSON")
-	default:
+	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF):
 		return protocol.Errorf(protocol.KindInvalid, "body", "it is not valid JSON: %w", err)
+	default:
+		return protocol.Errorf(protocol.KindInvalid, "body", "it can't be read: %w", err)
 	}
+}
+
+// jsonWord says in JSON's words what a Go type is read from.
+func jsonWord(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return jsonWord(t.Elem())
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "a whole number in range"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Slice, reflect.Array:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return "a string"
+		}
+		return "a list"
+	}
+	return "a string"
 }
 
 // apiError is OpenAI's error shape.
@@ -103,7 +136,10 @@ var statuses = map[protocol.Kind]struct {
 
 func errorBody(err error) (int, apiError) {
 	kind := protocol.KindOf(err)
-	at := statuses[kind]
+	at, known := statuses[kind]
+	if !known {
+		kind, at = protocol.KindInternal, statuses[protocol.KindInternal]
+	}
 	body := apiError{Message: err.Error(), Type: at.kind, Code: string(kind)}
 	var e *protocol.Error
 	if errors.As(err, &e) && e.Field != "" {

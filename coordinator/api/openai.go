@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -35,6 +34,7 @@ type completionRequest struct {
 
 	Tools            json.RawMessage `json:"tools"`
 	Functions        json.RawMessage `json:"functions"`
+	Audio            json.RawMessage `json:"audio"`
 	LogProbs         json.RawMessage `json:"logprobs"`
 	TopLogProbs      json.RawMessage `json:"top_logprobs"`
 	LogitBias        json.RawMessage `json:"logit_bias"`
@@ -48,8 +48,9 @@ type completionRequest struct {
 
 // chatMessage accepts content as a string or as a list of text parts.
 type chatMessage struct {
-	Role    string          `json:"role"`
-	Content json.RawMessage `json:"content"`
+	Role      string          `json:"role"`
+	Content   json.RawMessage `json:"content"`
+	ToolCalls json.RawMessage `json:"tool_calls"`
 }
 
 // stringList accepts one string or a list.
@@ -64,22 +65,31 @@ func (l *stringList) UnmarshalJSON(b []byte) error {
 		}
 		return nil
 	}
-	return json.Unmarshal(b, (*[]string)(l))
+	if json.Unmarshal(b, (*[]string)(l)) != nil {
+		return protocol.Errorf(protocol.KindInvalid, "stop", "it must be a string or a list of strings")
+	}
+	return nil
 }
 
 // defaultMaxTokens bounds answers when the request does not.
 const defaultMaxTokens = 256
 
+// given says whether an optional field asks for anything.
+func given(raw json.RawMessage) bool {
+	s := strings.TrimSpace(string(raw))
+	return s != "" && s != "null" && s != "false" && s != "[]" && s != "{}"
+}
+
 func (r *completionRequest) unsupported() error {
-	given := func(raw json.RawMessage) bool {
-		s := strings.TrimSpace(string(raw))
-		return s != "" && s != "null" && s != "false" && s != "[]" && s != "{}"
-	}
-	for field, raw := range map[string]json.RawMessage{
-		"tools": r.Tools, "functions": r.Functions, "logprobs": r.LogProbs, "top_logprobs": r.TopLogProbs, "logit_bias": r.LogitBias,
+	for _, f := range []struct {
+		name string
+		raw  json.RawMessage
+	}{
+		{"tools", r.Tools}, {"functions", r.Functions}, {"audio", r.Audio}, {"logprobs", r.LogProbs}, {"top_logprobs", r.TopLogProbs},
+		{"logit_bias", r.LogitBias},
 	} {
-		if given(raw) {
-			return protocol.Errorf(protocol.KindInvalid, field, "this server does not support it yet: leave it out")
+		if given(f.raw) {
+			return protocol.Errorf(protocol.KindInvalid, f.name, "this server does not support it yet: leave it out")
 		}
 	}
 	var format struct {
@@ -105,7 +115,7 @@ func (r *completionRequest) unsupported() error {
 	return nil
 }
 
-func (r *completionRequest) sampling() (protocol.Sampling, error) {
+func (r *completionRequest) sampling(id protocol.Hash) (protocol.Sampling, error) {
 	s := protocol.Sampling{Temperature: 1, MaxTokens: defaultMaxTokens, Stop: r.Stop}
 	if r.Temperature != nil {
 		s.Temperature = *r.Temperature
@@ -143,14 +153,10 @@ func (r *completionRequest) sampling() (protocol.Sampling, error) {
 			return s, protocol.Errorf(protocol.KindInvalid, "stop", "each stop string has 1 to 256 bytes")
 		}
 	}
+	// Without a seed the request's ID is one: asked again, it draws the same tokens.
+	s.Seed = binary.LittleEndian.Uint64(id[:8])
 	if r.Seed != nil {
 		s.Seed = uint64(*r.Seed)
-	} else {
-		var b [8]byte
-		if _, err := rand.Read(b[:]); err != nil {
-			return s, err
-		}
-		s.Seed = binary.LittleEndian.Uint64(b[:])
 	}
 	return s, nil
 }
@@ -162,6 +168,9 @@ func (r *completionRequest) chat() ([]protocol.Message, error) {
 	out := make([]protocol.Message, len(r.Messages))
 	size := 0
 	for i, m := range r.Messages {
+		if given(m.ToolCalls) {
+			return nil, protocol.Errorf(protocol.KindInvalid, "messages", "tool_calls are not supported yet: leave them out")
+		}
 		text, err := contentText(m.Content)
 		if err != nil {
 			return nil, err
@@ -226,19 +235,19 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, tenant protoco
 	}
 	req := Request{Model: in.Model}
 	var err error
-	if req.Sampling, err = in.sampling(); err != nil {
+	if req.ID, err = requestID(r, tenant); err != nil {
+		return err
+	}
+	if req.Sampling, err = in.sampling(req.ID); err != nil {
 		return err
 	}
 	if err := shape.input(&in, &req); err != nil {
 		return err
 	}
-	if req.ID, err = requestID(r, tenant); err != nil {
-		return err
-	}
 	created := time.Now().Unix()
 	if in.Stream {
 		includeUsage := in.StreamOptions != nil && in.StreamOptions.IncludeUsage
-		return s.stream(w, r.Context(), tenant, req, shape, created, includeUsage)
+		return s.stream(r.Context(), w, tenant, req, shape, created, includeUsage)
 	}
 	answer, err := s.cfg.Inference.Infer(r.Context(), tenant, req, func(string) error { return nil })
 	if err != nil {
@@ -264,7 +273,7 @@ func requestID(r *http.Request, tenant protocol.Account) (protocol.Hash, error) 
 
 // stream sends server-sent events. Headers go out with the first text, so that an
 // error before it still has its HTTP status; a later one is sent as an event.
-func (s *Server) stream(w http.ResponseWriter, ctx context.Context, tenant protocol.Account, req Request, shape shape, created int64, includeUsage bool) error {
+func (s *Server) stream(ctx context.Context, w http.ResponseWriter, tenant protocol.Account, req Request, shape shape, created int64, includeUsage bool) error {
 	out := http.NewResponseController(w)
 	started := false
 	event := func(v any) error {
@@ -290,11 +299,14 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, tenant proto
 		return event(chunk)
 	})
 	if err != nil {
-		if !started || errors.Is(err, context.Canceled) {
+		if !started {
 			return err
 		}
 		_, body := errorBody(err)
-		return event(map[string]apiError{"error": body})
+		if err := event(map[string]apiError{"error": body}); err != nil {
+			return nil //nolint:nilerr // the client hung up: nobody to tell
+		}
+		return nil
 	}
 	if err := event(shape.last(req, created, answer)); err != nil {
 		return nil //nolint:nilerr // the client hung up after its answer: nobody to tell
@@ -337,8 +349,8 @@ func (s *Server) getModel(w http.ResponseWriter, r *http.Request, _ protocol.Acc
 // keyed wraps a handler that needs an API key.
 func (s *Server) keyed(h func(http.ResponseWriter, *http.Request, protocol.Account) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || key == "" {
+		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if key = strings.TrimSpace(key); !strings.EqualFold(scheme, "Bearer") || key == "" {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			return protocol.Errorf(protocol.KindUnauthorized, "", "no API key: send the header 'Authorization: Bearer KEY'; 'openledger coordinator key' issues one")
 		}

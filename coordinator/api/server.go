@@ -42,13 +42,19 @@ func (c *Config) EnsureDefaults() {
 
 // Validate says what is missing.
 func (c *Config) Validate() error {
-	for name, v := range map[string]any{
-		"inference": c.Inference, "keys": c.Keys, "training": c.Training, "datanets": c.Datanets,
-		"versions": c.Versions, "ledger": c.Ledger, "network": c.Network,
+	for _, f := range []struct {
+		name    string
+		missing bool
+	}{
+		{"inference", c.Inference == nil}, {"keys", c.Keys == nil}, {"training", c.Training == nil}, {"datanets", c.Datanets == nil},
+		{"versions", c.Versions == nil}, {"ledger", c.Ledger == nil}, {"network", c.Network == nil},
 	} {
-		if v == nil {
-			return protocol.Errorf(protocol.KindInvalid, name, "the API needs it")
+		if f.missing {
+			return protocol.Errorf(protocol.KindInvalid, f.name, "the API needs it")
 		}
+	}
+	if c.MaxBody < 0 {
+		return protocol.Errorf(protocol.KindInvalid, "max_body", "must not be negative")
 	}
 	return nil
 }
@@ -78,6 +84,14 @@ func New(cfg Config) (*Server, error) {
 		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 	}
 	return s, nil
+}
+
+// Close frees the address of a server that was never run.
+func (s *Server) Close() error {
+	if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // URL is where the server answers.

@@ -69,7 +69,10 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 		Versions: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
 	})
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Addrs are where peers reach the coordinator.
@@ -86,8 +89,11 @@ func (c *Coordinator) Run(ctx context.Context) error {
 // Close closes what is open.
 func (c *Coordinator) Close() error {
 	var err error
+	if c.API != nil {
+		err = c.API.Close()
+	}
 	if c.peer != nil {
-		err = c.peer.close()
+		err = errors.Join(err, c.peer.close())
 	}
 	if c.client != nil {
 		c.client.Close()

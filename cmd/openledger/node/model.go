@@ -33,6 +33,5 @@ func OpenModel(threads int) (_ *Model, err error) {
 
 // Close lets go of the model.
 func (m *Model) Close() error {
-	m.backend.Close()
-	return m.Bundle.Close()
+	return errors.Join(m.backend.Close(), m.Bundle.Close())
 }

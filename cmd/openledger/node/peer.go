@@ -70,8 +70,10 @@ func openPeer(home Home, cfg PeerConfig, client *chain.Client) (_ *peerNode, err
 	if err != nil {
 		return nil, err
 	}
-	n.ipfs, err = ipfs.Open(ipfs.Config{DB: n.db, Host: n.host.Libp2p(), Logger: cfg.Logger})
-	return n, err
+	if n.ipfs, err = ipfs.Open(ipfs.Config{DB: n.db, Host: n.host.Libp2p(), Logger: cfg.Logger}); err != nil {
+		return nil, err
+	}
+	return n, nil
 }
 
 func (n *peerNode) close() error {

@@ -1,0 +1,211 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/holiman/uint256"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+const testKey = "ol-right"
+
+var (
+	tenant = common.HexToAddress("0x00000000000000000000000000000000000000aa")
+	owner  = common.HexToAddress("0x00000000000000000000000000000000000000bb")
+	// huge is more than a float64 or a uint64 holds exactly: an amount that passes
+	// through a JSON number would not survive.
+	huge = *uint256.MustFromDecimal("123456789012345678901234567890123456789")
+	hash = protocol.Hash{0xab, 0xcd}
+)
+
+// hugeText is huge as every response must show it.
+const hugeText = `"123456789012345678901234567890123456789"`
+
+// service is a coordinator of this test's own: fixed answers, with hooks.
+type service struct {
+	mu    sync.Mutex
+	asked []Request
+
+	infer  func(ctx context.Context, r Request, onText func(string) error) (Answer, error)
+	export func(w io.Writer) error
+
+	contributed []byte
+	started     protocol.TrainingJob
+	keyed       KeyRequest
+	err         error // of everything that is not inference
+}
+
+func (s *service) requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Request(nil), s.asked...)
+}
+
+func answerTo(r Request, text string) Answer {
+	return Answer{Text: text, FinishReason: "stop", Receipt: protocol.SignedReceipt{
+		Receipt: protocol.Receipt{ID: r.ID, Requester: tenant, Worker: owner, PromptTokens: 7, OutputTokens: 3, Compute: huge},
+		NodeKey: owner, Signature: []byte{1, 2, 3},
+	}}
+}
+
+func (s *service) Authenticate(_ context.Context, key string) (protocol.Account, error) {
+	if key != testKey {
+		return protocol.Account{}, protocol.Errorf(protocol.KindUnauthorized, "api_key", "it is unknown")
+	}
+	return tenant, nil
+}
+
+func (s *service) Models(context.Context) ([]Model, error) {
+	return []Model{
+		{ID: "tiny", Base: hash},
+		{ID: "fables", CID: "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", Base: hash, Owner: owner, Datanet: 1, Version: 2, Access: huge, Created: 1_700_000_000},
+	}, s.err
+}
+
+func (s *service) Infer(ctx context.Context, requester protocol.Account, r Request, onText func(string) error) (Answer, error) {
+	s.mu.Lock()
+	s.asked = append(s.asked, r)
+	s.mu.Unlock()
+	if requester != tenant {
+		return Answer{}, fmt.Errorf("wrong tenant %s", requester)
+	}
+	if s.infer != nil {
+		return s.infer(ctx, r, onText)
+	}
+	for _, t := range []string{"Slow ", "and ", "steady."} {
+		if err := onText(t); err != nil {
+			return Answer{}, err
+		}
+	}
+	return answerTo(r, "Slow and steady."), nil
+}
+
+func (s *service) IssueKey(_ context.Context, r KeyRequest) (string, error) {
+	s.keyed = r
+	return "ol-new", s.err
+}
+
+func (s *service) StartTraining(_ context.Context, job protocol.TrainingJob) (TrainingStatus, error) {
+	s.started = job
+	return TrainingStatus{ID: job.ID, Name: job.Order.Name, State: "queued"}, s.err
+}
+
+func (s *service) TrainingJob(_ context.Context, id protocol.Hash) (TrainingStatus, error) {
+	return TrainingStatus{ID: id, Name: "fables", State: "succeeded", Result: &protocol.TrainingResult{Steps: 3}}, s.err
+}
+
+func (s *service) TrainingJobs(ctx context.Context) ([]TrainingStatus, error) {
+	one, err := s.TrainingJob(ctx, hash)
+	return []TrainingStatus{one}, err
+}
+
+func (s *service) CancelTraining(context.Context, protocol.Hash, CancelRequest) error { return s.err }
+
+func (s *service) Datanets(context.Context) ([]protocol.Datanet, error) {
+	return []protocol.Datanet{{ID: 1, Owner: owner, Name: "fables", License: "CC0-1.0"}}, s.err
+}
+
+func (s *service) Contribute(_ context.Context, c protocol.SignedContribution, record []byte) (ContributionStatus, error) {
+	s.contributed = record
+	return ContributionStatus{SignedContribution: c, Bytes: len(record), Status: protocol.ReviewPending}, s.err
+}
+
+func (s *service) Contributions(context.Context, uint64) ([]ContributionStatus, error) {
+	return []ContributionStatus{{Title: "a", Status: protocol.ReviewAccepted}, {Title: "b", Status: protocol.ReviewPending}}, s.err
+}
+
+func (s *service) Review(_ context.Context, r protocol.SignedReview) (ContributionStatus, error) {
+	return ContributionStatus{Status: r.Review.Status}, s.err
+}
+
+func (s *service) BuildVersion(context.Context, uint64) (protocol.Version, error) {
+	return protocol.Version{Datanet: 1, Number: 1}, s.err
+}
+
+func (s *service) Versions(context.Context, uint64) ([]protocol.Version, error) {
+	return []protocol.Version{{Datanet: 1, Number: 1}}, s.err
+}
+
+func (s *service) ExportCAR(_ context.Context, _ uint64, _ uint32, w io.Writer) error {
+	return s.export(w)
+}
+
+func (s *service) view() ReceiptView {
+	v := ReceiptView{SignedReceipt: answerTo(Request{ID: hash}, "").Receipt, Voucher: huge}
+	v.Receipt.Access = huge
+	v.Evidence.Job.Price = protocol.Price{InputPer1K: huge, OutputPer1K: huge, Access: huge}
+	return v
+}
+
+func (s *service) Receipts(_ context.Context, limit int) ([]ReceiptView, error) {
+	return make([]ReceiptView, min(limit, 1)), s.err
+}
+
+func (s *service) Receipt(context.Context, protocol.Hash) (ReceiptView, error) {
+	return s.view(), s.err
+}
+
+func (s *service) Batches(context.Context) ([]BatchView, error) {
+	return []BatchView{{Worker: owner, Nonce: 1, Total: huge}}, s.err
+}
+
+func (s *service) Block(context.Context, protocol.Hash) ([]byte, error) {
+	return []byte("<script>alert(1)</script>"), s.err
+}
+
+func (s *service) Info(context.Context) (NetworkInfo, error) {
+	return NetworkInfo{ChainID: 1, Base: hash}, s.err
+}
+
+func (s *service) Workers(context.Context) ([]WorkerView, error) {
+	w := WorkerView{Stake: huge}
+	w.Price = protocol.Price{InputPer1K: huge, OutputPer1K: huge}
+	return []WorkerView{w}, s.err
+}
+
+// serve runs the server until the test ends and gives its URL.
+func serve(t *testing.T, s *service, change func(*Config)) string {
+	t.Helper()
+	cfg := Config{Listen: "127.0.0.1:0", Inference: s, Keys: s, Training: s, Datanets: s, Versions: s, Ledger: s, Network: s,
+		Logger: slog.New(slog.DiscardHandler)}
+	if change != nil {
+		change(&cfg)
+	}
+	server, err := New(cfg)
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-done)
+	})
+	return server.URL()
+}
+
+// send makes one request and gives status, headers and body.
+func send(t *testing.T, method, url, body string, header ...string) (int, http.Header, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+testKey)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res.StatusCode, res.Header, string(raw)
+}
