@@ -27,9 +27,9 @@ type Config struct {
 	// Tokens is the budget of the whole run, in steps of BatchTokens; since a batch
 	// ends with a whole document, about a tenth more is seen. Until the final decay
 	// of the learning rate begins, a run may be resumed with another budget.
-	Tokens      int64 // default 4,000,000
-	BatchTokens int   // tokens of a step, about; default 1024
-	Seed        uint64
+	Tokens      int64   // default 3,500,000, as shipped
+	BatchTokens int     // tokens of a step, about; default 1024
+	Seed        uint64  // default 1, as shipped
 	LR          float64 // peak learning rate; default 1.2e-3
 	WeightDecay float64 // default 0.1
 	Warmup      int     // steps; default 100, or a tenth of a run of less than 200 steps
@@ -77,7 +77,10 @@ func DefaultModel() llama.Config {
 // EnsureDefaults fills unset fields.
 func (c *Config) EnsureDefaults() {
 	if c.Tokens == 0 {
-		c.Tokens = 4_000_000
+		c.Tokens = 3_500_000
+	}
+	if c.Seed == 0 {
+		c.Seed = 1
 	}
 	if c.BatchTokens == 0 {
 		c.BatchTokens = 1024
