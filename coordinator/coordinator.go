@@ -47,6 +47,10 @@ type Coordinator struct {
 	reserved map[protocol.Account]amount // what running jobs may cost, per requester
 	wake     chan struct{}               // a deadline may have moved
 
+	// admission makes the requests of one account, by its last byte, look at its escrow
+	// one after the other. It may be held while waiting for the chain.
+	admission [256]sync.Mutex
+
 	running context.Context // ends with Run
 	tasks   *errgroup.Group
 }
@@ -190,7 +194,10 @@ func (c *Coordinator) apply(e scheduler.Effect) {
 		price := worker.Announcement.Price
 		price.Access = j.job.Price.Access
 		binding := c.bindings[e.Worker]
+		c.topUp(j, price)
+		j.attempts.Add(1)
 		c.tasks.Go(func() error {
+			defer j.attempts.Done()
 			defer cancel()
 			c.serve(ctx, j, e, price, binding)
 			return nil

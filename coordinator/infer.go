@@ -21,15 +21,20 @@ type liveJob struct {
 	ctx     context.Context // ends when the requester goes away
 	job     protocol.InferenceJob
 	adapter chain.Adapter // zero for the bare base
-	onText  func(string) error
+	prompt  int           // its prompt can't have more tokens
+
+	attempts sync.WaitGroup
 
 	// Guarded by Coordinator.mu.
-	attempt int
-	release context.CancelFunc
+	attempt  int
+	release  context.CancelFunc
+	reserved amount
 
-	mu     sync.Mutex // guards what follows; onText is called under it, so that text stays in order
+	mu     sync.Mutex         // guards what follows; onText is called under it, so that text stays in order
+	onText func(string) error // nil once the requester is gone
 	tokens []uint32
 	text   strings.Builder
+	part   *api.Answer // paid for, but cut short
 
 	once     sync.Once
 	done     chan struct{}
@@ -74,24 +79,20 @@ func (c *Coordinator) Infer(ctx context.Context, requester protocol.Account, r a
 		Sampling: r.Sampling, Deadline: deadline.UnixMilli(), Sources: c.host.Addrs(),
 	}}
 	j.job.Price.Access = adapter.Access
+	j.prompt = estimateTokens(j.job)
 
 	submit, err := c.admit(ctx, j)
 	if err != nil {
 		return api.Answer{}, err
 	}
-	defer c.unreserve(requester, submit.EstimatedFee)
 	c.mu.Lock()
 	if c.jobs[r.ID] != nil {
 		c.mu.Unlock()
+		c.unreserve(j)
 		return api.Answer{}, protocol.Errorf(protocol.KindBusy, "Idempotency-Key", "this request is running already: wait for it, or use another key")
 	}
 	c.jobs[r.ID] = j
 	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		delete(c.jobs, r.ID)
-		c.mu.Unlock()
-	}()
 	started := now()
 	c.step(submit)
 	select {
@@ -104,11 +105,30 @@ func (c *Coordinator) Infer(ctx context.Context, requester protocol.Account, r a
 		c.step(scheduler.Cancel{At: now(), Job: r.ID})
 		j.finish(protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(kind, "", "the request ended before its answer: %w", ctx.Err()))
 	}
+	c.leave(j)
 	c.metrics.observe(j.err, now()-started)
 	if j.err != nil {
+		if protocol.KindOf(j.err) == protocol.KindDeadline && j.part != nil {
+			return *j.part, nil
+		}
 		return api.Answer{}, j.err
 	}
 	return api.Answer{Receipt: j.receipt, Text: j.evidence.Text, FinishReason: j.evidence.FinishedBy}, nil
+}
+
+// leave ends a job here when the last of its attempts is over. Until then a receipt
+// may still come, which its reservation covers, and text may be on its way to the
+// requester.
+func (c *Coordinator) leave(j *liveJob) {
+	c.step(scheduler.Cancel{At: now(), Job: j.job.ID}) // an attempt that lost the race stops, too
+	j.attempts.Wait()
+	j.mu.Lock()
+	j.onText = nil
+	j.mu.Unlock()
+	c.mu.Lock()
+	delete(c.jobs, j.job.ID)
+	c.mu.Unlock()
+	c.unreserve(j)
 }
 
 // replay gives an answer again that was paid for before.
@@ -139,28 +159,68 @@ func (c *Coordinator) serve(ctx context.Context, j *liveJob, e scheduler.Effect,
 		Accepted: func(n int) error { promptTokens = n; return nil },
 		Token:    func(t p2p.Token) error { return c.deliver(j, e, t) },
 	})
-	if err == nil {
-		err = c.checkReceipt(j, job, receipt, evidence, binding, promptTokens)
-	}
-	if err == nil {
-		err = c.deliverRest(j, e, evidence.Text)
-	}
-	if err == nil {
-		err = c.accept(ctx, e.Worker, receipt, evidence)
+	if signed := receipt.Receipt.ID != (protocol.Hash{}); signed {
+		err = c.pay(j, job, e, receipt, evidence, binding, promptTokens, err)
 	}
 	switch {
 	case err == nil:
-		j.finish(receipt, evidence, nil)
 		c.step(scheduler.Done{At: now(), Job: j.job.ID, Worker: e.Worker})
+		j.finish(receipt, evidence, nil)
 	case errors.Is(err, errStale):
-	case errors.Is(err, errRequester), j.ctx.Err() != nil:
+	case j.gone(err):
 		c.step(scheduler.Cancel{At: now(), Job: j.job.ID})
-		j.finish(protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(protocol.KindCancelled, "", "the requester went away"))
+		kind := protocol.KindCancelled
+		if errors.Is(j.ctx.Err(), context.DeadlineExceeded) {
+			kind = protocol.KindDeadline
+		}
+		j.finish(protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(kind, "", "the request ended before its answer"))
 	default:
 		kind := protocol.KindOf(err)
 		c.log.Warn("attempt failed", "job", j.job.ID, "worker", e.Worker, "attempt", e.Attempt, "err", err)
 		c.step(scheduler.Fail{At: now(), Job: j.job.ID, Worker: e.Worker, Kind: kind, Reason: err.Error(), Retriable: retriable(kind)})
 	}
+}
+
+// gone says whether an attempt failed because its requester went away or its time
+// was up, so that nobody else will answer.
+func (j *liveJob) gone(err error) bool { return errors.Is(err, errRequester) || j.ctx.Err() != nil }
+
+// pay checks what a worker signed and accepts it: a whole answer (failed is nil), or
+// what it delivered to a requester that went away before the end. A part is not paid
+// when the job goes on elsewhere: the worker that ends it is paid for all of it.
+func (c *Coordinator) pay(j *liveJob, job protocol.InferenceJob, e scheduler.Effect, s protocol.SignedReceipt, ev protocol.Evidence, binding protocol.SignedBinding, promptTokens int, failed error) error {
+	if failed != nil && (!j.gone(failed) || !c.current(j, e)) {
+		return failed
+	}
+	if err := c.checkReceipt(j, job, s, ev, binding, promptTokens, failed != nil); err != nil {
+		if failed != nil {
+			c.log.Warn("receipt for a part not accepted", "job", job.ID, "worker", e.Worker, "err", err)
+			return failed
+		}
+		return err
+	}
+	if failed == nil {
+		if failed = c.deliverRest(j, e, ev.Text); failed != nil && !errors.Is(failed, errRequester) {
+			return failed
+		}
+	}
+	// The work is done: that the requester goes away now must not undo its payment.
+	if err := c.accept(context.WithoutCancel(j.ctx), e.Worker, s, ev); err != nil {
+		return errors.Join(failed, err)
+	}
+	if failed != nil {
+		j.mu.Lock()
+		j.part = &api.Answer{Receipt: s, Text: ev.Text, FinishReason: ev.FinishedBy}
+		j.mu.Unlock()
+	}
+	return failed
+}
+
+// current says whether an attempt is a job's newest.
+func (c *Coordinator) current(j *liveJob, e scheduler.Effect) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return j.attempt == e.Attempt
 }
 
 // retriable says whether another worker might do better. What is wrong with the
@@ -176,14 +236,12 @@ func retriable(k protocol.Kind) bool {
 // deliver takes tokens from a worker and passes their text on. Tokens must follow
 // those already delivered, whoever made those.
 func (c *Coordinator) deliver(j *liveJob, e scheduler.Effect, t p2p.Token) error {
-	c.mu.Lock()
-	current := j.attempt == e.Attempt
-	c.mu.Unlock()
-	if !current {
-		return errStale
-	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	// Under the lock: the next attempt must see either these tokens or none of them.
+	if !c.current(j, e) {
+		return errStale
+	}
 	if t.Index != len(j.tokens) {
 		return protocol.Errorf(protocol.KindCorrupt, "index", "the worker sent token %d after %d tokens", t.Index, len(j.tokens))
 	}
@@ -193,7 +251,12 @@ func (c *Coordinator) deliver(j *liveJob, e scheduler.Effect, t p2p.Token) error
 	if t.Text == "" {
 		return nil
 	}
-	if err := j.onText(t.Text); err != nil {
+	return j.pass(t.Text)
+}
+
+// pass gives text to the requester; j.mu is held.
+func (j *liveJob) pass(text string) error {
+	if j.onText == nil || j.ctx.Err() != nil || j.onText(text) != nil {
 		return errRequester
 	}
 	return nil
@@ -211,21 +274,19 @@ func (c *Coordinator) deliverRest(j *liveJob, e scheduler.Effect, text string) e
 	if rest == "" {
 		return nil
 	}
-	c.mu.Lock()
-	current := j.attempt == e.Attempt
-	c.mu.Unlock()
-	if !current {
+	if !c.current(j, e) {
 		return errStale
 	}
 	j.text.WriteString(rest)
-	if err := j.onText(rest); err != nil {
-		return errRequester
-	}
-	return nil
+	return j.pass(rest)
 }
 
-// checkReceipt compares a receipt with the job and with what was streamed.
-func (c *Coordinator) checkReceipt(j *liveJob, job protocol.InferenceJob, s protocol.SignedReceipt, e protocol.Evidence, binding protocol.SignedBinding, promptTokens int) error {
+// inFlightTokens is how many tokens may be on their way when a job is cancelled.
+const inFlightTokens = 64
+
+// checkReceipt compares a receipt with the job and with what was streamed. A part may
+// hold a few tokens that were still on their way when the requester went.
+func (c *Coordinator) checkReceipt(j *liveJob, job protocol.InferenceJob, s protocol.SignedReceipt, e protocol.Evidence, binding protocol.SignedBinding, promptTokens int, part bool) error {
 	wrong := func(field, format string, args ...any) error {
 		return protocol.Errorf(protocol.KindCorrupt, "receipt."+field, format, args...)
 	}
@@ -243,15 +304,36 @@ func (c *Coordinator) checkReceipt(j *liveJob, job protocol.InferenceJob, s prot
 		return wrong("id", "it is for another job")
 	case r.Adapter != j.adapter.Digest || r.Datanet != j.adapter.Datanet || r.DatanetRoot != j.adapter.DatanetRoot:
 		return wrong("adapter", "it is for another adapter")
+	case !sameRequest(e.Job, job):
+		return wrong("evidence", "it is of another request")
 	case int(r.PromptTokens) != promptTokens:
 		return wrong("prompt_tokens", "it charges %d, the worker accepted %d", r.PromptTokens, promptTokens)
+	case promptTokens > j.prompt:
+		return wrong("prompt_tokens", "it charges %d, and the prompt has no more than %d", r.PromptTokens, j.prompt)
+	case int(r.OutputTokens) > job.Sampling.MaxTokens:
+		return wrong("output_tokens", "it charges %d, and %d were allowed", r.OutputTokens, job.Sampling.MaxTokens)
 	case r.Fee() != job.Price.FeeFor(int(r.PromptTokens), int(r.OutputTokens)):
 		return wrong("compute", "the fee is not what was agreed for %d + %d tokens", r.PromptTokens, r.OutputTokens)
+	case !part && e.FinishedBy == protocol.FinishedCancelled:
+		return wrong("evidence", "it says that the answer was cut short, and nobody cut it")
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if r.OutputHash != wire.OutputHash(j.tokens) {
+	n := len(j.tokens)
+	switch {
+	case len(e.Output) < n || !slices.Equal(e.Output[:n], j.tokens), len(e.Output) > n && !part, len(e.Output) > n+inFlightTokens:
 		return wrong("output_hash", "it is for other tokens than were streamed")
+	case part && !strings.HasPrefix(e.Text, j.text.String()):
+		return wrong("evidence", "its text is not the text that was streamed")
 	}
 	return nil
+}
+
+// sameRequest says whether the evidence's job is the one that was asked for, price
+// included. What evidence leaves out is not compared.
+func sameRequest(e, job protocol.InferenceJob) bool {
+	a, b := e.Sampling, job.Sampling
+	return e.Adapter == job.Adapter && e.Prompt == job.Prompt && slices.Equal(e.Messages, job.Messages) && e.Price == job.Price &&
+		a.Temperature == b.Temperature && a.TopK == b.TopK && a.TopP == b.TopP && a.Seed == b.Seed && a.MaxTokens == b.MaxTokens &&
+		a.IgnoreEOS == b.IgnoreEOS && slices.Equal(a.Stop, b.Stop)
 }

@@ -2,61 +2,106 @@ package coordinator
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"github.com/holiman/uint256"
 
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/scheduler"
 )
 
-// admit prices a job at the dearest worker's ask, checks that the requester's escrow
-// covers it on top of what is promised and running, and reserves it.
-func (c *Coordinator) admit(ctx context.Context, j *liveJob) (*scheduler.Submit, error) {
-	promptTokens := estimateTokens(j.job)
-	c.mu.Lock()
-	var dearest protocol.Fee
-	workers := c.state.Workers()
-	for _, w := range workers {
-		price := w.Announcement.Price
-		price.Access = j.adapter.Access
-		fee := price.FeeFor(promptTokens, j.job.Sampling.MaxTokens)
-		total, most := fee.Total(), dearest.Total()
-		if total.Gt(&most) {
-			dearest = fee
-		}
-	}
-	c.mu.Unlock()
-	estimate := dearest.Total()
+// voucherTimeout bounds the delivery of one voucher.
+const voucherTimeout = 15 * time.Second
 
+// askSpread is how many times the median ask a worker may ask and still be chosen: one
+// worker with an absurd price must not make every request look unaffordable.
+const askSpread = 4
+
+// admit prices a job at the dearest acceptable worker's ask, checks that the requester's
+// escrow covers it on top of what is promised and running, and reserves it.
+func (c *Coordinator) admit(ctx context.Context, j *liveJob) (*scheduler.Submit, error) {
+	// No reservation of this account ends between reading what it has promised and
+	// reading its reservations: a fee that moves from one to the other counts.
+	turn := &c.admission[j.job.Requester[len(j.job.Requester)-1]]
+	turn.Lock()
+	defer turn.Unlock()
 	free, err := c.spendable(ctx, j.job.Requester)
 	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var fees []amount
+	for _, w := range c.state.Workers() {
+		price := w.Announcement.Price
+		price.Access = j.adapter.Access
+		fees = append(fees, price.FeeFor(j.prompt, j.job.Sampling.MaxTokens).Total())
+	}
 	reserved := c.reserved[j.job.Requester]
 	left := sub(free, reserved)
+	estimate := quote(fees, left)
 	if left.Lt(&estimate) || left.IsZero() {
 		return nil, protocol.Errorf(protocol.KindEscrow, "", "this request may cost %s wei, and %s wei of the escrow of %s are free: deposit more with 'openledger wallet deposit'",
 			estimate.Dec(), left.Dec(), j.job.Requester.Hex())
 	}
 	c.reserved[j.job.Requester] = add(reserved, estimate)
+	j.reserved = estimate
+	budget := estimate // a dearer worker that comes later would exceed the reservation
+	if len(fees) == 0 {
+		budget = left
+	}
 	return &scheduler.Submit{
 		At: now(), Job: j.job.ID, Tenant: j.job.Requester, Base: j.job.Base, Adapter: tagOf(j.adapter.Digest),
-		PromptTokens: promptTokens, MaxTokens: j.job.Sampling.MaxTokens, Deadline: j.job.Deadline,
-		Budget: left, EstimatedFee: estimate, Access: j.adapter.Access,
+		PromptTokens: j.prompt, MaxTokens: j.job.Sampling.MaxTokens, Deadline: j.job.Deadline,
+		Budget: budget, EstimatedFee: estimate, Access: j.adapter.Access,
 	}, nil
 }
 
-func (c *Coordinator) unreserve(requester protocol.Account, fee amount) {
+// quote is the most that an acceptable worker asks: within askSpread of the median and
+// within what is left. When none is, it is the least that any asks.
+func quote(fees []amount, left amount) amount {
+	if len(fees) == 0 {
+		return amount{}
+	}
+	slices.SortFunc(fees, func(a, b amount) int { return a.Cmp(&b) })
+	var limit amount
+	if _, over := limit.MulOverflow(&fees[(len(fees)-1)/2], uint256.NewInt(askSpread)); over || left.Lt(&limit) {
+		limit = left
+	}
+	most := fees[0]
+	for _, f := range fees {
+		if !f.Gt(&limit) {
+			most = f
+		}
+	}
+	return most
+}
+
+// topUp raises a job's reservation to what the worker that gets it asks; c.mu is held.
+func (c *Coordinator) topUp(j *liveJob, price protocol.Price) {
+	fee := price.FeeFor(j.prompt, j.job.Sampling.MaxTokens).Total()
+	if more := sub(fee, j.reserved); !more.IsZero() {
+		c.reserved[j.job.Requester] = add(c.reserved[j.job.Requester], more)
+		j.reserved = fee
+	}
+}
+
+// unreserve ends a job's reservation. What it cost is promised by now.
+func (c *Coordinator) unreserve(j *liveJob) {
+	turn := &c.admission[j.job.Requester[len(j.job.Requester)-1]]
+	turn.Lock()
+	defer turn.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	left := sub(c.reserved[requester], fee)
+	left := sub(c.reserved[j.job.Requester], j.reserved)
 	if left.IsZero() {
-		delete(c.reserved, requester)
+		delete(c.reserved, j.job.Requester)
 	} else {
-		c.reserved[requester] = left
+		c.reserved[j.job.Requester] = left
 	}
+	j.reserved = amount{}
 }
 
 // spendable is what a requester's escrow covers beyond the vouchers already given,
@@ -95,7 +140,8 @@ func (c *Coordinator) spendable(ctx context.Context, requester protocol.Account)
 }
 
 // accept makes a checked receipt ours to pay: evidence and voucher are durable before
-// the worker gets the voucher. A worker that can't be reached now asks for it later.
+// the worker gets the voucher. The voucher travels on its own: a worker that takes it
+// slowly holds nobody up, and one that can't be reached now asks for it later.
 func (c *Coordinator) accept(ctx context.Context, worker protocol.PeerID, s protocol.SignedReceipt, e protocol.Evidence) error {
 	encoded, err := wire.EncodeEvidence(e)
 	if err != nil {
@@ -109,9 +155,14 @@ func (c *Coordinator) accept(ctx context.Context, worker protocol.PeerID, s prot
 		return err
 	}
 	c.metrics.fees.Add(s.Receipt.Fee())
-	if err := c.host.SendVoucher(ctx, worker, voucher, s.Receipt.ID); err != nil {
-		c.log.Warn("voucher not delivered; the worker will ask for it", "worker", worker, "receipt", s.Receipt.ID, "err", err)
-	}
+	c.tasks.Go(func() error {
+		ctx, cancel := context.WithTimeout(c.running, voucherTimeout)
+		defer cancel()
+		if err := c.host.SendVoucher(ctx, worker, voucher, s.Receipt.ID); err != nil {
+			c.log.Warn("voucher not delivered; the worker will ask for it", "worker", worker, "receipt", s.Receipt.ID, "err", err)
+		}
+		return nil
+	})
 	return nil
 }
 

@@ -41,9 +41,13 @@ type Evidence struct {
 	Prompt      []uint32     `json:"prompt"` // token ids after the chat template
 	Output      []uint32     `json:"output"`
 	Text        string       `json:"text"`
-	FinishedBy  string       `json:"finished_by"` // "stop" or "length"
+	FinishedBy  string       `json:"finished_by"` // "stop", "length", or FinishedCancelled
 	Attribution Attribution  `json:"attribution"`
 }
+
+// FinishedCancelled is how an answer ended whose requester went away, or whose time
+// was up: its receipt is for what was delivered until then.
+const FinishedCancelled = "cancelled"
 
 // Voucher is a requester's cumulative promise to one worker (EIP-712): the
 // escrow pays Cumulative minus what was already drawn.
