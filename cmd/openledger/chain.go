@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openledger/openledger/cmd/openledger/node"
+	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/contracts/keystore"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/worker/engine/base"
@@ -21,10 +22,10 @@ const deployerKey = "deployer"
 func newChain(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "chain",
-		Short:   "A development chain with the contracts on it, in this process",
+		Short:   "A development chain in this process, or the contracts on another chain",
 		Example: "  openledger chain run --home ./chain --listen 127.0.0.1:8545",
 	}
-	cmd.AddCommand(chainRun(c))
+	cmd.AddCommand(chainRun(c), chainDeploy(c))
 	return cmd
 }
 
@@ -57,7 +58,7 @@ wallet. It is for development: one block producer, no finality.`,
 			if err != nil {
 				return err
 			}
-			if err := errors.Join(ensureBase(cmd.Context(), n, key, bundle.Hash), bundle.Close()); err != nil {
+			if err := errors.Join(ensureBase(cmd.Context(), n.Client, key, bundle.Hash), bundle.Close()); err != nil {
 				return err
 			}
 			deployment := c.Home().Path(node.DeploymentFile)
@@ -74,10 +75,10 @@ wallet. It is for development: one block producer, no finality.`,
 }
 
 // ensureBase registers the embedded base model, which adapters' orders name.
-func ensureBase(ctx context.Context, ch *node.Chain, registrar *keystore.Key, hash protocol.Hash) error {
-	_, err := ch.Client.BaseModel(ctx, hash)
+func ensureBase(ctx context.Context, ch *chain.Client, registrar *keystore.Key, hash protocol.Hash) error {
+	_, err := ch.BaseModel(ctx, hash)
 	if protocol.KindOf(err) == protocol.KindNotFound {
-		_, err = ch.Client.As(registrar).RegisterBase(ctx, hash, node.BaseName, "embedded:"+node.BaseName)
+		_, err = ch.As(registrar).RegisterBase(ctx, hash, node.BaseName, "embedded:"+node.BaseName)
 	}
 	return err
 }

@@ -87,7 +87,7 @@ func (d *devnet) furnish(ctx context.Context, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := ensureBase(ctx, d.chain, d.deployer, info.Base); err != nil {
+	if err := ensureBase(ctx, d.chain.Client, d.deployer, info.Base); err != nil {
 		return err
 	}
 	requester, err := d.account(ctx, requesterKey, 10_000)
