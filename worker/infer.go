@@ -98,9 +98,12 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 	result, err := w.engine.Generate(ctx, engine.Request{
 		ID: job.ID.Hex(), Prompt: prompt, Resume: job.Resume, Adapter: string(job.Adapter), Sampling: audit.Sampling(job.Sampling),
 	}, func(t engine.Token) error {
-		err := out.Token(p2p.Token{Index: index, IDs: []uint32{t.ID}, Text: t.Text})
-		index++
-		return err
+		next := p2p.Token{Index: index, Text: t.Text}
+		if !t.TextOnly { // else text that was held back, without a token of its own
+			next.IDs = []uint32{t.ID}
+			index++
+		}
+		return out.Token(next)
 	})
 	if err != nil {
 		return fail(engineError(err))
