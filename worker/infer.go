@@ -3,6 +3,8 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,9 +68,24 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 	if err := w.check(job); err != nil {
 		return fail(err)
 	}
+	prompt, err := audit.Prompt(w.cfg.Bundle.Tokenizer, job)
+	if err != nil {
+		return fail(err)
+	}
+	leave, ok := w.jobs.enter(&job, job.Price.FeeFor(len(prompt), job.Sampling.MaxTokens).Total())
+	if !ok {
+		return fail(protocol.Errorf(protocol.KindBusy, "id", "this job is running here already"))
+	}
+	defer leave()
+	// It may have ended between the first look and entering.
+	if done, err := w.book.Receipt(job.ID); err == nil {
+		return w.replay(ctx, job, done.Signed, out)
+	}
+	if err := w.checkCredit(ctx, job.Requester); err != nil {
+		return fail(err)
+	}
 	var a *adapter.Adapter
 	if job.Adapter != "" {
-		var err error
 		if a, err = w.adapter(ctx, job.Adapter, job.Sources); err != nil {
 			return fail(err)
 		}
@@ -76,49 +93,66 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 	if want := access(a); job.Price.Access != want {
 		return fail(protocol.Errorf(protocol.KindInvalid, "price.access", "the adapter costs %s wei per inference, the job offers %s", want.Dec(), job.Price.Access.Dec()))
 	}
-	prompt, err := audit.Prompt(w.cfg.Bundle.Tokenizer, job)
-	if err != nil {
-		return fail(err)
-	}
-	fee := job.Price.FeeFor(len(prompt), job.Sampling.MaxTokens)
-	if err := w.checkCredit(ctx, job.Requester, fee.Total()); err != nil {
-		return fail(err)
-	}
-	leave, ok := w.jobs.enter(&job, fee.Total())
-	if !ok {
-		return fail(protocol.Errorf(protocol.KindBusy, "id", "this job is running here already"))
-	}
-	defer leave()
 	if err := out.Accepted(len(prompt)); err != nil {
 		return fail(err)
 	}
 	w.poke()
 	defer w.poke()
-	index := len(job.Resume)
+	delivered := slices.Clone(job.Resume)
 	result, err := w.engine.Generate(ctx, engine.Request{
 		ID: job.ID.Hex(), Prompt: prompt, Resume: job.Resume, Adapter: string(job.Adapter), Sampling: audit.Sampling(job.Sampling),
 	}, func(t engine.Token) error {
-		next := p2p.Token{Index: index, Text: t.Text}
-		if !t.TextOnly { // else text that was held back, without a token of its own
-			next.IDs = []uint32{t.ID}
-			index++
+		if t.TextOnly {
+			return nil // no token: this text comes with the evidence
 		}
-		return out.Token(next)
+		if err := out.Token(p2p.Token{Index: len(delivered), IDs: []uint32{t.ID}, Text: t.Text}); err != nil {
+			return err
+		}
+		delivered = append(delivered, t.ID)
+		return nil
 	})
-	if err != nil {
-		return fail(engineError(err))
-	}
 	evidence := protocol.Evidence{Job: job, Profile: Profile, Prompt: prompt, Output: result.Tokens, Text: result.Text, FinishedBy: result.FinishReason}
+	if err != nil {
+		if !cutShort(ctx) || len(delivered) == len(job.Resume) {
+			return fail(engineError(err))
+		}
+		evidence.Output, evidence.Text, evidence.FinishedBy = delivered, w.textOf(delivered), protocol.FinishedCancelled
+	}
 	evidence.Job.Resume, evidence.Job.Deadline, evidence.Job.Sources = nil, 0, nil
-	if evidence.Attribution, err = w.attribute(ctx, a, prompt, result.Tokens); err != nil {
+	// The answer is out: that its requester goes away now does not undo what it owes.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signTimeout)
+	defer cancel()
+	if evidence.Attribution, err = w.attribute(ctx, a, prompt, evidence.Output); err != nil {
 		return fail(err)
 	}
 	receipt, err := w.sign(ctx, a, evidence)
 	if err != nil {
 		return fail(err)
 	}
-	w.log.Info("answered", "job", job.ID, "from", from, "adapter", job.Adapter, "prompt_tokens", len(prompt), "output_tokens", len(result.Tokens))
+	w.log.Info("answered", "job", job.ID, "from", from, "adapter", job.Adapter, "prompt_tokens", len(prompt),
+		"output_tokens", len(evidence.Output), "finished_by", evidence.FinishedBy)
 	return receipt, evidence, nil
+}
+
+// signTimeout bounds attribution and signing, which go on when the requester is gone.
+const signTimeout = time.Minute
+
+// cutShort says whether a job ended because its requester said so or its time was up.
+// Then the worker signs for what it delivered. When the connection just broke, it does
+// not: the requester may ask for the rest.
+func cutShort(ctx context.Context) bool {
+	var why *protocol.Error
+	return ctx.Err() != nil && errors.As(context.Cause(ctx), &why) && (why.Kind == protocol.KindCancelled || why.Kind == protocol.KindDeadline)
+}
+
+// textOf is the text that tokens have completed.
+func (w *Worker) textOf(tokens []uint32) string {
+	stream := w.cfg.Bundle.Tokenizer.NewStream()
+	var text strings.Builder
+	for _, t := range tokens {
+		text.WriteString(stream.Push(t))
+	}
+	return text.String()
 }
 
 // replay sends an answer again that has its receipt already.
@@ -131,7 +165,11 @@ func (w *Worker) replay(ctx context.Context, job protocol.InferenceJob, s protoc
 	if err != nil {
 		return protocol.SignedReceipt{}, protocol.Evidence{}, err
 	}
-	if e.Job.Requester != job.Requester || e.Job.Adapter != job.Adapter || len(job.Resume) > len(e.Output) {
+	if e.FinishedBy == protocol.FinishedCancelled {
+		return protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(protocol.KindUnavailable, "id", "this job was cut short here and is signed for: ask another worker")
+	}
+	if e.Job.Requester != job.Requester || e.Job.Adapter != job.Adapter || e.Job.Prompt != job.Prompt || !slices.Equal(e.Job.Messages, job.Messages) ||
+		len(job.Resume) > len(e.Output) || !slices.Equal(e.Output[:len(job.Resume)], job.Resume) {
 		return protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(protocol.KindExists, "id", "this job was answered with other parameters")
 	}
 	if err := out.Accepted(len(e.Prompt)); err != nil {

@@ -11,12 +11,17 @@ import (
 	"github.com/openledger/openledger/store"
 )
 
-// owed is what a requester's signed but unvouchered receipts come to.
+// badDebt is how old a receipt without a voucher is when it no longer counts against
+// its requester: connections break, and a job that moved to another worker is paid
+// there. So this worker risks its credit once in that time for each requester.
+const badDebt = 24 * time.Hour
+
+// owed is what a requester's signed but unvouchered receipts of late come to.
 func (w *Worker) owed(requester protocol.Account) (uint256.Int, error) {
 	var sum uint256.Int
 	list, err := w.book.Receipts(store.ReceiptSigned, 0)
 	for _, r := range list {
-		if r.Signed.Receipt.Requester == requester {
+		if r.Signed.Receipt.Requester == requester && time.Since(time.UnixMilli(r.Signed.Receipt.FinishedAt)) < badDebt {
 			fee := r.Signed.Receipt.Fee().Total()
 			sum.Add(&sum, &fee)
 		}
@@ -25,8 +30,8 @@ func (w *Worker) owed(requester protocol.Account) (uint256.Int, error) {
 }
 
 // checkCredit refuses work that the requester could not pay, or that would take it
-// over the credit that this worker gives.
-func (w *Worker) checkCredit(ctx context.Context, requester protocol.Account, cost uint256.Int) error {
+// over the credit that this worker gives. The job in question runs already.
+func (w *Worker) checkCredit(ctx context.Context, requester protocol.Account) error {
 	owed, err := w.owed(requester)
 	if err != nil {
 		return err
@@ -34,7 +39,6 @@ func (w *Worker) checkCredit(ctx context.Context, requester protocol.Account, co
 	running := w.jobs.of(requester)
 	open := owed
 	open.Add(&open, &running)
-	open.Add(&open, &cost)
 	if open.Gt(&w.cfg.Credit) {
 		return protocol.Errorf(protocol.KindBusy, "", "this requester would owe %s wei without a voucher, this worker's credit is %s: send vouchers for earlier receipts", open.Dec(), w.cfg.Credit.Dec())
 	}
@@ -105,34 +109,48 @@ func (w *Worker) Voucher(ctx context.Context, _ protocol.PeerID, v protocol.Sign
 }
 
 // collectVouchers asks for the vouchers that did not arrive: the connection broke, or
-// one side restarted in between.
+// one side restarted in between. What nobody gives is asked for less and less often,
+// so that it keeps none of the others waiting.
 func (w *Worker) collectVouchers(ctx context.Context) error {
-	const patience = 3 * time.Second // vouchers usually follow at once
-	wait := time.Second
+	const (
+		patience = 3 * time.Second // vouchers usually follow at once
+		every    = 2 * time.Second
+		slowest  = 10 * time.Minute
+	)
+	type attempt struct {
+		at   time.Time
+		wait time.Duration
+	}
+	next := map[protocol.Hash]attempt{}
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(wait):
+		case <-time.After(every):
 		}
-		list, err := w.book.Receipts(store.ReceiptSigned, 256)
+		list, err := w.book.Receipts(store.ReceiptSigned, 0)
 		if err != nil {
 			return err
 		}
-		missing := 0
+		waiting := make(map[protocol.Hash]attempt, len(next))
 		for _, r := range list {
-			if time.Since(time.UnixMilli(r.Signed.Receipt.FinishedAt)) < patience {
+			id := r.Signed.Receipt.ID
+			a := next[id]
+			if time.Since(time.UnixMilli(r.Signed.Receipt.FinishedAt)) < patience || ctx.Err() != nil {
+				continue
+			}
+			if time.Now().Before(a.at) {
+				waiting[id] = a
 				continue
 			}
 			if err := w.collect(ctx, r.Signed); err != nil {
-				missing++
-				w.log.Debug("no voucher for a receipt", "receipt", r.Signed.Receipt.ID, "err", err)
+				w.log.Debug("no voucher for a receipt", "receipt", id, "err", err)
+				a.wait = min(max(2*a.wait, every), slowest)
+				a.at = time.Now().Add(a.wait)
+				waiting[id] = a
 			}
 		}
-		wait = 2 * time.Second
-		if missing > 0 {
-			wait = 15 * time.Second
-		}
+		next = waiting
 	}
 }
 

@@ -179,7 +179,7 @@ func (c *conversation) pump(queue <-chan *pb.JobReply, heartbeat time.Duration) 
 func (c *conversation) watch() error {
 	var request pb.JobRequest
 	if err := c.read(&request, protocol.MaxFrameBytes, 0); err != nil {
-		return protocol.Errorf(protocol.KindCancelled, "", "the requester went away: %w", err)
+		return protocol.Errorf(protocol.KindUnavailable, "", "the requester went away: %w", err)
 	}
 	if request.GetCancel() == nil {
 		return protocol.Errorf(protocol.KindInvalid, "body", "only cancel may follow the job")
