@@ -68,7 +68,7 @@ func (r *run) export() (*Report, error) {
 		{weights.TokenizerFile, bytesOf(r.tokJSON)},
 		{weights.TokenizerConfigFile, bytesOf(tokConfig)},
 		{ReportFile, bytesOf(append(report, '\n'))},
-		{CardFile, bytesOf([]byte(card(rep)))},
+		{CardFile, bytesOf([]byte(Card(rep)))},
 		{weights.WeightsFile, func(w io.Writer) error {
 			return weights.WriteSafetensors(w, named, weights.BF16, map[string]string{"format": "pt"})
 		}},
@@ -125,7 +125,8 @@ func TokenizerConfig(maxLength int) ([]byte, error) {
 	return append(out, '\n'), nil
 }
 
-func card(rep *Report) string {
+// Card is the model card of a run, in Markdown.
+func Card(rep *Report) string {
 	c := rep.Recipe.Model
 	var b strings.Builder
 	fmt.Fprintf(&b, `# OpenLedger tiny base
@@ -133,11 +134,11 @@ func card(rep *Report) string {
 A Llama-shaped language model of %.1f million parameters that the project ships so that everything works without a download: serving, LoRA
 fine-tuning, attribution. It was pretrained from scratch by the project's own trainer.
 
-**What it is.** A base for adapters, small enough to train and serve on one core. It knows the chat format, short English sentences, stories of
-a few lines, and copying from its context. After a LoRA fine-tune it recalls what the datanet taught.
+**What it is.** A base for adapters, small enough to train and serve on one core. It knows the chat format and writes short English sentences
+and little stories. After a LoRA fine-tune it recalls what the datanet taught.
 
-**What it is not.** It is not a useful assistant by itself: it knows next to nothing of the world, its arithmetic is mostly wrong, and what it
-says must not be relied on. It has had no safety training. English only.
+**What it is not.** It is not an assistant: by itself it knows next to nothing of the world, its sums are wrong, it does not read facts out of
+its prompt or copy from it, and what it says must not be relied on. It has had no safety training. English only.
 
 | | |
 |---|---|
