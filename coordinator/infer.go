@@ -63,7 +63,7 @@ func (c *Coordinator) Infer(ctx context.Context, requester protocol.Account, r a
 	}
 	switch answered, err := c.book.Accepted(r.ID); {
 	case err == nil:
-		return c.replay(ctx, requester, answered.Signed, onText)
+		return c.replay(ctx, requester, r, answered.Signed, onText)
 	case protocol.KindOf(err) != protocol.KindNotFound:
 		return api.Answer{}, err
 	}
@@ -132,13 +132,18 @@ func (c *Coordinator) leave(j *liveJob) {
 }
 
 // replay gives an answer again that was paid for before.
-func (c *Coordinator) replay(ctx context.Context, requester protocol.Account, s protocol.SignedReceipt, onText func(string) error) (api.Answer, error) {
+func (c *Coordinator) replay(ctx context.Context, requester protocol.Account, r api.Request, s protocol.SignedReceipt, onText func(string) error) (api.Answer, error) {
 	if s.Receipt.Requester != requester {
 		return api.Answer{}, protocol.Errorf(protocol.KindUnauthorized, "Idempotency-Key", "this request belongs to another account")
 	}
 	e, err := c.evidence(ctx, s.Receipt)
 	if err != nil {
 		return api.Answer{}, err
+	}
+	// The model's name may mean a newer adapter by now, and prices move.
+	asked := protocol.InferenceJob{Adapter: e.Job.Adapter, Price: e.Job.Price, Messages: r.Messages, Prompt: r.Prompt, Sampling: r.Sampling}
+	if !sameRequest(e.Job, asked) {
+		return api.Answer{}, protocol.Errorf(protocol.KindExists, "Idempotency-Key", "another request was answered under this key: use a new key for a new request")
 	}
 	if err := onText(e.Text); err != nil {
 		return api.Answer{}, err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,7 +14,11 @@ import (
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/scheduler"
 	"github.com/openledger/openledger/store"
+	"github.com/openledger/openledger/store/ipfs"
 )
+
+// maxLosses bounds the losses kept of one job, whatever a worker reports.
+const maxLosses = 100_000
 
 // trainingKind marks training jobs among the stored jobs.
 const trainingKind = "train"
@@ -24,10 +30,13 @@ type liveTraining struct {
 
 	release context.CancelFunc // of the current attempt; guarded by Coordinator.mu
 
+	saving sync.Mutex // one state after the other reaches the store
+
 	mu     sync.Mutex
 	job    protocol.TrainingJob
 	status api.TrainingStatus
 	owner  protocol.Account
+	ended  bool // the status is final
 }
 
 // trainingDetail is what a restart needs of a training job.
@@ -167,7 +176,7 @@ func (c *Coordinator) trainOn(ctx context.Context, t *liveTraining, worker proto
 		result, err := c.host.Train(ctx, worker, t.job, func(p protocol.TrainingProgress) error {
 			lost = time.Time{}
 			t.update(func(s *api.TrainingStatus) {
-				if p.Phase == "train" && p.Step > s.Progress.Step {
+				if p.Phase == "train" && p.Step > s.Progress.Step && len(s.Losses) < maxLosses {
 					s.Losses = append(s.Losses, p.Loss)
 				}
 				s.Progress = p
@@ -175,8 +184,11 @@ func (c *Coordinator) trainOn(ctx context.Context, t *liveTraining, worker proto
 			c.step(scheduler.Token{At: now(), Job: t.job.ID, Worker: worker})
 			return nil
 		})
+		if err == nil {
+			return result, c.takeAdapter(ctx, t.job.Order, result.Adapter)
+		}
 		kind := protocol.KindOf(err)
-		if err == nil || ctx.Err() != nil || kind != protocol.KindUnavailable && kind != protocol.KindBusy {
+		if ctx.Err() != nil || kind != protocol.KindUnavailable && kind != protocol.KindBusy {
 			return result, err
 		}
 		if lost.IsZero() {
@@ -195,9 +207,56 @@ func (c *Coordinator) trainOn(ctx context.Context, t *liveTraining, worker proto
 	}
 }
 
-// endTraining writes a job's outcome.
+// takeAdapter checks that a trained adapter is the registry's, for the owner's order,
+// and keeps a copy, so that it outlives the worker that trained it. A copy that can't be
+// had now is no failure: the worker still serves it.
+func (c *Coordinator) takeAdapter(ctx context.Context, o protocol.TrainingOrder, id protocol.CID) error {
+	digest, err := ipfs.Digest(id)
+	if err != nil {
+		return err
+	}
+	a, err := c.chain.Adapter(ctx, digest)
+	if err != nil {
+		return fmt.Errorf("the adapter of the training: %w", err)
+	}
+	if a.Owner != o.Owner || a.Name != o.Name || a.Datanet != o.Datanet || a.Version != o.Version {
+		return protocol.Errorf(protocol.KindCorrupt, "adapter", "the worker named %s, which is not of this order", id)
+	}
+	ctx, cancel := context.WithTimeout(ctx, adapterTimeout)
+	defer cancel()
+	if err := c.copyAdapter(ctx, id); err != nil {
+		c.log.Warn("no copy of a new adapter: it is on its worker only", "adapter", id, "err", err)
+	}
+	return nil
+}
+
+// copyAdapter fetches an adapter's manifest and the files that it lists.
+func (c *Coordinator) copyAdapter(ctx context.Context, id protocol.CID) error {
+	raw, err := c.ipfs.ReadFile(ctx, id, c.workerAddrs(), maxManifestBytes)
+	if err != nil {
+		return err
+	}
+	var m protocol.AdapterManifest
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return protocol.Errorf(protocol.KindCorrupt, "adapter", "%s is not a manifest: %w", id, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
+		if _, err := c.ipfs.Fetch(ctx, m.Files[name], c.workerAddrs()); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// How much of an adapter is copied, and for how long.
+const (
+	maxManifestBytes = 64 << 10
+	adapterTimeout   = 2 * time.Minute
+)
+
+// endTraining writes a job's outcome. The first one stands.
 func (c *Coordinator) endTraining(t *liveTraining, result *protocol.TrainingResult, err error) {
-	t.update(func(s *api.TrainingStatus) {
+	t.end(func(s *api.TrainingStatus) {
 		switch {
 		case err == nil:
 			s.State, s.Result = "succeeded", result
@@ -224,6 +283,8 @@ func (c *Coordinator) forget(t *liveTraining) {
 }
 
 func (c *Coordinator) save(t *liveTraining) error {
+	t.saving.Lock()
+	defer t.saving.Unlock()
 	status := t.snapshot()
 	detail, err := json.Marshal(trainingDetail{Job: t.job, Status: status})
 	if err != nil {
@@ -254,26 +315,30 @@ func (c *Coordinator) resumeTraining(ctx context.Context) error {
 		c.training[rec.ID] = t
 		c.mu.Unlock()
 		c.tasks.Go(func() error {
-			if rec.Peer != "" {
-				result, err := c.trainOn(t.ctx, t, rec.Peer)
-				if err == nil {
-					c.endTraining(t, &result, nil)
-					return nil
-				}
-				if ctx.Err() != nil {
-					return nil
-				}
-				if t.ctx.Err() != nil {
-					c.endTraining(t, nil, protocol.Errorf(protocol.KindCancelled, "", "cancelled by its owner"))
-					return nil
-				}
-				c.log.Warn("the worker of a training job did not come back", "job", rec.ID, "err", err)
-			}
-			c.submitTraining(t)
+			c.resume(ctx, t, rec.Peer)
 			return nil
 		})
 	}
 	return nil
+}
+
+// resume goes on with one job after a restart.
+func (c *Coordinator) resume(ctx context.Context, t *liveTraining, worker protocol.PeerID) {
+	if worker == "" {
+		c.submitTraining(t)
+		return
+	}
+	result, err := c.trainOn(t.ctx, t, worker)
+	switch {
+	case err == nil:
+		c.endTraining(t, &result, nil)
+	case ctx.Err() != nil: // stopping again
+	case t.ctx.Err() != nil:
+		c.endTraining(t, nil, protocol.Errorf(protocol.KindCancelled, "", "cancelled by its owner"))
+	default:
+		c.log.Warn("the worker of a training job did not come back", "job", t.job.ID, "err", err)
+		c.submitTraining(t)
+	}
 }
 
 // TrainingJob says where a job stands.
@@ -334,10 +399,21 @@ func (c *Coordinator) CancelTraining(ctx context.Context, id protocol.Hash, r ap
 	return nil
 }
 
+// update changes the status of a job that is not over.
 func (t *liveTraining) update(f func(*api.TrainingStatus)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f(&t.status)
+	if !t.ended {
+		f(&t.status)
+	}
+}
+
+// end makes the status final.
+func (t *liveTraining) end(f func(*api.TrainingStatus)) {
+	t.update(f)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = true
 }
 
 // snapshot copies the status. Losses only grow, so the copy may share them.

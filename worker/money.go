@@ -83,6 +83,10 @@ func (w *Worker) Voucher(ctx context.Context, _ protocol.PeerID, v protocol.Sign
 	if v.Voucher.Expires <= time.Now().Add(time.Hour).Unix() {
 		return protocol.Errorf(protocol.KindInvalid, "expires", "the voucher ends too soon to be settled: give it at least an hour")
 	}
+	drawn, err := w.chain.DrawnOf(ctx, v.Voucher.Requester, w.Owner())
+	if err != nil {
+		return err
+	}
 	if v.Signer != v.Voucher.Requester {
 		session, err := w.chain.SessionOf(ctx, v.Voucher.Requester, v.Signer)
 		if err != nil {
@@ -91,10 +95,12 @@ func (w *Worker) Voucher(ctx context.Context, _ protocol.PeerID, v protocol.Sign
 		if session.Expires <= time.Now().Unix() {
 			return protocol.Errorf(protocol.KindUnauthorized, "signer", "%s has not authorised %s to sign vouchers", v.Voucher.Requester.Hex(), v.Signer.Hex())
 		}
-	}
-	drawn, err := w.chain.DrawnOf(ctx, v.Voucher.Requester, w.Owner())
-	if err != nil {
-		return err
+		var limit uint256.Int // what this voucher may add up to, if no other worker draws
+		limit.Sub(&session.Limit, &session.Spent)
+		limit.Add(&limit, &drawn)
+		if session.Spent.Gt(&session.Limit) || v.Voucher.Cumulative.Gt(&limit) {
+			return protocol.Errorf(protocol.KindEscrow, "cumulative", "%s wei are more than %s may still spend for %s: authorise more with 'openledger wallet deposit'", v.Voucher.Cumulative.Dec(), v.Signer.Hex(), v.Voucher.Requester.Hex())
+		}
 	}
 	balance, err := w.chain.EscrowOf(ctx, v.Voucher.Requester)
 	if err != nil {
