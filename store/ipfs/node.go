@@ -12,6 +12,7 @@ import (
 	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/routing"
 
@@ -78,6 +79,8 @@ type Node struct {
 	swap   *bitswap.Bitswap // nil when offline
 	local  blockservice.BlockService
 	stop   context.CancelFunc
+
+	askAgain *network.NotifyBundle // nil when offline
 }
 
 // Open starts a node. Close stops it; the caller closes host and database later.
@@ -110,8 +113,25 @@ func Open(cfg Config) (*Node, error) {
 		}
 		n.swap = bitswap.New(ctx, bsnet.NewFromIpfsHost(cfg.Host), discovery, n.blocks, opts...)
 		n.local = blockservice.New(n.blocks, n.swap)
+		n.askAgain = &network.NotifyBundle{DisconnectedF: n.lostConnection}
+		cfg.Host.Network().Notify(n.askAgain)
 	}
 	return n, nil
+}
+
+// lostConnection asks a peer again for what is wanted from it when one of several
+// connections to it ends: what was asked on that one may never have arrived, and
+// bitswap does not notice as long as there is another.
+func (n *Node) lostConnection(net network.Network, c network.Conn) {
+	p := c.RemotePeer()
+	if net.Connectedness(p) == network.NotConnected {
+		return // bitswap sees this itself
+	}
+	n.swap.Client.PeerDisconnected(p)
+	n.swap.Client.PeerConnected(p)
+	if net.Connectedness(p) == network.NotConnected { // it ended meanwhile
+		n.swap.Client.PeerDisconnected(p)
+	}
 }
 
 // Close stops bitswap.
@@ -120,6 +140,7 @@ func (n *Node) Close() error {
 	if n.swap == nil {
 		return nil
 	}
+	n.cfg.Host.Network().StopNotify(n.askAgain)
 	if err := n.swap.Close(); err != nil {
 		return fmt.Errorf("ipfs: close: %w", err)
 	}
