@@ -271,10 +271,16 @@ func requestID(r *http.Request, tenant protocol.Account) (protocol.Hash, error) 
 	return id, err
 }
 
+// writeTimeout is how long a client may take nothing of a stream.
+const writeTimeout = 30 * time.Second
+
 // stream sends server-sent events. Headers go out with the first text, so that an
 // error before it still has its HTTP status; a later one is sent as an event.
 func (s *Server) stream(ctx context.Context, w http.ResponseWriter, tenant protocol.Account, req Request, shape shape, created int64, includeUsage bool) error {
 	out := http.NewResponseController(w)
+	// A client that stops reading must not hold its job, and its money, for ever.
+	deadline := func(at time.Time) { _ = out.SetWriteDeadline(at) } // an error means that there is no connection to bound
+	defer deadline(time.Time{})
 	started := false
 	event := func(v any) error {
 		if !started {
@@ -287,6 +293,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, tenant proto
 		if err != nil {
 			return err
 		}
+		deadline(time.Now().Add(writeTimeout))
 		if _, err := w.Write([]byte("data: " + string(body) + "\n\n")); err != nil {
 			return err
 		}
