@@ -22,6 +22,7 @@ import (
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/store"
 	"github.com/openledger/openledger/store/ipfs"
+	"github.com/openledger/openledger/worker/adapter"
 	"github.com/openledger/openledger/worker/finetune"
 )
 
@@ -335,9 +336,11 @@ func adapterGet(c *cli) *cobra.Command {
 				if err := os.MkdirAll(dir, 0o755); err != nil {
 					return err
 				}
-				for name, cid := range manifest.Files {
-					if name != filepath.Base(name) || name == "." || name == ".." {
-						return protocol.Errorf(protocol.KindCorrupt, "files", "the manifest names a file %q outside its folder", name)
+				// A manifest is foreign: it does not choose which files are written here.
+				for _, name := range []string{adapter.ConfigFile, adapter.WeightsFile, adapter.IndexFile} {
+					cid, ok := manifest.Files[name]
+					if !ok {
+						return protocol.Errorf(protocol.KindCorrupt, "files", "the manifest of %s lists no %s", m.CID, name)
 					}
 					b, err := n.ReadFile(cmd.Context(), cid, nil, fileLimit)
 					if err != nil {
