@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/openledger/openledger/contracts/keystore"
@@ -99,8 +100,13 @@ func (w *Wallet) Key(nameOrAddress string) (*keystore.Key, error) {
 		}
 		account = address(nameOrAddress)
 	}
+	defer forget()
 	return w.store.Load(account, w.password)
 }
+
+// forget gives the memory back that a key file's password hash took, a quarter of a
+// GiB by design: a worker must not hold it for as long as it runs.
+func forget() { debug.FreeOSMemory() }
 
 // Ensure opens the named key, making it when there is none.
 func (w *Wallet) Ensure(name string) (*keystore.Key, error) {
@@ -126,6 +132,7 @@ func (w *Wallet) Create(name string) (*keystore.Key, error) {
 	if _, taken := names[name]; taken {
 		return nil, protocol.Errorf(protocol.KindExists, "name", "there is an account %q already", name)
 	}
+	defer forget()
 	key, err := w.store.Create(w.password)
 	if err != nil {
 		return nil, err
