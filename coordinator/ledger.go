@@ -38,6 +38,9 @@ func (c *Coordinator) Receipts(ctx context.Context, limit int) ([]api.ReceiptVie
 // Receipt gives one accepted receipt with its evidence.
 func (c *Coordinator) Receipt(ctx context.Context, id protocol.Hash) (api.ReceiptView, error) {
 	a, err := c.book.Accepted(id)
+	if protocol.KindOf(err) == protocol.KindNotFound {
+		err = protocol.Errorf(protocol.KindNotFound, "receipt", "there is no receipt %s here: 'openledger receipts list' shows them", id)
+	}
 	if err != nil {
 		return api.ReceiptView{}, err
 	}

@@ -179,6 +179,8 @@ func (s *State) whyMissing(j *job) (protocol.Kind, string) {
 		return protocol.KindUnavailable, fmt.Sprintf("every worker within reach failed the job (%d), the last one: %s", n[excluded], j.lastWhy)
 	case n[tooDear] > 0:
 		return protocol.KindEscrow, fmt.Sprintf("no worker's price (%d asked) fits the %s wei of free escrow: deposit more, or ask for fewer tokens", n[tooDear], j.sub.Budget.Dec())
+	case n[noRoom] == len(j.pool.heap): // it is the request that must change
+		return protocol.KindInvalid, fmt.Sprintf("%d tokens do not fit any worker's KV cache: shorten the prompt, or ask for fewer tokens", j.need())
 	case n[noRoom] > 0:
 		return protocol.KindUnavailable, fmt.Sprintf("%d tokens do not fit any worker's KV cache: shorten the prompt, or ask for fewer tokens", j.need())
 	case n[noTraining] > 0:
