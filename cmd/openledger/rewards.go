@@ -19,6 +19,15 @@ import (
 
 func blocksOf(cl *client.Client) client.Blocks { return client.Blocks{Client: cl} }
 
+// claims leaves out the batches that nobody can read now, and says so.
+func (c *cli) claims(cl *client.Client, info api.NetworkInfo, ch *chain.Client) *settle.Claims {
+	list := claims(cl, info, ch)
+	list.Unreadable = func(b chain.BatchEvent, err error) {
+		c.say("left out batch %d of worker %s, ask again later: %v", b.Nonce, b.Worker.Hex(), err)
+	}
+	return list
+}
+
 // claims recomputes batches from their documents, which it fetches by digest: the
 // coordinator that sends them need not be trusted.
 func claims(cl *client.Client, info api.NetworkInfo, ch *chain.Client) *settle.Claims {
@@ -66,7 +75,7 @@ func rewardsShow(c *cli) *cobra.Command {
 				return err
 			}
 			defer ch.Close()
-			list, _, err := claims(cl, info, ch).Earnings(cmd.Context(), account, info.Contracts.FromBlock)
+			list, _, err := c.claims(cl, info, ch).Earnings(cmd.Context(), account, info.Contracts.FromBlock)
 			if err != nil {
 				return err
 			}
@@ -87,6 +96,9 @@ func rewardsShow(c *cli) *cobra.Command {
 		},
 	}
 }
+
+// blockLag is how far the time of the chain's next block may be behind the clock.
+const blockLag = 3 * time.Second
 
 func rewardsClaim(c *cli) *cobra.Command {
 	return &cobra.Command{
@@ -110,21 +122,26 @@ pays its gas; the money always goes to the account itself.`,
 				return err
 			}
 			defer ch.Close()
-			list, _, err := claims(cl, info, ch).Earnings(cmd.Context(), account, info.Contracts.FromBlock)
+			list, _, err := c.claims(cl, info, ch).Earnings(cmd.Context(), account, info.Contracts.FromBlock)
 			if err != nil {
 				return err
 			}
+			now := time.Now().Add(-blockLag).Unix()
+			due := func(e settle.Earning) bool { return !e.Claimed && e.ClaimableAt <= now }
 			var open []chain.Claim
 			for _, e := range list {
-				if !e.Claimed && e.ClaimableAt <= time.Now().Unix() {
+				if due(e) {
 					open = append(open, e.Claim)
 				}
 			}
-			amount := total(list, func(e settle.Earning) bool { return !e.Claimed && e.ClaimableAt <= time.Now().Unix() })
+			amount := total(list, due)
 			if len(open) == 0 {
 				return c.print(map[string]any{"account": account, "claimed": "0"}, func(w io.Writer) { fmt.Fprintln(w, "nothing to claim") })
 			}
 			tx, err := ch.As(key).ClaimMany(cmd.Context(), open)
+			if protocol.KindOf(err) == protocol.KindEscrow {
+				return fmt.Errorf("%w; or let an account that has some send it: 'openledger rewards claim %s --as OTHER'", err, account.Hex())
+			}
 			if err != nil {
 				return err
 			}

@@ -24,6 +24,14 @@ func Open(whole uint64) uint256.Int {
 // gasMoney is what a key that only sends transactions should have.
 var gasMoney = Open(1)
 
+// renewBefore is how long before its end a binding is renewed on the chain.
+const renewBefore = 60 * 24 * time.Hour
+
+// EndsSoon says that a binding is due to be renewed.
+func EndsSoon(b protocol.SignedBinding) bool {
+	return b.Binding.Expires < time.Now().Add(renewBefore).UnixMilli()
+}
+
 // EnsureWorker puts a worker on the chain: bond, binding, and gas for the node key.
 // What is there already is left alone.
 func EnsureWorker(ctx context.Context, client *chain.Client, owner, nodeKey *keystore.Key, b protocol.SignedBinding, stake uint256.Int) error {
@@ -35,7 +43,8 @@ func EnsureWorker(ctx context.Context, client *chain.Client, owner, nodeKey *key
 	if err != nil && protocol.KindOf(err) != protocol.KindNotFound {
 		return err
 	}
-	if registered.Peer != b.Binding.Peer || registered.NodeKey != b.Binding.NodeKey || registered.Payout != b.Binding.Payout {
+	if registered.Peer != b.Binding.Peer || registered.NodeKey != b.Binding.NodeKey || registered.Payout != b.Binding.Payout ||
+		EndsSoon(protocol.SignedBinding{Binding: registered}) && registered.Expires < b.Binding.Expires {
 		if _, err := sender.RegisterBinding(ctx, b.Binding, b.Signature); err != nil {
 			return err
 		}
@@ -58,15 +67,17 @@ func ensureGas(ctx context.Context, client *chain.Client, from *keystore.Key, to
 	return err
 }
 
-// EnsureRequester fills a requester's escrow up to an amount and lets a coordinator's
-// session key spend it for a year.
+// EnsureRequester fills a requester's escrow up to an amount when less than half of
+// it is left, and lets a coordinator's session key spend it for a year.
 func EnsureRequester(ctx context.Context, client *chain.Client, requester *keystore.Key, deposit uint256.Int, session protocol.Account) error {
 	sender := client.As(requester)
+	var half uint256.Int
+	half.Rsh(&deposit, 1)
 	have, err := client.EscrowOf(ctx, requester.Account())
 	if err != nil {
 		return err
 	}
-	if have.Lt(&deposit) {
+	if have.Lt(&half) {
 		var more uint256.Int
 		more.Sub(&deposit, &have)
 		if _, err := sender.Deposit(ctx, more); err != nil {
@@ -81,7 +92,7 @@ func EnsureRequester(ctx context.Context, client *chain.Client, requester *keyst
 	if s.Limit.Gt(&s.Spent) {
 		left.Sub(&s.Limit, &s.Spent)
 	}
-	if s.Expires > time.Now().AddDate(0, 1, 0).Unix() && !left.Lt(&deposit) {
+	if s.Expires > time.Now().AddDate(0, 1, 0).Unix() && !left.Lt(&half) {
 		return nil
 	}
 	limit := deposit
