@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/openai/openai-go"
@@ -74,7 +76,22 @@ func (c *cli) ask(ctx context.Context, model string, s sampling, messages []open
 		}
 	}
 	a.Text = text.String()
-	return a, stream.Err()
+	return a, c.whyNot(ctx, stream.Err())
+}
+
+// whyNot says in our words why the API did not answer.
+func (c *cli) whyNot(ctx context.Context, err error) error {
+	var refused *openai.Error
+	var unreachable *url.Error
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return err
+	case errors.As(err, &refused) && refused.Message != "":
+		return errors.New(refused.Message)
+	case errors.As(err, &unreachable):
+		return protocol.Errorf(protocol.KindUnavailable, "api", "no coordinator answers at %s (%w): is 'openledger devnet' running?", c.api, err)
+	}
+	return err
 }
 
 func chatOf(s sampling, turns ...openai.ChatCompletionMessageParamUnion) []openai.ChatCompletionMessageParamUnion {

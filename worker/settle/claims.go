@@ -17,6 +17,10 @@ type Claims struct {
 	Blocks Blocks
 	// Checks are applied to every document before its proofs are used.
 	Checks Checks
+	// Unreadable, when it is set, is told of batches whose document nobody has or that
+	// do not follow from it, and Earnings goes on without them: one bad batch must not
+	// stand between an account and what the others owe it. Else they are errors.
+	Unreadable func(chain.BatchEvent, error)
 }
 
 // Earning is what one batch owes, or has paid, to an account.
@@ -41,10 +45,14 @@ type EarningShare struct {
 
 // Earnings lists what the batches in blocks from.. owe to an account, the oldest
 // first, and the block to go on from next time. A document that nobody has is an
-// error: the money waits, ask again when its worker is back.
+// error unless Unreadable is set: the money waits, ask again when its worker is back.
 func (c *Claims) Earnings(ctx context.Context, account protocol.Account, from uint64) (out []Earning, next uint64, err error) {
 	next, err = c.Chain.EachBatch(ctx, protocol.Account{}, from, 0, func(b chain.BatchEvent, ev chain.Event) error {
 		r, err := c.Batch(ctx, b)
+		if err != nil && c.Unreadable != nil && ctx.Err() == nil {
+			c.Unreadable(b, err)
+			return nil
+		}
 		if err != nil {
 			return err
 		}
