@@ -20,6 +20,7 @@ import (
 // What the demo does.
 const (
 	demoWorkers   = 3
+	demoSlots     = 2 // answers that a worker gives at once, so that all of them have work
 	demoQuestions = 60
 	demoAdapter   = "fable-lessons"
 	demoPrompt    = `What is the lesson of the fable "{title}"?`
@@ -167,7 +168,7 @@ func (m *demo) startNetwork(ctx context.Context) error {
 func (m *demo) startWorkers(ctx context.Context) error {
 	for i := range demoWorkers {
 		home, err := m.d.workerHome(ctx, i, node.WorkerSettings{
-			Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}, SettleEvery: "12s",
+			Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}, SettleEvery: "12s", MaxBatch: demoSlots,
 		})
 		if err != nil {
 			return err

@@ -157,7 +157,7 @@ func (d *devnet) workerHome(ctx context.Context, i int, s node.WorkerSettings) (
 	at := d.chain.Addresses
 	staking := wire.Domain{ChainID: d.chain.ChainID(), Contract: at.Staking}
 	var old node.WorkerSettings
-	if err := node.ReadJSON(home.Path(node.WorkerFile), &old); err == nil {
+	if err := node.ReadJSON(home.Path(node.WorkerFile), &old); err == nil && !node.EndsSoon(old.Binding) {
 		s.Binding = old.Binding
 	} else if s.Binding, err = node.Bind(home, staking, owner, hot, owner.Account()); err != nil {
 		return home, err
