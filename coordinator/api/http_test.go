@@ -94,7 +94,7 @@ func TestHangUpCancelsTheJob(t *testing.T) {
 				return Answer{}, errors.Join(err, ctx.Err())
 			}}
 			ctx, hangUp := context.WithCancel(t.Context())
-			req, err := http.NewRequestWithContext(ctx, "POST", serve(t, s, nil)+"/v1/chat/completions",
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, serve(t, s, nil)+"/v1/chat/completions",
 				strings.NewReader(fmt.Sprintf(chatBody, fmt.Sprintf(`,"stream":%v`, streaming))))
 			require.NoError(t, err)
 			req.Header.Set("Authorization", "Bearer "+testKey)
@@ -120,7 +120,7 @@ func TestTextArrivesWhileTheJobRuns(t *testing.T) {
 		<-goOn
 		return answerTo(r, "first"), err
 	}}
-	req, err := http.NewRequestWithContext(t.Context(), "POST", serve(t, s, nil)+"/v1/chat/completions", strings.NewReader(fmt.Sprintf(chatBody, `,"stream":true`)))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, serve(t, s, nil)+"/v1/chat/completions", strings.NewReader(fmt.Sprintf(chatBody, `,"stream":true`)))
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+testKey)
 	res, err := http.DefaultClient.Do(req)
@@ -233,7 +233,7 @@ func TestIdempotencyKey(t *testing.T) {
 	require.Len(t, ids, 4, "other keys and no keys are jobs of their own")
 	require.NotEqual(t, asked[3].Sampling.Seed, asked[4].Sampling.Seed)
 
-	req, err := http.NewRequestWithContext(t.Context(), "POST", url, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
 	require.NoError(t, err)
 	req.Header.Set("Idempotency-Key", "one")
 	other, err := requestID(req, owner)
@@ -331,7 +331,7 @@ func TestExportCAR(t *testing.T) {
 			_, err := w.Write(part[:first])
 			return errors.Join(err, errors.New("the disk is gone"))
 		}
-		req, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 		require.NoError(t, err)
 		res, err := http.DefaultClient.Do(req)
 		if err == nil {
@@ -432,7 +432,7 @@ func FuzzCompletionRequest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, shape := range []shape{chatShape{}, textShape{}} {
-			r, err := http.NewRequestWithContext(t.Context(), "POST", "http://x/", strings.NewReader(string(body)))
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://x/", strings.NewReader(string(body)))
 			require.NoError(t, err)
 			var in completionRequest
 			var out Request

@@ -311,16 +311,16 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, tenant proto
 		}
 		_, body := errorBody(err)
 		if err := event(map[string]apiError{"error": body}); err != nil {
-			return nil //nolint:nilerr // the client hung up: nobody to tell
+			return nil // the client hung up: nobody to tell
 		}
 		return nil
 	}
 	if err := event(shape.last(req, created, answer)); err != nil {
-		return nil //nolint:nilerr // the client hung up after its answer: nobody to tell
+		return nil // the client hung up after its answer: nobody to tell
 	}
 	if includeUsage {
 		if err := event(shape.usageChunk(req, created, answer)); err != nil {
-			return nil //nolint:nilerr // as above
+			return nil // as above
 		}
 	}
 	_, _ = w.Write([]byte("data: [DONE]\n\n"))
