@@ -15,7 +15,7 @@ func discover(lib nvml.Interface) Inventory {
 	if ret := lib.Init(); ret != nvml.SUCCESS {
 		return Inventory{Absent: absent(ret)}
 	}
-	defer lib.Shutdown()
+	defer func() { _ = lib.Shutdown() }() // what was read stays valid
 
 	var inv Inventory
 	inv.Driver, _ = lib.SystemGetDriverVersion()
