@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/holiman/uint256"
@@ -237,7 +238,16 @@ the OPEN), delegator. Stop it with Ctrl-C; started again, it continues.`,
 				return err
 			}
 			defer func() { err = errors.Join(err, d.close()) }()
-			tasks, ctx := errgroup.WithContext(cmd.Context())
+			run, stop := context.WithCancel(cmd.Context())
+			tasks, ctx := errgroup.WithContext(run)
+			var opened []*node.Worker
+			defer func() { // also when a later worker did not start: first stop, then close
+				stop()
+				_ = tasks.Wait() // its error is returned below, or another came first
+				for _, n := range slices.Backward(opened) {
+					err = errors.Join(err, n.Close())
+				}
+			}()
 			for i := range workers {
 				home, err := d.workerHome(cmd.Context(), i, node.WorkerSettings{SettleEvery: settle})
 				if err != nil {
@@ -255,7 +265,7 @@ the OPEN), delegator. Stop it with Ctrl-C; started again, it continues.`,
 				if err != nil {
 					return err
 				}
-				defer func() { err = errors.Join(err, n.Close()) }()
+				opened = append(opened, n)
 				tasks.Go(func() error { return n.Run(ctx) })
 			}
 			if err := c.printDevnet(cmd.Context(), d, workers); err != nil {
@@ -263,6 +273,7 @@ the OPEN), delegator. Stop it with Ctrl-C; started again, it continues.`,
 			}
 			tasks.Go(func() error {
 				<-ctx.Done()
+				d.stop() // a worker that failed takes the rest with it
 				return ctx.Err()
 			})
 			tasks.Go(func() error { return d.tasks.Wait() })

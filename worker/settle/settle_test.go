@@ -47,6 +47,17 @@ func TestFeesBecomePayoutsToTheWei(t *testing.T) {
 	require.Empty(t, s.Blocked())
 	w.settledAll(book)
 
+	// A batch that nobody can read is an error, or left out, but never in the way.
+	lost := Claims{Chain: w.client, Blocks: &memoryBlocks{have: map[protocol.Hash][]byte{}}, Checks: w.checks()}
+	_, _, err = lost.Earnings(ctx, w.payout, 0)
+	require.Error(t, err)
+	unreadable := 0
+	lost.Unreadable = func(chain.BatchEvent, error) { unreadable++ }
+	found, _, err := lost.Earnings(ctx, w.payout, 0)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	require.GreaterOrEqual(t, unreadable, 3)
+
 	// Who is owed: everybody who appears as a leaf anywhere.
 	claims := Claims{Chain: w.client, Blocks: w.blocks, Checks: w.checks()}
 	owed := map[protocol.Account]*uint256.Int{}
