@@ -190,7 +190,7 @@ func (s *separate) badContributions(t *testing.T, empty uint64) {
 
 	known, err := s.cl.Contributions(t.Context(), 1, "")
 	require.NoError(t, err)
-	refused(t, "owner", s.verb("datanet", "review", "1", "--reject", string(known[0].CID), "--reason", "mine", "--as", "bob")...)
+	refused(t, "not by "+s.accounts["owner"].Hex(), s.verb("datanet", "review", "1", "--reject", string(known[0].CID), "--reason", "mine", "--as", "bob")...)
 	refused(t, "accept", s.verb("datanet", "publish", "2", "--as", "owner")...)
 	require.EqualValues(t, 2, empty)
 	refused(t, "SPDX", s.verb("datanet", "create", "odd", "--license", "Whatever-1.0", "--as", "owner")...)

@@ -37,7 +37,10 @@ func newDevnetProcess(t *testing.T) *onDevnet {
 
 func (d *onDevnet) again(t *testing.T) {
 	t.Helper()
+	began := time.Now()
 	d.proc.start(&d.ready)
+	up := time.Since(began)
+	defer func() { t.Logf("up again after %s, ready after %s", up, time.Since(began)) }()
 	d.network = connect(t, d.ready.API, readLine(d.ready.APIKeyFile))
 	d.awaitWorkers(t, 2)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/holiman/uint256"
 	"github.com/spf13/cobra"
@@ -148,6 +149,9 @@ func workerRun(c *cli) *cobra.Command {
 		Example: "  openledger worker run --home ./w1 -v",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if _, err := os.Stat(c.Home().Path(node.WorkerFile)); err != nil {
+				return protocol.Errorf(protocol.KindNotFound, "home", "%w: run 'openledger worker init' first", err)
+			}
 			w, err := c.wallet()
 			if err != nil {
 				return err
