@@ -38,14 +38,15 @@ type Coordinator struct {
 
 	escrowDomain, settlementDomain, modelsDomain, datanetsDomain wire.Domain
 
-	mu       sync.Mutex // guards what follows; never held while waiting
-	state    *scheduler.State
-	jobs     map[protocol.Hash]*liveJob
-	training map[protocol.Hash]*liveTraining
-	bindings map[protocol.PeerID]protocol.SignedBinding
-	stakes   map[protocol.PeerID]amount
-	reserved map[protocol.Account]amount // what running jobs may cost, per requester
-	wake     chan struct{}               // a deadline may have moved
+	mu        sync.Mutex // guards what follows; never held while waiting
+	state     *scheduler.State
+	jobs      map[protocol.Hash]*liveJob
+	training  map[protocol.Hash]*liveTraining
+	bindings  map[protocol.PeerID]protocol.SignedBinding
+	announced map[protocol.PeerID]protocol.Announcement // the newest of each worker
+	stakes    map[protocol.PeerID]amount
+	reserved  map[protocol.Account]amount // what running jobs may cost, per requester
+	wake      chan struct{}               // a deadline may have moved
 
 	// admission makes the requests of one account, by its last byte, look at its escrow
 	// one after the other. It may be held while waiting for the chain.
@@ -74,7 +75,7 @@ func New(cfg Config) (*Coordinator, error) {
 		escrowDomain: domain(at.Escrow), settlementDomain: domain(at.Settlement),
 		modelsDomain: domain(at.Models), datanetsDomain: domain(at.Datanets),
 		state: state, jobs: map[protocol.Hash]*liveJob{}, training: map[protocol.Hash]*liveTraining{},
-		bindings: map[protocol.PeerID]protocol.SignedBinding{}, stakes: map[protocol.PeerID]amount{},
+		bindings: map[protocol.PeerID]protocol.SignedBinding{}, announced: map[protocol.PeerID]protocol.Announcement{}, stakes: map[protocol.PeerID]amount{},
 		reserved: map[protocol.Account]amount{}, wake: make(chan struct{}, 1),
 	}
 	if c.metrics, err = newMetrics(cfg.Registerer, c); err != nil {
@@ -99,6 +100,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	c.mu.Unlock()
 
 	c.host.HandleReceipts(c)
+	defer c.watchPresence()()
 	tasks.Go(func() error { return c.host.Subscribe(ctx, c.cfg.Base, c.heard) })
 	tasks.Go(func() error { return c.tick(ctx) })
 	tasks.Go(func() error { return c.watchStakes(ctx) })
@@ -128,7 +130,7 @@ func (c *Coordinator) started() (context.Context, error) {
 func (c *Coordinator) heard(h p2p.Heard) {
 	c.mu.Lock()
 	_, known := c.bindings[h.Announcement.Peer]
-	c.bindings[h.Announcement.Peer] = h.Binding
+	c.bindings[h.Announcement.Peer], c.announced[h.Announcement.Peer] = h.Binding, h.Announcement
 	c.mu.Unlock()
 	if !known {
 		c.log.Info("worker announced itself", "peer", h.Announcement.Peer, "worker", h.Announcement.Worker)

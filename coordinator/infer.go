@@ -183,6 +183,9 @@ func (c *Coordinator) serve(ctx context.Context, j *liveJob, e scheduler.Effect,
 		kind := protocol.KindOf(err)
 		c.log.Warn("attempt failed", "job", j.job.ID, "worker", e.Worker, "attempt", e.Attempt, "err", err)
 		c.step(scheduler.Fail{At: now(), Job: j.job.ID, Worker: e.Worker, Kind: kind, Reason: err.Error(), Retriable: retriable(kind)})
+		if kind == protocol.KindUnavailable && !c.host.Connected(e.Worker) {
+			c.lost(e.Worker)
+		}
 	}
 }
 

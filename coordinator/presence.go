@@ -1,0 +1,53 @@
+package coordinator
+
+import (
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/scheduler"
+)
+
+// watchPresence takes workers off the list when their last connection closes: an
+// announcement outlives its worker by a minute and a half, and every job sent there
+// would lose an attempt. A worker that connects again is put back under its last
+// announcement. It returns how to stop.
+func (c *Coordinator) watchPresence() (stop func()) {
+	n := c.host.Libp2p().Network()
+	bundle := &network.NotifyBundle{
+		ConnectedF: func(_ network.Network, conn network.Conn) { c.back(conn.RemotePeer()) },
+		DisconnectedF: func(n network.Network, conn network.Conn) {
+			if n.Connectedness(conn.RemotePeer()) != network.Connected {
+				c.lost(protocol.PeerID(conn.RemotePeer().String()))
+			}
+		},
+	}
+	n.Notify(bundle)
+	return func() { n.StopNotify(bundle) }
+}
+
+// lost takes a worker that can't be reached off the list.
+func (c *Coordinator) lost(worker protocol.PeerID) {
+	c.mu.Lock()
+	_, known := c.state.Worker(worker)
+	c.mu.Unlock()
+	if known {
+		c.log.Info("worker lost", "peer", worker)
+		c.step(scheduler.Expire{At: now(), Worker: worker})
+	}
+}
+
+// back puts a worker back whose announcement still holds.
+func (c *Coordinator) back(id peer.ID) {
+	worker := protocol.PeerID(id.String())
+	c.mu.Lock()
+	a, announced := c.announced[worker]
+	_, known := c.state.Worker(worker)
+	c.mu.Unlock()
+	if announced && !known && a.ExpiresAt > time.Now().UnixMilli() {
+		c.log.Info("worker is back", "peer", worker)
+		c.step(&scheduler.Announce{At: now(), Announcement: a})
+	}
+}
