@@ -314,23 +314,23 @@ func TestExportCAR(t *testing.T) {
 	s := &service{}
 	url := serve(t, s, nil) + "/api/v1/datanets/1/versions/1/car"
 
-	s.export = func(w io.Writer) error { _, err := w.Write(part); return err }
+	s.exports(func(w io.Writer) error { _, err := w.Write(part); return err })
 	status, header, body := send(t, "GET", url, "")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, header.Get("Content-Type"), "application/vnd.ipld.car")
 	require.Len(t, body, len(part))
 
-	s.export = func(io.Writer) error { return protocol.Errorf(protocol.KindNotFound, "version", "none") }
+	s.exports(func(io.Writer) error { return protocol.Errorf(protocol.KindNotFound, "version", "none") })
 	status, header, body = send(t, "GET", url, "")
 	require.Equal(t, http.StatusNotFound, status)
 	require.Equal(t, "application/json", header.Get("Content-Type"))
 	require.Contains(t, body, `"param":"version"`)
 
 	for _, first := range []int{1, len(part)} {
-		s.export = func(w io.Writer) error {
+		s.exports(func(w io.Writer) error {
 			_, err := w.Write(part[:first])
 			return errors.Join(err, errors.New("the disk is gone"))
-		}
+		})
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 		require.NoError(t, err)
 		res, err := http.DefaultClient.Do(req)

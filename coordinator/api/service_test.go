@@ -137,7 +137,17 @@ func (s *service) Versions(context.Context, uint64) ([]protocol.Version, error) 
 }
 
 func (s *service) ExportCAR(_ context.Context, _ uint64, _ uint32, w io.Writer) error {
-	return s.export(w)
+	s.mu.Lock()
+	export := s.export
+	s.mu.Unlock()
+	return export(w)
+}
+
+// exports sets what ExportCAR does. An earlier request may just be ending.
+func (s *service) exports(f func(io.Writer) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.export = f
 }
 
 func (s *service) view() ReceiptView {
