@@ -4,7 +4,7 @@
 // Invariants: scheduling decisions come from scheduler.Step only; at most one
 // receipt is accepted per job; the voucher that covers a receipt is durable before
 // the worker gets it, and a voucher never goes down; what a requester has promised,
-// and what its running jobs may cost, never exceeds its escrow as last read A requester
+// and what its running jobs may cost, never exceeds its escrow as last read. A requester
 // that goes away pays for what was delivered to it; a job that moves to another worker
 // is paid to the one that ends it.
 //
