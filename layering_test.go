@@ -143,6 +143,8 @@ func testMay(dir, ours string) bool {
 		return granted([]string{"protocol/...", "contracts/..."}, ours)
 	case "contracts/devchain", "store/datanet", "store/ipfs":
 		return granted([]string{"protocol/...", "store/..."}, ours)
+	case "worker/adapter":
+		return granted([]string{"store"}, ours)
 	case "coordinator", "worker":
 		return granted([]string{"contracts/..."}, ours)
 	}

@@ -44,13 +44,31 @@ const patience = 20 * time.Second
 func Examine(ctx context.Context, checks []Check) []Finding {
 	out := make([]Finding, 0, len(checks))
 	for _, c := range checks {
-		one, cancel := context.WithTimeout(ctx, patience)
-		f := c.Run(one)
-		cancel()
+		f := examine(ctx, c, patience)
 		f.Check = c.Name
 		out = append(out, f)
 	}
 	return out
+}
+
+// examine runs one check and waits no longer than its time, also for one that does not
+// listen to its context.
+func examine(ctx context.Context, c Check, patience time.Duration) Finding {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	done := make(chan Finding, 1)
+	go func() { done <- c.Run(ctx) }()
+	select {
+	case f := <-done:
+		return f
+	case <-ctx.Done():
+	}
+	select { // it may just be saying why
+	case f := <-done:
+		return f
+	case <-time.After(min(patience, time.Second)):
+		return ill(Fail, "try again; if it stays so, look at what this check needs", "the check did not end within %s", patience)
+	}
 }
 
 // Worst is the most serious level among findings.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -132,6 +134,12 @@ func socket(multiaddr string) (network, address string, err error) {
 	part := strings.Split(multiaddr, "/")
 	if len(part) < 5 || part[0] != "" || part[1] != "ip4" && part[1] != "ip6" || part[3] != "tcp" && part[3] != "udp" {
 		return "", "", errors.New("it is not an IP address with a TCP or UDP port")
+	}
+	if ip, err := netip.ParseAddr(part[2]); err != nil || ip.Is4() != (part[1] == "ip4") {
+		return "", "", fmt.Errorf("%q is not an %s address", part[2], part[1])
+	}
+	if _, err := strconv.ParseUint(part[4], 10, 16); err != nil {
+		return "", "", fmt.Errorf("%q is not a port from 0 to 65535", part[4])
 	}
 	return part[3], net.JoinHostPort(part[2], part[4]), nil
 }
