@@ -90,8 +90,11 @@ func refusal(res *http.Response) error {
 	if err != nil || json.Unmarshal(raw, &body) != nil || body.Error.Message == "" {
 		return protocol.Errorf(protocol.KindInternal, "", "the coordinator answered %s", res.Status)
 	}
-	kind := protocol.Kind(body.Error.Code)
-	switch body.Error.Code {
+	kind := protocol.KindInternal
+	switch k := protocol.Kind(body.Error.Code); k {
+	case protocol.KindInvalid, protocol.KindNotFound, protocol.KindExists, protocol.KindUnauthorized, protocol.KindEscrow, protocol.KindStale,
+		protocol.KindBusy, protocol.KindUnavailable, protocol.KindDeadline, protocol.KindCancelled, protocol.KindCorrupt:
+		kind = k
 	case "invalid_api_key":
 		kind = protocol.KindUnauthorized
 	case "model_not_found":
