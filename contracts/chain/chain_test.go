@@ -326,6 +326,42 @@ func TestWaitEnds(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Another program's transaction takes the nonce of one that the node lost: that one
+// goes out again with the next nonce.
+func TestOvertaken(t *testing.T) {
+	dev, err := devchain.Open(devchain.Config{Fund: map[protocol.Account]uint256.Int{key(t, "a").Account(): coins(10)}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, dev.Close()) })
+	proxy := &forgetful{node: dev.RPC()}
+	server := httptest.NewServer(proxy)
+	t.Cleanup(server.Close)
+	dial := func(url string) *chain.Sender {
+		c, err := chain.Dial(t.Context(), chain.Config{RPC: url, PollEvery: 5 * time.Millisecond, ResendAfter: time.Hour, Timeout: 20 * time.Second})
+		require.NoError(t, err)
+		t.Cleanup(c.Close)
+		return c.As(key(t, "a"))
+	}
+	one, two := dial(server.URL), dial(dev.RPC())
+	done := make(chan error, 1)
+	go func() {
+		_, err := one.Send(context.Background(), protocol.Account{0x11}, *uint256.NewInt(1))
+		done <- err
+	}()
+	require.Eventually(t, func() bool {
+		proxy.mu.Lock()
+		defer proxy.mu.Unlock()
+		return proxy.lost != nil
+	}, 10*time.Second, time.Millisecond)
+	_, err = two.Send(t.Context(), protocol.Account{0x22}, *uint256.NewInt(1))
+	require.NoError(t, err)
+	require.NoError(t, <-done)
+	for _, to := range []protocol.Account{{0x11}, {0x22}} {
+		b, err := two.Client().Balance(t.Context(), to)
+		require.NoError(t, err)
+		require.Equal(t, uint64(1), b.Uint64(), "once each")
+	}
+}
+
 func TestTwoProgramsWithOneKey(t *testing.T) {
 	dev, c := deployed(t)
 	other, err := chain.Dial(t.Context(), chain.Config{RPC: dev.RPC(), PollEvery: 5 * time.Millisecond})

@@ -74,17 +74,23 @@ func (s *Sender) do(ctx context.Context, what string, m call) (Tx, *types.Receip
 	if m.value == nil {
 		m.value = new(big.Int)
 	}
-	signed, err := s.begin(ctx, m)
-	if err != nil {
-		return Tx{}, nil, s.explain(what, err)
-	}
-	r, err := s.finish(ctx, signed)
-	if err != nil {
+	var r *types.Receipt
+	for {
+		signed, err := s.begin(ctx, m)
+		if err != nil {
+			return Tx{}, nil, s.explain(what, err)
+		}
+		if r, err = s.finish(ctx, signed); err == nil {
+			break
+		}
 		// We stop caring for this nonce: the node's own count decides the next one.
 		s.mu.Lock()
 		s.next = 0
 		s.mu.Unlock()
-		return Tx{}, nil, s.explain(what, err)
+		if !errors.Is(err, errOvertaken) { // else ours can never be in a block: begin anew
+			return Tx{}, nil, s.explain(what, err)
+		}
+		s.c.log.Info("another program used this key's nonce: sending again", "what", what, "nonce", signed.Nonce())
 	}
 	if r.Status != types.ReceiptStatusSuccessful {
 		return Tx{}, nil, s.explain(what, s.whyFailed(ctx, m, r))
@@ -122,7 +128,8 @@ func (s *Sender) begin(ctx context.Context, m call) (*types.Transaction, error) 
 			return nil, err
 		}
 		switch err := s.c.eth.SendTransaction(ctx, tx); {
-		case err == nil, known(err):
+		case err == nil, known(err), inDoubt(err):
+			// In doubt the node may have it: finish finds out, or sends the same bytes again.
 			s.next = nonce + 1
 			return tx, nil
 		case taken(err): // someone else used this key: choose again
@@ -173,6 +180,7 @@ func (s *Sender) fees(ctx context.Context) (tip, feeCap *big.Int, err error) {
 func (s *Sender) finish(ctx context.Context, tx *types.Transaction) (*types.Receipt, error) {
 	sent := []common.Hash{tx.Hash()}
 	last := time.Now()
+	var used time.Time // since when the nonce is, and by none of ours as far as the node shows
 	for wait := s.c.cfg.PollEvery; ; {
 		for _, h := range sent {
 			r, err := s.c.eth.TransactionReceipt(ctx, h)
@@ -182,6 +190,19 @@ func (s *Sender) finish(ctx context.Context, tx *types.Transaction) (*types.Rece
 			if !retriable(err) {
 				return nil, err
 			}
+			if !errors.Is(err, ethereum.NotFound) {
+				used = time.Time{}
+			}
+		}
+		// Receipts may come later than the nonce: to send anew too early would pay twice.
+		if !used.IsZero() && time.Since(used) >= overtakenAfter {
+			return nil, errOvertaken
+		}
+		switch next, err := s.c.eth.NonceAt(ctx, s.key.Account(), nil); {
+		case err != nil || next <= tx.Nonce():
+			used = time.Time{}
+		case used.IsZero():
+			used = time.Now()
 		}
 		if time.Since(last) >= s.c.cfg.ResendAfter {
 			last = time.Now()
@@ -200,6 +221,13 @@ func (s *Sender) finish(ctx context.Context, tx *types.Transaction) (*types.Rece
 		wait = min(wait*5/4, max(time.Second, s.c.cfg.PollEvery))
 	}
 }
+
+// overtakenAfter is how long a used nonce must stay without a receipt of ours before
+// it counts as another program's.
+const overtakenAfter = 3 * time.Second
+
+// errOvertaken says that another program's transaction took the nonce of ours.
+var errOvertaken = errors.New("the nonce was used by another program")
 
 // again sends a transaction once more, with a raised fee if the node still holds it.
 func (s *Sender) again(ctx context.Context, tx *types.Transaction) (*types.Transaction, error) {
@@ -265,6 +293,12 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // known says that the node has this very transaction already.
 func known(err error) bool { return strings.Contains(err.Error(), "already known") }
+
+// inDoubt says that the connection broke before the node answered.
+func inDoubt(err error) bool {
+	var answered rpc.Error
+	return !errors.As(err, &answered) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}
 
 // taken says that the nonce is used.
 func taken(err error) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"sync"
@@ -124,7 +125,8 @@ func ethConfig(cfg *Config) *ethconfig.Config {
 	ec.BlobPool.Datadir = ""
 	ec.BlobPool.Datacap = 1 << 20
 	ec.Miner.GasCeil = cfg.GasLimit
-	ec.RPCTxFeeCap = 0 // no cap: OPEN is not ether
+	ec.Miner.GasPrice = big.NewInt(1) // take whatever the pool takes: no transaction waits for ever
+	ec.RPCTxFeeCap = 0                // no cap: OPEN is not ether
 	return &ec
 }
 
