@@ -49,6 +49,9 @@ type Config struct {
 	// PrefillRatio is how many prompt tokens a worker reads in the time of one
 	// decoded token of its DecodeTPS. Default 8.
 	PrefillRatio int64 `json:"prefill_ratio"`
+	// UnstatedTPS is assumed of a worker whose announcement states no DecodeTPS: it has
+	// not computed anything yet. Tokens per second, all slots together; default 20.
+	UnstatedTPS int64 `json:"unstated_tps"`
 
 	// What a term may add to a score at most, in ms. Defaults 200, 2000, 20.
 	PriceWeightMS      int64 `json:"price_weight_ms"`      // a fee as high as the quote
@@ -90,6 +93,7 @@ func (c *Config) EnsureDefaults() {
 		c.LoadMS = [4]int64{0, 15, 120, 1500}
 	}
 	setMS(&c.PrefillRatio, 8)
+	setMS(&c.UnstatedTPS, 20)
 	setMS(&c.PriceWeightMS, 200)
 	setMS(&c.ReputationWeightMS, 2000)
 	setMS(&c.StakeWeightMS, 20)
@@ -140,7 +144,7 @@ func (c *Config) Validate() error {
 		{"homes", int64(c.Homes), 1}, {"lookahead", int64(c.Lookahead), 1},
 		{"load_ms[0]", c.LoadMS[0], 0}, {"load_ms[1]", c.LoadMS[1], 0},
 		{"load_ms[2]", c.LoadMS[2], 0}, {"load_ms[3]", c.LoadMS[3], 0},
-		{"prefill_ratio", c.PrefillRatio, 1}, {"job_timeout_ms", c.JobTimeoutMS, 1},
+		{"prefill_ratio", c.PrefillRatio, 1}, {"unstated_tps", c.UnstatedTPS, 1}, {"job_timeout_ms", c.JobTimeoutMS, 1},
 		{"first_token_timeout_ms", c.FirstTokenTimeoutMS, 1}, {"idle_timeout_ms", c.IdleTimeoutMS, 1},
 		{"train_idle_timeout_ms", c.TrainIdleTimeoutMS, 1}, {"train_timeout_ms", c.TrainTimeoutMS, 1},
 		{"memory_ms", c.MemoryMS, 1},

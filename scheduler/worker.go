@@ -72,7 +72,10 @@ func (s *State) announce(a *protocol.Announcement) {
 	w.expires = a.ExpiresAt
 	w.ann.Adapters = slices.Clone(a.Adapters)
 	w.slots = int64(min(a.Slots, 1<<16))
-	w.decode = max(1, int64(min(max(float64(a.DecodeTPS), 0.001), 1e9)*1000))
+	w.decode = s.cfg.UnstatedTPS * 1000
+	if a.DecodeTPS > 0 {
+		w.decode = max(1, int64(min(float64(a.DecodeTPS), 1e9)*1000))
+	}
 	w.inWei, w.outWei = saturated(&a.Price.InputPer1K), saturated(&a.Price.OutputPer1K)
 	w.freeKV = -1
 	if a.FreeKV > 0 || a.Running > 0 {

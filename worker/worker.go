@@ -90,7 +90,12 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return w.engine.Run(ctx) })
-	tasks.Go(func() error { return w.announce(ctx) })
+	tasks.Go(func() error {
+		if err := w.warmUp(ctx); err != nil {
+			return err
+		}
+		return w.announce(ctx)
+	})
 	tasks.Go(func() error { return w.collectVouchers(ctx) })
 	tasks.Go(func() error { return w.settle.Run(ctx) })
 	w.host.HandleJobs(w)
@@ -98,6 +103,18 @@ func (w *Worker) Run(ctx context.Context) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
+	return err
+}
+
+// warmUp generates a few tokens, so that the first announcement states a measured
+// speed and the first requester does not pay for cold memory.
+func (w *Worker) warmUp(ctx context.Context) error {
+	const tokens = 32
+	prompt, err := audit.Prompt(w.cfg.Bundle.Tokenizer, protocol.InferenceJob{Prompt: "Once upon a time"})
+	if err != nil {
+		return err
+	}
+	_, err = w.engine.Generate(ctx, engine.Request{ID: "warm-up", Prompt: prompt, Sampling: engine.Sampling{MaxTokens: tokens, IgnoreEOS: true}}, nil)
 	return err
 }
 
