@@ -44,7 +44,7 @@ type Chain struct {
 	done chan struct{}
 	wg   sync.WaitGroup
 
-	seal    sync.Mutex // one block at a time
+	seal    sync.Mutex // one block, or one look at the pool, at a time
 	durable barrier
 	closing sync.Once
 	closed  error

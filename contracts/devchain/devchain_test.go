@@ -146,6 +146,32 @@ func TestClockAndAdvance(t *testing.T) {
 	require.NoError(t, err, "blocks go on after the jump")
 }
 
+// Moving the clock while transactions come must not stop the blocks.
+func TestAdvanceInTraffic(t *testing.T) {
+	c := start(t, Config{Fund: funds(2), MaxAhead: time.Hour})
+	client := dial(t, c.RPC())
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for i := range 2 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := client.As(testKey(i)).Send(context.Background(), common.Address{1}, *uint256.NewInt(1)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 50 {
+		err := c.AdvanceTime(time.Minute)
+		if err != nil {
+			require.Equal(t, protocol.KindBusy, protocol.KindOf(err), "%v", err)
+		}
+	}
+	stop()
+	wg.Wait()
+}
+
 func TestPortIsForTheLocalMachine(t *testing.T) {
 	_, err := Open(Config{Listen: "0.0.0.0:0"})
 	require.Equal(t, protocol.KindInvalid, protocol.KindOf(err))

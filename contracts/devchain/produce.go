@@ -40,6 +40,10 @@ func (c *Chain) produce() {
 }
 
 func (c *Chain) executable() bool {
+	// Two calls of Sync at once would leave one of them waiting for ever, and making a
+	// block calls it too.
+	c.seal.Lock()
+	defer c.seal.Unlock()
 	if err := c.eth.TxPool().Sync(); err != nil {
 		return false
 	}
