@@ -174,13 +174,17 @@ func (f *fetcher) connect() error {
 func (f *fetcher) dialAny() error {
 	h := f.node.cfg.Host
 	results := make(chan error, len(f.providers))
-	dialled := 0
+	dialled, connected := 0, false
 	for _, p := range f.providers {
 		if p.ID == h.ID() {
 			continue
 		}
 		if h.Network().Connectedness(p.ID) == network.Connected {
-			return nil
+			// Bitswap gives up on a peer that did not take its wants at once, such as one
+			// that was still starting, until that peer speaks first. So it is told again.
+			f.node.swap.Client.PeerConnected(p.ID)
+			connected = true
+			continue
 		}
 		dialled++
 		go func() {
@@ -188,6 +192,9 @@ func (f *fetcher) dialAny() error {
 			defer cancel()
 			results <- h.Connect(ctx, p)
 		}()
+	}
+	if connected {
+		return nil
 	}
 	var errs []error
 	for range dialled {

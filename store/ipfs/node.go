@@ -125,7 +125,8 @@ func Open(cfg Config) (*Node, error) {
 func (n *Node) lostConnection(net network.Network, c network.Conn) {
 	p := c.RemotePeer()
 	if net.Connectedness(p) == network.NotConnected {
-		return // bitswap sees this itself
+		n.swap.Client.PeerDisconnected(p) // bitswap does not, when the peer was slow before
+		return
 	}
 	n.swap.Client.PeerDisconnected(p)
 	n.swap.Client.PeerConnected(p)
