@@ -20,7 +20,6 @@ type answered struct {
 	j        *liveJob
 	job      protocol.InferenceJob
 	evidence protocol.Evidence
-	receipt  protocol.Receipt
 	key      *ecdsa.PrivateKey
 	binding  protocol.SignedBinding
 	accepted int
