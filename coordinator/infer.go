@@ -160,10 +160,15 @@ func (c *Coordinator) serve(ctx context.Context, j *liveJob, e scheduler.Effect,
 	j.mu.Unlock()
 
 	promptTokens := 0
-	receipt, evidence, err := c.host.Infer(ctx, e.Worker, job, p2p.InferEvents{
-		Accepted: func(n int) error { promptTokens = n; return nil },
-		Token:    func(t p2p.Token) error { return c.deliver(j, e, t) },
-	})
+	var receipt protocol.SignedReceipt
+	var evidence protocol.Evidence
+	job, err := wire.SignJob(c.escrowDomain, job, binding.Binding.Owner, c.session)
+	if err == nil {
+		receipt, evidence, err = c.host.Infer(ctx, e.Worker, job, p2p.InferEvents{
+			Accepted: func(n int) error { promptTokens = n; return nil },
+			Token:    func(t p2p.Token) error { return c.deliver(j, e, t) },
+		})
+	}
 	if signed := receipt.Receipt.ID != (protocol.Hash{}); signed {
 		err = c.pay(j, job, e, receipt, evidence, binding, promptTokens, err)
 	}

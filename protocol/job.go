@@ -37,6 +37,9 @@ type InferenceJob struct {
 	Price    Price    `json:"price"`
 	Deadline int64    `json:"deadline"`          // Unix ms
 	Sources  []string `json:"sources,omitempty"` // multiaddrs (with /p2p/) of peers that provide the content
+	// Authorization is the requester's word that it wants this (EIP-712, by its own or
+	// a session key): without it anybody could run up debts in its name.
+	Authorization []byte `json:"authorization,omitempty"`
 }
 
 // Price is a worker's ask for compute plus the adapter's access price, in wei.

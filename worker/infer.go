@@ -60,6 +60,9 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 	fail := func(err error) (protocol.SignedReceipt, protocol.Evidence, error) {
 		return protocol.SignedReceipt{}, protocol.Evidence{}, err
 	}
+	if err := w.checkAuthorization(ctx, job); err != nil {
+		return fail(err)
+	}
 	if done, err := w.book.Receipt(job.ID); err == nil {
 		return w.replay(ctx, job, done.Signed, out)
 	} else if protocol.KindOf(err) != protocol.KindNotFound {
@@ -118,7 +121,7 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 		}
 		evidence.Output, evidence.Text, evidence.FinishedBy = delivered, w.textOf(delivered), protocol.FinishedCancelled
 	}
-	evidence.Job.Resume, evidence.Job.Deadline, evidence.Job.Sources = nil, 0, nil
+	evidence.Job.Resume, evidence.Job.Deadline, evidence.Job.Sources, evidence.Job.Authorization = nil, 0, nil, nil
 	// The answer is out: that its requester goes away now does not undo what it owes.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signTimeout)
 	defer cancel()

@@ -72,6 +72,29 @@ func (w *Worker) escrowOf(ctx context.Context, requester protocol.Account) (undr
 	return undrawn, balance, err
 }
 
+// checkAuthorization makes sure that the requester wants this job from this worker:
+// nobody else may run up debts in its name, or read its answers.
+func (w *Worker) checkAuthorization(ctx context.Context, job protocol.InferenceJob) error {
+	if len(job.Authorization) == 0 {
+		return protocol.Errorf(protocol.KindUnauthorized, "authorization", "it is missing: the requester or its session key signs every job")
+	}
+	signer, err := wire.JobSigner(w.escrowDomain, job, w.Owner())
+	if err != nil {
+		return err
+	}
+	if signer == job.Requester {
+		return nil
+	}
+	session, err := w.chain.SessionOf(ctx, job.Requester, signer)
+	if err != nil {
+		return err
+	}
+	if session.Expires <= time.Now().Unix() {
+		return protocol.Errorf(protocol.KindUnauthorized, "authorization", "%s may not ask in the name of %s: it has no session in the escrow, or the signature is of another job", signer.Hex(), job.Requester.Hex())
+	}
+	return nil
+}
+
 // Voucher takes the voucher for a receipt, if it can be drawn.
 func (w *Worker) Voucher(ctx context.Context, _ protocol.PeerID, v protocol.SignedVoucher, receipt protocol.Hash) error {
 	if err := wire.VerifyVoucher(w.escrowDomain, v); err != nil {

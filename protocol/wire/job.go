@@ -16,6 +16,7 @@ func InferenceJobToPB(j protocol.InferenceJob) *pb.InferenceJob {
 			MaxTokens: number32(j.Sampling.MaxTokens), Stop: j.Sampling.Stop, IgnoreEos: j.Sampling.IgnoreEOS,
 		},
 		Resume: j.Resume, Price: PriceToPB(j.Price), Deadline: uint64(j.Deadline), Sources: j.Sources,
+		Authorization: j.Authorization,
 	}
 	for _, c := range j.Messages {
 		m.Messages = append(m.Messages, &pb.ChatMessage{Role: c.Role, Content: c.Content})
@@ -48,6 +49,9 @@ func (f *fields) inferenceJob(m *pb.InferenceJob) protocol.InferenceJob {
 		Price:     f.price("price", m.GetPrice()),
 		Deadline:  f.time("deadline", m.GetDeadline()),
 		Sources:   f.texts("sources", m.GetSources(), MaxSources, maxAddrBytes),
+	}
+	if len(m.GetAuthorization()) > 0 { // evidence has none
+		j.Authorization = f.signature(m.GetAuthorization())
 	}
 	f.in("sampling", func() {
 		j.Sampling = protocol.Sampling{

@@ -156,7 +156,7 @@ func (f *fields) attribution(m *pb.Attribution) protocol.Attribution {
 
 func evidenceToPB(e protocol.Evidence) *pb.Evidence {
 	job := e.Job
-	job.Resume, job.Deadline, job.Sources = nil, 0, nil
+	job.Resume, job.Deadline, job.Sources, job.Authorization = nil, 0, nil, nil
 	return &pb.Evidence{
 		Job: InferenceJobToPB(job), Profile: e.Profile, Prompt: e.Prompt, Output: e.Output, Text: []byte(e.Text),
 		FinishedBy: e.FinishedBy, Attribution: attributionToPB(e.Attribution),
@@ -167,8 +167,8 @@ func evidenceFromPB(m *pb.Evidence) (protocol.Evidence, error) {
 	f := &fields{prefix: "evidence."}
 	var e protocol.Evidence
 	f.in("job", func() { e.Job = f.inferenceJob(m.GetJob()) })
-	if len(e.Job.Resume) != 0 || e.Job.Deadline != 0 || len(e.Job.Sources) != 0 {
-		f.fail("job", "has resume, deadline or sources: leave them out of evidence")
+	if len(e.Job.Resume) != 0 || e.Job.Deadline != 0 || len(e.Job.Sources) != 0 || len(e.Job.Authorization) != 0 {
+		f.fail("job", "has resume, deadline, sources or authorization: leave them out of evidence")
 	}
 	e.Profile = f.text("profile", m.GetProfile(), maxProfile)
 	e.Prompt = f.tokens("prompt", m.GetPrompt())

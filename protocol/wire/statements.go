@@ -2,6 +2,7 @@ package wire
 
 import (
 	"crypto/ecdsa"
+	"crypto/sha256"
 
 	"github.com/ethereum/go-ethereum/crypto"
 
@@ -87,6 +88,45 @@ func TrainingOrderData(d Domain, o protocol.TrainingOrder) TypedData {
 	t.hash("nonce", o.Nonce)
 	t.time("deadline", o.Deadline)
 	return t
+}
+
+// JobData is the typed data of an inference job that is meant for one worker
+// (contract: Escrow). Its content is the job without Deadline, which stands beside
+// it, and without Sources and Authorization.
+func JobData(d Domain, j protocol.InferenceJob, worker protocol.Account) (TypedData, error) {
+	content := j
+	content.Deadline, content.Sources, content.Authorization = 0, nil, nil
+	b, err := canonical(InferenceJobToPB(content), "job", protocol.MaxFrameBytes)
+	if err != nil {
+		return TypedData{}, err
+	}
+	t := TypedData{domain: d, primary: "InferenceJob"}
+	t.hash("id", j.ID)
+	t.account("requester", j.Requester)
+	t.account("worker", worker)
+	t.hash("content", sha256.Sum256(b))
+	t.time("deadline", j.Deadline)
+	return t, nil
+}
+
+// SignJob fills in a job's Authorization, by the requester's or a session key.
+func SignJob(d Domain, j protocol.InferenceJob, worker protocol.Account, key *ecdsa.PrivateKey) (protocol.InferenceJob, error) {
+	t, err := JobData(d, j, worker)
+	if err != nil {
+		return j, err
+	}
+	j.Authorization, err = Sign(t, key)
+	return j, err
+}
+
+// JobSigner gives the account that authorised a job for a worker, not whether it may
+// speak for the requester.
+func JobSigner(d Domain, j protocol.InferenceJob, worker protocol.Account) (protocol.Account, error) {
+	t, err := JobData(d, j, worker)
+	if err != nil {
+		return protocol.Account{}, err
+	}
+	return Recover(t, j.Authorization)
 }
 
 // SignReceipt signs with the node key and fills NodeKey.

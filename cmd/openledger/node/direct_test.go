@@ -60,6 +60,11 @@ func TestWorkerGuardsItself(t *testing.T) {
 		return protocol.InferenceJob{ID: r.ID, Requester: who.Account(), Base: net.base, Prompt: r.Prompt, Sampling: r.Sampling, Price: price,
 			Deadline: time.Now().Add(time.Minute).UnixMilli()}
 	}
+	signed := func(j protocol.InferenceJob) protocol.InferenceJob {
+		j, err := wire.SignJob(net.escrowDomain(), j, w.owner.Account(), who.ECDSA())
+		require.NoError(t, err)
+		return j
+	}
 	for name, tt := range map[string]struct {
 		change func(*protocol.InferenceJob)
 		want   protocol.Kind
@@ -68,7 +73,7 @@ func TestWorkerGuardsItself(t *testing.T) {
 		"too cheap":          {func(j *protocol.InferenceJob) { j.Price.OutputPer1K = *uint256.NewInt(1) }, protocol.KindStale},
 		"access for nothing": {func(j *protocol.InferenceJob) { j.Price.Access = *uint256.NewInt(1) }, protocol.KindInvalid},
 		"over the escrow":    {func(j *protocol.InferenceJob) { j.Sampling.MaxTokens = 900 }, protocol.KindEscrow},
-		"no escrow at all":   {func(j *protocol.InferenceJob) { j.Requester = protocol.Account{1} }, protocol.KindEscrow},
+		"another's name":     {func(j *protocol.InferenceJob) { j.Requester = protocol.Account{1} }, protocol.KindUnauthorized},
 		"too large":          {func(j *protocol.InferenceJob) { j.Sampling.MaxTokens = 60_000; j.Price.Access = uint256.Int{} }, protocol.KindEscrow},
 		"unknown adapter": {func(j *protocol.InferenceJob) {
 			j.Adapter = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"
@@ -77,12 +82,20 @@ func TestWorkerGuardsItself(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			j := job()
 			tt.change(&j)
+			j = signed(j)
 			_, _, err := host.Infer(t.Context(), w.peer, j, p2p.InferEvents{})
 			require.Equal(t, tt.want, protocol.KindOf(err), "%v", err)
 		})
 	}
 
-	one := job()
+	_, _, err := host.Infer(t.Context(), w.peer, job(), p2p.InferEvents{})
+	require.Equal(t, protocol.KindUnauthorized, protocol.KindOf(err), "%v", err)
+	changed := signed(job())
+	changed.Prompt += "!"
+	_, _, err = host.Infer(t.Context(), w.peer, changed, p2p.InferEvents{})
+	require.Equal(t, protocol.KindUnauthorized, protocol.KindOf(err), "%v", err)
+
+	one := signed(job())
 	first, evidence, err := host.Infer(t.Context(), w.peer, one, p2p.InferEvents{})
 	require.NoError(t, err)
 	require.NoError(t, wire.VerifyReceipt(net.settlementDomain(), first))
@@ -92,6 +105,7 @@ func TestWorkerGuardsItself(t *testing.T) {
 	require.Equal(t, first, again, "the same job gets the same receipt")
 	other := one
 	other.Prompt = "y"
+	other = signed(other)
 	_, _, err = host.Infer(t.Context(), w.peer, other, p2p.InferEvents{})
 	require.Equal(t, protocol.KindExists, protocol.KindOf(err), "%v", err)
 

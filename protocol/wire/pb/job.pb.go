@@ -178,6 +178,7 @@ type InferenceJob struct {
 	Price         *Price                 `protobuf:"bytes,9,opt,name=price,proto3" json:"price,omitempty"`
 	Deadline      uint64                 `protobuf:"varint,10,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	Sources       []string               `protobuf:"bytes,11,rep,name=sources,proto3" json:"sources,omitempty"`
+	Authorization []byte                 `protobuf:"bytes,12,opt,name=authorization,proto3" json:"authorization,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -285,6 +286,13 @@ func (x *InferenceJob) GetDeadline() uint64 {
 func (x *InferenceJob) GetSources() []string {
 	if x != nil {
 		return x.Sources
+	}
+	return nil
+}
+
+func (x *InferenceJob) GetAuthorization() []byte {
+	if x != nil {
+		return x.Authorization
 	}
 	return nil
 }
@@ -814,7 +822,7 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"max_tokens\x18\x05 \x01(\rR\tmaxTokens\x12\x12\n" +
 	"\x04stop\x18\x06 \x03(\tR\x04stop\x12\x1d\n" +
 	"\n" +
-	"ignore_eos\x18\a \x01(\bR\tignoreEos\"\xe9\x02\n" +
+	"ignore_eos\x18\a \x01(\bR\tignoreEos\"\x8f\x03\n" +
 	"\fInferenceJob\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\trequester\x18\x02 \x01(\fR\trequester\x12\x12\n" +
@@ -827,7 +835,8 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\x05price\x18\t \x01(\v2\x14.openledger.v1.PriceR\x05price\x12\x1a\n" +
 	"\bdeadline\x18\n" +
 	" \x01(\x04R\bdeadline\x12\x18\n" +
-	"\asources\x18\v \x03(\tR\asources\"\xf2\x02\n" +
+	"\asources\x18\v \x03(\tR\asources\x12$\n" +
+	"\rauthorization\x18\f \x01(\fR\rauthorization\"\xf2\x02\n" +
 	"\x05Hyper\x12\x12\n" +
 	"\x04rank\x18\x01 \x01(\rR\x04rank\x12\x14\n" +
 	"\x05alpha\x18\x02 \x01(\x02R\x05alpha\x12\x18\n" +
