@@ -76,7 +76,7 @@ func (c *Coordinator) Infer(ctx context.Context, requester protocol.Account, r a
 	deadline, _ := ctx.Deadline()
 	j := &liveJob{ctx: ctx, adapter: adapter, onText: onText, done: make(chan struct{}), job: protocol.InferenceJob{
 		ID: r.ID, Requester: requester, Base: c.cfg.Base, Adapter: adapter.CID, Messages: r.Messages, Prompt: r.Prompt,
-		Sampling: r.Sampling, Deadline: deadline.UnixMilli(), Sources: c.host.Addrs(),
+		Sampling: r.Sampling, Deadline: deadline.UnixMilli(), Sources: c.sources(adapter.Digest),
 	}}
 	j.job.Price.Access = adapter.Access
 	j.prompt = estimateTokens(j.job)

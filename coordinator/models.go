@@ -8,6 +8,7 @@ import (
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/wire"
 )
 
 // modelList remembers the registry's adapters, which are only ever added to.
@@ -62,4 +63,20 @@ func (c *Coordinator) Models(ctx context.Context) ([]api.Model, error) {
 		}
 	}
 	return out, nil
+}
+
+// sources are the peers that provide an adapter: this coordinator, which keeps a copy,
+// and the workers that say they have it.
+func (c *Coordinator) sources(digest protocol.Hash) []string {
+	out := c.host.Addrs()
+	tag := tagOf(digest)
+	c.mu.Lock()
+	workers := c.state.Workers()
+	c.mu.Unlock()
+	for _, w := range workers {
+		if tag != 0 && slices.ContainsFunc(w.Announcement.Adapters, func(r protocol.ResidentAdapter) bool { return r.Tag == tag }) {
+			out = append(out, c.addresses(w.Announcement.Peer)...)
+		}
+	}
+	return out[:min(len(out), wire.MaxSources)]
 }

@@ -185,7 +185,7 @@ func (s *Sender) finish(ctx context.Context, tx *types.Transaction) (*types.Rece
 		for _, h := range sent {
 			r, err := s.c.eth.TransactionReceipt(ctx, h)
 			if err == nil {
-				return r, nil
+				return r, s.c.reach(ctx, r.BlockNumber)
 			}
 			if !retriable(err) {
 				return nil, err
@@ -312,4 +312,22 @@ func retriable(err error) bool {
 		return true
 	}
 	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// reach waits until the node's newest block is number or later. A node may show a
+// receipt a moment before its newest state has the block, and who reads then would not
+// see what the transaction did.
+func (c *Client) reach(ctx context.Context, number *big.Int) error {
+	for {
+		h, err := c.eth.HeaderByNumber(ctx, nil)
+		if err != nil {
+			return c.unavailable("read the newest block", err)
+		}
+		if h.Number.Cmp(number) >= 0 {
+			return nil
+		}
+		if err := sleep(ctx, c.cfg.PollEvery); err != nil {
+			return err
+		}
+	}
 }

@@ -28,7 +28,21 @@ type fetcher struct {
 
 	dial    sync.Once
 	dialErr error
+
+	mu      sync.Mutex // guards session: files are read ahead in several goroutines
 	session boxofetch.Fetcher
+}
+
+func (f *fetcher) current() boxofetch.Fetcher {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.session
+}
+
+func (f *fetcher) begin() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.session = f.node.swap.NewSession(f.ctx)
 }
 
 func (n *Node) fetch(ctx context.Context, providers []peer.AddrInfo) *fetcher {
@@ -51,11 +65,42 @@ func (f *fetcher) block(ctx context.Context, id cid.Cid) (blocks.Block, error) {
 	}
 	wait, cancel := context.WithTimeout(ctx, f.node.cfg.StallTimeout)
 	defer cancel()
-	b, err = f.session.GetBlock(wait, id)
-	if err != nil {
-		return nil, f.failure(ctx, id, err)
+	for {
+		one, cancel := context.WithTimeout(wait, askEvery)
+		b, err = f.current().GetBlock(one, id)
+		cancel()
+		if err == nil {
+			return b, nil
+		}
+		if one.Err() == nil || wait.Err() != nil {
+			return nil, f.failure(ctx, id, err)
+		}
+		f.askAnew()
 	}
-	return b, nil
+}
+
+// askEvery is how long a fetch waits for a block before it asks anew. Bitswap asks a
+// peer once; what it asked of one that was starting, or on a connection that had died,
+// may never be answered.
+const askEvery = 5 * time.Second
+
+// askAnew gives bitswap a fresh queue to every peer that may have the blocks, and this
+// fetch a fresh session.
+func (f *fetcher) askAnew() {
+	n := f.node
+	peers := make([]peer.ID, 0, len(f.providers))
+	for _, p := range f.providers {
+		peers = append(peers, p.ID)
+	}
+	if len(peers) == 0 {
+		peers = n.cfg.Host.Network().Peers()
+	}
+	for _, p := range peers {
+		if n.cfg.Host.Network().Connectedness(p) == network.Connected {
+			n.lostConnection(n.cfg.Host.Network(), p)
+		}
+	}
+	f.begin()
 }
 
 // Get is block, decoded; with GetMany it makes a fetcher a NodeGetter.
@@ -115,30 +160,54 @@ func (f *fetcher) many(ctx context.Context, ids []cid.Cid, fn func(blocks.Block)
 	if err := f.connect(); err != nil {
 		return notHere(want[0], err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	in, err := f.session.GetBlocks(ctx, want)
-	if err != nil {
-		return f.failure(ctx, want[0], err)
-	}
 	stall := time.NewTimer(f.node.cfg.StallTimeout)
 	defer stall.Stop()
+	for len(missing) > 0 {
+		done, err := f.some(ctx, want, missing, stall, fn)
+		if done || err != nil {
+			return err
+		}
+		f.askAnew()
+	}
+	return nil
+}
+
+// some is one attempt of many: it ends without an error when nothing has come for a
+// while.
+func (f *fetcher) some(ctx context.Context, want []cid.Cid, missing map[cid.Cid]struct{}, stall *time.Timer, fn func(blocks.Block) error) (done bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var rest []cid.Cid
+	for _, id := range want {
+		if _, ok := missing[id]; ok {
+			rest = append(rest, id)
+		}
+	}
+	in, err := f.current().GetBlocks(ctx, rest)
+	if err != nil {
+		return false, f.failure(ctx, rest[0], err)
+	}
+	again := time.NewTimer(askEvery)
+	defer again.Stop()
 	for len(missing) > 0 {
 		select {
 		case b, ok := <-in:
 			if !ok {
-				return f.failure(ctx, first(want, missing), errors.New("the fetch ended early"))
+				return false, f.failure(ctx, first(want, missing), errors.New("the fetch ended early"))
 			}
 			delete(missing, b.Cid())
 			if err := fn(b); err != nil {
-				return err
+				return false, err
 			}
 			stall.Reset(f.node.cfg.StallTimeout)
+			again.Reset(askEvery)
+		case <-again.C:
+			return false, nil
 		case <-stall.C:
-			return f.failure(ctx, first(want, missing), context.DeadlineExceeded)
+			return false, f.failure(ctx, first(want, missing), context.DeadlineExceeded)
 		}
 	}
-	return nil
+	return true, nil
 }
 
 func first(order []cid.Cid, in map[cid.Cid]struct{}) cid.Cid {
@@ -165,7 +234,7 @@ func (f *fetcher) connect() error {
 		}
 		f.dialErr = f.dialAny()
 		if f.dialErr == nil {
-			f.session = n.swap.NewSession(f.ctx)
+			f.begin()
 		}
 	})
 	return f.dialErr

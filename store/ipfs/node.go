@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/ipfs/boxo/bitswap"
@@ -81,6 +82,7 @@ type Node struct {
 	stop   context.CancelFunc
 
 	askAgain *network.NotifyBundle // nil when offline
+	again    sync.Mutex            // one change of what bitswap believes of a peer at a time
 }
 
 // Open starts a node. Close stops it; the caller closes host and database later.
@@ -113,7 +115,7 @@ func Open(cfg Config) (*Node, error) {
 		}
 		n.swap = bitswap.New(ctx, bsnet.NewFromIpfsHost(cfg.Host), discovery, n.blocks, opts...)
 		n.local = blockservice.New(n.blocks, n.swap)
-		n.askAgain = &network.NotifyBundle{DisconnectedF: n.lostConnection}
+		n.askAgain = &network.NotifyBundle{DisconnectedF: func(net network.Network, c network.Conn) { n.lostConnection(net, c.RemotePeer()) }}
 		cfg.Host.Network().Notify(n.askAgain)
 	}
 	return n, nil
@@ -122,8 +124,9 @@ func Open(cfg Config) (*Node, error) {
 // lostConnection asks a peer again for what is wanted from it when one of several
 // connections to it ends: what was asked on that one may never have arrived, and
 // bitswap does not notice as long as there is another.
-func (n *Node) lostConnection(net network.Network, c network.Conn) {
-	p := c.RemotePeer()
+func (n *Node) lostConnection(net network.Network, p peer.ID) {
+	n.again.Lock()
+	defer n.again.Unlock()
 	if net.Connectedness(p) == network.NotConnected {
 		n.swap.Client.PeerDisconnected(p) // bitswap does not, when the peer was slow before
 		return
