@@ -31,8 +31,11 @@ type Config struct {
 	PrivateKey  crypto.PrivKey // see LoadOrCreateKey
 	ListenAddrs []string       // multiaddrs; default: QUIC-v1 and TCP on all interfaces, any port
 	Bootstrap   []string       // multiaddrs with /p2p/ to stay connected to
-	PSK         []byte         // 32 bytes make the network private (TCP only)
-	DHT         DHTMode        // default DHTAuto
+	// HoldBootstrap waits with Bootstrap until Join is called: for who registers more
+	// protocols first, so that no peer meets a node that is not complete yet.
+	HoldBootstrap bool
+	PSK           []byte  // 32 bytes make the network private (TCP only)
+	DHT           DHTMode // default DHTAuto
 
 	NAT          bool     // AutoNAT v2, port mapping, hole punching, relay client
 	Relays       []string // multiaddrs with /p2p/ of relays to use behind a NAT; default: Bootstrap

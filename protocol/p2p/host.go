@@ -96,11 +96,19 @@ func (h *Host) start() (err error) {
 			return fmt.Errorf("starting dht: %w", err)
 		}
 	}
-	if len(bootstrap) > 0 {
+	if len(bootstrap) > 0 && !h.cfg.HoldBootstrap {
 		h.goes(func() { h.keepConnected(bootstrap) })
 	}
 	h.cfg.Logger.Info("p2p host listens", "peer", h.ID(), "addrs", h.Addrs())
 	return nil
+}
+
+// Join connects to the bootstrap peers and keeps them, when the configuration made the
+// host wait with that. Call it once.
+func (h *Host) Join() {
+	if bootstrap, err := parsePeers("bootstrap", h.cfg.Bootstrap); err == nil && len(bootstrap) > 0 { // New has parsed them
+		h.goes(func() { h.keepConnected(bootstrap) })
+	}
 }
 
 func (h *Host) options(bootstrap []peer.AddrInfo) ([]libp2p.Option, error) {

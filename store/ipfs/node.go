@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ipfs/boxo/bitswap"
+	"github.com/ipfs/boxo/bitswap/client"
 	"github.com/ipfs/boxo/bitswap/network/bsnet"
 	"github.com/ipfs/boxo/blockservice"
 	blocks "github.com/ipfs/go-block-format"
@@ -104,6 +105,9 @@ func Open(cfg Config) (*Node, error) {
 			bitswap.TaskWorkerCount(4),
 			bitswap.ProviderSearchDelay(time.Second),
 			bitswap.WithoutDuplicatedBlockStats(),
+			// Ask every connected peer: those with public addresses that never sent us
+			// anything would be passed over, named providers among them.
+			bitswap.WithClientOption(client.BroadcastControlEnable(false)),
 		}
 		if cfg.Serve != nil {
 			opts = append(opts, bitswap.WithPeerBlockRequestFilter(cfg.Serve))
@@ -117,6 +121,10 @@ func Open(cfg Config) (*Node, error) {
 		n.local = blockservice.New(n.blocks, n.swap)
 		n.askAgain = &network.NotifyBundle{DisconnectedF: func(net network.Network, c network.Conn) { n.lostConnection(net, c.RemotePeer()) }}
 		cfg.Host.Network().Notify(n.askAgain)
+		// Bitswap hears of new connections only: these are older than it.
+		for _, p := range cfg.Host.Network().Peers() {
+			n.swap.PeerConnected(p)
+		}
 	}
 	return n, nil
 }

@@ -63,19 +63,20 @@ func openPeer(home Home, cfg PeerConfig, client *chain.Client) (_ *peerNode, err
 		return nil, err
 	}
 	n.host, err = p2p.New(p2p.Config{
-		PrivateKey: key, ListenAddrs: lastListen(home, cfg.Listen), Bootstrap: cfg.Bootstrap, NAT: cfg.NAT, DHT: p2p.DHTServer,
+		PrivateKey: key, ListenAddrs: lastListen(home, cfg.Listen), Bootstrap: cfg.Bootstrap, HoldBootstrap: true, NAT: cfg.NAT, DHT: p2p.DHTServer,
 		Domain: wire.Domain{ChainID: client.ChainID(), Contract: client.Addresses().Staking}, Chain: bonded{client},
 		Logger: cfg.Logger, Registerer: cfg.Registry,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := rememberListen(home, cfg.Listen, n.host.Libp2p().Network().ListenAddresses()); err != nil {
-		return nil, err
-	}
 	if n.ipfs, err = ipfs.Open(ipfs.Config{DB: n.db, Host: n.host.Libp2p(), Logger: cfg.Logger}); err != nil {
 		return nil, err
 	}
+	if err := rememberListen(home, cfg.Listen, n.host.Libp2p().Network().ListenAddresses()); err != nil {
+		return nil, err
+	}
+	n.host.Join() // with bitswap in place: a peer that met the host without it would not ask again
 	return n, nil
 }
 
