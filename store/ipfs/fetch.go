@@ -28,21 +28,7 @@ type fetcher struct {
 
 	dial    sync.Once
 	dialErr error
-
-	mu      sync.Mutex // guards session: files are read ahead in several goroutines
 	session boxofetch.Fetcher
-}
-
-func (f *fetcher) current() boxofetch.Fetcher {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.session
-}
-
-func (f *fetcher) begin() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.session = f.node.swap.NewSession(f.ctx)
 }
 
 func (n *Node) fetch(ctx context.Context, providers []peer.AddrInfo) *fetcher {
@@ -65,42 +51,11 @@ func (f *fetcher) block(ctx context.Context, id cid.Cid) (blocks.Block, error) {
 	}
 	wait, cancel := context.WithTimeout(ctx, f.node.cfg.StallTimeout)
 	defer cancel()
-	for {
-		one, cancel := context.WithTimeout(wait, askEvery)
-		b, err = f.current().GetBlock(one, id)
-		cancel()
-		if err == nil {
-			return b, nil
-		}
-		if one.Err() == nil || wait.Err() != nil {
-			return nil, f.failure(ctx, id, err)
-		}
-		f.askAnew()
+	b, err = f.session.GetBlock(wait, id)
+	if err != nil {
+		return nil, f.failure(ctx, id, err)
 	}
-}
-
-// askEvery is how long a fetch waits for a block before it asks anew. Bitswap asks a
-// peer once; what it asked of one that was starting, or on a connection that had died,
-// may never be answered.
-const askEvery = 5 * time.Second
-
-// askAnew gives bitswap a fresh queue to every peer that may have the blocks, and this
-// fetch a fresh session.
-func (f *fetcher) askAnew() {
-	n := f.node
-	peers := make([]peer.ID, 0, len(f.providers))
-	for _, p := range f.providers {
-		peers = append(peers, p.ID)
-	}
-	if len(peers) == 0 {
-		peers = n.cfg.Host.Network().Peers()
-	}
-	for _, p := range peers {
-		if n.cfg.Host.Network().Connectedness(p) == network.Connected {
-			n.lostConnection(n.cfg.Host.Network(), p)
-		}
-	}
-	f.begin()
+	return b, nil
 }
 
 // Get is block, decoded; with GetMany it makes a fetcher a NodeGetter.
@@ -160,54 +115,30 @@ func (f *fetcher) many(ctx context.Context, ids []cid.Cid, fn func(blocks.Block)
 	if err := f.connect(); err != nil {
 		return notHere(want[0], err)
 	}
-	stall := time.NewTimer(f.node.cfg.StallTimeout)
-	defer stall.Stop()
-	for len(missing) > 0 {
-		done, err := f.some(ctx, want, missing, stall, fn)
-		if done || err != nil {
-			return err
-		}
-		f.askAnew()
-	}
-	return nil
-}
-
-// some is one attempt of many: it ends without an error when nothing has come for a
-// while.
-func (f *fetcher) some(ctx context.Context, want []cid.Cid, missing map[cid.Cid]struct{}, stall *time.Timer, fn func(blocks.Block) error) (done bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var rest []cid.Cid
-	for _, id := range want {
-		if _, ok := missing[id]; ok {
-			rest = append(rest, id)
-		}
-	}
-	in, err := f.current().GetBlocks(ctx, rest)
+	in, err := f.session.GetBlocks(ctx, want)
 	if err != nil {
-		return false, f.failure(ctx, rest[0], err)
+		return f.failure(ctx, want[0], err)
 	}
-	again := time.NewTimer(askEvery)
-	defer again.Stop()
+	stall := time.NewTimer(f.node.cfg.StallTimeout)
+	defer stall.Stop()
 	for len(missing) > 0 {
 		select {
 		case b, ok := <-in:
 			if !ok {
-				return false, f.failure(ctx, first(want, missing), errors.New("the fetch ended early"))
+				return f.failure(ctx, first(want, missing), errors.New("the fetch ended early"))
 			}
 			delete(missing, b.Cid())
 			if err := fn(b); err != nil {
-				return false, err
+				return err
 			}
 			stall.Reset(f.node.cfg.StallTimeout)
-			again.Reset(askEvery)
-		case <-again.C:
-			return false, nil
 		case <-stall.C:
-			return false, f.failure(ctx, first(want, missing), context.DeadlineExceeded)
+			return f.failure(ctx, first(want, missing), context.DeadlineExceeded)
 		}
 	}
-	return true, nil
+	return nil
 }
 
 func first(order []cid.Cid, in map[cid.Cid]struct{}) cid.Cid {
@@ -234,7 +165,7 @@ func (f *fetcher) connect() error {
 		}
 		f.dialErr = f.dialAny()
 		if f.dialErr == nil {
-			f.begin()
+			f.session = n.swap.NewSession(f.ctx)
 		}
 	})
 	return f.dialErr
@@ -243,17 +174,13 @@ func (f *fetcher) connect() error {
 func (f *fetcher) dialAny() error {
 	h := f.node.cfg.Host
 	results := make(chan error, len(f.providers))
-	dialled, connected := 0, false
+	dialled := 0
 	for _, p := range f.providers {
 		if p.ID == h.ID() {
 			continue
 		}
 		if h.Network().Connectedness(p.ID) == network.Connected {
-			// Bitswap gives up on a peer that did not take its wants at once, such as one
-			// that was still starting, until that peer speaks first. So it is told again.
-			f.node.swap.Client.PeerConnected(p.ID)
-			connected = true
-			continue
+			return nil
 		}
 		dialled++
 		go func() {
@@ -261,9 +188,6 @@ func (f *fetcher) dialAny() error {
 			defer cancel()
 			results <- h.Connect(ctx, p)
 		}()
-	}
-	if connected {
-		return nil
 	}
 	var errs []error
 	for range dialled {

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/ipfs/boxo/bitswap"
-	"github.com/ipfs/boxo/bitswap/client"
 	"github.com/ipfs/boxo/bitswap/network/bsnet"
 	"github.com/ipfs/boxo/blockservice"
 	blocks "github.com/ipfs/go-block-format"
@@ -83,7 +81,6 @@ type Node struct {
 	stop   context.CancelFunc
 
 	askAgain *network.NotifyBundle // nil when offline
-	again    sync.Mutex            // one change of what bitswap believes of a peer at a time
 }
 
 // Open starts a node. Close stops it; the caller closes host and database later.
@@ -105,9 +102,6 @@ func Open(cfg Config) (*Node, error) {
 			bitswap.TaskWorkerCount(4),
 			bitswap.ProviderSearchDelay(time.Second),
 			bitswap.WithoutDuplicatedBlockStats(),
-			// Ask every connected peer: those with public addresses that never sent us
-			// anything would be passed over, named providers among them.
-			bitswap.WithClientOption(client.BroadcastControlEnable(false)),
 		}
 		if cfg.Serve != nil {
 			opts = append(opts, bitswap.WithPeerBlockRequestFilter(cfg.Serve))
@@ -119,12 +113,8 @@ func Open(cfg Config) (*Node, error) {
 		}
 		n.swap = bitswap.New(ctx, bsnet.NewFromIpfsHost(cfg.Host), discovery, n.blocks, opts...)
 		n.local = blockservice.New(n.blocks, n.swap)
-		n.askAgain = &network.NotifyBundle{DisconnectedF: func(net network.Network, c network.Conn) { n.lostConnection(net, c.RemotePeer()) }}
+		n.askAgain = &network.NotifyBundle{DisconnectedF: n.lostConnection}
 		cfg.Host.Network().Notify(n.askAgain)
-		// Bitswap hears of new connections only: these are older than it.
-		for _, p := range cfg.Host.Network().Peers() {
-			n.swap.PeerConnected(p)
-		}
 	}
 	return n, nil
 }
@@ -132,12 +122,10 @@ func Open(cfg Config) (*Node, error) {
 // lostConnection asks a peer again for what is wanted from it when one of several
 // connections to it ends: what was asked on that one may never have arrived, and
 // bitswap does not notice as long as there is another.
-func (n *Node) lostConnection(net network.Network, p peer.ID) {
-	n.again.Lock()
-	defer n.again.Unlock()
+func (n *Node) lostConnection(net network.Network, c network.Conn) {
+	p := c.RemotePeer()
 	if net.Connectedness(p) == network.NotConnected {
-		n.swap.Client.PeerDisconnected(p) // bitswap does not, when the peer was slow before
-		return
+		return // bitswap sees this itself
 	}
 	n.swap.Client.PeerDisconnected(p)
 	n.swap.Client.PeerConnected(p)
