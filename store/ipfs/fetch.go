@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,21 +42,12 @@ func (n *Node) offline() *fetcher { return &fetcher{node: n, localOnly: true} }
 var _ format.NodeGetter = (*fetcher)(nil)
 
 // block gives one block, local or fetched.
-func (f *fetcher) block(ctx context.Context, id cid.Cid) (blocks.Block, error) {
-	b, err := f.node.blocks.Get(ctx, id)
-	if err == nil || !format.IsNotFound(err) {
-		return b, err
-	}
-	if err := f.connect(); err != nil {
-		return nil, notHere(id, err)
-	}
-	wait, cancel := context.WithTimeout(ctx, f.node.cfg.StallTimeout)
-	defer cancel()
-	b, err = f.session.GetBlock(wait, id)
-	if err != nil {
-		return nil, f.failure(ctx, id, err)
-	}
-	return b, nil
+func (f *fetcher) block(ctx context.Context, id cid.Cid) (b blocks.Block, err error) {
+	err = f.many(ctx, []cid.Cid{id}, func(got blocks.Block) error {
+		b = got
+		return nil
+	})
+	return b, err
 }
 
 // Get is block, decoded; with GetMany it makes a fetcher a NodeGetter.
@@ -115,26 +107,56 @@ func (f *fetcher) many(ctx context.Context, ids []cid.Cid, fn func(blocks.Block)
 	if err := f.connect(); err != nil {
 		return notHere(want[0], err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	in, err := f.session.GetBlocks(ctx, want)
-	if err != nil {
-		return f.failure(ctx, want[0], err)
+	stalled := time.NewTimer(f.node.cfg.StallTimeout)
+	defer stalled.Stop()
+	for len(missing) > 0 {
+		err := f.ask(ctx, want, missing, stalled, fn)
+		if err != nil && !errors.Is(err, errAskAgain) {
+			return err
+		}
 	}
-	stall := time.NewTimer(f.node.cfg.StallTimeout)
-	defer stall.Stop()
+	return nil
+}
+
+var errAskAgain = errors.New("nothing came for a while")
+
+// ask requests the missing blocks of want once. What comes is kept before fn sees it.
+// When nothing comes for a third of the stall timeout it withdraws the request and
+// gives errAskAgain: a peer drops a request for a block that it is just then sending,
+// because of an earlier request that was given up, and bitswap by itself would not
+// repeat it within the timeout.
+func (f *fetcher) ask(ctx context.Context, want []cid.Cid, missing map[cid.Cid]struct{}, stalled *time.Timer, fn func(blocks.Block) error) error {
+	timeout := f.node.cfg.StallTimeout
+	once, withdraw := context.WithCancel(ctx)
+	defer withdraw()
+	rest := slices.DeleteFunc(slices.Clone(want), func(id cid.Cid) bool {
+		_, ok := missing[id]
+		return !ok
+	})
+	in, err := f.session.GetBlocks(once, rest)
+	if err != nil {
+		return f.failure(ctx, rest[0], err)
+	}
+	quiet := time.NewTimer(timeout / 3)
+	defer quiet.Stop()
 	for len(missing) > 0 {
 		select {
 		case b, ok := <-in:
 			if !ok {
 				return f.failure(ctx, first(want, missing), errors.New("the fetch ended early"))
 			}
+			if err := f.node.keep(ctx, b); err != nil {
+				return err
+			}
 			delete(missing, b.Cid())
 			if err := fn(b); err != nil {
 				return err
 			}
-			stall.Reset(f.node.cfg.StallTimeout)
-		case <-stall.C:
+			stalled.Reset(timeout)
+			quiet.Reset(timeout / 3)
+		case <-quiet.C:
+			return errAskAgain
+		case <-stalled.C:
 			return f.failure(ctx, first(want, missing), context.DeadlineExceeded)
 		}
 	}
@@ -174,13 +196,17 @@ func (f *fetcher) connect() error {
 func (f *fetcher) dialAny() error {
 	h := f.node.cfg.Host
 	results := make(chan error, len(f.providers))
-	dialled := 0
+	dialled, connected := 0, false
 	for _, p := range f.providers {
 		if p.ID == h.ID() {
 			continue
 		}
 		if h.Network().Connectedness(p.ID) == network.Connected {
-			return nil
+			// Bitswap gives up on a peer that did not take its wants at once, such as one
+			// that was still starting, until that peer speaks first. So it is told again.
+			f.node.swap.Client.PeerConnected(p.ID)
+			connected = true
+			continue
 		}
 		dialled++
 		go func() {
@@ -188,6 +214,9 @@ func (f *fetcher) dialAny() error {
 			defer cancel()
 			results <- h.Connect(ctx, p)
 		}()
+	}
+	if connected {
+		return nil
 	}
 	var errs []error
 	for range dialled {

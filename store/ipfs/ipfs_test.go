@@ -145,8 +145,70 @@ func TestFetchOverBitswap(t *testing.T) {
 
 	_, err = b.ReadFile(t.Context(), c, nil, 1<<20)
 	require.Equal(t, protocol.KindInvalid, protocol.KindOf(err), "limit")
-	_, err = b.Get(t.Context(), c, nil)
-	require.NoError(t, err, "all is local now")
+}
+
+// What a node fetched it has: it reads it with the source gone, and serves it on.
+func TestFetchedContentIsKeptAndServedOn(t *testing.T) {
+	ha, hb, hc := newHost(t), newHost(t), newHost(t)
+	a, b, last := newNode(t, online(ha)), newNode(t, online(hb)), newNode(t, online(hc))
+	data := random(3, 3<<20)
+	file, _, err := a.AddFile(t.Context(), bytes.NewReader(data))
+	require.NoError(t, err)
+	single, err := a.AddBlock(t.Context(), []byte("a record"))
+	require.NoError(t, err)
+
+	_, err = b.Fetch(t.Context(), file, at(ha))
+	require.NoError(t, err)
+	_, err = b.GetBlock(t.Context(), single, at(ha))
+	require.NoError(t, err)
+	require.Equal(t, blocksIn(t, a), blocksIn(t, b))
+	require.NoError(t, ha.Network().Close())
+
+	back, err := b.ReadFile(t.Context(), file, nil, 4<<20)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(data, back))
+	back, err = last.ReadFile(t.Context(), file, at(hb), 4<<20)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(data, back))
+	_, err = last.GetBlock(t.Context(), single, at(hb))
+	require.NoError(t, err)
+}
+
+// A peer that waits for a block gets it from a node that fetches it meanwhile.
+func TestFetchedBlockReachesWhoWaitsForIt(t *testing.T) {
+	ha, hb, hc := newHost(t), newHost(t), newHost(t)
+	a, b, last := newNode(t, online(ha)), newNode(t, online(hb)), newNode(t, online(hc))
+	c, err := a.AddBlock(t.Context(), []byte("late"))
+	require.NoError(t, err)
+	waited := make(chan error, 1)
+	go func() {
+		_, err := last.GetBlock(t.Context(), c, at(hb))
+		waited <- err
+	}()
+	require.Eventually(t, func() bool { return len(b.swap.WantlistForPeer(hc.ID())) == 1 }, 3*time.Second, time.Millisecond)
+	_, err = b.GetBlock(t.Context(), c, at(ha))
+	require.NoError(t, err)
+	select {
+	case err := <-waited:
+		require.NoError(t, err)
+	case <-time.After(time.Second):
+		t.Fatal("it was not told")
+	}
+}
+
+// A sender drops a request for what it is just then sending: a fetch survives that.
+func TestFetchAgainAtOnce(t *testing.T) {
+	ha, hb := newHost(t), newHost(t)
+	a, b := newNode(t, online(ha)), newNode(t, online(hb), func(c *Config) { c.StallTimeout = 3 * time.Second })
+	c, err := a.AddBlock(t.Context(), []byte("twice"))
+	require.NoError(t, err)
+	id, err := ParseCID(c)
+	require.NoError(t, err)
+	for range 100 {
+		_, err := b.GetBlock(t.Context(), c, at(ha))
+		require.NoError(t, err)
+		require.NoError(t, b.blocks.DeleteBlock(t.Context(), id))
+	}
 }
 
 func TestFetchFailsInWords(t *testing.T) {

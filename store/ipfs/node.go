@@ -125,7 +125,8 @@ func Open(cfg Config) (*Node, error) {
 func (n *Node) lostConnection(net network.Network, c network.Conn) {
 	p := c.RemotePeer()
 	if net.Connectedness(p) == network.NotConnected {
-		return // bitswap sees this itself
+		n.swap.Client.PeerDisconnected(p) // bitswap does not, when the peer was slow before
+		return
 	}
 	n.swap.Client.PeerDisconnected(p)
 	n.swap.Client.PeerConnected(p)
@@ -161,6 +162,18 @@ func (n *Node) AddBlock(ctx context.Context, data []byte) (protocol.CID, error) 
 		return "", fmt.Errorf("ipfs: add block: %w", err)
 	}
 	return CIDText(b.Cid()), n.cfg.DB.Sync()
+}
+
+// keep stores a fetched block and tells the peers that wait for it. Bitswap does
+// neither for what comes through its sessions.
+func (n *Node) keep(ctx context.Context, b blocks.Block) error {
+	if err := n.blocks.Put(ctx, b); err != nil {
+		return fmt.Errorf("ipfs: keep %s: %w", b.Cid(), err)
+	}
+	if err := n.swap.NotifyNewBlocks(ctx, b); err != nil {
+		return fmt.Errorf("ipfs: announce %s: %w", b.Cid(), err)
+	}
+	return nil
 }
 
 // Has says whether the block behind c (not what it links to) is here.
