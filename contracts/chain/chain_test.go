@@ -3,6 +3,7 @@ package chain_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"math/big"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/holiman/uint256"
 	"github.com/stretchr/testify/require"
 
@@ -196,18 +198,14 @@ func TestStakeEscrowAndTheirEvents(t *testing.T) {
 	require.Equal(t, []uint256.Int{coins(3)}, seen)
 }
 
-// forgetful stands between a client and a real node and loses the first transaction
-// that passes. When holding, it pretends to have it waiting.
-type forgetful struct {
-	node    string
-	holding bool
-
-	mu   sync.Mutex
-	lost *types.Transaction
-	sent int
+// between stands between a client and a real node and answers itself what intercept
+// gives an answer to: an error breaks the connection's answer.
+type between struct {
+	node      string
+	intercept func(method string, params []any) any
 }
 
-func (f *forgetful) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f *between) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -223,6 +221,10 @@ func (f *forgetful) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if answer := f.intercept(call.Method, call.Params); answer != nil {
+		if failed, ok := answer.(error); ok {
+			http.Error(w, failed.Error(), http.StatusBadGateway)
+			return
+		}
 		out, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": call.ID, "result": answer})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -240,6 +242,16 @@ func (f *forgetful) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() { _ = resp.Body.Close() }()
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.Copy(w, resp.Body)
+}
+
+// forgetful loses the first transaction that passes. When holding, it pretends to have
+// it waiting.
+type forgetful struct {
+	holding bool
+
+	mu   sync.Mutex
+	lost *types.Transaction
+	sent int
 }
 
 func (f *forgetful) intercept(method string, params []any) any {
@@ -289,8 +301,8 @@ func TestLostAndStuckTransactions(t *testing.T) {
 			dev, err := devchain.Open(devchain.Config{Fund: map[protocol.Account]uint256.Int{key(t, "a").Account(): coins(10)}})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, dev.Close()) })
-			proxy := &forgetful{node: dev.RPC(), holding: holding}
-			server := httptest.NewServer(proxy)
+			proxy := &forgetful{holding: holding}
+			server := httptest.NewServer(&between{dev.RPC(), proxy.intercept})
 			t.Cleanup(server.Close)
 			c, err := chain.Dial(t.Context(), chain.Config{RPC: server.URL, PollEvery: 5 * time.Millisecond, ResendAfter: 50 * time.Millisecond})
 			require.NoError(t, err)
@@ -315,7 +327,7 @@ func TestWaitEnds(t *testing.T) {
 	dev, err := devchain.Open(devchain.Config{Fund: map[protocol.Account]uint256.Int{key(t, "a").Account(): coins(10)}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, dev.Close()) })
-	server := httptest.NewServer(&forgetful{node: dev.RPC()})
+	server := httptest.NewServer(&between{dev.RPC(), (&forgetful{}).intercept})
 	t.Cleanup(server.Close)
 	c, err := chain.Dial(t.Context(), chain.Config{RPC: server.URL, PollEvery: 5 * time.Millisecond, ResendAfter: time.Hour, Timeout: 100 * time.Millisecond})
 	require.NoError(t, err)
@@ -326,14 +338,55 @@ func TestWaitEnds(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// A node shows a receipt before its newest block has the transaction, and fails in
+// between: who sent sees its effect all the same.
+func TestSentIsSeen(t *testing.T) {
+	dev, err := devchain.Open(devchain.Config{Fund: map[protocol.Account]uint256.Int{key(t, "a").Account(): coins(10)}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, dev.Close()) })
+	direct, err := ethclient.Dial(dev.RPC())
+	require.NoError(t, err)
+	t.Cleanup(direct.Close)
+	old, err := direct.HeaderByNumber(t.Context(), nil)
+	require.NoError(t, err)
+	var mu sync.Mutex
+	mined, asked := false, 0
+	server := httptest.NewServer(&between{dev.RPC(), func(method string, params []any) any {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case method == "eth_getTransactionReceipt":
+			mined = true
+		case method == "eth_getBlockByNumber" && params[0] == "latest" && mined:
+			if asked++; asked == 2 {
+				return errors.New("away for a moment")
+			}
+			if asked < 5 {
+				return old
+			}
+		}
+		return nil
+	}})
+	t.Cleanup(server.Close)
+	c, err := chain.Dial(t.Context(), chain.Config{RPC: server.URL, PollEvery: 5 * time.Millisecond})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	tx, err := c.As(key(t, "a")).Send(t.Context(), protocol.Account{1}, coins(1))
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, asked, 5)
+	head, _, err := c.Head(t.Context())
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, head, tx.Block)
+}
+
 // Another program's transaction takes the nonce of one that the node lost: that one
 // goes out again with the next nonce.
 func TestOvertaken(t *testing.T) {
 	dev, err := devchain.Open(devchain.Config{Fund: map[protocol.Account]uint256.Int{key(t, "a").Account(): coins(10)}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, dev.Close()) })
-	proxy := &forgetful{node: dev.RPC()}
-	server := httptest.NewServer(proxy)
+	proxy := &forgetful{}
+	server := httptest.NewServer(&between{dev.RPC(), proxy.intercept})
 	t.Cleanup(server.Close)
 	dial := func(url string) *chain.Sender {
 		c, err := chain.Dial(t.Context(), chain.Config{RPC: url, PollEvery: 5 * time.Millisecond, ResendAfter: time.Hour, Timeout: 20 * time.Second})

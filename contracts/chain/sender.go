@@ -319,12 +319,11 @@ func retriable(err error) bool {
 // see what the transaction did.
 func (c *Client) reach(ctx context.Context, number *big.Int) error {
 	for {
-		h, err := c.eth.HeaderByNumber(ctx, nil)
-		if err != nil {
-			return c.unavailable("read the newest block", err)
-		}
-		if h.Number.Cmp(number) >= 0 {
+		switch h, err := c.eth.HeaderByNumber(ctx, nil); {
+		case err == nil && h.Number.Cmp(number) >= 0:
 			return nil
+		case err != nil && !retriable(err):
+			return c.unavailable("read the newest block", err)
 		}
 		if err := sleep(ctx, c.cfg.PollEvery); err != nil {
 			return err
