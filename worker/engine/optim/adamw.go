@@ -1,6 +1,6 @@
 // Package optim is the optimiser shared by every trainer of the project: AdamW
 // with decoupled weight decay, clipping by the global gradient norm and a schedule
-// with warm-up (cosine, or constant with a final decay).
+// with linear warm-up (cosine, linear or constant, or constant with a final decay).
 //
 // Invariants: one Step is a pure function of (parameters, gradients, state), in a
 // fixed order of summation, so that a run restored from its saved state continues
@@ -26,7 +26,7 @@ type Param struct {
 // Config of AdamW and its schedule.
 type Config struct {
 	LR          float64 // peak learning rate, reached after Warmup steps
-	MinLR       float64 // learning rate at the last step; default LR/10
+	MinLR       float64 // learning rate that the schedule falls to; default LR/10 for Cosine and with Decay, else 0
 	Beta1       float64 // default 0.9
 	Beta2       float64 // default 0.95
 	Eps         float64 // default 1e-8
@@ -34,8 +34,19 @@ type Config struct {
 	ClipNorm    float64 // clip the global gradient norm; 0 is off
 	Warmup      int     // steps of linear warm-up
 	Steps       int     // steps in all, for the schedule; 0 keeps LR constant after warm-up
-	Decay       int     // 0: cosine over all steps; else LR stays constant but for the last Decay steps, which fall linearly
+	Schedule    Schedule
+	Decay       int // 0: Schedule over all steps; else LR stays constant but for the last Decay steps, which fall linearly
 }
+
+// Schedule is how the learning rate falls from the end of the warm-up to the last step.
+type Schedule string
+
+// The schedules. The zero value is Cosine.
+const (
+	Cosine   Schedule = "cosine"
+	Linear   Schedule = "linear"
+	Constant Schedule = "constant"
+)
 
 // EnsureDefaults fills unset fields.
 func (c *Config) EnsureDefaults() {
@@ -48,7 +59,10 @@ func (c *Config) EnsureDefaults() {
 	if c.Eps == 0 {
 		c.Eps = 1e-8
 	}
-	if c.MinLR == 0 {
+	if c.Schedule == "" {
+		c.Schedule = Cosine
+	}
+	if c.MinLR == 0 && (c.Schedule == Cosine || c.Decay > 0) {
 		c.MinLR = c.LR / 10
 	}
 }
@@ -71,6 +85,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("optim: weight decay must not be negative, got %v", c.WeightDecay)
 	case !(c.ClipNorm >= 0) || !finite(c.ClipNorm):
 		return fmt.Errorf("optim: clip norm must not be negative, got %v", c.ClipNorm)
+	case c.Schedule != Cosine && c.Schedule != Linear && c.Schedule != Constant:
+		return fmt.Errorf("optim: schedule %q is not known: choose cosine, linear or constant", c.Schedule)
 	case c.Warmup < 0 || c.Steps < 0 || c.Decay < 0:
 		return errors.New("optim: warmup, steps and decay must not be negative")
 	case c.Decay > max(0, c.Steps-c.Warmup):
@@ -86,7 +102,7 @@ func (c *Config) LRAt(n int) float64 {
 	if n < c.Warmup {
 		return c.LR * float64(n+1) / float64(c.Warmup)
 	}
-	if c.Steps == 0 {
+	if c.Steps == 0 || (c.Schedule == Constant && c.Decay == 0) {
 		return c.LR
 	}
 	if n >= c.Steps {
@@ -97,6 +113,9 @@ func (c *Config) LRAt(n int) float64 {
 		return c.MinLR + (c.LR-c.MinLR)*left
 	}
 	t := float64(n-c.Warmup) / float64(c.Steps-c.Warmup)
+	if c.Schedule == Linear {
+		return c.MinLR + (c.LR-c.MinLR)*(1-t)
+	}
 	return c.MinLR + (c.LR-c.MinLR)*0.5*(1+math.Cos(math.Pi*t))
 }
 
