@@ -310,6 +310,12 @@ func datanetPublish(c *cli) *cobra.Command {
 				return err
 			}
 			defer ch.Close()
+			switch d, err := ch.Datanet(cmd.Context(), id); {
+			case err != nil:
+				return err
+			case d.Owner != key.Account():
+				return protocol.Errorf(protocol.KindUnauthorized, "as", "%s does not own datanet %d: its owner %s publishes", key.Account().Hex(), id, d.Owner.Hex())
+			}
 			var v protocol.Version
 			if err := cl.Call(cmd.Context(), http.MethodPost, fmt.Sprintf("/api/v1/datanets/%d/versions", id), struct{}{}, &v); err != nil {
 				return err
@@ -319,7 +325,8 @@ func datanetPublish(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if latest < v.Number { // else it was published before and nothing has changed since
+			fresh := latest < v.Number
+			if fresh {
 				if tx, err = ch.As(key).PublishVersion(cmd.Context(), v); err != nil {
 					return err
 				}
@@ -329,6 +336,9 @@ func datanetPublish(c *cli) *cobra.Command {
 				Tx protocol.Hash `json:"tx"`
 			}{v, tx.Hash}, func(w io.Writer) {
 				fmt.Fprintf(w, "datanet %d version %d: %d records under %s\nroot %s\n", v.Datanet, v.Number, v.Records, v.License, v.Root)
+				if !fresh {
+					fmt.Fprintln(w, "published before: nothing has changed since")
+				}
 			})
 		},
 	}

@@ -192,6 +192,7 @@ func (s *separate) badContributions(t *testing.T, empty uint64) {
 	require.NoError(t, err)
 	refused(t, "not by "+s.accounts["owner"].Hex(), s.verb("datanet", "review", "1", "--reject", string(known[0].CID), "--reason", "mine", "--as", "bob")...)
 	refused(t, "accept", s.verb("datanet", "publish", "2", "--as", "owner")...)
+	refused(t, "its owner "+s.accounts["owner"].Hex()+" publishes", s.verb("datanet", "publish", "1", "--as", "bob")...)
 	require.EqualValues(t, 2, empty)
 	refused(t, "SPDX", s.verb("datanet", "create", "odd", "--license", "Whatever-1.0", "--as", "owner")...)
 }

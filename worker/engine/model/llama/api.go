@@ -78,7 +78,7 @@ type Loss struct {
 	Sum float64
 	// Tokens is their number.
 	Tokens int
-	// PerExample has each example's sum and number.
+	// PerExample has each example's sum and number. It is valid until the trainer's next call.
 	PerExample []ExampleLoss
 }
 
@@ -86,6 +86,9 @@ type Loss struct {
 type ExampleLoss struct {
 	Sum    float64
 	Tokens int
+	// Right counts the tokens that the model itself would have chosen (the likeliest, the first of equals). Only Score
+	// fills it in. Right == Tokens means that greedy decoding gives exactly these tokens.
+	Right int
 }
 
 // Mean is the loss per predicted token.

@@ -21,6 +21,9 @@ type Trainer struct {
 	spans                   []tensor.Span
 	owner                   []int
 	losses                  []float64
+	examples                []ExampleLoss
+	score                   bool // count the tokens that the model would have chosen
+	row                     []float32
 }
 
 // savedLayer is what the backward pass needs of a layer's forward pass.
@@ -51,6 +54,13 @@ func (t *Trainer) Loss(examples []Example, a *lora.Adapter) (Loss, error) {
 	return t.run(examples, GradOptions{Adapter: a}, false)
 }
 
+// Score is Loss that also counts, per example, the tokens that greedy decoding would have chosen.
+func (t *Trainer) Score(examples []Example, a *lora.Adapter) (Loss, error) {
+	t.score = true
+	defer func() { t.score = false }()
+	return t.run(examples, GradOptions{Adapter: a}, false)
+}
+
 // LossGrad computes the loss of examples and adds its gradient, times the scale, to what the options name.
 func (t *Trainer) LossGrad(examples []Example, opt GradOptions) (Loss, error) {
 	return t.run(examples, opt, true)
@@ -66,7 +76,7 @@ func (t *Trainer) run(examples []Example, opt GradOptions, grad bool) (Loss, err
 	if err := t.setLora(opt); err != nil {
 		return Loss{}, err
 	}
-	loss := Loss{PerExample: make([]ExampleLoss, len(examples)), Tokens: len(t.rows)}
+	loss := Loss{PerExample: t.examples, Tokens: len(t.rows)}
 	if len(t.ids) == 0 || len(t.rows) == 0 {
 		return loss, nil
 	}
@@ -132,7 +142,48 @@ func (t *Trainer) prepare(examples []Example, opt GradOptions, grad bool) error 
 		t.losses = make([]float64, len(t.rows))
 	}
 	t.losses = t.losses[:len(t.rows)]
+	if cap(t.examples) < len(examples) {
+		t.examples = make([]ExampleLoss, len(examples))
+	}
+	t.examples = t.examples[:len(examples)]
+	clear(t.examples)
 	return nil
+}
+
+// countRight compares the likeliest token of each row of logits with its target; the rows belong to predicted tokens from on.
+func (t *Trainer) countRight(logits tensor.Mat, from int) {
+	host := logits.Host()
+	for i := range logits.Rows {
+		x := t.row
+		if host != nil {
+			x = host[i*logits.Stride:][:logits.Cols]
+		} else {
+			if cap(x) < logits.Cols {
+				t.row = make([]float32, logits.Cols)
+			}
+			x = t.row[:logits.Cols]
+			t.m.backend.Download(x, logits.Buf, logits.Off+i*logits.Stride)
+		}
+		target := int(t.targets[from+i])
+		best, right := x[target], true
+		for j, v := range x {
+			if v > best || (v == best && j < target) {
+				right = false
+				break
+			}
+		}
+		if right {
+			t.examples[t.owner[from+i]].Right++
+		}
+	}
+}
+
+// ActivationBytes is about how much memory one token of a training step takes, with an adapter of that rank.
+func (m *Model) ActivationBytes(rank int) int {
+	c := &m.cfg
+	d, f, qd, kd := c.HiddenSize, c.IntermediateSize, c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
+	layer := 4*d + 3*qd + 3*kd + 3*c.Heads + 3*f + int(lora.NumModules)*rank
+	return 4 * (layer*c.Layers + 7*d + 3*qd + 3*kd + 3*f)
 }
 
 // need counts the values of all activations.
@@ -272,6 +323,9 @@ func (t *Trainer) head(x tensor.Mat, opt GradOptions, grad bool, scale float32) 
 		lg := logits.RowRange(0, r)
 		m.head.Forward(b, lg, rows.RowRange(from, r))
 		b.CrossEntropy(t.losses[from:from+r], lg, t.targets[from:from+r], grad, scale)
+		if t.score {
+			t.countRight(lg, from)
+		}
 		if grad {
 			m.head.Backward(b, drows.RowRange(from, r), lg, rows.RowRange(from, r), opt.Full, false)
 		}
