@@ -32,7 +32,8 @@ type Engine struct {
 	stats    Stats
 	nextSeq  kvcache.Seq
 
-	loop loop
+	loop    loop
+	scratch sample.Scratch // of the loop's samplers
 }
 
 // New makes an engine; Run starts it. Requests that arrive before wait.
@@ -184,11 +185,9 @@ func (e *Engine) prepare(req Request) (*job, error) {
 	if len(req.Resume) > limit {
 		return nil, fmt.Errorf("%w: resume has %d tokens, max_tokens allows %d", ErrInvalid, len(req.Resume), limit)
 	}
-	s, err := sample.New(sample.Params{
-		Temperature: req.Sampling.Temperature, TopK: req.Sampling.TopK, TopP: req.Sampling.TopP, Seed: req.Sampling.Seed,
-	}, req.Prompt)
+	s, err := sample.New(req.Sampling.params(), req.Prompt, &e.scratch)
 	if err != nil {
-		return nil, fmt.Errorf("%w: sampling: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: sampling.%w", ErrInvalid, err)
 	}
 	j := &job{req: req, limit: limit, prompt: n, sampler: s, queued: time.Now()}
 	j.out.wake = make(chan struct{}, 1)

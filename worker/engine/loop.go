@@ -187,7 +187,7 @@ func (l *loop) step() error {
 		if j.done < len(j.input) {
 			continue
 		}
-		l.emit(j, j.sampler.Next(out.Row(i, 0), len(j.output())), now)
+		l.draw(j, out.Row(i, 0), now)
 		produced++
 	}
 	l.rate.add(produced, now.Sub(start))
@@ -203,7 +203,7 @@ func (l *loop) step() error {
 }
 
 // emit hands one drawn token on and ends the job when it was the last.
-func (l *loop) emit(j *job, id uint32, now time.Time) {
+func (l *loop) emit(j *job, id uint32, lp *LogProbs, now time.Time) {
 	m := l.engine.metrics
 	if j.first.IsZero() {
 		j.first = now
@@ -232,7 +232,7 @@ func (l *loop) emit(j *job, id uint32, now time.Time) {
 		text += rest
 		reason = FinishLength
 	}
-	j.out.push(Token{ID: id, Text: text})
+	j.out.push(Token{ID: id, Text: text, LogProbs: lp})
 	if reason != "" {
 		l.finish(j, reason, nil)
 	}

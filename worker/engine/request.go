@@ -3,7 +3,8 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"math"
+
+	"github.com/openledger/openledger/worker/engine/sample"
 )
 
 // Errors that a caller branches on. They come wrapped, with the way out.
@@ -24,16 +25,30 @@ var (
 	ErrInvalid = errors.New("invalid request")
 )
 
-// Sampling fixes how tokens are drawn; see protocol.Sampling, which it mirrors.
+// Sampling fixes how tokens are drawn; see protocol.Sampling, which it mirrors, and
+// package sample, which says what each field does and in which order.
 // Temperature 0 is greedy.
 type Sampling struct {
-	Temperature float32
-	TopK        int     // 0: no limit
-	TopP        float32 // 0: no limit
-	Seed        uint64
-	MaxTokens   int      // output tokens in all, resumed ones included; at least 1
-	Stop        []string // the output ends before the first of these
-	IgnoreEOS   bool
+	Temperature       float32
+	TopK              int           // 0: no limit
+	TopP              float32       // 0: no limit
+	MinP              float32       // 0: no limit
+	RepetitionPenalty float32       // 0 or 1: none
+	FrequencyPenalty  float32       // 0: none
+	PresencePenalty   float32       // 0: none
+	LogitBias         []sample.Bias // by ascending id
+	Seed              uint64
+	MaxTokens         int      // output tokens in all, resumed ones included; at least 1
+	Stop              []string // the output ends before the first of these
+	IgnoreEOS         bool
+	LogProbs          bool // tell each token's log-probability
+	TopLogProbs       int  // and those of this many likeliest ones
+}
+
+// LogProbs are the log-probabilities at one position, as package sample defines them.
+type LogProbs struct {
+	Chosen sample.LogProb
+	Top    []sample.LogProb // the likeliest first
 }
 
 // Request asks for one completion.
@@ -55,6 +70,7 @@ type Token struct {
 	ID       uint32
 	Text     string
 	TextOnly bool
+	LogProbs *LogProbs // nil unless asked for
 }
 
 // Why a completion ended.
@@ -97,16 +113,14 @@ func (s *Sampling) validate() error {
 		return fmt.Errorf("%w: sampling.%s %s", ErrInvalid, field, fmt.Sprintf(format, args...))
 	}
 	switch {
-	case !(s.Temperature >= 0) || math.IsInf(float64(s.Temperature), 0):
-		return bad("temperature", "must be a number of at least 0, got %v", s.Temperature)
-	case s.TopK < 0:
-		return bad("top_k", "must not be negative, got %d", s.TopK)
-	case !(s.TopP >= 0 && s.TopP <= 1):
-		return bad("top_p", "must lie between 0 and 1, got %v", s.TopP)
 	case s.MaxTokens < 1:
 		return bad("max_tokens", "must be at least 1, got %d", s.MaxTokens)
 	case len(s.Stop) > maxStops:
 		return bad("stop", "holds %d strings, at most %d are allowed", len(s.Stop), maxStops)
+	case s.TopLogProbs < 0 || s.TopLogProbs > sample.MaxTopLogProbs:
+		return bad("top_logprobs", "must lie between 0 and %d, got %d", sample.MaxTopLogProbs, s.TopLogProbs)
+	case s.TopLogProbs > 0 && !s.LogProbs:
+		return bad("top_logprobs", "needs logprobs")
 	}
 	for _, stop := range s.Stop {
 		if stop == "" || len(stop) > maxStopBytes {
@@ -114,4 +128,12 @@ func (s *Sampling) validate() error {
 		}
 	}
 	return nil
+}
+
+// params are the fields that the sampler reads and checks.
+func (s *Sampling) params() sample.Params {
+	return sample.Params{
+		Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP, RepetitionPenalty: s.RepetitionPenalty,
+		FrequencyPenalty: s.FrequencyPenalty, PresencePenalty: s.PresencePenalty, LogitBias: s.LogitBias, Seed: s.Seed,
+	}
 }

@@ -8,13 +8,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-func draw(t *testing.T, p Params, logits []float32, pos int) uint32 {
+func drawOne(t *testing.T, p Params, logits []float32, pos int) uint32 {
 	t.Helper()
-	s, err := New(p, nil)
+	s, err := New(p, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.Next(logits, pos)
+	return s.Next(logits, pos, nil)
 }
 
 func TestGreedyTiesGoToTheLowestID(t *testing.T) {
@@ -28,7 +28,7 @@ func TestGreedyTiesGoToTheLowestID(t *testing.T) {
 		{[]float32{-5, -5}, 0},
 		{[]float32{float32(math.Inf(-1)), -1}, 1},
 	} {
-		if got := draw(t, Params{}, c.logits, 0); got != c.want {
+		if got := drawOne(t, Params{}, c.logits, 0); got != c.want {
 			t.Errorf("%v: %d, want %d", c.logits, got, c.want)
 		}
 	}
@@ -40,22 +40,24 @@ func TestDrawDependsOnSeedAndPositionOnly(t *testing.T) {
 		logits := rapid.SliceOfN(rapid.Float32Range(-10, 10), 2, 60).Draw(t, "logits")
 		p := Params{
 			Temperature: rapid.Float32Range(0.1, 2).Draw(t, "temperature"), TopK: rapid.IntRange(0, 10).Draw(t, "k"),
-			TopP: rapid.Float32Range(0, 1).Draw(t, "p"), FrequencyPenalty: rapid.Float32Range(0, 1).Draw(t, "f"),
-			Seed: rapid.Uint64().Draw(t, "seed"),
+			TopP: rapid.Float32Range(0, 1).Draw(t, "p"), MinP: rapid.Float32Range(0, 0.3).Draw(t, "m"),
+			FrequencyPenalty: rapid.Float32Range(-1, 1).Draw(t, "f"), PresencePenalty: rapid.Float32Range(-1, 1).Draw(t, "pp"),
+			RepetitionPenalty: rapid.Float32Range(0.5, 2).Draw(t, "r"),
+			Seed:              rapid.Uint64().Draw(t, "seed"),
 		}
 		n := rapid.IntRange(1, 20).Draw(t, "n")
 		at := rapid.IntRange(0, n).Draw(t, "failover")
 		run := func(s *Sampler, from int, out []uint32) []uint32 {
 			for i := from; i < n; i++ {
-				id := s.Next(logits, i)
+				id := s.Next(logits, i, nil)
 				s.Accept(id)
 				out = append(out, id)
 			}
 			return out
 		}
-		one, _ := New(p, nil)
+		one, _ := New(p, nil, nil)
 		all := run(one, 0, nil)
-		two, _ := New(p, nil)
+		two, _ := New(p, nil, nil)
 		for _, id := range all[:at] {
 			two.Accept(id)
 		}
@@ -76,13 +78,13 @@ func TestFrequenciesFollowTheDistribution(t *testing.T) {
 		for _, l := range logits {
 			sum += math.Exp(float64(l / temp))
 		}
-		s, err := New(Params{Temperature: temp, Seed: 5}, nil)
+		s, err := New(Params{Temperature: temp, Seed: 5}, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var count [4]int
 		for i := range n {
-			count[s.Next(logits, i)]++
+			count[s.Next(logits, i, nil)]++
 		}
 		for id, l := range logits {
 			want := math.Exp(float64(l/temp)) / sum
@@ -97,13 +99,13 @@ func TestFilters(t *testing.T) {
 	logits := []float32{2, 1, 0, -1, 2}
 	allowed := func(p Params) map[uint32]bool {
 		p.Temperature, p.Seed = 1, 3
-		s, err := New(p, []uint32{0})
+		s, err := New(p, []uint32{0}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		out := map[uint32]bool{}
 		for i := range 4000 {
-			out[s.Next(logits, i)] = true
+			out[s.Next(logits, i, nil)] = true
 		}
 		return out
 	}
@@ -117,9 +119,9 @@ func TestFilters(t *testing.T) {
 		{"top_k 2", Params{TopK: 2}, "04"},
 		{"top_p", Params{TopP: 0.5}, "04"},
 		{"min_p", Params{MinP: 0.3}, "014"},
-		{"bias", Params{LogitBias: map[uint32]float32{3: 100}}, "3"},
+		{"bias", Params{LogitBias: []Bias{{3, 100}}}, "3"},
 		{"repetition of the prompt", Params{RepetitionPenalty: 100, TopK: 1}, "4"},
-		{"bias out of range is ignored", Params{LogitBias: map[uint32]float32{99: 100}, TopK: 1}, "0"},
+		{"bias out of range is ignored", Params{LogitBias: []Bias{{99, 100}}, TopK: 1}, "0"},
 	} {
 		var got strings.Builder
 		a := allowed(c.p)
@@ -137,9 +139,9 @@ func TestFilters(t *testing.T) {
 func TestValidateNamesTheField(t *testing.T) {
 	for want, p := range map[string]Params{
 		"temperature": {Temperature: -1}, "top_k": {TopK: -1}, "top_p": {TopP: 1.5}, "min_p": {MinP: float32(math.NaN())},
-		"logit_bias": {LogitBias: map[uint32]float32{1: float32(math.Inf(1))}}, "frequency_penalty": {FrequencyPenalty: 1e9},
+		"logit_bias": {LogitBias: []Bias{{1, float32(math.Inf(1))}}}, "frequency_penalty": {FrequencyPenalty: 1e9},
 	} {
-		if _, err := New(p, nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(p, nil, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
@@ -158,9 +160,3 @@ func TestUniformIsPinned(t *testing.T) {
 }
 
 var pinned = [3]float64{0.06477138672626537, 0.30189389032200653, 0.030271841121465193}
-
-func TestLogProb(t *testing.T) {
-	if got := LogProb([]float32{0, 0}, 1); math.Abs(got+math.Ln2) > 1e-12 {
-		t.Errorf("log prob %v, want %v", got, -math.Ln2)
-	}
-}
