@@ -7,55 +7,61 @@ import (
 	"github.com/openledger/openledger/worker/engine/tensor"
 )
 
-// Packed is an adapter in a backend's memory, ready to serve. It is immutable: its values are transposed copies, which
-// take exactly as much memory as the adapter's own.
+// Input is what some of a layer's linear maps have in common: maps that read the same values are computed together.
+type Input int
+
+// The inputs, in the order in which a layer needs them.
+const (
+	AttnIn  Input = iota // q, k and v
+	AttnOut              // o
+	MLPIn                // gate and up
+	MLPOut               // down
+	NumInputs
+)
+
+var readers = [NumInputs][]Module{{QProj, KProj, VProj}, {OProj}, {GateProj, UpProj}, {DownProj}}
+
+// Modules are the maps that read it.
+func (in Input) Modules() []Module { return readers[in] }
+
+// Group is the number of a layer's input in a packed adapter.
+func (in Input) Group(layer int) int { return layer*int(NumInputs) + int(in) }
+
+// Packed is an adapter in a backend's memory, ready to serve. It is immutable, and a copy: it stays when the adapter that
+// it was made from goes. A backend may keep values in fewer bytes where that loses nothing, so it takes about as much
+// memory as the adapter's file.
 type Packed struct {
 	key     string
 	rank    int
-	bytes   int64
 	geom    Geometry
 	backend tensor.Backend
-	buf     tensor.Buffer
-	pairs   [][NumModules]packedPair
+	pack    tensor.LoraPack
 	freed   atomic.Bool
-}
-
-type packedPair struct {
-	a, b  tensor.Mat // [in, rank], [rank, out]
-	scale float32
 }
 
 // Pack copies an adapter into a backend's memory. key identifies its content (a CID or a hash).
 func Pack(b tensor.Backend, key string, a *Adapter) (*Packed, error) {
-	buf, err := b.Alloc(len(a.Flat))
-	if err != nil {
-		return nil, fmt.Errorf("adapter %s: %w", key, err)
-	}
-	p := &Packed{key: key, rank: a.MaxRank(), bytes: int64(len(a.Flat)) * 4, geom: a.Geom, backend: b, buf: buf,
-		pairs: make([][NumModules]packedPair, a.Geom.Layers)}
-	off := 0
-	put := func(rows, cols int, src []float32) tensor.Mat { // src is [cols, rows]
-		t := make([]float32, len(src))
-		for j := range cols {
-			for i := range rows {
-				t[i*cols+j] = src[j*rows+i]
+	groups := make([]tensor.LoraGroup, a.Geom.Layers*int(NumInputs))
+	for l := range a.Geom.Layers {
+		for in := range NumInputs {
+			g := &groups[in.Group(l)]
+			for _, m := range in.Modules() {
+				part := tensor.LoraPart{Out: a.Geom.Shapes[m].Out}
+				if p := a.Pair(l, m); p != nil {
+					part.Rank, part.Scale, part.A, part.B = p.Rank, p.Scale, p.A, p.B
+				}
+				g.In, g.Parts = a.Geom.Shapes[m].In, append(g.Parts, part)
 			}
 		}
-		b.Upload(buf, off, t)
-		m := tensor.Mat{Buf: buf, Off: off, Rows: rows, Cols: cols, Stride: cols}
-		off += len(src)
-		return m
 	}
-	for i := range a.Pairs {
-		x := &a.Pairs[i]
-		p.pairs[x.Layer][x.Module] = packedPair{
-			a: put(x.Shape.In, x.Rank, x.A), b: put(x.Rank, x.Shape.Out, x.B), scale: x.Scale,
-		}
+	pack, err := b.PackLora(groups)
+	if err != nil {
+		return nil, fmt.Errorf("adapter %s: %w", key, err)
 	}
 	if err := b.Sync(); err != nil {
 		return nil, fmt.Errorf("adapter %s: %w", key, err)
 	}
-	return p, nil
+	return &Packed{key: key, rank: a.MaxRank(), geom: a.Geom, backend: b, pack: pack}, nil
 }
 
 // Key identifies the content.
@@ -65,7 +71,7 @@ func (p *Packed) Key() string { return p.key }
 func (p *Packed) Rank() int { return p.rank }
 
 // Bytes is the memory taken.
-func (p *Packed) Bytes() int64 { return p.bytes }
+func (p *Packed) Bytes() int64 { return p.pack.Bytes() }
 
 // Geometry is that of the base model it was made for.
 func (p *Packed) Geometry() Geometry { return p.geom }
@@ -73,7 +79,7 @@ func (p *Packed) Geometry() Geometry { return p.geom }
 // Free gives the memory back. The adapter must not be in use.
 func (p *Packed) Free() {
 	if p.freed.CompareAndSwap(false, true) {
-		p.backend.Free(p.buf)
+		p.backend.FreeLora(p.pack)
 	}
 }
 
@@ -83,15 +89,10 @@ type Use struct {
 	Adapter   *Packed
 }
 
-// Segments appends to segs the low-rank products of one layer's module for a batch; runs whose adapter leaves the module
-// alone are left out.
-func Segments(segs []tensor.LoraSegment, uses []Use, layer int, m Module) []tensor.LoraSegment {
+// Segments appends a batch's uses to segs in the backend's terms.
+func Segments(segs []tensor.LoraSegment, uses []Use) []tensor.LoraSegment {
 	for _, u := range uses {
-		p := &u.Adapter.pairs[layer][m]
-		if p.a.Buf == nil {
-			continue
-		}
-		segs = append(segs, tensor.LoraSegment{Row: u.Row, Rows: u.Rows, A: p.a, B: p.b, Scale: p.scale})
+		segs = append(segs, tensor.LoraSegment{Row: u.Row, Rows: u.Rows, Pack: u.Adapter.pack})
 	}
 	return segs
 }

@@ -39,8 +39,13 @@ type Backend interface {
 	Linear(y, x Mat, w Weight, accumulate bool)
 	// MatMul is c = op(a)·b, or c += op(a)·b, where op transposes a if transA.
 	MatMul(c, a, b Mat, transA, accumulate bool)
-	// Lora adds each segment's low-rank product to its rows of y: y += (scale·(x·A))·B.
-	Lora(y, x Mat, segs []LoraSegment)
+	// PackLora makes an adapter of its groups, which are numbered in this order.
+	PackLora(groups []LoraGroup) (LoraPack, error)
+	// FreeLora gives an adapter's memory back.
+	FreeLora(p LoraPack)
+	// Lora adds the low-rank products of one group of every segment's adapter to the segment's rows of ys, one for each of
+	// the group's parts: y += (scale·(x·Aᵀ))·Bᵀ.
+	Lora(ys []Mat, x Mat, group int, segs []LoraSegment)
 
 	// Gather is y[i] = table[rows[i]].
 	Gather(y, table Mat, rows []int32)
@@ -79,13 +84,6 @@ type Backend interface {
 	// CrossEntropy sets losses[i] to -log softmax(logits[i])[targets[i]]; if grad, it replaces the logits by the
 	// gradient of scale times the sum of the losses.
 	CrossEntropy(losses []float64, logits Mat, targets []int32, grad bool, scale float32)
-}
-
-// LoraSegment is a run of rows that use one low-rank pair, kept transposed: A is [in, rank], B is [rank, out].
-type LoraSegment struct {
-	Row, Rows int
-	A, B      Mat
-	Scale     float32
 }
 
 // RopeTable holds cos and sin of every position: row p has headDim/2 values.

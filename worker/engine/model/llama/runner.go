@@ -17,6 +17,7 @@ type Runner struct {
 	seqs                  []tensor.AttnSeq
 	uses                  []lora.Use
 	segs                  []tensor.LoraSegment
+	ys                    []tensor.Mat
 	out                   Output
 	logits, hidden        []float32
 }
@@ -47,9 +48,7 @@ func (r *Runner) Forward(seqs []Seq) (*Output, error) {
 	for l := range m.layers {
 		ly := &m.layers[l]
 		ly.attnNorm.Forward(b, y, x, inv)
-		r.linear(q, y, l, lora.QProj)
-		r.linear(k, y, l, lora.KProj)
-		r.linear(v, y, l, lora.VProj)
+		r.linears(y, l, lora.AttnIn, q, k, v)
 		if c.QKNorm {
 			hq, hk := heads(q, c.HeadDim), heads(k, c.HeadDim)
 			ly.qNorm.Forward(b, hq, hq, headInv.RowRange(0, hq.Rows))
@@ -59,13 +58,12 @@ func (r *Runner) Forward(seqs []Seq) (*Output, error) {
 		b.Rope(k, m.rope, r.pos, false)
 		b.KVAppend(r.kv.layers[l], k, v, r.slots)
 		b.Attention(o, q, r.kv.layers[l], r.seqs, scale)
-		r.linear(y, o, l, lora.OProj)
+		r.linears(o, l, lora.AttnOut, y)
 		b.Add(x, y)
 		ly.mlpNorm.Forward(b, y, x, inv)
-		r.linear(gate, y, l, lora.GateProj)
-		r.linear(up, y, l, lora.UpProj)
+		r.linears(y, l, lora.MLPIn, gate, up)
 		b.SwiGLU(act, gate, up)
-		r.linear(y, act, l, lora.DownProj)
+		r.linears(act, l, lora.MLPOut, y)
 		b.Add(x, y)
 	}
 	m.norm.Forward(b, y, x, inv)
@@ -87,12 +85,14 @@ func heads(m tensor.Mat, headDim int) tensor.Mat {
 	return m.Reshape(m.Rows*(m.Cols/headDim), headDim)
 }
 
-// linear is a layer's map with the batch's adapters.
-func (r *Runner) linear(y, x tensor.Mat, l int, mod lora.Module) {
-	r.m.layers[l].lin[mod].Forward(r.m.backend, y, x)
-	if len(r.uses) > 0 {
-		r.segs = lora.Segments(r.segs[:0], r.uses, l, mod)
-		r.m.backend.Lora(y, x, r.segs)
+// linears are a layer's maps of one input, with the batch's adapters.
+func (r *Runner) linears(x tensor.Mat, l int, in lora.Input, ys ...tensor.Mat) {
+	for i, mod := range in.Modules() {
+		r.m.layers[l].lin[mod].Forward(r.m.backend, ys[i], x)
+	}
+	if len(r.segs) > 0 {
+		r.ys = append(r.ys[:0], ys...)
+		r.m.backend.Lora(r.ys, x, in.Group(l), r.segs)
 	}
 }
 
@@ -158,6 +158,7 @@ func (r *Runner) prepare(seqs []Seq) error {
 		r.seqs = append(r.seqs, tensor.AttnSeq{Row: row, Rows: len(s.Tokens), Pos: s.Pos, Blocks: s.Blocks})
 		r.uses = lora.AddUse(r.uses, row, len(s.Tokens), s.Adapter)
 	}
+	r.segs = lora.Segments(r.segs[:0], r.uses)
 	r.out.First = append(r.out.First, len(r.want))
 	r.out.HiddenFirst = append(r.out.HiddenFirst, len(r.ids))
 	return nil

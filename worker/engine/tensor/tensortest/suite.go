@@ -261,53 +261,5 @@ func productCases() (cs []testCase) {
 			})
 		}
 	}
-	type seg = loraSeg
-	decode := func(ranks ...int) (out []seg) {
-		for i, r := range ranks {
-			out = append(out, seg{i, 1, r})
-		}
-		return out
-	}
-	return append(cs, loraCase("mixed", 9, []seg{{0, 1, 8}, {2, 4, 3}, {6, 2, 16}}),
-		loraCase("decode", 9, decode(8, 8, 8, 8, 8, 8, 8, 8, 8)), loraCase("decode mixed ranks", 11, decode(4, 4, 4, 4, 16, 16, 16, 16, 8, 40, 8)),
-		loraCase("decode odd rank", 4, decode(13, 13, 13, 13)), loraCase("long", 260, []seg{{0, 200, 8}, {200, 0, 4}, {210, 50, 24}}))
-}
-
-type loraSeg struct{ row, rows, rank int }
-
-// loraCase has segments of any ranks, and maybe rows that no segment covers.
-func loraCase(name string, rows int, segs []loraSeg) testCase {
-	const in, out = 30, 41
-	x, y := Random(rows*in, 1), Random(rows*out, 2)
-	return testCase{
-		name: "Lora/" + name,
-		run: func(h *Host) []float32 {
-			var ls []tensor.LoraSegment
-			for i, s := range segs {
-				ls = append(ls, tensor.LoraSegment{Row: s.row, Rows: s.rows, Scale: 0.5, A: h.Mat(in, s.rank, Random(in*s.rank, uint64(10+i))),
-					B: h.Mat(s.rank, out, Random(s.rank*out, uint64(20+i)))})
-			}
-			ym := h.Mat(rows, out, y)
-			h.b.Lora(ym, h.Mat(rows, in, x), ls)
-			return h.Values(ym)
-		},
-		want: func() []float64 {
-			want := make([]float64, len(y))
-			for i, v := range y {
-				want[i] = float64(v)
-			}
-			for i, s := range segs {
-				a, b := Random(in*s.rank, uint64(10+i)), Random(s.rank*out, uint64(20+i))
-				for r := s.row; r < s.row+s.rows; r++ {
-					hid := matmul(nil, x[r*in:(r+1)*in], a, 1, s.rank, in, false, false)
-					for j := range out {
-						for q := range hid {
-							want[r*out+j] += 0.5 * hid[q] * float64(b[q*out+j])
-						}
-					}
-				}
-			}
-			return want
-		},
-	}
+	return append(cs, loraCases()...)
 }
