@@ -59,6 +59,12 @@ type Binding struct {
 	Expires  uint64
 }
 
+// CheckpointsCheckpoint208 is an auto generated low-level Go binding around an user-defined struct.
+type CheckpointsCheckpoint208 struct {
+	Key   *big.Int
+	Value *big.Int
+}
+
 // Claim is an auto generated low-level Go binding around an user-defined struct.
 type Claim struct {
 	Worker  common.Address
@@ -205,6 +211,14 @@ type TrainingOrder struct {
 	Access    *big.Int
 	Nonce     [32]byte
 	Deadline  uint64
+}
+
+// VotingRules is an auto generated low-level Go binding around an user-defined struct.
+type VotingRules struct {
+	VotingDelay       *big.Int
+	VotingPeriod      uint32
+	ProposalThreshold *big.Int
+	QuorumPercent     *big.Int
 }
 
 // Voucher is an auto generated low-level Go binding around an user-defined struct.
@@ -6065,6 +6079,1781 @@ func (feeParameters *FeeParameters) UnpackZeroWeightsError(raw []byte) (*FeePara
 	return out, nil
 }
 
+// GOPENMetaData contains all meta data concerning the GOPEN contract.
+var GOPENMetaData = bind.MetaData{
+	ABI: "[{\"inputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"stateMutability\":\"payable\",\"type\":\"receive\"},{\"inputs\":[],\"name\":\"CLOCK_MODE\",\"outputs\":[{\"internalType\":\"string\",\"name\":\"\",\"type\":\"string\"}],\"stateMutability\":\"pure\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"DOMAIN_SEPARATOR\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"spender\",\"type\":\"address\"}],\"name\":\"allowance\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"spender\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"approve\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"balanceOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint32\",\"name\":\"pos\",\"type\":\"uint32\"}],\"name\":\"checkpoints\",\"outputs\":[{\"components\":[{\"internalType\":\"uint48\",\"name\":\"_key\",\"type\":\"uint48\"},{\"internalType\":\"uint208\",\"name\":\"_value\",\"type\":\"uint208\"}],\"internalType\":\"structCheckpoints.Checkpoint208\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"clock\",\"outputs\":[{\"internalType\":\"uint48\",\"name\":\"\",\"type\":\"uint48\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"decimals\",\"outputs\":[{\"internalType\":\"uint8\",\"name\":\"\",\"type\":\"uint8\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"delegatee\",\"type\":\"address\"}],\"name\":\"delegate\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"delegatee\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"nonce\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"expiry\",\"type\":\"uint256\"},{\"internalType\":\"uint8\",\"name\":\"v\",\"type\":\"uint8\"},{\"internalType\":\"bytes32\",\"name\":\"r\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"s\",\"type\":\"bytes32\"}],\"name\":\"delegateBySig\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"delegates\",\"outputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"deposit\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"}],\"name\":\"depositTo\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"timepoint\",\"type\":\"uint256\"}],\"name\":\"getPastTotalSupply\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"timepoint\",\"type\":\"uint256\"}],\"name\":\"getPastVotes\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"getVotes\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"name\",\"outputs\":[{\"internalType\":\"string\",\"name\":\"\",\"type\":\"string\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"nonces\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"numCheckpoints\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"\",\"type\":\"uint32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"spender\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"deadline\",\"type\":\"uint256\"},{\"internalType\":\"uint8\",\"name\":\"v\",\"type\":\"uint8\"},{\"internalType\":\"bytes32\",\"name\":\"r\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"s\",\"type\":\"bytes32\"}],\"name\":\"permit\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"symbol\",\"outputs\":[{\"internalType\":\"string\",\"name\":\"\",\"type\":\"string\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"totalSupply\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"transfer\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"transferFrom\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"withdraw\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"withdrawTo\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"spender\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"Approval\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"delegator\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"fromDelegate\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"toDelegate\",\"type\":\"address\"}],\"name\":\"DelegateChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"delegate\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"previousVotes\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"newVotes\",\"type\":\"uint256\"}],\"name\":\"DelegateVotesChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Deposit\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"Transfer\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Withdrawal\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"CheckpointUnorderedInsertion\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ECDSAInvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"length\",\"type\":\"uint256\"}],\"name\":\"ECDSAInvalidSignatureLength\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"s\",\"type\":\"bytes32\"}],\"name\":\"ECDSAInvalidSignatureS\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"increasedSupply\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"cap\",\"type\":\"uint256\"}],\"name\":\"ERC20ExceededSafeSupply\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"spender\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"allowance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"ERC20InsufficientAllowance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"ERC20InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"approver\",\"type\":\"address\"}],\"name\":\"ERC20InvalidApprover\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"receiver\",\"type\":\"address\"}],\"name\":\"ERC20InvalidReceiver\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"ERC20InvalidSender\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"spender\",\"type\":\"address\"}],\"name\":\"ERC20InvalidSpender\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"deadline\",\"type\":\"uint256\"}],\"name\":\"ERC2612ExpiredSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"ERC2612InvalidSigner\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"timepoint\",\"type\":\"uint256\"},{\"internalType\":\"uint48\",\"name\":\"clock\",\"type\":\"uint48\"}],\"name\":\"ERC5805FutureLookup\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"currentNonce\",\"type\":\"uint256\"}],\"name\":\"InvalidAccountNonce\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint8\",\"name\":\"bits\",\"type\":\"uint8\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"SafeCastOverflowedUintDowncast\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"expiry\",\"type\":\"uint256\"}],\"name\":\"VotesExpiredSignature\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAmount\",\"type\":\"error\"}]",
+	ID:  "209d8378d4fb59d5a1bb56922d11da9792",
+	Bin: "0x610160604052348015610010575f5ffd5b506040518060400160405280600f81526020016e23b7bb32b93730b731b29027a822a760891b81525080604051806040016040528060018152602001603160f81b8152506040518060400160405280600f81526020016e23b7bb32b93730b731b29027a822a760891b8152506040518060400160405280600581526020016423a7a822a760d91b81525081600390816100a99190610259565b5060046100b68282610259565b5050506100c88261017060201b60201c565b610120526100d581610170565b61014052815160208084019190912060e052815190820120610100524660a05261016160e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0525061036f565b5f5f829050601f815111156101a3578260405163305a27a960e01b815260040161019a9190610317565b60405180910390fd5b80516101ae8261034c565b179392505050565b634e487b7160e01b5f52604160045260245ffd5b600181811c908216806101de57607f821691505b6020821081036101fc57634e487b7160e01b5f52602260045260245ffd5b50919050565b601f821115610254578282111561025457805f5260205f20601f840160051c602085101561022d57505f5b90810190601f840160051c035f5b81811015610250575f8382015560010161023b565b5050505b505050565b81516001600160401b03811115610272576102726101b6565b6102868161028084546101ca565b84610202565b6020601f8211600181146102b8575f83156102a15750848201515b5f19600385901b1c1916600184901b178455610310565b5f84815260208120601f198516915b828110156102e757878501518255602094850194600190920191016102c7565b508482101561030457868401515f19600387901b60f8161c191681555b505060018360011b0184555b5050505050565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b805160208083015191908110156101fc575f1960209190910360031b1b16919050565b60805160a05160c05160e0516101005161012051610140516121656103c05f395f61106901525f61103e01525f610e0601525f610dde01525f610d3901525f610d6301525f610d8d01526121655ff3fe6080604052600436106101a7575f3560e01c806370a08231116100e7578063a9059cbb11610087578063d0e30db011610062578063d0e30db01461050c578063d505accf14610514578063dd62ed3e14610533578063f1127ed814610577575f5ffd5b8063a9059cbb146104bb578063b760faf9146104da578063c3cda520146104ed575f5ffd5b80638e539e8c116100c25780638e539e8c1461043e57806391ddadf41461045d57806395d89b41146104885780639ab24eb01461049c575f5ffd5b806370a08231146103c45780637ecebe00146103f857806384b0196e14610417575f5ffd5b8063313ce567116101525780634bf5d7e91161012d5780634bf5d7e9146102dd578063587cde1e146103225780635c19a95c146103715780636fcfff4514610390575f5ffd5b8063313ce5671461028f5780633644e515146102aa5780633a46b1a8146102be575f5ffd5b8063205c287811610182578063205c28781461023257806323b872dd146102515780632e1a7d4d14610270575f5ffd5b806306fdde03146101bb578063095ea7b3146101e557806318160ddd14610214575f5ffd5b366101b7576101b5336105c2565b005b5f5ffd5b3480156101c6575f5ffd5b506101cf61062f565b6040516101dc9190611dd0565b60405180910390f35b3480156101f0575f5ffd5b506102046101ff366004611dfd565b6106bf565b60405190151581526020016101dc565b34801561021f575f5ffd5b506002545b6040519081526020016101dc565b34801561023d575f5ffd5b506101b561024c366004611dfd565b6106d8565b34801561025c575f5ffd5b5061020461026b366004611e25565b610750565b34801561027b575f5ffd5b506101b561028a366004611e5f565b610773565b34801561029a575f5ffd5b50604051601281526020016101dc565b3480156102b5575f5ffd5b5061022461077d565b3480156102c9575f5ffd5b506102246102d8366004611dfd565b61078b565b3480156102e8575f5ffd5b5060408051808201909152600e81527f6d6f64653d74696d657374616d7000000000000000000000000000000000000060208201526101cf565b34801561032d575f5ffd5b5061035961033c366004611e76565b6001600160a01b039081165f908152600860205260409020541690565b6040516001600160a01b0390911681526020016101dc565b34801561037c575f5ffd5b506101b561038b366004611e76565b6107c5565b34801561039b575f5ffd5b506103af6103aa366004611e76565b6107d0565b60405163ffffffff90911681526020016101dc565b3480156103cf575f5ffd5b506102246103de366004611e76565b6001600160a01b03165f9081526020819052604090205490565b348015610403575f5ffd5b50610224610412366004611e76565b6107da565b348015610422575f5ffd5b5061042b6107e4565b6040516101dc9796959493929190611e8f565b348015610449575f5ffd5b50610224610458366004611e5f565b610842565b348015610468575f5ffd5b50610471610866565b60405165ffffffffffff90911681526020016101dc565b348015610493575f5ffd5b506101cf61086f565b3480156104a7575f5ffd5b506102246104b6366004611e76565b61087e565b3480156104c6575f5ffd5b506102046104d5366004611dfd565b61089e565b6101b56104e8366004611e76565b6105c2565b3480156104f8575f5ffd5b506101b5610507366004611f51565b6108ab565b6101b5610985565b34801561051f575f5ffd5b506101b561052e366004611fa5565b610990565b34801561053e575f5ffd5b5061022461054d36600461200b565b6001600160a01b039182165f90815260016020908152604080832093909416825291909152205490565b348015610582575f5ffd5b5061059661059136600461203c565b610af8565b60408051825165ffffffffffff1681526020928301516001600160d01b031692810192909252016101dc565b345f036105e257604051631f2a200560e01b815260040160405180910390fd5b6040513481526001600160a01b0382169033907f5548c837ab068cf56a2c2479df0882a4922fd203edb7517321831d95078c5f629060200160405180910390a361062c8134610b1c565b50565b60606003805461063e90612079565b80601f016020809104026020016040519081016040528092919081815260200182805461066a90612079565b80156106b55780601f1061068c576101008083540402835291602001916106b5565b820191905f5260205f20905b81548152906001019060200180831161069857829003601f168201915b5050505050905090565b5f336106cc818585610b50565b60019150505b92915050565b805f036106f857604051631f2a200560e01b815260040160405180910390fd5b6040518181526001600160a01b0383169033907f2717ead6b9200dd235aad468c9809ea400fe33ac69b5bfaa6d3e90fc922b63989060200160405180910390a36107423382610b62565b61074c8282610b96565b5050565b5f3361075d858285610c3b565b610768858585610cd0565b506001949350505050565b61062c33826106d8565b5f610786610d2d565b905090565b5f6107b561079883610e56565b6001600160a01b0385165f90815260096020526040902090610ebd565b6001600160d01b03169392505050565b3361074c8183610f70565b5f6106d282610ff9565b5f6106d28261101a565b5f6060805f5f5f60606107f5611037565b6107fd611062565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b5f61085761084f83610e56565b600a90610ebd565b6001600160d01b031692915050565b5f61078661108d565b60606004805461063e90612079565b6001600160a01b0381165f90815260096020526040812061085790611097565b5f336106cc818585610cd0565b834211156108ed576040517f4683af0e000000000000000000000000000000000000000000000000000000008152600481018590526024015b60405180910390fd5b604080517fe48329057bfd03d55e49b547132e39cffd9c1820ad7b9d4c5307691425d15adf60208201526001600160a01b0388169181019190915260608101869052608081018590525f906109669061095e9060a001604051602081830303815290604052805190602001206110d1565b858585611118565b90506109728187611144565b61097c8188610f70565b50505050505050565b61098e336105c2565b565b834211156109cd576040517f62791302000000000000000000000000000000000000000000000000000000008152600481018590526024016108e4565b5f7f6e71edae12b1b97f4d1f60370fef10105fa2faae0126114a169c64845d6126c9888888610a188c6001600160a01b03165f90815260076020526040902080546001810190915590565b6040805160208101969096526001600160a01b0394851690860152929091166060840152608083015260a082015260c0810186905260e0016040516020818303038152906040528051906020012090505f610a72826110d1565b90505f610a8182878787611118565b9050896001600160a01b0316816001600160a01b031614610ae1576040517f4b800e460000000000000000000000000000000000000000000000000000000081526001600160a01b0380831660048301528b1660248201526044016108e4565b610aec8a8a8a610b50565b50505050505050505050565b604080518082019091525f8082526020820152610b1583836111af565b9392505050565b6001600160a01b038216610b455760405163ec442f0560e01b81525f60048201526024016108e4565b61074c5f83836111e3565b610b5d83838360016111ee565b505050565b6001600160a01b038216610b8b57604051634b637e8f60e11b81525f60048201526024016108e4565b61074c825f836111e3565b80471015610bd9576040517fcf479181000000000000000000000000000000000000000000000000000000008152476004820152602481018290526044016108e4565b610bf2828260405180602001604052805f8152506112f2565b15610bfb575050565b3d15610c095761074c611307565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6001600160a01b038381165f908152600160209081526040808320938616835292905220545f19811015610cca5781811015610cbc576040517ffb8f41b20000000000000000000000000000000000000000000000000000000081526001600160a01b038416600482015260248101829052604481018390526064016108e4565b610cca84848484035f6111ee565b50505050565b6001600160a01b038316610cf957604051634b637e8f60e11b81525f60048201526024016108e4565b6001600160a01b038216610d225760405163ec442f0560e01b81525f60048201526024016108e4565b610b5d8383836111e3565b5f306001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016148015610d8557507f000000000000000000000000000000000000000000000000000000000000000046145b15610daf57507f000000000000000000000000000000000000000000000000000000000000000090565b610786604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b5f5f610e60610866565b90508065ffffffffffff168310610eb4576040517fecd3f81e0000000000000000000000000000000000000000000000000000000081526004810184905265ffffffffffff821660248201526044016108e4565b610b1583611312565b81545f9081816005811115610f19575f610ed684611348565b610ee090856120c5565b5f8881526020902090915081015465ffffffffffff9081169087161015610f0957809150610f17565b610f148160016120d8565b92505b505b5f610f26878785856114ad565b90508015610f6357610f4a87610f3d6001846120c5565b5f91825260209091200190565b54660100000000000090046001600160d01b0316610f65565b5f5b979650505050505050565b6001600160a01b038281165f8181526008602052604080822080548686167fffffffffffffffffffffffff0000000000000000000000000000000000000000821681179092559151919094169392849290917f3134e8a2e6d97e929a7e54011ea5485d7d196dd5f0ba4d4ef95803e8e3fc257f9190a4610b5d8183610ff486611503565b611520565b6001600160a01b0381165f908152600960205260408120546106d290611689565b6001600160a01b0381165f908152600760205260408120546106d2565b60606107867f00000000000000000000000000000000000000000000000000000000000000006116b9565b60606107867f00000000000000000000000000000000000000000000000000000000000000006116b9565b5f61078642611312565b80545f9080156110c9576110b083610f3d6001846120c5565b54660100000000000090046001600160d01b0316610b15565b5f9392505050565b5f6106d26110dd610d2d565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b5f5f5f5f611128888888886116f6565b92509250925061113882826117be565b50909695505050505050565b6001600160a01b0382165f908152600760205260409020805460018101909155818114610b5d576040517f752d88c00000000000000000000000000000000000000000000000000000000081526001600160a01b0384166004820152602481018290526044016108e4565b604080518082019091525f80825260208201526001600160a01b0383165f908152600960205260409020610b1590836118c1565b610b5d838383611931565b6001600160a01b038416611230576040517fe602df050000000000000000000000000000000000000000000000000000000081525f60048201526024016108e4565b6001600160a01b038316611272576040517f94280d620000000000000000000000000000000000000000000000000000000081525f60048201526024016108e4565b6001600160a01b038085165f9081526001602090815260408083209387168352929052208290558015610cca57826001600160a01b0316846001600160a01b03167f8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925846040516112e491815260200190565b60405180910390a350505050565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b5f65ffffffffffff821115611344576040516306dfcc6560e41b815260306004820152602481018390526044016108e4565b5090565b5f60018211611355575090565b816001700100000000000000000000000000000000821061137b5760809190911c9060401b5b6801000000000000000082106113965760409190911c9060201b5b64010000000082106113ad5760209190911c9060101b5b6201000082106113c25760109190911c9060081b5b61010082106113d65760089190911c9060041b5b601082106113e95760049190911c9060021b5b600482106113f55760011b5b600302600190811c9081858161140d5761140d6120eb565b048201901c90506001818581611425576114256120eb565b048201901c9050600181858161143d5761143d6120eb565b048201901c90506001818581611455576114556120eb565b048201901c9050600181858161146d5761146d6120eb565b048201901c90506001818581611485576114856120eb565b048201901c90506114a481858161149e5761149e6120eb565b04821190565b90039392505050565b5f5b818310156114fb575f85815260209020838316600285851804019081015465ffffffffffff868116911611156114e7578092506114f5565b6114f28160016120d8565b93505b506114af565b509392505050565b6001600160a01b0381165f908152602081905260408120546106d2565b816001600160a01b0316836001600160a01b03161415801561154157505f81115b15610b5d576001600160a01b038316156115e8576001600160a01b0383165f9081526009602052604081208190611583906119b061157e866119bb565b6119ee565b6001600160d01b031691506001600160d01b03169150846001600160a01b03167fdec2bacdd2f05b59de34da9b523dff8be42e5e38e818c82fdb0bae774387a72483836040516115dd929190918252602082015260400190565b60405180910390a250505b6001600160a01b03821615610b5d576001600160a01b0382165f908152600960205260408120819061162090611a2661157e866119bb565b6001600160d01b031691506001600160d01b03169150836001600160a01b03167fdec2bacdd2f05b59de34da9b523dff8be42e5e38e818c82fdb0bae774387a724838360405161167a929190918252602082015260400190565b60405180910390a25050505050565b5f63ffffffff821115611344576040516306dfcc6560e41b815260206004820152602481018390526044016108e4565b60605f6116c583611a31565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a084111561172f57505f915060039050826117b4565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa158015611780573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b0381166117ab57505f9250600191508290506117b4565b92505f91508190505b9450945094915050565b5f8260038111156117d1576117d16120ff565b036117da575050565b60018260038111156117ee576117ee6120ff565b03611825576040517ff645eedf00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6002826003811115611839576118396120ff565b03611873576040517ffce698f7000000000000000000000000000000000000000000000000000000008152600481018290526024016108e4565b6003826003811115611887576118876120ff565b0361074c576040517fd78bce0c000000000000000000000000000000000000000000000000000000008152600481018290526024016108e4565b604080518082019091525f8082526020820152825f018263ffffffff16815481106118ee576118ee612113565b5f9182526020918290206040805180820190915291015465ffffffffffff81168252660100000000000090046001600160d01b0316918101919091529392505050565b61193c838383611a71565b6001600160a01b0383166119a5575f61195460025490565b90506001600160d01b03808211156119a2576040517f1cb15d2600000000000000000000000000000000000000000000000000000000815260048101839052602481018290526044016108e4565b50505b610b5d838383611bb0565b5f610b158284612127565b5f6001600160d01b03821115611344576040516306dfcc6560e41b815260d06004820152602481018390526044016108e4565b5f5f611a196119fb610866565b611a11611a0788611097565b868863ffffffff16565b879190611c25565b915091505b935093915050565b5f610b158284612146565b5f60ff8216601f8111156106d2576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6001600160a01b038316611a9b578060025f828254611a9091906120d8565b90915550611b249050565b6001600160a01b0383165f9081526020819052604090205481811015611b06576040517fe450d38c0000000000000000000000000000000000000000000000000000000081526001600160a01b038516600482015260248101829052604481018390526064016108e4565b6001600160a01b0384165f9081526020819052604090209082900390555b6001600160a01b038216611b4057600280548290039055611b5e565b6001600160a01b0382165f9081526020819052604090208054820190555b816001600160a01b0316836001600160a01b03167fddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef83604051611ba391815260200190565b60405180910390a3505050565b6001600160a01b038316611bd257611bcf600a611a2661157e846119bb565b50505b6001600160a01b038216611bf457611bf1600a6119b061157e846119bb565b50505b6001600160a01b038381165f90815260086020526040808220548584168352912054610b5d92918216911683611520565b5f80611a1985858582545f9081908015611d45575f611c4987610f3d6001856120c5565b805490915065ffffffffffff80821691660100000000000090046001600160d01b0316908816821115611ca8576040517f2520601d00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b8765ffffffffffff168265ffffffffffff1603611ce457825465ffffffffffff1666010000000000006001600160d01b03891602178355611d37565b6040805180820190915265ffffffffffff808a1682526001600160d01b03808a1660208085019182528d54600181018f555f8f815291909120945191519092166601000000000000029216919091179101555b9450859350611a1e92505050565b50506040805180820190915265ffffffffffff80851682526001600160d01b0380851660208085019182528854600181018a555f8a8152918220955192519093166601000000000000029190931617920191909155905081611a1e565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b602081525f610b156020830184611da2565b80356001600160a01b0381168114611df8575f5ffd5b919050565b5f5f60408385031215611e0e575f5ffd5b611e1783611de2565b946020939093013593505050565b5f5f5f60608486031215611e37575f5ffd5b611e4084611de2565b9250611e4e60208501611de2565b929592945050506040919091013590565b5f60208284031215611e6f575f5ffd5b5035919050565b5f60208284031215611e86575f5ffd5b610b1582611de2565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f611ec960e0830189611da2565b8281036040840152611edb8189611da2565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b81811015611f30578351835260209384019390920191600101611f12565b50909b9a5050505050505050505050565b803560ff81168114611df8575f5ffd5b5f5f5f5f5f5f60c08789031215611f66575f5ffd5b611f6f87611de2565b95506020870135945060408701359350611f8b60608801611f41565b9598949750929560808101359460a0909101359350915050565b5f5f5f5f5f5f5f60e0888a031215611fbb575f5ffd5b611fc488611de2565b9650611fd260208901611de2565b95506040880135945060608801359350611fee60808901611f41565b9699959850939692959460a0840135945060c09093013592915050565b5f5f6040838503121561201c575f5ffd5b61202583611de2565b915061203360208401611de2565b90509250929050565b5f5f6040838503121561204d575f5ffd5b61205683611de2565b9150602083013563ffffffff8116811461206e575f5ffd5b809150509250929050565b600181811c9082168061208d57607f821691505b6020821081036120ab57634e487b7160e01b5f52602260045260245ffd5b50919050565b634e487b7160e01b5f52601160045260245ffd5b818103818111156106d2576106d26120b1565b808201808211156106d2576106d26120b1565b634e487b7160e01b5f52601260045260245ffd5b634e487b7160e01b5f52602160045260245ffd5b634e487b7160e01b5f52603260045260245ffd5b6001600160d01b0382811682821603908111156106d2576106d26120b1565b6001600160d01b0381811683821601908111156106d2576106d26120b156",
+}
+
+// GOPEN is an auto generated Go binding around an Ethereum contract.
+type GOPEN struct {
+	abi abi.ABI
+}
+
+// GetABI returns the ABI associated with this contract binding.
+func (c *GOPEN) GetABI() abi.ABI {
+	return c.abi
+}
+
+// NewGOPEN creates a new instance of GOPEN.
+func NewGOPEN() *GOPEN {
+	parsed, err := GOPENMetaData.ParseABI()
+	if err != nil {
+		panic(errors.New("invalid ABI: " + err.Error()))
+	}
+	return &GOPEN{abi: *parsed}
+}
+
+// Instance creates a wrapper for a deployed contract instance at the given address.
+// Use this to create the instance object passed to abigen v2 library functions Call, Transact, etc.
+func (c *GOPEN) Instance(backend bind.ContractBackend, addr common.Address) *bind.BoundContract {
+	return bind.NewBoundContract(addr, c.abi, backend, backend, backend)
+}
+
+// PackCLOCKMODE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x4bf5d7e9.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function CLOCK_MODE() pure returns(string)
+func (gOPEN *GOPEN) PackCLOCKMODE() []byte {
+	enc, err := gOPEN.abi.Pack("CLOCK_MODE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCLOCKMODE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x4bf5d7e9.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function CLOCK_MODE() pure returns(string)
+func (gOPEN *GOPEN) TryPackCLOCKMODE() ([]byte, error) {
+	return gOPEN.abi.Pack("CLOCK_MODE")
+}
+
+// UnpackCLOCKMODE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x4bf5d7e9.
+//
+// Solidity: function CLOCK_MODE() pure returns(string)
+func (gOPEN *GOPEN) UnpackCLOCKMODE(data []byte) (string, error) {
+	out, err := gOPEN.abi.Unpack("CLOCK_MODE", data)
+	if err != nil {
+		return *new(string), err
+	}
+	out0 := *abi.ConvertType(out[0], new(string)).(*string)
+	return out0, nil
+}
+
+// PackDOMAINSEPARATOR is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3644e515.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function DOMAIN_SEPARATOR() view returns(bytes32)
+func (gOPEN *GOPEN) PackDOMAINSEPARATOR() []byte {
+	enc, err := gOPEN.abi.Pack("DOMAIN_SEPARATOR")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDOMAINSEPARATOR is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3644e515.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function DOMAIN_SEPARATOR() view returns(bytes32)
+func (gOPEN *GOPEN) TryPackDOMAINSEPARATOR() ([]byte, error) {
+	return gOPEN.abi.Pack("DOMAIN_SEPARATOR")
+}
+
+// UnpackDOMAINSEPARATOR is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x3644e515.
+//
+// Solidity: function DOMAIN_SEPARATOR() view returns(bytes32)
+func (gOPEN *GOPEN) UnpackDOMAINSEPARATOR(data []byte) ([32]byte, error) {
+	out, err := gOPEN.abi.Unpack("DOMAIN_SEPARATOR", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackAllowance is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdd62ed3e.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function allowance(address owner, address spender) view returns(uint256)
+func (gOPEN *GOPEN) PackAllowance(owner common.Address, spender common.Address) []byte {
+	enc, err := gOPEN.abi.Pack("allowance", owner, spender)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackAllowance is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdd62ed3e.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function allowance(address owner, address spender) view returns(uint256)
+func (gOPEN *GOPEN) TryPackAllowance(owner common.Address, spender common.Address) ([]byte, error) {
+	return gOPEN.abi.Pack("allowance", owner, spender)
+}
+
+// UnpackAllowance is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xdd62ed3e.
+//
+// Solidity: function allowance(address owner, address spender) view returns(uint256)
+func (gOPEN *GOPEN) UnpackAllowance(data []byte) (*big.Int, error) {
+	out, err := gOPEN.abi.Unpack("allowance", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackApprove is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x095ea7b3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function approve(address spender, uint256 value) returns(bool)
+func (gOPEN *GOPEN) PackApprove(spender common.Address, value *big.Int) []byte {
+	enc, err := gOPEN.abi.Pack("approve", spender, value)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackApprove is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x095ea7b3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function approve(address spender, uint256 value) returns(bool)
+func (gOPEN *GOPEN) TryPackApprove(spender common.Address, value *big.Int) ([]byte, error) {
+	return gOPEN.abi.Pack("approve", spender, value)
+}
+
+// UnpackApprove is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x095ea7b3.
+//
+// Solidity: function approve(address spender, uint256 value) returns(bool)
+func (gOPEN *GOPEN) UnpackApprove(data []byte) (bool, error) {
+	out, err := gOPEN.abi.Unpack("approve", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackBalanceOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x70a08231.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function balanceOf(address account) view returns(uint256)
+func (gOPEN *GOPEN) PackBalanceOf(account common.Address) []byte {
+	enc, err := gOPEN.abi.Pack("balanceOf", account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackBalanceOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x70a08231.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function balanceOf(address account) view returns(uint256)
+func (gOPEN *GOPEN) TryPackBalanceOf(account common.Address) ([]byte, error) {
+	return gOPEN.abi.Pack("balanceOf", account)
+}
+
+// UnpackBalanceOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x70a08231.
+//
+// Solidity: function balanceOf(address account) view returns(uint256)
+func (gOPEN *GOPEN) UnpackBalanceOf(data []byte) (*big.Int, error) {
+	out, err := gOPEN.abi.Unpack("balanceOf", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackCheckpoints is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf1127ed8.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function checkpoints(address account, uint32 pos) view returns((uint48,uint208))
+func (gOPEN *GOPEN) PackCheckpoints(account common.Address, pos uint32) []byte {
+	enc, err := gOPEN.abi.Pack("checkpoints", account, pos)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCheckpoints is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf1127ed8.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function checkpoints(address account, uint32 pos) view returns((uint48,uint208))
+func (gOPEN *GOPEN) TryPackCheckpoints(account common.Address, pos uint32) ([]byte, error) {
+	return gOPEN.abi.Pack("checkpoints", account, pos)
+}
+
+// UnpackCheckpoints is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xf1127ed8.
+//
+// Solidity: function checkpoints(address account, uint32 pos) view returns((uint48,uint208))
+func (gOPEN *GOPEN) UnpackCheckpoints(data []byte) (CheckpointsCheckpoint208, error) {
+	out, err := gOPEN.abi.Unpack("checkpoints", data)
+	if err != nil {
+		return *new(CheckpointsCheckpoint208), err
+	}
+	out0 := *abi.ConvertType(out[0], new(CheckpointsCheckpoint208)).(*CheckpointsCheckpoint208)
+	return out0, nil
+}
+
+// PackClock is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91ddadf4.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function clock() view returns(uint48)
+func (gOPEN *GOPEN) PackClock() []byte {
+	enc, err := gOPEN.abi.Pack("clock")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackClock is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91ddadf4.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function clock() view returns(uint48)
+func (gOPEN *GOPEN) TryPackClock() ([]byte, error) {
+	return gOPEN.abi.Pack("clock")
+}
+
+// UnpackClock is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x91ddadf4.
+//
+// Solidity: function clock() view returns(uint48)
+func (gOPEN *GOPEN) UnpackClock(data []byte) (*big.Int, error) {
+	out, err := gOPEN.abi.Unpack("clock", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackDecimals is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x313ce567.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function decimals() view returns(uint8)
+func (gOPEN *GOPEN) PackDecimals() []byte {
+	enc, err := gOPEN.abi.Pack("decimals")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDecimals is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x313ce567.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function decimals() view returns(uint8)
+func (gOPEN *GOPEN) TryPackDecimals() ([]byte, error) {
+	return gOPEN.abi.Pack("decimals")
+}
+
+// UnpackDecimals is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x313ce567.
+//
+// Solidity: function decimals() view returns(uint8)
+func (gOPEN *GOPEN) UnpackDecimals(data []byte) (uint8, error) {
+	out, err := gOPEN.abi.Unpack("decimals", data)
+	if err != nil {
+		return *new(uint8), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint8)).(*uint8)
+	return out0, nil
+}
+
+// PackDelegate is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x5c19a95c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function delegate(address delegatee) returns()
+func (gOPEN *GOPEN) PackDelegate(delegatee common.Address) []byte {
+	enc, err := gOPEN.abi.Pack("delegate", delegatee)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDelegate is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x5c19a95c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function delegate(address delegatee) returns()
+func (gOPEN *GOPEN) TryPackDelegate(delegatee common.Address) ([]byte, error) {
+	return gOPEN.abi.Pack("delegate", delegatee)
+}
+
+// PackDelegateBySig is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc3cda520.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function delegateBySig(address delegatee, uint256 nonce, uint256 expiry, uint8 v, bytes32 r, bytes32 s) returns()
+func (gOPEN *GOPEN) PackDelegateBySig(delegatee common.Address, nonce *big.Int, expiry *big.Int, v uint8, r [32]byte, s [32]byte) []byte {
+	enc, err := gOPEN.abi.Pack("delegateBySig", delegatee, nonce, expiry, v, r, s)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDelegateBySig is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc3cda520.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function delegateBySig(address delegatee, uint256 nonce, uint256 expiry, uint8 v, bytes32 r, bytes32 s) returns()
+func (gOPEN *GOPEN) TryPackDelegateBySig(delegatee common.Address, nonce *big.Int, expiry *big.Int, v uint8, r [32]byte, s [32]byte) ([]byte, error) {
+	return gOPEN.abi.Pack("delegateBySig", delegatee, nonce, expiry, v, r, s)
+}
+
+// PackDelegates is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x587cde1e.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function delegates(address account) view returns(address)
+func (gOPEN *GOPEN) PackDelegates(account common.Address) []byte {
+	enc, err := gOPEN.abi.Pack("delegates", account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDelegates is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x587cde1e.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function delegates(address account) view returns(address)
+func (gOPEN *GOPEN) TryPackDelegates(account common.Address) ([]byte, error) {
+	return gOPEN.abi.Pack("delegates", account)
+}
+
+// UnpackDelegates is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x587cde1e.
+//
+// Solidity: function delegates(address account) view returns(address)
+func (gOPEN *GOPEN) UnpackDelegates(data []byte) (common.Address, error) {
+	out, err := gOPEN.abi.Unpack("delegates", data)
+	if err != nil {
+		return *new(common.Address), err
+	}
+	out0 := *abi.ConvertType(out[0], new(common.Address)).(*common.Address)
+	return out0, nil
+}
+
+// PackDeposit is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd0e30db0.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function deposit() payable returns()
+func (gOPEN *GOPEN) PackDeposit() []byte {
+	enc, err := gOPEN.abi.Pack("deposit")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDeposit is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd0e30db0.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function deposit() payable returns()
+func (gOPEN *GOPEN) TryPackDeposit() ([]byte, error) {
+	return gOPEN.abi.Pack("deposit")
+}
+
+// PackDepositTo is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xb760faf9.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function depositTo(address to) payable returns()
+func (gOPEN *GOPEN) PackDepositTo(to common.Address) []byte {
+	enc, err := gOPEN.abi.Pack("depositTo", to)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDepositTo is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xb760faf9.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function depositTo(address to) payable returns()
+func (gOPEN *GOPEN) TryPackDepositTo(to common.Address) ([]byte, error) {
+	return gOPEN.abi.Pack("depositTo", to)
+}
+
+// PackGetPastTotalSupply is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8e539e8c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getPastTotalSupply(uint256 timepoint) view returns(uint256)
+func (gOPEN *GOPEN) PackGetPastTotalSupply(timepoint *big.Int) []byte {
+	enc, err := gOPEN.abi.Pack("getPastTotalSupply", timepoint)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetPastTotalSupply is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8e539e8c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getPastTotalSupply(uint256 timepoint) view returns(uint256)
+func (gOPEN *GOPEN) TryPackGetPastTotalSupply(timepoint *big.Int) ([]byte, error) {
+	return gOPEN.abi.Pack("getPastTotalSupply", timepoint)
+}
+
+// UnpackGetPastTotalSupply is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x8e539e8c.
+//
+// Solidity: function getPastTotalSupply(uint256 timepoint) view returns(uint256)
+func (gOPEN *GOPEN) UnpackGetPastTotalSupply(data []byte) (*big.Int, error) {
+	out, err := gOPEN.abi.Unpack("getPastTotalSupply", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackGetPastVotes is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3a46b1a8.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getPastVotes(address account, uint256 timepoint) view returns(uint256)
+func (gOPEN *GOPEN) PackGetPastVotes(account common.Address, timepoint *big.Int) []byte {
+	enc, err := gOPEN.abi.Pack("getPastVotes", account, timepoint)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetPastVotes is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3a46b1a8.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getPastVotes(address account, uint256 timepoint) view returns(uint256)
+func (gOPEN *GOPEN) TryPackGetPastVotes(account common.Address, timepoint *big.Int) ([]byte, error) {
+	return gOPEN.abi.Pack("getPastVotes", account, timepoint)
+}
+
+// UnpackGetPastVotes is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x3a46b1a8.
+//
+// Solidity: function getPastVotes(address account, uint256 timepoint) view returns(uint256)
+func (gOPEN *GOPEN) UnpackGetPastVotes(data []byte) (*big.Int, error) {
+	out, err := gOPEN.abi.Unpack("getPastVotes", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackGetVotes is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9ab24eb0.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getVotes(address account) view returns(uint256)
+func (gOPEN *GOPEN) PackGetVotes(account common.Address) []byte {
+	enc, err := gOPEN.abi.Pack("getVotes", account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetVotes is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9ab24eb0.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getVotes(address account) view returns(uint256)
+func (gOPEN *GOPEN) TryPackGetVotes(account common.Address) ([]byte, error) {
+	return gOPEN.abi.Pack("getVotes", account)
+}
+
+// UnpackGetVotes is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x9ab24eb0.
+//
+// Solidity: function getVotes(address account) view returns(uint256)
+func (gOPEN *GOPEN) UnpackGetVotes(data []byte) (*big.Int, error) {
+	out, err := gOPEN.abi.Unpack("getVotes", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackName is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06fdde03.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function name() view returns(string)
+func (gOPEN *GOPEN) PackName() []byte {
+	enc, err := gOPEN.abi.Pack("name")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackName is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06fdde03.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function name() view returns(string)
+func (gOPEN *GOPEN) TryPackName() ([]byte, error) {
+	return gOPEN.abi.Pack("name")
+}
+
+// UnpackName is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x06fdde03.
+//
+// Solidity: function name() view returns(string)
+func (gOPEN *GOPEN) UnpackName(data []byte) (string, error) {
+	out, err := gOPEN.abi.Unpack("name", data)
+	if err != nil {
+		return *new(string), err
+	}
+	out0 := *abi.ConvertType(out[0], new(string)).(*string)
+	return out0, nil
+}
+
+// PackNonces is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7ecebe00.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function nonces(address owner) view returns(uint256)
+func (gOPEN *GOPEN) PackNonces(owner common.Address) []byte {
+	enc, err := gOPEN.abi.Pack("nonces", owner)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackNonces is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7ecebe00.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function nonces(address owner) view returns(uint256)
+func (gOPEN *GOPEN) TryPackNonces(owner common.Address) ([]byte, error) {
+	return gOPEN.abi.Pack("nonces", owner)
+}
+
+// UnpackNonces is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x7ecebe00.
+//
+// Solidity: function nonces(address owner) view returns(uint256)
+func (gOPEN *GOPEN) UnpackNonces(data []byte) (*big.Int, error) {
+	out, err := gOPEN.abi.Unpack("nonces", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackNumCheckpoints is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x6fcfff45.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function numCheckpoints(address account) view returns(uint32)
+func (gOPEN *GOPEN) PackNumCheckpoints(account common.Address) []byte {
+	enc, err := gOPEN.abi.Pack("numCheckpoints", account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackNumCheckpoints is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x6fcfff45.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function numCheckpoints(address account) view returns(uint32)
+func (gOPEN *GOPEN) TryPackNumCheckpoints(account common.Address) ([]byte, error) {
+	return gOPEN.abi.Pack("numCheckpoints", account)
+}
+
+// UnpackNumCheckpoints is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x6fcfff45.
+//
+// Solidity: function numCheckpoints(address account) view returns(uint32)
+func (gOPEN *GOPEN) UnpackNumCheckpoints(data []byte) (uint32, error) {
+	out, err := gOPEN.abi.Unpack("numCheckpoints", data)
+	if err != nil {
+		return *new(uint32), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint32)).(*uint32)
+	return out0, nil
+}
+
+// PackPermit is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd505accf.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function permit(address owner, address spender, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s) returns()
+func (gOPEN *GOPEN) PackPermit(owner common.Address, spender common.Address, value *big.Int, deadline *big.Int, v uint8, r [32]byte, s [32]byte) []byte {
+	enc, err := gOPEN.abi.Pack("permit", owner, spender, value, deadline, v, r, s)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackPermit is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd505accf.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function permit(address owner, address spender, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s) returns()
+func (gOPEN *GOPEN) TryPackPermit(owner common.Address, spender common.Address, value *big.Int, deadline *big.Int, v uint8, r [32]byte, s [32]byte) ([]byte, error) {
+	return gOPEN.abi.Pack("permit", owner, spender, value, deadline, v, r, s)
+}
+
+// PackSymbol is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x95d89b41.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function symbol() view returns(string)
+func (gOPEN *GOPEN) PackSymbol() []byte {
+	enc, err := gOPEN.abi.Pack("symbol")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSymbol is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x95d89b41.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function symbol() view returns(string)
+func (gOPEN *GOPEN) TryPackSymbol() ([]byte, error) {
+	return gOPEN.abi.Pack("symbol")
+}
+
+// UnpackSymbol is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x95d89b41.
+//
+// Solidity: function symbol() view returns(string)
+func (gOPEN *GOPEN) UnpackSymbol(data []byte) (string, error) {
+	out, err := gOPEN.abi.Unpack("symbol", data)
+	if err != nil {
+		return *new(string), err
+	}
+	out0 := *abi.ConvertType(out[0], new(string)).(*string)
+	return out0, nil
+}
+
+// PackTotalSupply is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x18160ddd.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function totalSupply() view returns(uint256)
+func (gOPEN *GOPEN) PackTotalSupply() []byte {
+	enc, err := gOPEN.abi.Pack("totalSupply")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackTotalSupply is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x18160ddd.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function totalSupply() view returns(uint256)
+func (gOPEN *GOPEN) TryPackTotalSupply() ([]byte, error) {
+	return gOPEN.abi.Pack("totalSupply")
+}
+
+// UnpackTotalSupply is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x18160ddd.
+//
+// Solidity: function totalSupply() view returns(uint256)
+func (gOPEN *GOPEN) UnpackTotalSupply(data []byte) (*big.Int, error) {
+	out, err := gOPEN.abi.Unpack("totalSupply", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackTransfer is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa9059cbb.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function transfer(address to, uint256 value) returns(bool)
+func (gOPEN *GOPEN) PackTransfer(to common.Address, value *big.Int) []byte {
+	enc, err := gOPEN.abi.Pack("transfer", to, value)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackTransfer is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa9059cbb.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function transfer(address to, uint256 value) returns(bool)
+func (gOPEN *GOPEN) TryPackTransfer(to common.Address, value *big.Int) ([]byte, error) {
+	return gOPEN.abi.Pack("transfer", to, value)
+}
+
+// UnpackTransfer is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xa9059cbb.
+//
+// Solidity: function transfer(address to, uint256 value) returns(bool)
+func (gOPEN *GOPEN) UnpackTransfer(data []byte) (bool, error) {
+	out, err := gOPEN.abi.Unpack("transfer", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackTransferFrom is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x23b872dd.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function transferFrom(address from, address to, uint256 value) returns(bool)
+func (gOPEN *GOPEN) PackTransferFrom(from common.Address, to common.Address, value *big.Int) []byte {
+	enc, err := gOPEN.abi.Pack("transferFrom", from, to, value)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackTransferFrom is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x23b872dd.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function transferFrom(address from, address to, uint256 value) returns(bool)
+func (gOPEN *GOPEN) TryPackTransferFrom(from common.Address, to common.Address, value *big.Int) ([]byte, error) {
+	return gOPEN.abi.Pack("transferFrom", from, to, value)
+}
+
+// UnpackTransferFrom is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x23b872dd.
+//
+// Solidity: function transferFrom(address from, address to, uint256 value) returns(bool)
+func (gOPEN *GOPEN) UnpackTransferFrom(data []byte) (bool, error) {
+	out, err := gOPEN.abi.Unpack("transferFrom", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackWithdraw is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2e1a7d4d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function withdraw(uint256 amount) returns()
+func (gOPEN *GOPEN) PackWithdraw(amount *big.Int) []byte {
+	enc, err := gOPEN.abi.Pack("withdraw", amount)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackWithdraw is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2e1a7d4d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function withdraw(uint256 amount) returns()
+func (gOPEN *GOPEN) TryPackWithdraw(amount *big.Int) ([]byte, error) {
+	return gOPEN.abi.Pack("withdraw", amount)
+}
+
+// PackWithdrawTo is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x205c2878.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function withdrawTo(address to, uint256 amount) returns()
+func (gOPEN *GOPEN) PackWithdrawTo(to common.Address, amount *big.Int) []byte {
+	enc, err := gOPEN.abi.Pack("withdrawTo", to, amount)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackWithdrawTo is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x205c2878.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function withdrawTo(address to, uint256 amount) returns()
+func (gOPEN *GOPEN) TryPackWithdrawTo(to common.Address, amount *big.Int) ([]byte, error) {
+	return gOPEN.abi.Pack("withdrawTo", to, amount)
+}
+
+// GOPENApproval represents a Approval event raised by the GOPEN contract.
+type GOPENApproval struct {
+	Owner   common.Address
+	Spender common.Address
+	Value   *big.Int
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const GOPENApprovalEventName = "Approval"
+
+// ContractEventName returns the user-defined event name.
+func (GOPENApproval) ContractEventName() string {
+	return GOPENApprovalEventName
+}
+
+// UnpackApprovalEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Approval(address indexed owner, address indexed spender, uint256 value)
+func (gOPEN *GOPEN) UnpackApprovalEvent(log *types.Log) (*GOPENApproval, error) {
+	event := "Approval"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != gOPEN.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(GOPENApproval)
+	if len(log.Data) > 0 {
+		if err := gOPEN.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range gOPEN.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// GOPENDelegateChanged represents a DelegateChanged event raised by the GOPEN contract.
+type GOPENDelegateChanged struct {
+	Delegator    common.Address
+	FromDelegate common.Address
+	ToDelegate   common.Address
+	Raw          *types.Log // Blockchain specific contextual infos
+}
+
+const GOPENDelegateChangedEventName = "DelegateChanged"
+
+// ContractEventName returns the user-defined event name.
+func (GOPENDelegateChanged) ContractEventName() string {
+	return GOPENDelegateChangedEventName
+}
+
+// UnpackDelegateChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event DelegateChanged(address indexed delegator, address indexed fromDelegate, address indexed toDelegate)
+func (gOPEN *GOPEN) UnpackDelegateChangedEvent(log *types.Log) (*GOPENDelegateChanged, error) {
+	event := "DelegateChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != gOPEN.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(GOPENDelegateChanged)
+	if len(log.Data) > 0 {
+		if err := gOPEN.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range gOPEN.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// GOPENDelegateVotesChanged represents a DelegateVotesChanged event raised by the GOPEN contract.
+type GOPENDelegateVotesChanged struct {
+	Delegate      common.Address
+	PreviousVotes *big.Int
+	NewVotes      *big.Int
+	Raw           *types.Log // Blockchain specific contextual infos
+}
+
+const GOPENDelegateVotesChangedEventName = "DelegateVotesChanged"
+
+// ContractEventName returns the user-defined event name.
+func (GOPENDelegateVotesChanged) ContractEventName() string {
+	return GOPENDelegateVotesChangedEventName
+}
+
+// UnpackDelegateVotesChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event DelegateVotesChanged(address indexed delegate, uint256 previousVotes, uint256 newVotes)
+func (gOPEN *GOPEN) UnpackDelegateVotesChangedEvent(log *types.Log) (*GOPENDelegateVotesChanged, error) {
+	event := "DelegateVotesChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != gOPEN.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(GOPENDelegateVotesChanged)
+	if len(log.Data) > 0 {
+		if err := gOPEN.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range gOPEN.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// GOPENDeposit represents a Deposit event raised by the GOPEN contract.
+type GOPENDeposit struct {
+	From   common.Address
+	To     common.Address
+	Amount *big.Int
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const GOPENDepositEventName = "Deposit"
+
+// ContractEventName returns the user-defined event name.
+func (GOPENDeposit) ContractEventName() string {
+	return GOPENDepositEventName
+}
+
+// UnpackDepositEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Deposit(address indexed from, address indexed to, uint256 amount)
+func (gOPEN *GOPEN) UnpackDepositEvent(log *types.Log) (*GOPENDeposit, error) {
+	event := "Deposit"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != gOPEN.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(GOPENDeposit)
+	if len(log.Data) > 0 {
+		if err := gOPEN.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range gOPEN.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// GOPENEIP712DomainChanged represents a EIP712DomainChanged event raised by the GOPEN contract.
+type GOPENEIP712DomainChanged struct {
+	Raw *types.Log // Blockchain specific contextual infos
+}
+
+const GOPENEIP712DomainChangedEventName = "EIP712DomainChanged"
+
+// ContractEventName returns the user-defined event name.
+func (GOPENEIP712DomainChanged) ContractEventName() string {
+	return GOPENEIP712DomainChangedEventName
+}
+
+// UnpackEIP712DomainChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event EIP712DomainChanged()
+func (gOPEN *GOPEN) UnpackEIP712DomainChangedEvent(log *types.Log) (*GOPENEIP712DomainChanged, error) {
+	event := "EIP712DomainChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != gOPEN.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(GOPENEIP712DomainChanged)
+	if len(log.Data) > 0 {
+		if err := gOPEN.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range gOPEN.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// GOPENTransfer represents a Transfer event raised by the GOPEN contract.
+type GOPENTransfer struct {
+	From  common.Address
+	To    common.Address
+	Value *big.Int
+	Raw   *types.Log // Blockchain specific contextual infos
+}
+
+const GOPENTransferEventName = "Transfer"
+
+// ContractEventName returns the user-defined event name.
+func (GOPENTransfer) ContractEventName() string {
+	return GOPENTransferEventName
+}
+
+// UnpackTransferEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Transfer(address indexed from, address indexed to, uint256 value)
+func (gOPEN *GOPEN) UnpackTransferEvent(log *types.Log) (*GOPENTransfer, error) {
+	event := "Transfer"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != gOPEN.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(GOPENTransfer)
+	if len(log.Data) > 0 {
+		if err := gOPEN.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range gOPEN.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// GOPENWithdrawal represents a Withdrawal event raised by the GOPEN contract.
+type GOPENWithdrawal struct {
+	From   common.Address
+	To     common.Address
+	Amount *big.Int
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const GOPENWithdrawalEventName = "Withdrawal"
+
+// ContractEventName returns the user-defined event name.
+func (GOPENWithdrawal) ContractEventName() string {
+	return GOPENWithdrawalEventName
+}
+
+// UnpackWithdrawalEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Withdrawal(address indexed from, address indexed to, uint256 amount)
+func (gOPEN *GOPEN) UnpackWithdrawalEvent(log *types.Log) (*GOPENWithdrawal, error) {
+	event := "Withdrawal"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != gOPEN.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(GOPENWithdrawal)
+	if len(log.Data) > 0 {
+		if err := gOPEN.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range gOPEN.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// UnpackError attempts to decode the provided error data using user-defined
+// error definitions.
+func (gOPEN *GOPEN) UnpackError(raw []byte) (any, error) {
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["CheckpointUnorderedInsertion"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackCheckpointUnorderedInsertionError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ECDSAInvalidSignature"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackECDSAInvalidSignatureError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ECDSAInvalidSignatureLength"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackECDSAInvalidSignatureLengthError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ECDSAInvalidSignatureS"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackECDSAInvalidSignatureSError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ERC20ExceededSafeSupply"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackERC20ExceededSafeSupplyError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ERC20InsufficientAllowance"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackERC20InsufficientAllowanceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ERC20InsufficientBalance"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackERC20InsufficientBalanceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ERC20InvalidApprover"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackERC20InvalidApproverError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ERC20InvalidReceiver"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackERC20InvalidReceiverError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ERC20InvalidSender"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackERC20InvalidSenderError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ERC20InvalidSpender"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackERC20InvalidSpenderError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ERC2612ExpiredSignature"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackERC2612ExpiredSignatureError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ERC2612InvalidSigner"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackERC2612InvalidSignerError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ERC5805FutureLookup"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackERC5805FutureLookupError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["FailedCall"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackFailedCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["InsufficientBalance"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackInsufficientBalanceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["InvalidAccountNonce"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackInvalidAccountNonceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["InvalidShortString"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackInvalidShortStringError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["SafeCastOverflowedUintDowncast"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackSafeCastOverflowedUintDowncastError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["StringTooLong"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackStringTooLongError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["VotesExpiredSignature"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackVotesExpiredSignatureError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], gOPEN.abi.Errors["ZeroAmount"].ID.Bytes()[:4]) {
+		return gOPEN.UnpackZeroAmountError(raw[4:])
+	}
+	return nil, errors.New("Unknown error")
+}
+
+// GOPENCheckpointUnorderedInsertion represents a CheckpointUnorderedInsertion error raised by the GOPEN contract.
+type GOPENCheckpointUnorderedInsertion struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error CheckpointUnorderedInsertion()
+func GOPENCheckpointUnorderedInsertionErrorID() common.Hash {
+	return common.HexToHash("0x2520601d9d60b717c34a36ad270857824c5a1ebbfd08ff39aba6930089495cfa")
+}
+
+// UnpackCheckpointUnorderedInsertionError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error CheckpointUnorderedInsertion()
+func (gOPEN *GOPEN) UnpackCheckpointUnorderedInsertionError(raw []byte) (*GOPENCheckpointUnorderedInsertion, error) {
+	out := new(GOPENCheckpointUnorderedInsertion)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "CheckpointUnorderedInsertion", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENECDSAInvalidSignature represents a ECDSAInvalidSignature error raised by the GOPEN contract.
+type GOPENECDSAInvalidSignature struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ECDSAInvalidSignature()
+func GOPENECDSAInvalidSignatureErrorID() common.Hash {
+	return common.HexToHash("0xf645eedf0193584640b6b90cb9477e4c95b98636c148a891d4c0a146dc46e75a")
+}
+
+// UnpackECDSAInvalidSignatureError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ECDSAInvalidSignature()
+func (gOPEN *GOPEN) UnpackECDSAInvalidSignatureError(raw []byte) (*GOPENECDSAInvalidSignature, error) {
+	out := new(GOPENECDSAInvalidSignature)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ECDSAInvalidSignature", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENECDSAInvalidSignatureLength represents a ECDSAInvalidSignatureLength error raised by the GOPEN contract.
+type GOPENECDSAInvalidSignatureLength struct {
+	Length *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ECDSAInvalidSignatureLength(uint256 length)
+func GOPENECDSAInvalidSignatureLengthErrorID() common.Hash {
+	return common.HexToHash("0xfce698f7e8e5342cd615f641317bc45fe7e1e4a8b0a14dd1383ff8dc9c41917f")
+}
+
+// UnpackECDSAInvalidSignatureLengthError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ECDSAInvalidSignatureLength(uint256 length)
+func (gOPEN *GOPEN) UnpackECDSAInvalidSignatureLengthError(raw []byte) (*GOPENECDSAInvalidSignatureLength, error) {
+	out := new(GOPENECDSAInvalidSignatureLength)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ECDSAInvalidSignatureLength", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENECDSAInvalidSignatureS represents a ECDSAInvalidSignatureS error raised by the GOPEN contract.
+type GOPENECDSAInvalidSignatureS struct {
+	S [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ECDSAInvalidSignatureS(bytes32 s)
+func GOPENECDSAInvalidSignatureSErrorID() common.Hash {
+	return common.HexToHash("0xd78bce0cccb935155ed6428d1c13e50b7f3550fd2b66b9fe266006fea4a5e1eb")
+}
+
+// UnpackECDSAInvalidSignatureSError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ECDSAInvalidSignatureS(bytes32 s)
+func (gOPEN *GOPEN) UnpackECDSAInvalidSignatureSError(raw []byte) (*GOPENECDSAInvalidSignatureS, error) {
+	out := new(GOPENECDSAInvalidSignatureS)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ECDSAInvalidSignatureS", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENERC20ExceededSafeSupply represents a ERC20ExceededSafeSupply error raised by the GOPEN contract.
+type GOPENERC20ExceededSafeSupply struct {
+	IncreasedSupply *big.Int
+	Cap             *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC20ExceededSafeSupply(uint256 increasedSupply, uint256 cap)
+func GOPENERC20ExceededSafeSupplyErrorID() common.Hash {
+	return common.HexToHash("0x1cb15d26dea6ae78228522d00b5965f950275bea9a67abeec04cb99806defd4c")
+}
+
+// UnpackERC20ExceededSafeSupplyError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC20ExceededSafeSupply(uint256 increasedSupply, uint256 cap)
+func (gOPEN *GOPEN) UnpackERC20ExceededSafeSupplyError(raw []byte) (*GOPENERC20ExceededSafeSupply, error) {
+	out := new(GOPENERC20ExceededSafeSupply)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ERC20ExceededSafeSupply", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENERC20InsufficientAllowance represents a ERC20InsufficientAllowance error raised by the GOPEN contract.
+type GOPENERC20InsufficientAllowance struct {
+	Spender   common.Address
+	Allowance *big.Int
+	Needed    *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed)
+func GOPENERC20InsufficientAllowanceErrorID() common.Hash {
+	return common.HexToHash("0xfb8f41b23e99d2101d86da76cdfa87dd51c82ed07d3cb62cbc473e469dbc75c3")
+}
+
+// UnpackERC20InsufficientAllowanceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed)
+func (gOPEN *GOPEN) UnpackERC20InsufficientAllowanceError(raw []byte) (*GOPENERC20InsufficientAllowance, error) {
+	out := new(GOPENERC20InsufficientAllowance)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ERC20InsufficientAllowance", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENERC20InsufficientBalance represents a ERC20InsufficientBalance error raised by the GOPEN contract.
+type GOPENERC20InsufficientBalance struct {
+	Sender  common.Address
+	Balance *big.Int
+	Needed  *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed)
+func GOPENERC20InsufficientBalanceErrorID() common.Hash {
+	return common.HexToHash("0xe450d38cd8d9f7d95077d567d60ed49c7254716e6ad08fc9872816c97e0ffec6")
+}
+
+// UnpackERC20InsufficientBalanceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed)
+func (gOPEN *GOPEN) UnpackERC20InsufficientBalanceError(raw []byte) (*GOPENERC20InsufficientBalance, error) {
+	out := new(GOPENERC20InsufficientBalance)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ERC20InsufficientBalance", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENERC20InvalidApprover represents a ERC20InvalidApprover error raised by the GOPEN contract.
+type GOPENERC20InvalidApprover struct {
+	Approver common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC20InvalidApprover(address approver)
+func GOPENERC20InvalidApproverErrorID() common.Hash {
+	return common.HexToHash("0xe602df05cc75712490294c6c104ab7c17f4030363910a7a2626411c6d3118847")
+}
+
+// UnpackERC20InvalidApproverError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC20InvalidApprover(address approver)
+func (gOPEN *GOPEN) UnpackERC20InvalidApproverError(raw []byte) (*GOPENERC20InvalidApprover, error) {
+	out := new(GOPENERC20InvalidApprover)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ERC20InvalidApprover", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENERC20InvalidReceiver represents a ERC20InvalidReceiver error raised by the GOPEN contract.
+type GOPENERC20InvalidReceiver struct {
+	Receiver common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC20InvalidReceiver(address receiver)
+func GOPENERC20InvalidReceiverErrorID() common.Hash {
+	return common.HexToHash("0xec442f055133b72f3b2f9f0bb351c406b178527de2040a7d1feb4e058771f613")
+}
+
+// UnpackERC20InvalidReceiverError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC20InvalidReceiver(address receiver)
+func (gOPEN *GOPEN) UnpackERC20InvalidReceiverError(raw []byte) (*GOPENERC20InvalidReceiver, error) {
+	out := new(GOPENERC20InvalidReceiver)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ERC20InvalidReceiver", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENERC20InvalidSender represents a ERC20InvalidSender error raised by the GOPEN contract.
+type GOPENERC20InvalidSender struct {
+	Sender common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC20InvalidSender(address sender)
+func GOPENERC20InvalidSenderErrorID() common.Hash {
+	return common.HexToHash("0x96c6fd1edd0cd6ef7ff0ecc0facdf53148dc0048b57fe58af65755250a7a96bd")
+}
+
+// UnpackERC20InvalidSenderError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC20InvalidSender(address sender)
+func (gOPEN *GOPEN) UnpackERC20InvalidSenderError(raw []byte) (*GOPENERC20InvalidSender, error) {
+	out := new(GOPENERC20InvalidSender)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ERC20InvalidSender", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENERC20InvalidSpender represents a ERC20InvalidSpender error raised by the GOPEN contract.
+type GOPENERC20InvalidSpender struct {
+	Spender common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC20InvalidSpender(address spender)
+func GOPENERC20InvalidSpenderErrorID() common.Hash {
+	return common.HexToHash("0x94280d62c347d8d9f4d59a76ea321452406db88df38e0c9da304f58b57b373a2")
+}
+
+// UnpackERC20InvalidSpenderError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC20InvalidSpender(address spender)
+func (gOPEN *GOPEN) UnpackERC20InvalidSpenderError(raw []byte) (*GOPENERC20InvalidSpender, error) {
+	out := new(GOPENERC20InvalidSpender)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ERC20InvalidSpender", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENERC2612ExpiredSignature represents a ERC2612ExpiredSignature error raised by the GOPEN contract.
+type GOPENERC2612ExpiredSignature struct {
+	Deadline *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC2612ExpiredSignature(uint256 deadline)
+func GOPENERC2612ExpiredSignatureErrorID() common.Hash {
+	return common.HexToHash("0x627913023c184eaad13735d5a3d2657ae76ec9a872a70e0fc57522ef1a114d58")
+}
+
+// UnpackERC2612ExpiredSignatureError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC2612ExpiredSignature(uint256 deadline)
+func (gOPEN *GOPEN) UnpackERC2612ExpiredSignatureError(raw []byte) (*GOPENERC2612ExpiredSignature, error) {
+	out := new(GOPENERC2612ExpiredSignature)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ERC2612ExpiredSignature", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENERC2612InvalidSigner represents a ERC2612InvalidSigner error raised by the GOPEN contract.
+type GOPENERC2612InvalidSigner struct {
+	Signer common.Address
+	Owner  common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC2612InvalidSigner(address signer, address owner)
+func GOPENERC2612InvalidSignerErrorID() common.Hash {
+	return common.HexToHash("0x4b800e463b323b1d856edf9dec70329a639d13874a57f5c28219ff57128756db")
+}
+
+// UnpackERC2612InvalidSignerError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC2612InvalidSigner(address signer, address owner)
+func (gOPEN *GOPEN) UnpackERC2612InvalidSignerError(raw []byte) (*GOPENERC2612InvalidSigner, error) {
+	out := new(GOPENERC2612InvalidSigner)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ERC2612InvalidSigner", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENERC5805FutureLookup represents a ERC5805FutureLookup error raised by the GOPEN contract.
+type GOPENERC5805FutureLookup struct {
+	Timepoint *big.Int
+	Clock     *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC5805FutureLookup(uint256 timepoint, uint48 clock)
+func GOPENERC5805FutureLookupErrorID() common.Hash {
+	return common.HexToHash("0xecd3f81ef0a2e77b4e11bb288f0a162344834f778af7e47bdbee611607f14457")
+}
+
+// UnpackERC5805FutureLookupError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC5805FutureLookup(uint256 timepoint, uint48 clock)
+func (gOPEN *GOPEN) UnpackERC5805FutureLookupError(raw []byte) (*GOPENERC5805FutureLookup, error) {
+	out := new(GOPENERC5805FutureLookup)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ERC5805FutureLookup", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENFailedCall represents a FailedCall error raised by the GOPEN contract.
+type GOPENFailedCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error FailedCall()
+func GOPENFailedCallErrorID() common.Hash {
+	return common.HexToHash("0xd6bda27508c0fb6d8a39b4b122878dab26f731a7d4e4abe711dd3731899052a4")
+}
+
+// UnpackFailedCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error FailedCall()
+func (gOPEN *GOPEN) UnpackFailedCallError(raw []byte) (*GOPENFailedCall, error) {
+	out := new(GOPENFailedCall)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "FailedCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENInsufficientBalance represents a InsufficientBalance error raised by the GOPEN contract.
+type GOPENInsufficientBalance struct {
+	Balance *big.Int
+	Needed  *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func GOPENInsufficientBalanceErrorID() common.Hash {
+	return common.HexToHash("0xcf4791818fba6e019216eb4864093b4947f674afada5d305e57d598b641dad1d")
+}
+
+// UnpackInsufficientBalanceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func (gOPEN *GOPEN) UnpackInsufficientBalanceError(raw []byte) (*GOPENInsufficientBalance, error) {
+	out := new(GOPENInsufficientBalance)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "InsufficientBalance", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENInvalidAccountNonce represents a InvalidAccountNonce error raised by the GOPEN contract.
+type GOPENInvalidAccountNonce struct {
+	Account      common.Address
+	CurrentNonce *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidAccountNonce(address account, uint256 currentNonce)
+func GOPENInvalidAccountNonceErrorID() common.Hash {
+	return common.HexToHash("0x752d88c0de02638abf10e8e31861e4c68dc1f3a1e7d840e580683f2c282bfc7a")
+}
+
+// UnpackInvalidAccountNonceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidAccountNonce(address account, uint256 currentNonce)
+func (gOPEN *GOPEN) UnpackInvalidAccountNonceError(raw []byte) (*GOPENInvalidAccountNonce, error) {
+	out := new(GOPENInvalidAccountNonce)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "InvalidAccountNonce", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENInvalidShortString represents a InvalidShortString error raised by the GOPEN contract.
+type GOPENInvalidShortString struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidShortString()
+func GOPENInvalidShortStringErrorID() common.Hash {
+	return common.HexToHash("0xb3512b0c6163e5f0bafab72bb631b9d58cd7a731b082f910338aa21c83d5c274")
+}
+
+// UnpackInvalidShortStringError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidShortString()
+func (gOPEN *GOPEN) UnpackInvalidShortStringError(raw []byte) (*GOPENInvalidShortString, error) {
+	out := new(GOPENInvalidShortString)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "InvalidShortString", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENSafeCastOverflowedUintDowncast represents a SafeCastOverflowedUintDowncast error raised by the GOPEN contract.
+type GOPENSafeCastOverflowedUintDowncast struct {
+	Bits  uint8
+	Value *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)
+func GOPENSafeCastOverflowedUintDowncastErrorID() common.Hash {
+	return common.HexToHash("0x6dfcc6503a32754ce7a89698e18201fc5294fd4aad43edefee786f88423b1a12")
+}
+
+// UnpackSafeCastOverflowedUintDowncastError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)
+func (gOPEN *GOPEN) UnpackSafeCastOverflowedUintDowncastError(raw []byte) (*GOPENSafeCastOverflowedUintDowncast, error) {
+	out := new(GOPENSafeCastOverflowedUintDowncast)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "SafeCastOverflowedUintDowncast", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENStringTooLong represents a StringTooLong error raised by the GOPEN contract.
+type GOPENStringTooLong struct {
+	Str string
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error StringTooLong(string str)
+func GOPENStringTooLongErrorID() common.Hash {
+	return common.HexToHash("0x305a27a93f8e33b7392df0a0f91d6fc63847395853c45991eec52dbf24d72381")
+}
+
+// UnpackStringTooLongError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error StringTooLong(string str)
+func (gOPEN *GOPEN) UnpackStringTooLongError(raw []byte) (*GOPENStringTooLong, error) {
+	out := new(GOPENStringTooLong)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "StringTooLong", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENVotesExpiredSignature represents a VotesExpiredSignature error raised by the GOPEN contract.
+type GOPENVotesExpiredSignature struct {
+	Expiry *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error VotesExpiredSignature(uint256 expiry)
+func GOPENVotesExpiredSignatureErrorID() common.Hash {
+	return common.HexToHash("0x4683af0ecae671986a1b991272ba6e7bcb633f179b33ccfb3beb636962b1efde")
+}
+
+// UnpackVotesExpiredSignatureError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error VotesExpiredSignature(uint256 expiry)
+func (gOPEN *GOPEN) UnpackVotesExpiredSignatureError(raw []byte) (*GOPENVotesExpiredSignature, error) {
+	out := new(GOPENVotesExpiredSignature)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "VotesExpiredSignature", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// GOPENZeroAmount represents a ZeroAmount error raised by the GOPEN contract.
+type GOPENZeroAmount struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ZeroAmount()
+func GOPENZeroAmountErrorID() common.Hash {
+	return common.HexToHash("0x1f2a2005cb66a8e145327e8814e243a0996aec9bfe1e15a495778b1236dbd485")
+}
+
+// UnpackZeroAmountError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ZeroAmount()
+func (gOPEN *GOPEN) UnpackZeroAmountError(raw []byte) (*GOPENZeroAmount, error) {
+	out := new(GOPENZeroAmount)
+	if err := gOPEN.abi.UnpackIntoInterface(out, "ZeroAmount", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ModelRegistryMetaData contains all meta data concerning the ModelRegistry contract.
 var ModelRegistryMetaData = bind.MetaData{
 	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"contractDatanetRegistry\",\"name\":\"datanets_\",\"type\":\"address\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"REGISTRAR_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"index\",\"type\":\"uint256\"}],\"name\":\"adapterAt\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"datanetRoot\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"hyperHash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"registrant\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"registeredAt\",\"type\":\"uint64\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"}],\"internalType\":\"structModelRegistry.Adapter\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"}],\"name\":\"adapterByName\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"adapterCount\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"name\":\"adapterOf\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"datanetRoot\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"hyperHash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"registrant\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"registeredAt\",\"type\":\"uint64\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"}],\"internalType\":\"structModelRegistry.Adapter\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"index\",\"type\":\"uint256\"}],\"name\":\"baseAt\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"registeredAt\",\"type\":\"uint64\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"uri\",\"type\":\"string\"}],\"internalType\":\"structModelRegistry.Base\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"baseCount\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"}],\"name\":\"baseOf\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"registeredAt\",\"type\":\"uint64\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"uri\",\"type\":\"string\"}],\"internalType\":\"structModelRegistry.Base\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"datanets\",\"outputs\":[{\"internalType\":\"contractDatanetRegistry\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"nonce\",\"type\":\"bytes32\"}],\"name\":\"isNonceUsed\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"string\",\"name\":\"root\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"hyperHash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"bytes32\",\"name\":\"nonce\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structTrainingOrder\",\"name\":\"order\",\"type\":\"tuple\"},{\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"registerAdapter\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"uri\",\"type\":\"string\"}],\"name\":\"registerBase\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"}],\"name\":\"setAccess\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"string\",\"name\":\"root\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"hyperHash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"bytes32\",\"name\":\"nonce\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structTrainingOrder\",\"name\":\"order\",\"type\":\"tuple\"}],\"name\":\"trainingOrderDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"}],\"name\":\"AccessChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"address\",\"name\":\"registrant\",\"type\":\"address\"}],\"name\":\"AdapterRegistered\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"uri\",\"type\":\"string\"}],\"name\":\"BaseRegistered\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"name\":\"AdapterAlreadyRegistered\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"}],\"name\":\"BaseAlreadyRegistered\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"}],\"name\":\"InvalidBase\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"}],\"name\":\"InvalidCid\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"}],\"name\":\"InvalidName\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"InvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"name\":\"NameTaken\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotAdapterOwner\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"timestamp\",\"type\":\"uint256\"}],\"name\":\"OrderExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"nonce\",\"type\":\"bytes32\"}],\"name\":\"OrderNonceUsed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"string\",\"name\":\"expected\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"actual\",\"type\":\"string\"}],\"name\":\"RootMismatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"name\":\"UnknownAdapter\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"}],\"name\":\"UnknownBase\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"}]",
@@ -7601,6 +9390,5617 @@ func (modelRegistry *ModelRegistry) UnpackZeroAddressError(raw []byte) (*ModelRe
 	return out, nil
 }
 
+// OPENMetaData contains all meta data concerning the OPEN contract.
+var OPENMetaData = bind.MetaData{
+	ABI: "[{\"inputs\":[{\"internalType\":\"string\",\"name\":\"name_\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"symbol_\",\"type\":\"string\"},{\"internalType\":\"address[]\",\"name\":\"holders\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"amounts\",\"type\":\"uint256[]\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"inputs\":[],\"name\":\"DOMAIN_SEPARATOR\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"spender\",\"type\":\"address\"}],\"name\":\"allowance\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"spender\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"approve\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"balanceOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"burn\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"burnFrom\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"decimals\",\"outputs\":[{\"internalType\":\"uint8\",\"name\":\"\",\"type\":\"uint8\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"name\",\"outputs\":[{\"internalType\":\"string\",\"name\":\"\",\"type\":\"string\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"nonces\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"spender\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"deadline\",\"type\":\"uint256\"},{\"internalType\":\"uint8\",\"name\":\"v\",\"type\":\"uint8\"},{\"internalType\":\"bytes32\",\"name\":\"r\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"s\",\"type\":\"bytes32\"}],\"name\":\"permit\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"symbol\",\"outputs\":[{\"internalType\":\"string\",\"name\":\"\",\"type\":\"string\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"totalSupply\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"transfer\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"transferFrom\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"spender\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"Approval\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"Transfer\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"ECDSAInvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"length\",\"type\":\"uint256\"}],\"name\":\"ECDSAInvalidSignatureLength\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"s\",\"type\":\"bytes32\"}],\"name\":\"ECDSAInvalidSignatureS\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"spender\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"allowance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"ERC20InsufficientAllowance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"ERC20InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"approver\",\"type\":\"address\"}],\"name\":\"ERC20InvalidApprover\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"receiver\",\"type\":\"address\"}],\"name\":\"ERC20InvalidReceiver\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"ERC20InvalidSender\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"spender\",\"type\":\"address\"}],\"name\":\"ERC20InvalidSpender\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"deadline\",\"type\":\"uint256\"}],\"name\":\"ERC2612ExpiredSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"ERC2612InvalidSigner\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"currentNonce\",\"type\":\"uint256\"}],\"name\":\"InvalidAccountNonce\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"holders\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"amounts\",\"type\":\"uint256\"}],\"name\":\"LengthMismatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"}]",
+	ID:  "59c1022846fb2afd009c2889c948382a0e",
+	Bin: "0x610160604052348015610010575f5ffd5b506040516117af3803806117af83398101604081905261002f91610484565b6040805180820190915260018152603160f81b602082015284908190818660036100598382610639565b5060046100668282610639565b505050610078826101ae60201b60201c565b61012052610085816101ae565b61014052815160208084019190912060e052815190820120610100524660a05261011160e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c05250805182511461014f57815181516040516355c5b3e360e11b8152600481019290925260248201526044015b60405180910390fd5b5f5b82518110156101a45761019c83828151811061016f5761016f6106f7565b6020026020010151838381518110610189576101896106f7565b60200260200101516101eb60201b60201c565b600101610151565b5050505050610788565b5f5f829050601f815111156101d8578260405163305a27a960e01b8152600401610146919061070b565b80516101e382610740565b179392505050565b6001600160a01b0382166102145760405163ec442f0560e01b81525f6004820152602401610146565b61021f5f8383610223565b5050565b6001600160a01b03831661024d578060025f8282546102429190610763565b909155506102bd9050565b6001600160a01b0383165f908152602081905260409020548181101561029f5760405163391434e360e21b81526001600160a01b03851660048201526024810182905260448101839052606401610146565b6001600160a01b0384165f9081526020819052604090209082900390555b6001600160a01b0382166102d9576002805482900390556102f7565b6001600160a01b0382165f9081526020819052604090208054820190555b816001600160a01b0316836001600160a01b03167fddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef8360405161033c91815260200190565b60405180910390a3505050565b634e487b7160e01b5f52604160045260245ffd5b604051601f8201601f191681016001600160401b038111828210171561038557610385610349565b604052919050565b5f82601f83011261039c575f5ffd5b81516001600160401b038111156103b5576103b5610349565b6103c8601f8201601f191660200161035d565b8181528460208386010111156103dc575f5ffd5b8160208501602083015e5f918101602001919091529392505050565b5f6001600160401b0382111561041057610410610349565b5060051b60200190565b5f82601f830112610429575f5ffd5b815161043c610437826103f8565b61035d565b8082825260208201915060208360051b86010192508583111561045d575f5ffd5b602085015b8381101561047a578051835260209283019201610462565b5095945050505050565b5f5f5f5f60808587031215610497575f5ffd5b84516001600160401b038111156104ac575f5ffd5b6104b88782880161038d565b602087015190955090506001600160401b038111156104d5575f5ffd5b6104e18782880161038d565b604087015190945090506001600160401b038111156104fe575f5ffd5b8501601f8101871361050e575f5ffd5b805161051c610437826103f8565b8082825260208201915060208360051b85010192508983111561053d575f5ffd5b6020840193505b828410156105735783516001600160a01b0381168114610562575f5ffd5b825260209384019390910190610544565b6060890151909550925050506001600160401b03811115610592575f5ffd5b61059e8782880161041a565b91505092959194509250565b600181811c908216806105be57607f821691505b6020821081036105dc57634e487b7160e01b5f52602260045260245ffd5b50919050565b601f821115610634578282111561063457805f5260205f20601f840160051c602085101561060d57505f5b90810190601f840160051c035f5b81811015610630575f8382015560010161061b565b5050505b505050565b81516001600160401b0381111561065257610652610349565b6106668161066084546105aa565b846105e2565b6020601f821160018114610698575f83156106815750848201515b5f19600385901b1c1916600184901b1784556106f0565b5f84815260208120601f198516915b828110156106c757878501518255602094850194600190920191016106a7565b50848210156106e457868401515f19600387901b60f8161c191681555b505060018360011b0184555b5050505050565b634e487b7160e01b5f52603260045260245ffd5b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b805160208083015191908110156105dc575f1960209190910360031b1b16919050565b8082018082111561078257634e487b7160e01b5f52601160045260245ffd5b92915050565b60805160a05160c05160e051610100516101205161014051610fd66107d95f395f61080501525f6107da01525f61074f01525f61072701525f61068201525f6106ac01525f6106d60152610fd65ff3fe608060405234801561000f575f5ffd5b50600436106100f0575f3560e01c806370a082311161009357806395d89b411161006357806395d89b41146101ef578063a9059cbb146101f7578063d505accf1461020a578063dd62ed3e1461021d575f5ffd5b806370a082311461018657806379cc6790146101ae5780637ecebe00146101c157806384b0196e146101d4575f5ffd5b806323b872dd116100ce57806323b872dd14610147578063313ce5671461015a5780633644e5151461016957806342966c6814610171575f5ffd5b806306fdde03146100f4578063095ea7b31461011257806318160ddd14610135575b5f5ffd5b6100fc610255565b6040516101099190610d55565b60405180910390f35b610125610120366004610d89565b6102e5565b6040519015158152602001610109565b6002545b604051908152602001610109565b610125610155366004610db1565b6102fe565b60405160128152602001610109565b610139610321565b61018461017f366004610deb565b61032f565b005b610139610194366004610e02565b6001600160a01b03165f9081526020819052604090205490565b6101846101bc366004610d89565b61033c565b6101396101cf366004610e02565b610355565b6101dc610372565b6040516101099796959493929190610e1b565b6100fc6103d0565b610125610205366004610d89565b6103df565b610184610218366004610ecd565b6103ec565b61013961022b366004610f3a565b6001600160a01b039182165f90815260016020908152604080832093909416825291909152205490565b60606003805461026490610f6b565b80601f016020809104026020016040519081016040528092919081815260200182805461029090610f6b565b80156102db5780601f106102b2576101008083540402835291602001916102db565b820191905f5260205f20905b8154815290600101906020018083116102be57829003601f168201915b5050505050905090565b5f336102f2818585610559565b60019150505b92915050565b5f3361030b85828561056b565b610316858585610600565b506001949350505050565b5f61032a610676565b905090565b610339338261079f565b50565b61034782338361056b565b610351828261079f565b5050565b6001600160a01b0381165f908152600760205260408120546102f8565b5f6060805f5f5f60606103836107d3565b61038b6107fe565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b60606004805461026490610f6b565b5f336102f2818585610600565b8342111561042e576040517f62791302000000000000000000000000000000000000000000000000000000008152600481018590526024015b60405180910390fd5b5f7f6e71edae12b1b97f4d1f60370fef10105fa2faae0126114a169c64845d6126c98888886104798c6001600160a01b03165f90815260076020526040902080546001810190915590565b6040805160208101969096526001600160a01b0394851690860152929091166060840152608083015260a082015260c0810186905260e0016040516020818303038152906040528051906020012090505f6104d382610829565b90505f6104e282878787610870565b9050896001600160a01b0316816001600160a01b031614610542576040517f4b800e460000000000000000000000000000000000000000000000000000000081526001600160a01b0380831660048301528b166024820152604401610425565b61054d8a8a8a610559565b50505050505050505050565b610566838383600161089c565b505050565b6001600160a01b038381165f908152600160209081526040808320938616835292905220545f198110156105fa57818110156105ec576040517ffb8f41b20000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526024810182905260448101839052606401610425565b6105fa84848484035f61089c565b50505050565b6001600160a01b03831661062957604051634b637e8f60e11b81525f6004820152602401610425565b6001600160a01b03821661066b576040517fec442f050000000000000000000000000000000000000000000000000000000081525f6004820152602401610425565b6105668383836109a0565b5f306001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000161480156106ce57507f000000000000000000000000000000000000000000000000000000000000000046145b156106f857507f000000000000000000000000000000000000000000000000000000000000000090565b61032a604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b6001600160a01b0382166107c857604051634b637e8f60e11b81525f6004820152602401610425565b610351825f836109a0565b606061032a7f0000000000000000000000000000000000000000000000000000000000000000610adf565b606061032a7f0000000000000000000000000000000000000000000000000000000000000000610adf565b5f6102f8610835610676565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b5f5f5f5f61088088888888610b1c565b9250925092506108908282610be4565b50909695505050505050565b6001600160a01b0384166108de576040517fe602df050000000000000000000000000000000000000000000000000000000081525f6004820152602401610425565b6001600160a01b038316610920576040517f94280d620000000000000000000000000000000000000000000000000000000081525f6004820152602401610425565b6001600160a01b038085165f90815260016020908152604080832093871683529290522082905580156105fa57826001600160a01b0316846001600160a01b03167f8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b9258460405161099291815260200190565b60405180910390a350505050565b6001600160a01b0383166109ca578060025f8282546109bf9190610fa3565b90915550610a539050565b6001600160a01b0383165f9081526020819052604090205481811015610a35576040517fe450d38c0000000000000000000000000000000000000000000000000000000081526001600160a01b03851660048201526024810182905260448101839052606401610425565b6001600160a01b0384165f9081526020819052604090209082900390555b6001600160a01b038216610a6f57600280548290039055610a8d565b6001600160a01b0382165f9081526020819052604090208054820190555b816001600160a01b0316836001600160a01b03167fddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef83604051610ad291815260200190565b60405180910390a3505050565b60605f610aeb83610ce7565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0841115610b5557505f91506003905082610bda565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa158015610ba6573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b038116610bd157505f925060019150829050610bda565b92505f91508190505b9450945094915050565b5f826003811115610bf757610bf7610fc2565b03610c00575050565b6001826003811115610c1457610c14610fc2565b03610c4b576040517ff645eedf00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6002826003811115610c5f57610c5f610fc2565b03610c99576040517ffce698f700000000000000000000000000000000000000000000000000000000815260048101829052602401610425565b6003826003811115610cad57610cad610fc2565b03610351576040517fd78bce0c00000000000000000000000000000000000000000000000000000000815260048101829052602401610425565b5f60ff8216601f8111156102f8576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b602081525f610d676020830184610d27565b9392505050565b80356001600160a01b0381168114610d84575f5ffd5b919050565b5f5f60408385031215610d9a575f5ffd5b610da383610d6e565b946020939093013593505050565b5f5f5f60608486031215610dc3575f5ffd5b610dcc84610d6e565b9250610dda60208501610d6e565b929592945050506040919091013590565b5f60208284031215610dfb575f5ffd5b5035919050565b5f60208284031215610e12575f5ffd5b610d6782610d6e565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f610e5560e0830189610d27565b8281036040840152610e678189610d27565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b81811015610ebc578351835260209384019390920191600101610e9e565b50909b9a5050505050505050505050565b5f5f5f5f5f5f5f60e0888a031215610ee3575f5ffd5b610eec88610d6e565b9650610efa60208901610d6e565b95506040880135945060608801359350608088013560ff81168114610f1d575f5ffd5b9699959850939692959460a0840135945060c09093013592915050565b5f5f60408385031215610f4b575f5ffd5b610f5483610d6e565b9150610f6260208401610d6e565b90509250929050565b600181811c90821680610f7f57607f821691505b602082108103610f9d57634e487b7160e01b5f52602260045260245ffd5b50919050565b808201808211156102f857634e487b7160e01b5f52601160045260245ffd5b634e487b7160e01b5f52602160045260245ffd",
+}
+
+// OPEN is an auto generated Go binding around an Ethereum contract.
+type OPEN struct {
+	abi abi.ABI
+}
+
+// GetABI returns the ABI associated with this contract binding.
+func (c *OPEN) GetABI() abi.ABI {
+	return c.abi
+}
+
+// NewOPEN creates a new instance of OPEN.
+func NewOPEN() *OPEN {
+	parsed, err := OPENMetaData.ParseABI()
+	if err != nil {
+		panic(errors.New("invalid ABI: " + err.Error()))
+	}
+	return &OPEN{abi: *parsed}
+}
+
+// Instance creates a wrapper for a deployed contract instance at the given address.
+// Use this to create the instance object passed to abigen v2 library functions Call, Transact, etc.
+func (c *OPEN) Instance(backend bind.ContractBackend, addr common.Address) *bind.BoundContract {
+	return bind.NewBoundContract(addr, c.abi, backend, backend, backend)
+}
+
+// PackConstructor is the Go binding used to pack the parameters required for
+// contract deployment.
+//
+// Solidity: constructor(string name_, string symbol_, address[] holders, uint256[] amounts) returns()
+func (oPEN *OPEN) PackConstructor(name_ string, symbol_ string, holders []common.Address, amounts []*big.Int) []byte {
+	enc, err := oPEN.abi.Pack("", name_, symbol_, holders, amounts)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// PackDOMAINSEPARATOR is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3644e515.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function DOMAIN_SEPARATOR() view returns(bytes32)
+func (oPEN *OPEN) PackDOMAINSEPARATOR() []byte {
+	enc, err := oPEN.abi.Pack("DOMAIN_SEPARATOR")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDOMAINSEPARATOR is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3644e515.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function DOMAIN_SEPARATOR() view returns(bytes32)
+func (oPEN *OPEN) TryPackDOMAINSEPARATOR() ([]byte, error) {
+	return oPEN.abi.Pack("DOMAIN_SEPARATOR")
+}
+
+// UnpackDOMAINSEPARATOR is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x3644e515.
+//
+// Solidity: function DOMAIN_SEPARATOR() view returns(bytes32)
+func (oPEN *OPEN) UnpackDOMAINSEPARATOR(data []byte) ([32]byte, error) {
+	out, err := oPEN.abi.Unpack("DOMAIN_SEPARATOR", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackAllowance is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdd62ed3e.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function allowance(address owner, address spender) view returns(uint256)
+func (oPEN *OPEN) PackAllowance(owner common.Address, spender common.Address) []byte {
+	enc, err := oPEN.abi.Pack("allowance", owner, spender)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackAllowance is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdd62ed3e.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function allowance(address owner, address spender) view returns(uint256)
+func (oPEN *OPEN) TryPackAllowance(owner common.Address, spender common.Address) ([]byte, error) {
+	return oPEN.abi.Pack("allowance", owner, spender)
+}
+
+// UnpackAllowance is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xdd62ed3e.
+//
+// Solidity: function allowance(address owner, address spender) view returns(uint256)
+func (oPEN *OPEN) UnpackAllowance(data []byte) (*big.Int, error) {
+	out, err := oPEN.abi.Unpack("allowance", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackApprove is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x095ea7b3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function approve(address spender, uint256 value) returns(bool)
+func (oPEN *OPEN) PackApprove(spender common.Address, value *big.Int) []byte {
+	enc, err := oPEN.abi.Pack("approve", spender, value)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackApprove is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x095ea7b3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function approve(address spender, uint256 value) returns(bool)
+func (oPEN *OPEN) TryPackApprove(spender common.Address, value *big.Int) ([]byte, error) {
+	return oPEN.abi.Pack("approve", spender, value)
+}
+
+// UnpackApprove is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x095ea7b3.
+//
+// Solidity: function approve(address spender, uint256 value) returns(bool)
+func (oPEN *OPEN) UnpackApprove(data []byte) (bool, error) {
+	out, err := oPEN.abi.Unpack("approve", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackBalanceOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x70a08231.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function balanceOf(address account) view returns(uint256)
+func (oPEN *OPEN) PackBalanceOf(account common.Address) []byte {
+	enc, err := oPEN.abi.Pack("balanceOf", account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackBalanceOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x70a08231.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function balanceOf(address account) view returns(uint256)
+func (oPEN *OPEN) TryPackBalanceOf(account common.Address) ([]byte, error) {
+	return oPEN.abi.Pack("balanceOf", account)
+}
+
+// UnpackBalanceOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x70a08231.
+//
+// Solidity: function balanceOf(address account) view returns(uint256)
+func (oPEN *OPEN) UnpackBalanceOf(data []byte) (*big.Int, error) {
+	out, err := oPEN.abi.Unpack("balanceOf", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackBurn is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x42966c68.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function burn(uint256 value) returns()
+func (oPEN *OPEN) PackBurn(value *big.Int) []byte {
+	enc, err := oPEN.abi.Pack("burn", value)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackBurn is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x42966c68.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function burn(uint256 value) returns()
+func (oPEN *OPEN) TryPackBurn(value *big.Int) ([]byte, error) {
+	return oPEN.abi.Pack("burn", value)
+}
+
+// PackBurnFrom is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x79cc6790.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function burnFrom(address account, uint256 value) returns()
+func (oPEN *OPEN) PackBurnFrom(account common.Address, value *big.Int) []byte {
+	enc, err := oPEN.abi.Pack("burnFrom", account, value)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackBurnFrom is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x79cc6790.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function burnFrom(address account, uint256 value) returns()
+func (oPEN *OPEN) TryPackBurnFrom(account common.Address, value *big.Int) ([]byte, error) {
+	return oPEN.abi.Pack("burnFrom", account, value)
+}
+
+// PackDecimals is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x313ce567.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function decimals() view returns(uint8)
+func (oPEN *OPEN) PackDecimals() []byte {
+	enc, err := oPEN.abi.Pack("decimals")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDecimals is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x313ce567.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function decimals() view returns(uint8)
+func (oPEN *OPEN) TryPackDecimals() ([]byte, error) {
+	return oPEN.abi.Pack("decimals")
+}
+
+// UnpackDecimals is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x313ce567.
+//
+// Solidity: function decimals() view returns(uint8)
+func (oPEN *OPEN) UnpackDecimals(data []byte) (uint8, error) {
+	out, err := oPEN.abi.Unpack("decimals", data)
+	if err != nil {
+		return *new(uint8), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint8)).(*uint8)
+	return out0, nil
+}
+
+// PackName is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06fdde03.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function name() view returns(string)
+func (oPEN *OPEN) PackName() []byte {
+	enc, err := oPEN.abi.Pack("name")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackName is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06fdde03.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function name() view returns(string)
+func (oPEN *OPEN) TryPackName() ([]byte, error) {
+	return oPEN.abi.Pack("name")
+}
+
+// UnpackName is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x06fdde03.
+//
+// Solidity: function name() view returns(string)
+func (oPEN *OPEN) UnpackName(data []byte) (string, error) {
+	out, err := oPEN.abi.Unpack("name", data)
+	if err != nil {
+		return *new(string), err
+	}
+	out0 := *abi.ConvertType(out[0], new(string)).(*string)
+	return out0, nil
+}
+
+// PackNonces is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7ecebe00.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function nonces(address owner) view returns(uint256)
+func (oPEN *OPEN) PackNonces(owner common.Address) []byte {
+	enc, err := oPEN.abi.Pack("nonces", owner)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackNonces is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7ecebe00.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function nonces(address owner) view returns(uint256)
+func (oPEN *OPEN) TryPackNonces(owner common.Address) ([]byte, error) {
+	return oPEN.abi.Pack("nonces", owner)
+}
+
+// UnpackNonces is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x7ecebe00.
+//
+// Solidity: function nonces(address owner) view returns(uint256)
+func (oPEN *OPEN) UnpackNonces(data []byte) (*big.Int, error) {
+	out, err := oPEN.abi.Unpack("nonces", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackPermit is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd505accf.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function permit(address owner, address spender, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s) returns()
+func (oPEN *OPEN) PackPermit(owner common.Address, spender common.Address, value *big.Int, deadline *big.Int, v uint8, r [32]byte, s [32]byte) []byte {
+	enc, err := oPEN.abi.Pack("permit", owner, spender, value, deadline, v, r, s)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackPermit is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd505accf.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function permit(address owner, address spender, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s) returns()
+func (oPEN *OPEN) TryPackPermit(owner common.Address, spender common.Address, value *big.Int, deadline *big.Int, v uint8, r [32]byte, s [32]byte) ([]byte, error) {
+	return oPEN.abi.Pack("permit", owner, spender, value, deadline, v, r, s)
+}
+
+// PackSymbol is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x95d89b41.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function symbol() view returns(string)
+func (oPEN *OPEN) PackSymbol() []byte {
+	enc, err := oPEN.abi.Pack("symbol")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSymbol is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x95d89b41.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function symbol() view returns(string)
+func (oPEN *OPEN) TryPackSymbol() ([]byte, error) {
+	return oPEN.abi.Pack("symbol")
+}
+
+// UnpackSymbol is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x95d89b41.
+//
+// Solidity: function symbol() view returns(string)
+func (oPEN *OPEN) UnpackSymbol(data []byte) (string, error) {
+	out, err := oPEN.abi.Unpack("symbol", data)
+	if err != nil {
+		return *new(string), err
+	}
+	out0 := *abi.ConvertType(out[0], new(string)).(*string)
+	return out0, nil
+}
+
+// PackTotalSupply is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x18160ddd.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function totalSupply() view returns(uint256)
+func (oPEN *OPEN) PackTotalSupply() []byte {
+	enc, err := oPEN.abi.Pack("totalSupply")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackTotalSupply is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x18160ddd.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function totalSupply() view returns(uint256)
+func (oPEN *OPEN) TryPackTotalSupply() ([]byte, error) {
+	return oPEN.abi.Pack("totalSupply")
+}
+
+// UnpackTotalSupply is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x18160ddd.
+//
+// Solidity: function totalSupply() view returns(uint256)
+func (oPEN *OPEN) UnpackTotalSupply(data []byte) (*big.Int, error) {
+	out, err := oPEN.abi.Unpack("totalSupply", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackTransfer is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa9059cbb.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function transfer(address to, uint256 value) returns(bool)
+func (oPEN *OPEN) PackTransfer(to common.Address, value *big.Int) []byte {
+	enc, err := oPEN.abi.Pack("transfer", to, value)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackTransfer is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa9059cbb.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function transfer(address to, uint256 value) returns(bool)
+func (oPEN *OPEN) TryPackTransfer(to common.Address, value *big.Int) ([]byte, error) {
+	return oPEN.abi.Pack("transfer", to, value)
+}
+
+// UnpackTransfer is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xa9059cbb.
+//
+// Solidity: function transfer(address to, uint256 value) returns(bool)
+func (oPEN *OPEN) UnpackTransfer(data []byte) (bool, error) {
+	out, err := oPEN.abi.Unpack("transfer", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackTransferFrom is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x23b872dd.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function transferFrom(address from, address to, uint256 value) returns(bool)
+func (oPEN *OPEN) PackTransferFrom(from common.Address, to common.Address, value *big.Int) []byte {
+	enc, err := oPEN.abi.Pack("transferFrom", from, to, value)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackTransferFrom is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x23b872dd.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function transferFrom(address from, address to, uint256 value) returns(bool)
+func (oPEN *OPEN) TryPackTransferFrom(from common.Address, to common.Address, value *big.Int) ([]byte, error) {
+	return oPEN.abi.Pack("transferFrom", from, to, value)
+}
+
+// UnpackTransferFrom is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x23b872dd.
+//
+// Solidity: function transferFrom(address from, address to, uint256 value) returns(bool)
+func (oPEN *OPEN) UnpackTransferFrom(data []byte) (bool, error) {
+	out, err := oPEN.abi.Unpack("transferFrom", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// OPENApproval represents a Approval event raised by the OPEN contract.
+type OPENApproval struct {
+	Owner   common.Address
+	Spender common.Address
+	Value   *big.Int
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const OPENApprovalEventName = "Approval"
+
+// ContractEventName returns the user-defined event name.
+func (OPENApproval) ContractEventName() string {
+	return OPENApprovalEventName
+}
+
+// UnpackApprovalEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Approval(address indexed owner, address indexed spender, uint256 value)
+func (oPEN *OPEN) UnpackApprovalEvent(log *types.Log) (*OPENApproval, error) {
+	event := "Approval"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != oPEN.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OPENApproval)
+	if len(log.Data) > 0 {
+		if err := oPEN.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range oPEN.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// OPENEIP712DomainChanged represents a EIP712DomainChanged event raised by the OPEN contract.
+type OPENEIP712DomainChanged struct {
+	Raw *types.Log // Blockchain specific contextual infos
+}
+
+const OPENEIP712DomainChangedEventName = "EIP712DomainChanged"
+
+// ContractEventName returns the user-defined event name.
+func (OPENEIP712DomainChanged) ContractEventName() string {
+	return OPENEIP712DomainChangedEventName
+}
+
+// UnpackEIP712DomainChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event EIP712DomainChanged()
+func (oPEN *OPEN) UnpackEIP712DomainChangedEvent(log *types.Log) (*OPENEIP712DomainChanged, error) {
+	event := "EIP712DomainChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != oPEN.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OPENEIP712DomainChanged)
+	if len(log.Data) > 0 {
+		if err := oPEN.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range oPEN.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// OPENTransfer represents a Transfer event raised by the OPEN contract.
+type OPENTransfer struct {
+	From  common.Address
+	To    common.Address
+	Value *big.Int
+	Raw   *types.Log // Blockchain specific contextual infos
+}
+
+const OPENTransferEventName = "Transfer"
+
+// ContractEventName returns the user-defined event name.
+func (OPENTransfer) ContractEventName() string {
+	return OPENTransferEventName
+}
+
+// UnpackTransferEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Transfer(address indexed from, address indexed to, uint256 value)
+func (oPEN *OPEN) UnpackTransferEvent(log *types.Log) (*OPENTransfer, error) {
+	event := "Transfer"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != oPEN.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OPENTransfer)
+	if len(log.Data) > 0 {
+		if err := oPEN.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range oPEN.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// UnpackError attempts to decode the provided error data using user-defined
+// error definitions.
+func (oPEN *OPEN) UnpackError(raw []byte) (any, error) {
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["ECDSAInvalidSignature"].ID.Bytes()[:4]) {
+		return oPEN.UnpackECDSAInvalidSignatureError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["ECDSAInvalidSignatureLength"].ID.Bytes()[:4]) {
+		return oPEN.UnpackECDSAInvalidSignatureLengthError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["ECDSAInvalidSignatureS"].ID.Bytes()[:4]) {
+		return oPEN.UnpackECDSAInvalidSignatureSError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["ERC20InsufficientAllowance"].ID.Bytes()[:4]) {
+		return oPEN.UnpackERC20InsufficientAllowanceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["ERC20InsufficientBalance"].ID.Bytes()[:4]) {
+		return oPEN.UnpackERC20InsufficientBalanceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["ERC20InvalidApprover"].ID.Bytes()[:4]) {
+		return oPEN.UnpackERC20InvalidApproverError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["ERC20InvalidReceiver"].ID.Bytes()[:4]) {
+		return oPEN.UnpackERC20InvalidReceiverError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["ERC20InvalidSender"].ID.Bytes()[:4]) {
+		return oPEN.UnpackERC20InvalidSenderError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["ERC20InvalidSpender"].ID.Bytes()[:4]) {
+		return oPEN.UnpackERC20InvalidSpenderError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["ERC2612ExpiredSignature"].ID.Bytes()[:4]) {
+		return oPEN.UnpackERC2612ExpiredSignatureError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["ERC2612InvalidSigner"].ID.Bytes()[:4]) {
+		return oPEN.UnpackERC2612InvalidSignerError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["InvalidAccountNonce"].ID.Bytes()[:4]) {
+		return oPEN.UnpackInvalidAccountNonceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["InvalidShortString"].ID.Bytes()[:4]) {
+		return oPEN.UnpackInvalidShortStringError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["LengthMismatch"].ID.Bytes()[:4]) {
+		return oPEN.UnpackLengthMismatchError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], oPEN.abi.Errors["StringTooLong"].ID.Bytes()[:4]) {
+		return oPEN.UnpackStringTooLongError(raw[4:])
+	}
+	return nil, errors.New("Unknown error")
+}
+
+// OPENECDSAInvalidSignature represents a ECDSAInvalidSignature error raised by the OPEN contract.
+type OPENECDSAInvalidSignature struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ECDSAInvalidSignature()
+func OPENECDSAInvalidSignatureErrorID() common.Hash {
+	return common.HexToHash("0xf645eedf0193584640b6b90cb9477e4c95b98636c148a891d4c0a146dc46e75a")
+}
+
+// UnpackECDSAInvalidSignatureError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ECDSAInvalidSignature()
+func (oPEN *OPEN) UnpackECDSAInvalidSignatureError(raw []byte) (*OPENECDSAInvalidSignature, error) {
+	out := new(OPENECDSAInvalidSignature)
+	if err := oPEN.abi.UnpackIntoInterface(out, "ECDSAInvalidSignature", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENECDSAInvalidSignatureLength represents a ECDSAInvalidSignatureLength error raised by the OPEN contract.
+type OPENECDSAInvalidSignatureLength struct {
+	Length *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ECDSAInvalidSignatureLength(uint256 length)
+func OPENECDSAInvalidSignatureLengthErrorID() common.Hash {
+	return common.HexToHash("0xfce698f7e8e5342cd615f641317bc45fe7e1e4a8b0a14dd1383ff8dc9c41917f")
+}
+
+// UnpackECDSAInvalidSignatureLengthError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ECDSAInvalidSignatureLength(uint256 length)
+func (oPEN *OPEN) UnpackECDSAInvalidSignatureLengthError(raw []byte) (*OPENECDSAInvalidSignatureLength, error) {
+	out := new(OPENECDSAInvalidSignatureLength)
+	if err := oPEN.abi.UnpackIntoInterface(out, "ECDSAInvalidSignatureLength", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENECDSAInvalidSignatureS represents a ECDSAInvalidSignatureS error raised by the OPEN contract.
+type OPENECDSAInvalidSignatureS struct {
+	S [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ECDSAInvalidSignatureS(bytes32 s)
+func OPENECDSAInvalidSignatureSErrorID() common.Hash {
+	return common.HexToHash("0xd78bce0cccb935155ed6428d1c13e50b7f3550fd2b66b9fe266006fea4a5e1eb")
+}
+
+// UnpackECDSAInvalidSignatureSError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ECDSAInvalidSignatureS(bytes32 s)
+func (oPEN *OPEN) UnpackECDSAInvalidSignatureSError(raw []byte) (*OPENECDSAInvalidSignatureS, error) {
+	out := new(OPENECDSAInvalidSignatureS)
+	if err := oPEN.abi.UnpackIntoInterface(out, "ECDSAInvalidSignatureS", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENERC20InsufficientAllowance represents a ERC20InsufficientAllowance error raised by the OPEN contract.
+type OPENERC20InsufficientAllowance struct {
+	Spender   common.Address
+	Allowance *big.Int
+	Needed    *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed)
+func OPENERC20InsufficientAllowanceErrorID() common.Hash {
+	return common.HexToHash("0xfb8f41b23e99d2101d86da76cdfa87dd51c82ed07d3cb62cbc473e469dbc75c3")
+}
+
+// UnpackERC20InsufficientAllowanceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed)
+func (oPEN *OPEN) UnpackERC20InsufficientAllowanceError(raw []byte) (*OPENERC20InsufficientAllowance, error) {
+	out := new(OPENERC20InsufficientAllowance)
+	if err := oPEN.abi.UnpackIntoInterface(out, "ERC20InsufficientAllowance", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENERC20InsufficientBalance represents a ERC20InsufficientBalance error raised by the OPEN contract.
+type OPENERC20InsufficientBalance struct {
+	Sender  common.Address
+	Balance *big.Int
+	Needed  *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed)
+func OPENERC20InsufficientBalanceErrorID() common.Hash {
+	return common.HexToHash("0xe450d38cd8d9f7d95077d567d60ed49c7254716e6ad08fc9872816c97e0ffec6")
+}
+
+// UnpackERC20InsufficientBalanceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed)
+func (oPEN *OPEN) UnpackERC20InsufficientBalanceError(raw []byte) (*OPENERC20InsufficientBalance, error) {
+	out := new(OPENERC20InsufficientBalance)
+	if err := oPEN.abi.UnpackIntoInterface(out, "ERC20InsufficientBalance", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENERC20InvalidApprover represents a ERC20InvalidApprover error raised by the OPEN contract.
+type OPENERC20InvalidApprover struct {
+	Approver common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC20InvalidApprover(address approver)
+func OPENERC20InvalidApproverErrorID() common.Hash {
+	return common.HexToHash("0xe602df05cc75712490294c6c104ab7c17f4030363910a7a2626411c6d3118847")
+}
+
+// UnpackERC20InvalidApproverError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC20InvalidApprover(address approver)
+func (oPEN *OPEN) UnpackERC20InvalidApproverError(raw []byte) (*OPENERC20InvalidApprover, error) {
+	out := new(OPENERC20InvalidApprover)
+	if err := oPEN.abi.UnpackIntoInterface(out, "ERC20InvalidApprover", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENERC20InvalidReceiver represents a ERC20InvalidReceiver error raised by the OPEN contract.
+type OPENERC20InvalidReceiver struct {
+	Receiver common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC20InvalidReceiver(address receiver)
+func OPENERC20InvalidReceiverErrorID() common.Hash {
+	return common.HexToHash("0xec442f055133b72f3b2f9f0bb351c406b178527de2040a7d1feb4e058771f613")
+}
+
+// UnpackERC20InvalidReceiverError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC20InvalidReceiver(address receiver)
+func (oPEN *OPEN) UnpackERC20InvalidReceiverError(raw []byte) (*OPENERC20InvalidReceiver, error) {
+	out := new(OPENERC20InvalidReceiver)
+	if err := oPEN.abi.UnpackIntoInterface(out, "ERC20InvalidReceiver", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENERC20InvalidSender represents a ERC20InvalidSender error raised by the OPEN contract.
+type OPENERC20InvalidSender struct {
+	Sender common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC20InvalidSender(address sender)
+func OPENERC20InvalidSenderErrorID() common.Hash {
+	return common.HexToHash("0x96c6fd1edd0cd6ef7ff0ecc0facdf53148dc0048b57fe58af65755250a7a96bd")
+}
+
+// UnpackERC20InvalidSenderError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC20InvalidSender(address sender)
+func (oPEN *OPEN) UnpackERC20InvalidSenderError(raw []byte) (*OPENERC20InvalidSender, error) {
+	out := new(OPENERC20InvalidSender)
+	if err := oPEN.abi.UnpackIntoInterface(out, "ERC20InvalidSender", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENERC20InvalidSpender represents a ERC20InvalidSpender error raised by the OPEN contract.
+type OPENERC20InvalidSpender struct {
+	Spender common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC20InvalidSpender(address spender)
+func OPENERC20InvalidSpenderErrorID() common.Hash {
+	return common.HexToHash("0x94280d62c347d8d9f4d59a76ea321452406db88df38e0c9da304f58b57b373a2")
+}
+
+// UnpackERC20InvalidSpenderError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC20InvalidSpender(address spender)
+func (oPEN *OPEN) UnpackERC20InvalidSpenderError(raw []byte) (*OPENERC20InvalidSpender, error) {
+	out := new(OPENERC20InvalidSpender)
+	if err := oPEN.abi.UnpackIntoInterface(out, "ERC20InvalidSpender", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENERC2612ExpiredSignature represents a ERC2612ExpiredSignature error raised by the OPEN contract.
+type OPENERC2612ExpiredSignature struct {
+	Deadline *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC2612ExpiredSignature(uint256 deadline)
+func OPENERC2612ExpiredSignatureErrorID() common.Hash {
+	return common.HexToHash("0x627913023c184eaad13735d5a3d2657ae76ec9a872a70e0fc57522ef1a114d58")
+}
+
+// UnpackERC2612ExpiredSignatureError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC2612ExpiredSignature(uint256 deadline)
+func (oPEN *OPEN) UnpackERC2612ExpiredSignatureError(raw []byte) (*OPENERC2612ExpiredSignature, error) {
+	out := new(OPENERC2612ExpiredSignature)
+	if err := oPEN.abi.UnpackIntoInterface(out, "ERC2612ExpiredSignature", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENERC2612InvalidSigner represents a ERC2612InvalidSigner error raised by the OPEN contract.
+type OPENERC2612InvalidSigner struct {
+	Signer common.Address
+	Owner  common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC2612InvalidSigner(address signer, address owner)
+func OPENERC2612InvalidSignerErrorID() common.Hash {
+	return common.HexToHash("0x4b800e463b323b1d856edf9dec70329a639d13874a57f5c28219ff57128756db")
+}
+
+// UnpackERC2612InvalidSignerError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC2612InvalidSigner(address signer, address owner)
+func (oPEN *OPEN) UnpackERC2612InvalidSignerError(raw []byte) (*OPENERC2612InvalidSigner, error) {
+	out := new(OPENERC2612InvalidSigner)
+	if err := oPEN.abi.UnpackIntoInterface(out, "ERC2612InvalidSigner", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENInvalidAccountNonce represents a InvalidAccountNonce error raised by the OPEN contract.
+type OPENInvalidAccountNonce struct {
+	Account      common.Address
+	CurrentNonce *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidAccountNonce(address account, uint256 currentNonce)
+func OPENInvalidAccountNonceErrorID() common.Hash {
+	return common.HexToHash("0x752d88c0de02638abf10e8e31861e4c68dc1f3a1e7d840e580683f2c282bfc7a")
+}
+
+// UnpackInvalidAccountNonceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidAccountNonce(address account, uint256 currentNonce)
+func (oPEN *OPEN) UnpackInvalidAccountNonceError(raw []byte) (*OPENInvalidAccountNonce, error) {
+	out := new(OPENInvalidAccountNonce)
+	if err := oPEN.abi.UnpackIntoInterface(out, "InvalidAccountNonce", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENInvalidShortString represents a InvalidShortString error raised by the OPEN contract.
+type OPENInvalidShortString struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidShortString()
+func OPENInvalidShortStringErrorID() common.Hash {
+	return common.HexToHash("0xb3512b0c6163e5f0bafab72bb631b9d58cd7a731b082f910338aa21c83d5c274")
+}
+
+// UnpackInvalidShortStringError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidShortString()
+func (oPEN *OPEN) UnpackInvalidShortStringError(raw []byte) (*OPENInvalidShortString, error) {
+	out := new(OPENInvalidShortString)
+	if err := oPEN.abi.UnpackIntoInterface(out, "InvalidShortString", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENLengthMismatch represents a LengthMismatch error raised by the OPEN contract.
+type OPENLengthMismatch struct {
+	Holders *big.Int
+	Amounts *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error LengthMismatch(uint256 holders, uint256 amounts)
+func OPENLengthMismatchErrorID() common.Hash {
+	return common.HexToHash("0xab8b67c6893c59617ef3ba4b4b942e9791f2572db2fdb32028356532f3b7396a")
+}
+
+// UnpackLengthMismatchError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error LengthMismatch(uint256 holders, uint256 amounts)
+func (oPEN *OPEN) UnpackLengthMismatchError(raw []byte) (*OPENLengthMismatch, error) {
+	out := new(OPENLengthMismatch)
+	if err := oPEN.abi.UnpackIntoInterface(out, "LengthMismatch", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OPENStringTooLong represents a StringTooLong error raised by the OPEN contract.
+type OPENStringTooLong struct {
+	Str string
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error StringTooLong(string str)
+func OPENStringTooLongErrorID() common.Hash {
+	return common.HexToHash("0x305a27a93f8e33b7392df0a0f91d6fc63847395853c45991eec52dbf24d72381")
+}
+
+// UnpackStringTooLongError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error StringTooLong(string str)
+func (oPEN *OPEN) UnpackStringTooLongError(raw []byte) (*OPENStringTooLong, error) {
+	out := new(OPENStringTooLong)
+	if err := oPEN.abi.UnpackIntoInterface(out, "StringTooLong", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorMetaData contains all meta data concerning the OpenGovernor contract.
+var OpenGovernorMetaData = bind.MetaData{
+	ABI: "[{\"inputs\":[{\"internalType\":\"contractIVotes\",\"name\":\"token_\",\"type\":\"address\"},{\"internalType\":\"contractTimelockController\",\"name\":\"timelock_\",\"type\":\"address\"},{\"components\":[{\"internalType\":\"uint48\",\"name\":\"votingDelay\",\"type\":\"uint48\"},{\"internalType\":\"uint32\",\"name\":\"votingPeriod\",\"type\":\"uint32\"},{\"internalType\":\"uint256\",\"name\":\"proposalThreshold\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"quorumPercent\",\"type\":\"uint256\"}],\"internalType\":\"structVotingRules\",\"name\":\"rules\",\"type\":\"tuple\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"stateMutability\":\"payable\",\"type\":\"receive\"},{\"inputs\":[],\"name\":\"BALLOT_TYPEHASH\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"CLOCK_MODE\",\"outputs\":[{\"internalType\":\"string\",\"name\":\"\",\"type\":\"string\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"COUNTING_MODE\",\"outputs\":[{\"internalType\":\"string\",\"name\":\"\",\"type\":\"string\"}],\"stateMutability\":\"pure\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"EXTENDED_BALLOT_TYPEHASH\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"cancel\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address[]\",\"name\":\"targets\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"values\",\"type\":\"uint256[]\"},{\"internalType\":\"bytes[]\",\"name\":\"calldatas\",\"type\":\"bytes[]\"},{\"internalType\":\"bytes32\",\"name\":\"descriptionHash\",\"type\":\"bytes32\"}],\"name\":\"cancel\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"},{\"internalType\":\"uint8\",\"name\":\"support\",\"type\":\"uint8\"}],\"name\":\"castVote\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"},{\"internalType\":\"uint8\",\"name\":\"support\",\"type\":\"uint8\"},{\"internalType\":\"address\",\"name\":\"voter\",\"type\":\"address\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"castVoteBySig\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"},{\"internalType\":\"uint8\",\"name\":\"support\",\"type\":\"uint8\"},{\"internalType\":\"string\",\"name\":\"reason\",\"type\":\"string\"}],\"name\":\"castVoteWithReason\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"},{\"internalType\":\"uint8\",\"name\":\"support\",\"type\":\"uint8\"},{\"internalType\":\"string\",\"name\":\"reason\",\"type\":\"string\"},{\"internalType\":\"bytes\",\"name\":\"params\",\"type\":\"bytes\"}],\"name\":\"castVoteWithReasonAndParams\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"},{\"internalType\":\"uint8\",\"name\":\"support\",\"type\":\"uint8\"},{\"internalType\":\"address\",\"name\":\"voter\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"reason\",\"type\":\"string\"},{\"internalType\":\"bytes\",\"name\":\"params\",\"type\":\"bytes\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"castVoteWithReasonAndParamsBySig\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"clock\",\"outputs\":[{\"internalType\":\"uint48\",\"name\":\"\",\"type\":\"uint48\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address[]\",\"name\":\"targets\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"values\",\"type\":\"uint256[]\"},{\"internalType\":\"bytes[]\",\"name\":\"calldatas\",\"type\":\"bytes[]\"},{\"internalType\":\"bytes32\",\"name\":\"descriptionHash\",\"type\":\"bytes32\"}],\"name\":\"execute\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"execute\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address[]\",\"name\":\"targets\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"values\",\"type\":\"uint256[]\"},{\"internalType\":\"bytes[]\",\"name\":\"calldatas\",\"type\":\"bytes[]\"},{\"internalType\":\"bytes32\",\"name\":\"descriptionHash\",\"type\":\"bytes32\"}],\"name\":\"getProposalId\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"timepoint\",\"type\":\"uint256\"}],\"name\":\"getVotes\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"timepoint\",\"type\":\"uint256\"},{\"internalType\":\"bytes\",\"name\":\"params\",\"type\":\"bytes\"}],\"name\":\"getVotesWithParams\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasVoted\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address[]\",\"name\":\"targets\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"values\",\"type\":\"uint256[]\"},{\"internalType\":\"bytes[]\",\"name\":\"calldatas\",\"type\":\"bytes[]\"},{\"internalType\":\"bytes32\",\"name\":\"descriptionHash\",\"type\":\"bytes32\"}],\"name\":\"hashProposal\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"pure\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"name\",\"outputs\":[{\"internalType\":\"string\",\"name\":\"\",\"type\":\"string\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"nonces\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"},{\"internalType\":\"uint256[]\",\"name\":\"\",\"type\":\"uint256[]\"},{\"internalType\":\"uint256[]\",\"name\":\"\",\"type\":\"uint256[]\"},{\"internalType\":\"bytes\",\"name\":\"\",\"type\":\"bytes\"}],\"name\":\"onERC1155BatchReceived\",\"outputs\":[{\"internalType\":\"bytes4\",\"name\":\"\",\"type\":\"bytes4\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"},{\"internalType\":\"bytes\",\"name\":\"\",\"type\":\"bytes\"}],\"name\":\"onERC1155Received\",\"outputs\":[{\"internalType\":\"bytes4\",\"name\":\"\",\"type\":\"bytes4\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"},{\"internalType\":\"bytes\",\"name\":\"\",\"type\":\"bytes\"}],\"name\":\"onERC721Received\",\"outputs\":[{\"internalType\":\"bytes4\",\"name\":\"\",\"type\":\"bytes4\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"proposalCount\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"proposalDeadline\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"proposalDetails\",\"outputs\":[{\"internalType\":\"address[]\",\"name\":\"targets\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"values\",\"type\":\"uint256[]\"},{\"internalType\":\"bytes[]\",\"name\":\"calldatas\",\"type\":\"bytes[]\"},{\"internalType\":\"bytes32\",\"name\":\"descriptionHash\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"index\",\"type\":\"uint256\"}],\"name\":\"proposalDetailsAt\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"},{\"internalType\":\"address[]\",\"name\":\"targets\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"values\",\"type\":\"uint256[]\"},{\"internalType\":\"bytes[]\",\"name\":\"calldatas\",\"type\":\"bytes[]\"},{\"internalType\":\"bytes32\",\"name\":\"descriptionHash\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"proposalEta\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"proposalNeedsQueuing\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"proposalProposer\",\"outputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"proposalSnapshot\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"proposalThreshold\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"proposalVotes\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"againstVotes\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"forVotes\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"abstainVotes\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address[]\",\"name\":\"targets\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"values\",\"type\":\"uint256[]\"},{\"internalType\":\"bytes[]\",\"name\":\"calldatas\",\"type\":\"bytes[]\"},{\"internalType\":\"string\",\"name\":\"description\",\"type\":\"string\"}],\"name\":\"propose\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address[]\",\"name\":\"targets\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"values\",\"type\":\"uint256[]\"},{\"internalType\":\"bytes[]\",\"name\":\"calldatas\",\"type\":\"bytes[]\"},{\"internalType\":\"bytes32\",\"name\":\"descriptionHash\",\"type\":\"bytes32\"}],\"name\":\"queue\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"queue\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"timepoint\",\"type\":\"uint256\"}],\"name\":\"quorum\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"quorumDenominator\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"timepoint\",\"type\":\"uint256\"}],\"name\":\"quorumNumerator\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"quorumNumerator\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"target\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"},{\"internalType\":\"bytes\",\"name\":\"data\",\"type\":\"bytes\"}],\"name\":\"relay\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"newProposalThreshold\",\"type\":\"uint256\"}],\"name\":\"setProposalThreshold\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint48\",\"name\":\"newVotingDelay\",\"type\":\"uint48\"}],\"name\":\"setVotingDelay\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"newVotingPeriod\",\"type\":\"uint32\"}],\"name\":\"setVotingPeriod\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"state\",\"outputs\":[{\"internalType\":\"enumIGovernor.ProposalState\",\"name\":\"\",\"type\":\"uint8\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"timelock\",\"outputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"token\",\"outputs\":[{\"internalType\":\"contractIERC5805\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"newQuorumNumerator\",\"type\":\"uint256\"}],\"name\":\"updateQuorumNumerator\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"contractTimelockController\",\"name\":\"newTimelock\",\"type\":\"address\"}],\"name\":\"updateTimelock\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"version\",\"outputs\":[{\"internalType\":\"string\",\"name\":\"\",\"type\":\"string\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"votingDelay\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"votingPeriod\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"ProposalCanceled\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"address\",\"name\":\"proposer\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"address[]\",\"name\":\"targets\",\"type\":\"address[]\"},{\"indexed\":false,\"internalType\":\"uint256[]\",\"name\":\"values\",\"type\":\"uint256[]\"},{\"indexed\":false,\"internalType\":\"string[]\",\"name\":\"signatures\",\"type\":\"string[]\"},{\"indexed\":false,\"internalType\":\"bytes[]\",\"name\":\"calldatas\",\"type\":\"bytes[]\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"voteStart\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"voteEnd\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"description\",\"type\":\"string\"}],\"name\":\"ProposalCreated\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"ProposalExecuted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"etaSeconds\",\"type\":\"uint256\"}],\"name\":\"ProposalQueued\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"oldProposalThreshold\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"newProposalThreshold\",\"type\":\"uint256\"}],\"name\":\"ProposalThresholdSet\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"oldQuorumNumerator\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"newQuorumNumerator\",\"type\":\"uint256\"}],\"name\":\"QuorumNumeratorUpdated\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"address\",\"name\":\"oldTimelock\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"address\",\"name\":\"newTimelock\",\"type\":\"address\"}],\"name\":\"TimelockChange\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"voter\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint8\",\"name\":\"support\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"weight\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"reason\",\"type\":\"string\"}],\"name\":\"VoteCast\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"voter\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint8\",\"name\":\"support\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"weight\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"reason\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"bytes\",\"name\":\"params\",\"type\":\"bytes\"}],\"name\":\"VoteCastWithParams\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"oldVotingDelay\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"newVotingDelay\",\"type\":\"uint256\"}],\"name\":\"VotingDelaySet\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"oldVotingPeriod\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"newVotingPeriod\",\"type\":\"uint256\"}],\"name\":\"VotingPeriodSet\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"CheckpointUnorderedInsertion\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ERC6372InconsistentClock\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"voter\",\"type\":\"address\"}],\"name\":\"GovernorAlreadyCastVote\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"GovernorAlreadyQueuedProposal\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"GovernorDisabledDeposit\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"proposer\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"votes\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"threshold\",\"type\":\"uint256\"}],\"name\":\"GovernorInsufficientProposerVotes\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"targets\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"calldatas\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"values\",\"type\":\"uint256\"}],\"name\":\"GovernorInvalidProposalLength\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"quorumNumerator\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"quorumDenominator\",\"type\":\"uint256\"}],\"name\":\"GovernorInvalidQuorumFraction\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"voter\",\"type\":\"address\"}],\"name\":\"GovernorInvalidSignature\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"GovernorInvalidVoteParams\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"GovernorInvalidVoteType\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"votingPeriod\",\"type\":\"uint256\"}],\"name\":\"GovernorInvalidVotingPeriod\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"GovernorNonexistentProposal\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"GovernorOnlyExecutor\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"GovernorProposalQueueingFailed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"}],\"name\":\"GovernorProposalQueueingNotRequired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"proposer\",\"type\":\"address\"}],\"name\":\"GovernorRestrictedProposer\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"GovernorUnableToCancel\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"proposalId\",\"type\":\"uint256\"},{\"internalType\":\"enumIGovernor.ProposalState\",\"name\":\"current\",\"type\":\"uint8\"},{\"internalType\":\"bytes32\",\"name\":\"expectedStates\",\"type\":\"bytes32\"}],\"name\":\"GovernorUnexpectedProposalState\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"currentNonce\",\"type\":\"uint256\"}],\"name\":\"InvalidAccountNonce\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint8\",\"name\":\"bits\",\"type\":\"uint8\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"SafeCastOverflowedUintDowncast\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"}]",
+	ID:  "903265ecf47924600c934aa0f0285057f8",
+	Bin: "0x610180604052348015610010575f5ffd5b50604051615ecc380380615ecc83398101604081905261002f91610722565b81816060015184835f0151846020015185604001516040518060400160405280600c81526020016b27b832b723b7bb32b93737b960a11b8152508061007861017960201b60201c565b61008182610194565b6101205261008e81610194565b61014052815160208084019190912060e052815190820120610100524660a05261011a60e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c052600361012f8282610861565b5061013b9050836101da565b61014482610240565b61014d816102df565b5050506001600160a01b03166101605261016681610320565b50610170816103b5565b505050506109b5565b6040805180820190915260018152603160f81b602082015290565b5f5f829050601f815111156101c7578260405163305a27a960e01b81526004016101be919061091f565b60405180910390fd5b80516101d282610954565b179392505050565b6008546040805165ffffffffffff928316815291831660208301527fc565b045403dc03c2eea82b81a0465edad9e2e7fc4d97e11421c209da93d7a93910160405180910390a16008805465ffffffffffff191665ffffffffffff92909216919091179055565b8063ffffffff165f036102685760405163f1cfbf0560e01b81525f60048201526024016101be565b6008546040805163ffffffff66010000000000009093048316815291831660208301527f7e3f7f0708a84de9203036abaa450dccc85ad5ff52f78c170f3edb55cf5e8828910160405180910390a16008805463ffffffff90921666010000000000000263ffffffff60301b19909216919091179055565b60075460408051918252602082018390527fccb45da8d5717e6c4544694297c4ba5cf151d455c9bb0ed4fc7a38411bc05461910160405180910390a1600755565b60648082111561034d5760405163243e544560e01b815260048101839052602481018290526044016101be565b5f61035661041e565b9050610375610363610437565b61036c856104b1565b600c91906104e8565b505060408051828152602081018590527f0553476bf02ef2726e8ce5ced78d63e26e602e4a2257b1f559418e24b4633997910160405180910390a1505050565b600d54604080516001600160a01b03928316815291831660208301527f08f74ea46ef7894f65eabfb5e6e695de773a000b47c529ab559178069b226401910160405180910390a1600d80546001600160a01b0319166001600160a01b0392909216919091179055565b5f610429600c610502565b6001600160d01b0316905090565b5f6104426101605190565b6001600160a01b03166391ddadf46040518163ffffffff1660e01b8152600401602060405180830381865afa92505050801561049b575060408051601f3d908101601f1916820190925261049891810190610977565b60015b6104ac576104a761054a565b905090565b919050565b5f6001600160d01b038211156104e4576040516306dfcc6560e41b815260d06004820152602481018390526044016101be565b5090565b5f806104f5858585610554565b915091505b935093915050565b80545f908015610541576105288361051b600184610990565b5f91825260209091200190565b54660100000000000090046001600160d01b0316610543565b5f5b9392505050565b5f6104a7436106b0565b82545f9081908015610653575f6105708761051b600185610990565b805490915065ffffffffffff80821691660100000000000090046001600160d01b03169088168211156105b657604051632520601d60e01b815260040160405180910390fd5b8765ffffffffffff168265ffffffffffff16036105f257825465ffffffffffff1666010000000000006001600160d01b03891602178355610645565b6040805180820190915265ffffffffffff808a1682526001600160d01b03808a1660208085019182528d54600181018f555f8f815291909120945191519092166601000000000000029216919091179101555b94508593506104fa92505050565b50506040805180820190915265ffffffffffff80851682526001600160d01b0380851660208085019182528854600181018a555f8a81529182209551925190931666010000000000000291909316179201919091559050816104fa565b5f65ffffffffffff8211156104e4576040516306dfcc6560e41b815260306004820152602481018390526044016101be565b6001600160a01b03811681146106f6575f5ffd5b50565b634e487b7160e01b5f52604160045260245ffd5b805165ffffffffffff811681146104ac575f5ffd5b5f5f5f83850360c0811215610735575f5ffd5b8451610740816106e2565b6020860151909450610751816106e2565b92506080603f1982011215610764575f5ffd5b50604051608081016001600160401b0381118282101715610787576107876106f9565b80604052506107986040860161070d565b8152606085015163ffffffff811681146107b0575f5ffd5b60208201526080850151604082015260a0909401516060850152509093909250565b600181811c908216806107e657607f821691505b60208210810361080457634e487b7160e01b5f52602260045260245ffd5b50919050565b601f82111561085c578282111561085c57805f5260205f20601f840160051c602085101561083557505f5b90810190601f840160051c035f5b81811015610858575f83820155600101610843565b5050505b505050565b81516001600160401b0381111561087a5761087a6106f9565b61088e8161088884546107d2565b8461080a565b6020601f8211600181146108c0575f83156108a95750848201515b5f19600385901b1c1916600184901b178455610918565b5f84815260208120601f198516915b828110156108ef57878501518255602094850194600190920191016108cf565b508482101561090c57868401515f19600387901b60f8161c191681555b505060018360011b0184555b5050505050565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b80516020808301519190811015610804575f1960209190910360031b1b16919050565b5f60208284031215610987575f5ffd5b6105438261070d565b818103818111156109af57634e487b7160e01b5f52601160045260245ffd5b92915050565b60805160a05160c05160e051610100516101205161014051610160516154a0610a2c5f395f8181610b54015281816114cf015281816118bd015281816126ff01526129eb01525f61264501525f61261a01525f6139ba01525f61399201525f6138ed01525f61391701525f61394101526154a05ff3fe608060405260043610610353575f3560e01c80637ecebe00116101bd578063c28bc2fa116100f2578063e540d01d11610092578063f23a6e611161006d578063f23a6e6114610b08578063f8ce560a14610b27578063fc0c546a14610b46578063fe0d94c114610b78575f5ffd5b8063e540d01d14610aab578063eb9019d414610aca578063ece40cc114610ae9575f5ffd5b8063da35c664116100cd578063da35c66414610a00578063dd4e2ba514610a14578063ddf0b00914610a59578063deaaa7cc14610a78575f5ffd5b8063c28bc2fa146109b1578063c59057e4146109c4578063d33219b4146109e3575f5ffd5b8063a890c9101161015d578063ab58fb8e11610138578063ab58fb8e14610929578063b58131b01461095f578063bc197c8114610973578063c01f9e3714610992575f5ffd5b8063a890c910146108cc578063a8f8a668146108eb578063a9a952941461090a575f5ffd5b806391ddadf41161019857806391ddadf41461085b57806397c3d334146108865780639a802a6d14610899578063a7713a70146108b8575f5ffd5b80637ecebe00146107e157806384b0196e146108155780638ff262e31461083c575f5ffd5b80633e4f49e611610293578063567813881161023357806360c4247f1161020e57806360c4247f1461076557806379051887146107845780637b3c71d3146107a35780637d5e81e2146107c2575f5ffd5b806356781388146107085780635b8d0e0d146107275780635f398a1414610746575f5ffd5b8063452115d61161026e578063452115d6146106565780634bf5d7e914610675578063544ffc9c1461068957806354fd4d50146106c3575f5ffd5b80633e4f49e6146105c357806340e58ee5146105ef578063438596321461060e575f5ffd5b8063160cbed7116102fe5780632d63f693116102d95780632d63f693146105125780632e82db941461054c5780632fe3e2611461057c5780633932abb1146105af575f5ffd5b8063160cbed7146104b157806316e9eaec146104d05780632656227d146104ff575f5ffd5b806306fdde031161032e57806306fdde031461040c578063143489d01461042d578063150b7a0214610479575f5ffd5b806301ffc9a71461038e57806302a251a3146103c257806306f3f9e6146103ed575f5ffd5b3661038a5730610361610b8b565b6001600160a01b03161461038857604051637485328f60e11b815260040160405180910390fd5b005b5f5ffd5b348015610399575f5ffd5b506103ad6103a8366004614193565b610ba3565b60405190151581526020015b60405180910390f35b3480156103cd575f5ffd5b50600854600160301b900463ffffffff165b6040519081526020016103b9565b3480156103f8575f5ffd5b506103886104073660046141ba565b610c73565b348015610417575f5ffd5b50610420610c87565b6040516103b991906141ff565b348015610438575f5ffd5b506104616104473660046141ba565b5f908152600460205260409020546001600160a01b031690565b6040516001600160a01b0390911681526020016103b9565b348015610484575f5ffd5b506104986104933660046142ea565b610d17565b6040516001600160e01b031990911681526020016103b9565b3480156104bc575f5ffd5b506103df6104cb3660046144b3565b610d72565b3480156104db575f5ffd5b506104ef6104ea3660046141ba565b610ea7565b6040516103b9949392919061460a565b6103df61050d3660046144b3565b6110a1565b34801561051d575f5ffd5b506103df61052c3660046141ba565b5f90815260046020526040902054600160a01b900465ffffffffffff1690565b348015610557575f5ffd5b5061056b6105663660046141ba565b611235565b6040516103b9959493929190614654565b348015610587575f5ffd5b506103df7f3e83946653575f9a39005e1545185629e92736b7528ab20ca3816f315424a81181565b3480156105ba575f5ffd5b506103df611274565b3480156105ce575f5ffd5b506105e26105dd3660046141ba565b611286565b6040516103b991906146d9565b3480156105fa575f5ffd5b506103886106093660046141ba565b611290565b348015610619575f5ffd5b506103ad6106283660046146e7565b5f8281526009602090815260408083206001600160a01b038516845260030190915290205460ff1692915050565b348015610661575f5ffd5b506103df6106703660046144b3565b611451565b348015610680575f5ffd5b506104206114cb565b348015610694575f5ffd5b506106a86106a33660046141ba565b61155e565b604080519384526020840192909252908201526060016103b9565b3480156106ce575f5ffd5b5060408051808201909152600181527f31000000000000000000000000000000000000000000000000000000000000006020820152610420565b348015610713575f5ffd5b506103df610722366004614725565b611583565b348015610732575f5ffd5b506103df610741366004614794565b6115aa565b348015610751575f5ffd5b506103df610760366004614853565b611667565b348015610770575f5ffd5b506103df61077f3660046141ba565b6116af565b34801561078f575f5ffd5b5061038861079e3660046148e9565b6116bb565b3480156107ae575f5ffd5b506103df6107bd366004614904565b6116cc565b3480156107cd575f5ffd5b506103df6107dc36600461495a565b61171c565b3480156107ec575f5ffd5b506103df6107fb366004614a1a565b6001600160a01b03165f9081526002602052604090205490565b348015610820575f5ffd5b50610829611804565b6040516103b99796959493929190614a35565b348015610847575f5ffd5b506103df610856366004614abe565b611862565b348015610866575f5ffd5b5061086f6118ba565b60405165ffffffffffff90911681526020016103b9565b348015610891575f5ffd5b5060646103df565b3480156108a4575f5ffd5b506103df6108b3366004614b0c565b611941565b3480156108c3575f5ffd5b506103df611957565b3480156108d7575f5ffd5b506103886108e6366004614a1a565b611970565b3480156108f6575f5ffd5b506103df6109053660046144b3565b611981565b348015610915575f5ffd5b506103ad6109243660046141ba565b61198e565b348015610934575f5ffd5b506103df6109433660046141ba565b5f9081526004602052604090206001015465ffffffffffff1690565b34801561096a575f5ffd5b506103df611996565b34801561097e575f5ffd5b5061049861098d366004614b61565b6119a0565b34801561099d575f5ffd5b506103df6109ac3660046141ba565b6119fc565b6103886109bf366004614bfb565b611a3e565b3480156109cf575f5ffd5b506103df6109de3660046144b3565b611aba565b3480156109ee575f5ffd5b50600d546001600160a01b0316610461565b348015610a0b575f5ffd5b50600a546103df565b348015610a1f575f5ffd5b506040805180820190915260208082527f737570706f72743d627261766f2671756f72756d3d666f722c6162737461696e90820152610420565b348015610a64575f5ffd5b50610388610a733660046141ba565b611af3565b348015610a83575f5ffd5b506103df7ff2aad550cf55f045cb27e9c559f9889fdfb6e6cdaa032301d6ea397784ae51d781565b348015610ab6575f5ffd5b50610388610ac5366004614c3b565b611caf565b348015610ad5575f5ffd5b506103df610ae4366004614c5e565b611cc0565b348015610af4575f5ffd5b50610388610b033660046141ba565b611cdf565b348015610b13575f5ffd5b50610498610b22366004614c88565b611cf0565b348015610b32575f5ffd5b506103df610b413660046141ba565b611d4c565b348015610b51575f5ffd5b507f0000000000000000000000000000000000000000000000000000000000000000610461565b610388610b863660046141ba565b611d56565b5f610b9e600d546001600160a01b031690565b905090565b5f6001600160e01b031982167fcdbdfcee000000000000000000000000000000000000000000000000000000001480610c0557506001600160e01b031982167f65455a8600000000000000000000000000000000000000000000000000000000145b80610c3957506001600160e01b031982167f4e2312e000000000000000000000000000000000000000000000000000000000145b80610c6d57507f01ffc9a7000000000000000000000000000000000000000000000000000000006001600160e01b03198316145b92915050565b610c7b611f12565b610c8481611fa4565b50565b606060038054610c9690614ce0565b80601f0160208091040260200160405190810160405280929190818152602001828054610cc290614ce0565b8015610d0d5780601f10610ce457610100808354040283529160200191610d0d565b820191905f5260205f20905b815481529060010190602001808311610cf057829003601f168201915b5050505050905090565b5f30610d21610b8b565b6001600160a01b031614610d4857604051637485328f60e11b815260040160405180910390fd5b507f150b7a0200000000000000000000000000000000000000000000000000000000949350505050565b5f5f610d8086868686611981565b90505f610d8c8261198e565b9050610da182610d9c6004612052565b612074565b5080610de1576040517fd838bcb7000000000000000000000000000000000000000000000000000000008152600481018390526024015b60405180910390fd5b5f610def83898989896120b1565b905065ffffffffffff811615610e66575f83815260046020908152604091829020600101805465ffffffffffff191665ffffffffffff85169081179091558251868152918201527f9a2e42fd6722813d69113e7d0079d3d940171428df7373df9c7f7617cfda2892910160405180910390a1610e9b565b6040517fab2d031100000000000000000000000000000000000000000000000000000000815260048101849052602401610dd8565b50909695505050505050565b5f818152600b602090815260408083208151815460a0948102820185019093526080810183815260609586958695919485949390928492849190840182828015610f1857602002820191905f5260205f20905b81546001600160a01b03168152600190910190602001808311610efa575b5050505050815260200160018201805480602002602001604051908101604052809291908181526020018280548015610f6e57602002820191905f5260205f20905b815481526020019060010190808311610f5a575b5050505050815260200160028201805480602002602001604051908101604052809291908181526020015f905b82821015611043578382905f5260205f20018054610fb890614ce0565b80601f0160208091040260200160405190810160405280929190818152602001828054610fe490614ce0565b801561102f5780601f106110065761010080835404028352916020019161102f565b820191905f5260205f20905b81548152906001019060200180831161101257829003601f168201915b505050505081526020019060010190610f9b565b505050508152602001600382015481525050905080606001515f5f1b0361108057604051636ad0607560e01b815260048101879052602401610dd8565b80516020820151604083015160609093015191989097509195509350915050565b5f5f6110af86868686611981565b90505f6110bb8261198e565b90506110d782610d9c836110d0576004612052565b6005612052565b505f82815260046020526040902080547fff00ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff16600160f01b1790553061111a610b8b565b6001600160a01b0316146111a3575f5b87518110156111a157306001600160a01b031688828151811061114f5761114f614d18565b60200260200101516001600160a01b0316036111995761119986828151811061117a5761117a614d18565b60200260200101518051906020012060056120bf90919063ffffffff16565b60010161112a565b505b6111b082888888886120db565b306111b9610b8b565b6001600160a01b0316141580156111ee57506005546fffffffffffffffffffffffffffffffff808216600160801b9092041614155b156111f8575f6005555b6040518281527f712ae1383f79ac853f8d882153778e0260ef8f03b504e2866e0593e04d2b291f9060200160405180910390a15095945050505050565b5f60608060605f600a868154811061124f5761124f614d18565b905f5260205f200154945061126385610ea7565b979992985090969095509350915050565b5f610b9e60085465ffffffffffff1690565b5f610c6d826120ef565b5f818152600b6020526040812060038101549091036112c557604051636ad0607560e01b815260048101839052602401610dd8565b61144c815f0180548060200260200160405190810160405280929190818152602001828054801561131d57602002820191905f5260205f20905b81546001600160a01b031681526001909101906020018083116112ff575b50505050508260010180548060200260200160405190810160405280929190818152602001828054801561136e57602002820191905f5260205f20905b81548152602001906001019080831161135a575b505050505083600201805480602002602001604051908101604052809291908181526020015f905b8282101561143e578382905f5260205f200180546113b390614ce0565b80601f01602080910402602001604051908101604052809291908181526020018280546113df90614ce0565b801561142a5780601f106114015761010080835404028352916020019161142a565b820191905f5260205f20905b81548152906001019060200180831161140d57829003601f168201915b505050505081526020019060010190611396565b505050508460030154611451565b505050565b5f5f61145f86868686611981565b90503361146c828261225a565b6114b4576040517f8fe5d8a9000000000000000000000000000000000000000000000000000000008152600481018390526001600160a01b0382166024820152604401610dd8565b6114c08787878761229f565b979650505050505050565b60607f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316634bf5d7e96040518163ffffffff1660e01b81526004015f60405180830381865afa92505050801561154a57506040513d5f823e601f3d908101601f191682016040526115479190810190614d2c565b60015b61155957610b9e6118ba6122ac565b919050565b5f818152600960205260409020805460018201546002909201549091905b9193909250565b5f803390506115a284828560405180602001604052805f8152506122c2565b949350505050565b5f6115f088888888888080601f0160208091040260200160405190810160405280939291908181526020018383808284375f920191909152508a92508991506122e39050565b611618576040516394ab6c0760e01b81526001600160a01b0387166004820152602401610dd8565b61165b88878988888080601f0160208091040260200160405190810160405280939291908181526020018383808284375f920191909152508a92506123b0915050565b98975050505050505050565b5f803390506114c087828888888080601f0160208091040260200160405190810160405280939291908181526020018383808284375f920191909152508a92506123b0915050565b5f610c6d600c836124a3565b6116c3611f12565b610c84816124f0565b5f8033905061171286828787878080601f0160208091040260200160405190810160405280939291908181526020018383808284375f920191909152506122c292505050565b9695505050505050565b5f336117288184612556565b611769576040517fd9b395570000000000000000000000000000000000000000000000000000000081526001600160a01b0382166004820152602401610dd8565b5f611772611996565b905080156117f7575f6117a08360016117896118ba565b6117939190614db5565b65ffffffffffff16611cc0565b9050818110156117f5576040517fc242ee160000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526024810182905260448101839052606401610dd8565b505b6114c08787878786612605565b5f6060805f5f5f6060611815612613565b61181d61263e565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b5f61186f85858585612669565b611897576040516394ab6c0760e01b81526001600160a01b0384166004820152602401610dd8565b6118b185848660405180602001604052805f8152506122c2565b95945050505050565b5f7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03166391ddadf46040518163ffffffff1660e01b8152600401602060405180830381865afa925050508015611935575060408051601f3d908101601f1916820190925261193291810190614dd3565b60015b61155957610b9e6126f2565b5f61194d8484846126fc565b90505b9392505050565b5f611962600c6127a8565b6001600160d01b0316905090565b611978611f12565b610c84816127ec565b5f6118b185858585611aba565b5f6001610c6d565b5f610b9e60075490565b5f306119aa610b8b565b6001600160a01b0316146119d157604051637485328f60e11b815260040160405180910390fd5b507fbc197c810000000000000000000000000000000000000000000000000000000095945050505050565b5f81815260046020526040812054611a3090600160d01b810463ffffffff1690600160a01b900465ffffffffffff16614dee565b65ffffffffffff1692915050565b611a46611f12565b5f5f856001600160a01b0316858585604051611a63929190614e0c565b5f6040518083038185875af1925050503d805f8114611a9d576040519150601f19603f3d011682016040523d82523d5f602084013e611aa2565b606091505b5091509150611ab18282612862565b50505050505050565b5f84848484604051602001611ad2949392919061460a565b60408051601f19818403018152919052805160209091012095945050505050565b5f818152600b602052604081206003810154909103611b2857604051636ad0607560e01b815260048101839052602401610dd8565b61144c815f01805480602002602001604051908101604052809291908181526020018280548015611b8057602002820191905f5260205f20905b81546001600160a01b03168152600190910190602001808311611b62575b505050505082600101805480602002602001604051908101604052809291908181526020018280548015611bd157602002820191905f5260205f20905b815481526020019060010190808311611bbd575b505050505083600201805480602002602001604051908101604052809291908181526020015f905b82821015611ca1578382905f5260205f20018054611c1690614ce0565b80601f0160208091040260200160405190810160405280929190818152602001828054611c4290614ce0565b8015611c8d5780601f10611c6457610100808354040283529160200191611c8d565b820191905f5260205f20905b815481529060010190602001808311611c7057829003601f168201915b505050505081526020019060010190611bf9565b505050508460030154610d72565b611cb7611f12565b610c84816128b8565b5f6119508383611cda60408051602081019091525f815290565b6126fc565b611ce7611f12565b610c848161296d565b5f30611cfa610b8b565b6001600160a01b031614611d2157604051637485328f60e11b815260040160405180910390fd5b507ff23a6e610000000000000000000000000000000000000000000000000000000095945050505050565b5f610c6d826129ae565b5f818152600b602052604081206003810154909103611d8b57604051636ad0607560e01b815260048101839052602401610dd8565b61144c815f01805480602002602001604051908101604052809291908181526020018280548015611de357602002820191905f5260205f20905b81546001600160a01b03168152600190910190602001808311611dc5575b505050505082600101805480602002602001604051908101604052809291908181526020018280548015611e3457602002820191905f5260205f20905b815481526020019060010190808311611e20575b505050505083600201805480602002602001604051908101604052809291908181526020015f905b82821015611f04578382905f5260205f20018054611e7990614ce0565b80601f0160208091040260200160405190810160405280929190818152602001828054611ea590614ce0565b8015611ef05780601f10611ec757610100808354040283529160200191611ef0565b820191905f5260205f20905b815481529060010190602001808311611ed357829003601f168201915b505050505081526020019060010190611e5c565b5050505084600301546110a1565b33611f1b610b8b565b6001600160a01b031614611f5d576040517f47096e47000000000000000000000000000000000000000000000000000000008152336004820152602401610dd8565b30611f66610b8b565b6001600160a01b031614611fa2575f8036604051611f85929190614e0c565b604051809103902090505b80611f9b6005612a64565b03611f9057505b565b606480821115611fea576040517f243e54450000000000000000000000000000000000000000000000000000000081526004810183905260248101829052604401610dd8565b5f611ff3611957565b90506120126120006118ba565b61200985612a83565b600c9190612aba565b505060408051828152602081018590527f0553476bf02ef2726e8ce5ced78d63e26e602e4a2257b1f559418e24b4633997910160405180910390a1505050565b5f816007811115612065576120656146a5565b600160ff919091161b92915050565b5f5f61207f84611286565b90505f8361208c83612052565b1603611950578381846040516331b75e4d60e01b8152600401610dd893929190614e1b565b5f6117128686868686612ad4565b5f6120ca8383612c97565b90508061144c5761144c6041612d0e565b6120e88585858585612d1f565b5050505050565b5f5f6120fa83612daf565b90506005816007811115612110576121106146a5565b1461211b5792915050565b5f838152600e60205260409081902054600d5491517f584b153e0000000000000000000000000000000000000000000000000000000081526004810182905290916001600160a01b03169063584b153e90602401602060405180830381865afa15801561218a573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906121ae9190614e3d565b156121bd575060059392505050565b600d546040517f2ab0f529000000000000000000000000000000000000000000000000000000008152600481018390526001600160a01b0390911690632ab0f52990602401602060405180830381865afa15801561221d573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906122419190614e3d565b15612250575060079392505050565b5060029392505050565b5f8061226584611286565b6007811115612276576122766146a5565b1480156119505750505f91825260046020526040909120546001600160a01b0391821691161490565b5f6118b185858585612ef3565b6060610c6d6122bd8363ffffffff16565b612fa3565b5f6118b1858585856122de60408051602081019091525f815290565b6123b0565b5f6114c0856123aa7f3e83946653575f9a39005e1545185629e92736b7528ab20ca3816f315424a8118a8a8a6123358c6001600160a01b03165f90815260026020526040902080546001810190915590565b8b516020808e01919091208c518d83012060405161238f98979695949301968752602087019590955260ff9390931660408601526001600160a01b03919091166060850152608084015260a083015260c082015260e00190565b6040516020818303038152906040528051906020012061302e565b84613075565b5f6123bf86610d9c6001612052565b505f868152600460205260408120546123e9908790600160a01b900465ffffffffffff16856126fc565b90505f6123f988888885886130e5565b905083515f0361244f57866001600160a01b03167fb8e138887d0aa13bab447e82de9d5c1777041ecd21ca36ba824ff1e6c07ddda4898884896040516124429493929190614e5c565b60405180910390a26114c0565b866001600160a01b03167fe2babfbac5889a709b63bb7f598b324e08bc5a4fb9ec647fb3cbc9ec07eb87128988848989604051612490959493929190614e83565b60405180910390a2979650505050505050565b5f5f5f6124af85613213565b9250925050838265ffffffffffff1611156124dc576124d76124d08561326b565b869061329d565b6124de565b805b6001600160d01b031695945050505050565b6008546040805165ffffffffffff928316815291831660208301527fc565b045403dc03c2eea82b81a0465edad9e2e7fc4d97e11421c209da93d7a93910160405180910390a16008805465ffffffffffff191665ffffffffffff92909216919091179055565b80515f90603481101561256d576001915050610c6d565b60131981840101517fffffffffffffffffffff0000000000000000000000000000000000000000000081167f2370726f706f7365723d00000000000000000000000000000000000000000000146125c957600192505050610c6d565b5f5f6125d986602a86038661333f565b915091508115806114c05750866001600160a01b0316816001600160a01b031614979650505050505050565b5f6117128686868686613400565b6060610b9e7f00000000000000000000000000000000000000000000000000000000000000006134c6565b6060610b9e7f00000000000000000000000000000000000000000000000000000000000000006134c6565b5f6118b1836123aa7ff2aad550cf55f045cb27e9c559f9889fdfb6e6cdaa032301d6ea397784ae51d78888886126bb8a6001600160a01b03165f90815260026020526040902080546001810190915590565b60408051602081019690965285019390935260ff90911660608401526001600160a01b0316608083015260a082015260c00161238f565b5f610b9e4361326b565b5f7f00000000000000000000000000000000000000000000000000000000000000006040517f3a46b1a80000000000000000000000000000000000000000000000000000000081526001600160a01b038681166004830152602482018690529190911690633a46b1a890604401602060405180830381865afa158015612784573d5f5f3e3d5ffd5b505050506040513d601f19601f8201168201806040525081019061194d9190614ebc565b80545f9080156127e4576127ce836127c1600184614ed3565b5f91825260209091200190565b54600160301b90046001600160d01b0316611950565b5f9392505050565b600d54604080516001600160a01b03928316815291831660208301527f08f74ea46ef7894f65eabfb5e6e695de773a000b47c529ab559178069b226401910160405180910390a1600d805473ffffffffffffffffffffffffffffffffffffffff19166001600160a01b0392909216919091179055565b60608215612871575080610c6d565b8151156128865761288182613503565b610c6d565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b8063ffffffff165f036128f9576040517ff1cfbf050000000000000000000000000000000000000000000000000000000081525f6004820152602401610dd8565b6008546040805163ffffffff600160301b9093048316815291831660208301527f7e3f7f0708a84de9203036abaa450dccc85ad5ff52f78c170f3edb55cf5e8828910160405180910390a16008805463ffffffff909216600160301b0269ffffffff00000000000019909216919091179055565b60075460408051918252602082018390527fccb45da8d5717e6c4544694297c4ba5cf151d455c9bb0ed4fc7a38411bc05461910160405180910390a1600755565b6040517f8e539e8c000000000000000000000000000000000000000000000000000000008152600481018290525f90610c6d906001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690638e539e8c90602401602060405180830381865afa158015612a30573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190612a549190614ebc565b612a5d846116af565b606461350b565b5f5f5f612a70846135bb565b9150915081611950576119506031612d0e565b5f6001600160d01b03821115612ab6576040516306dfcc6560e41b815260d0600482015260248101839052604401610dd8565b5090565b5f80612ac7858585613650565b915091505b935093915050565b5f5f600d5f9054906101000a90046001600160a01b03166001600160a01b031663f27a0c926040518163ffffffff1660e01b8152600401602060405180830381865afa158015612b26573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190612b4a9190614ebc565b90505f3060601b6bffffffffffffffffffffffff19168418600d546040517fb1c5f4270000000000000000000000000000000000000000000000000000000081529192506001600160a01b03169063b1c5f42790612bb4908a908a908a905f908890600401614ee6565b602060405180830381865afa158015612bcf573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190612bf39190614ebc565b5f898152600e602052604080822092909255600d5491517f8f2a0bb00000000000000000000000000000000000000000000000000000000081526001600160a01b0390921691638f2a0bb091612c56918b918b918b919088908a90600401614f33565b5f604051808303815f87803b158015612c6d575f5ffd5b505af1158015612c7f573d5f5f3e3d5ffd5b5050505061165b8242612c929190614f8a565b61326b565b81545f906fffffffffffffffffffffffffffffffff600160801b820481169181166001830190911603612ccd575f915050610c6d565b6fffffffffffffffffffffffffffffffff8181165f908152600186810160205260409091209490945584549184018116600160801b02911617909255919050565b634e487b715f52806020526024601cfd5b600d546001600160a01b031663e38335e5348686865f3060601b6bffffffffffffffffffffffff191688186040518763ffffffff1660e01b8152600401612d6a959493929190614ee6565b5f604051808303818588803b158015612d81575f5ffd5b505af1158015612d93573d5f5f3e3d5ffd5b5050505f9687525050600e602052505060408320929092555050565b5f818152600460205260408120805460ff600160f01b8204811691600160f81b9004168115612de357506007949350505050565b8015612df457506002949350505050565b5f85815260046020526040812054600160a01b900465ffffffffffff169050805f03612e3657604051636ad0607560e01b815260048101879052602401610dd8565b5f612e3f6118ba565b65ffffffffffff169050808210612e5c57505f9695505050505050565b5f612e66886119fc565b9050818110612e7d57506001979650505050505050565b612e86886137b9565b1580612ea557505f888152600960205260409020805460019091015411155b15612eb857506003979650505050505050565b5f8881526004602052604090206001015465ffffffffffff165f03612ee557506004979650505050505050565b506005979650505050505050565b5f5f612f0186868686613809565b5f818152600e60205260409020549091508015612f9957600d546040517fc4d252f5000000000000000000000000000000000000000000000000000000008152600481018390526001600160a01b039091169063c4d252f5906024015f604051808303815f87803b158015612f74575f5ffd5b505af1158015612f86573d5f5f3e3d5ffd5b5050505f838152600e6020526040812055505b5095945050505050565b6060612fad6126f2565b65ffffffffffff168265ffffffffffff1614612ff5576040517f6ff0714000000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b505060408051808201909152601d81527f6d6f64653d626c6f636b6e756d6265722666726f6d3d64656661756c74000000602082015290565b5f610c6d61303a6138e1565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b5f836001600160a01b03163b5f036130d3575f5f6130938585613a0a565b5090925090505f8160038111156130ac576130ac6146a5565b1480156130ca5750856001600160a01b0316826001600160a01b0316145b92505050611950565b6130de848484613a53565b9050611950565b5f8581526009602090815260408083206001600160a01b03881684526003810190925282205460ff1615613150576040517f71c6af490000000000000000000000000000000000000000000000000000000081526001600160a01b0387166004820152602401610dd8565b6001600160a01b0386165f9081526003820160205260409020805460ff1916600117905560ff85166131995783815f015f82825461318e9190614f8a565b909155506132089050565b5f1960ff8616016131b75783816001015f82825461318e9190614f8a565b60011960ff8616016131d65783816002015f82825461318e9190614f8a565b6040517f06b337c200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b509195945050505050565b80545f9081908190808203613231575f5f5f9350935093505061157c565b5f613241866127c1600185614ed3565b546001955065ffffffffffff81169450600160301b90046001600160d01b0316925061157c915050565b5f65ffffffffffff821115612ab6576040516306dfcc6560e41b81526030600482015260248101839052604401610dd8565b81545f90818160058111156132f9575f6132b684613ad1565b6132c09085614ed3565b5f8881526020902090915081015465ffffffffffff90811690871610156132e9578091506132f7565b6132f4816001614f8a565b92505b505b5f61330687878585613c29565b905080156133335761331d876127c1600184614ed3565b54600160301b90046001600160d01b03166114c0565b505f9695505050505050565b5f5f845183118061334f57508284115b1561335e57505f905080612acc565b5f61336a856001614f8a565b841180156133aa575061060f60f31b6133868787016020015190565b7fffff00000000000000000000000000000000000000000000000000000000000016145b90505f6133ba8215156002614f9d565b6133c5906028614f8a565b9050806133d28787614ed3565b036133f3575f5f6133e4898989613c7f565b9096509450612acc9350505050565b5f5f935093505050612acc565b5f5f61340f8787878787613d58565b600a80546001810182555f9182527fc65a7bb8d6351c1cf70c95a316cc6a92839c986682d98bc35f958f4883f9d2a801829055604080516080810182528a815260208181018b90528183018a90528851898201206060830152848452600b905291208151929350909181906134849082614fee565b5060208201516001820190613499908261506c565b50604082015160028201906134ae90826151d3565b50606091909101516003909101559695505050505050565b60605f6134d283613fc7565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b805160208201fd5b5f5f5f6135188686614007565b91509150815f0361353c57838181613532576135326152b0565b0492505050611950565b818411613553576135536003851502601118612d0e565b5f848688095f868103871696879004966002600389028118808a02820302808a02820302808a02820302808a02820302808a02820302808a02909103029181900381900460010185841190960395909502919093039390930492909217029150509392505050565b80545f9081906fffffffffffffffffffffffffffffffff80821691600160801b90041681036135ef57505f93849350915050565b6fffffffffffffffffffffffffffffffff8181165f908152600186810160205260408220805492905586547fffffffffffffffffffffffffffffffff0000000000000000000000000000000016938101909216929092179094559293915050565b82545f908190801561375f575f61366c876127c1600185614ed3565b805490915065ffffffffffff80821691600160301b90046001600160d01b03169088168211156136c8576040517f2520601d00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b8765ffffffffffff168265ffffffffffff160361370157825465ffffffffffff16600160301b6001600160d01b03891602178355613751565b6040805180820190915265ffffffffffff808a1682526001600160d01b03808a1660208085019182528d54600181018f555f8f81529190912094519151909216600160301b029216919091179101555b9450859350612acc92505050565b50506040805180820190915265ffffffffffff80851682526001600160d01b0380851660208085019182528854600181018a555f8a815291822095519251909316600160301b029190931617920191909155905081612acc565b5f818152600960205260408120600281015460018201546137da9190614f8a565b5f8481526004602052604090205461380090600160a01b900465ffffffffffff16611d4c565b11159392505050565b5f5f61381786868686611981565b9050613865816138276007612052565b6138316006612052565b61383b6002612052565b60016138486007826152c4565b6138539060026153b8565b61385d9190614ed3565b181818612074565b505f818152600460205260409081902080547effffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff16600160f81b179055517f789cf55be980739dad1d0699b93b58e806b51c9d96619bfa8fe0a28abaa7b30c906138d09083815260200190565b60405180910390a195945050505050565b5f306001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001614801561393957507f000000000000000000000000000000000000000000000000000000000000000046145b1561396357507f000000000000000000000000000000000000000000000000000000000000000090565b610b9e604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b5f5f5f8351604103613a41576020840151604085015160608601515f1a613a3388828585614023565b955095509550505050613a4c565b505081515f91506002905b9250925092565b8051604080517f1626ba7e000000000000000000000000000000000000000000000000000000008082526004820186905260248201929092525f92906020820185604483015e5f82606483010152601f820160051c60051b915060205f60648401838a5afa9050825f5114601f3d1116811693505050509392505050565b5f60018211613ade575090565b816001600160801b8210613af75760809190911c9060401b5b680100000000000000008210613b125760409190911c9060201b5b6401000000008210613b295760209190911c9060101b5b620100008210613b3e5760109190911c9060081b5b6101008210613b525760089190911c9060041b5b60108210613b655760049190911c9060021b5b60048210613b715760011b5b600302600190811c90818581613b8957613b896152b0565b048201901c90506001818581613ba157613ba16152b0565b048201901c90506001818581613bb957613bb96152b0565b048201901c90506001818581613bd157613bd16152b0565b048201901c90506001818581613be957613be96152b0565b048201901c90506001818581613c0157613c016152b0565b048201901c9050613c20818581613c1a57613c1a6152b0565b04821190565b90039392505050565b5f5b81831015613c77575f85815260209020838316600285851804019081015465ffffffffffff86811691161115613c6357809250613c71565b613c6e816001614f8a565b93505b50613c2b565b509392505050565b5f808481613c8e866001614f8a565b85118015613cce575061060f60f31b613caa8388016020015190565b7fffff00000000000000000000000000000000000000000000000000000000000016145b90505f613cde8215156002614f9d565b90505f80613cec838a614f8a565b90505b87811015613d47575f613d0d613d088784016020015190565b6140eb565b9050600f8160ff161115613d2c575f5f97509750505050505050612acc565b613d37601084614f9d565b60ff909116019150600101613cef565b506001999098509650505050505050565b5f613d6c8686868680519060200120611981565b905084518651141580613d8157508351865114155b80613d8b57508551155b15613dd9578551845186516040517f447b05d0000000000000000000000000000000000000000000000000000000008152600481019390935260248301919091526044820152606401610dd8565b5f81815260046020526040902054600160a01b900465ffffffffffff1615613e225780613e0582611286565b6040516331b75e4d60e01b8152610dd89291905f90600401614e1b565b5f613e2b611274565b613e336118ba565b65ffffffffffff16613e459190614f8a565b90505f613e5f60085463ffffffff600160301b9091041690565b5f848152600460205260409020805473ffffffffffffffffffffffffffffffffffffffff19166001600160a01b038716178155909150613e9e8361326b565b815465ffffffffffff91909116600160a01b027fffffffffffff000000000000ffffffffffffffffffffffffffffffffffffffff909116178155613ee182614163565b815463ffffffff91909116600160d01b027fffff00000000ffffffffffffffffffffffffffffffffffffffffffffffffffff90911617815588517f7d84a6263ae0d98d3329bd7b46bb4e8d6f98cd35a7adb45c274c8b7fd5ebd5e090859087908c908c9067ffffffffffffffff811115613f5d57613f5d614225565b604051908082528060200260200182016040528015613f9057816020015b6060815260200190600190039081613f7b5790505b508c89613f9d8a82614f8a565b8e604051613fb3999897969594939291906153c6565b60405180910390a150505095945050505050565b5f60ff8216601f811115610c6d576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f805f1983850993909202808410938190039390930393915050565b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a084111561405c57505f915060039050826140e1565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa1580156140ad573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b0381166140d857505f9250600191508290506140e1565b92505f91508190505b9450945094915050565b5f60f882901c602f811180156141045750603a8160ff16105b1561411257602f1901610c6d565b60608160ff16118015614128575060678160ff16105b156141365760561901610c6d565b60408160ff1611801561414c575060478160ff16105b1561415a5760361901610c6d565b5060ff92915050565b5f63ffffffff821115612ab6576040516306dfcc6560e41b81526020600482015260248101839052604401610dd8565b5f602082840312156141a3575f5ffd5b81356001600160e01b031981168114611950575f5ffd5b5f602082840312156141ca575f5ffd5b5035919050565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b602081525f61195060208301846141d1565b6001600160a01b0381168114610c84575f5ffd5b634e487b7160e01b5f52604160045260245ffd5b604051601f8201601f1916810167ffffffffffffffff8111828210171561426257614262614225565b604052919050565b5f67ffffffffffffffff82111561428357614283614225565b50601f01601f191660200190565b5f6142a361429e8461426a565b614239565b90508281528383830111156142b6575f5ffd5b828260208301375f602084830101529392505050565b5f82601f8301126142db575f5ffd5b61195083833560208501614291565b5f5f5f5f608085870312156142fd575f5ffd5b843561430881614211565b9350602085013561431881614211565b925060408501359150606085013567ffffffffffffffff81111561433a575f5ffd5b614346878288016142cc565b91505092959194509250565b5f67ffffffffffffffff82111561436b5761436b614225565b5060051b60200190565b5f82601f830112614384575f5ffd5b813561439261429e82614352565b8082825260208201915060208360051b8601019250858311156143b3575f5ffd5b602085015b83811015612f995780356143cb81614211565b8352602092830192016143b8565b5f82601f8301126143e8575f5ffd5b81356143f661429e82614352565b8082825260208201915060208360051b860101925085831115614417575f5ffd5b602085015b83811015612f9957803583526020928301920161441c565b5f82601f830112614443575f5ffd5b813561445161429e82614352565b8082825260208201915060208360051b860101925085831115614472575f5ffd5b602085015b83811015612f9957803567ffffffffffffffff811115614495575f5ffd5b6144a4886020838a01016142cc565b84525060209283019201614477565b5f5f5f5f608085870312156144c6575f5ffd5b843567ffffffffffffffff8111156144dc575f5ffd5b6144e887828801614375565b945050602085013567ffffffffffffffff811115614504575f5ffd5b614510878288016143d9565b935050604085013567ffffffffffffffff81111561452c575f5ffd5b61453887828801614434565b949793965093946060013593505050565b5f8151808452602084019350602083015f5b828110156145825781516001600160a01b031686526020958601959091019060010161455b565b5093949350505050565b5f8151808452602084019350602083015f5b8281101561458257815186526020958601959091019060010161459e565b5f82825180855260208501945060208160051b830101602085015f5b83811015610e9b57601f198584030188526145f48383516141d1565b60209889019890935091909101906001016145d8565b608081525f61461c6080830187614549565b828103602084015261462e818761458c565b9050828103604084015261464281866145bc565b91505082606083015295945050505050565b85815260a060208201525f61466c60a0830187614549565b828103604084015261467e818761458c565b9050828103606084015261469281866145bc565b9150508260808301529695505050505050565b634e487b7160e01b5f52602160045260245ffd5b600881106146d557634e487b7160e01b5f52602160045260245ffd5b9052565b60208101610c6d82846146b9565b5f5f604083850312156146f8575f5ffd5b82359150602083013561470a81614211565b809150509250929050565b803560ff81168114611559575f5ffd5b5f5f60408385031215614736575f5ffd5b8235915061474660208401614715565b90509250929050565b5f5f83601f84011261475f575f5ffd5b50813567ffffffffffffffff811115614776575f5ffd5b60208301915083602082850101111561478d575f5ffd5b9250929050565b5f5f5f5f5f5f5f60c0888a0312156147aa575f5ffd5b873596506147ba60208901614715565b955060408801356147ca81614211565b9450606088013567ffffffffffffffff8111156147e5575f5ffd5b6147f18a828b0161474f565b909550935050608088013567ffffffffffffffff811115614810575f5ffd5b61481c8a828b016142cc565b92505060a088013567ffffffffffffffff811115614838575f5ffd5b6148448a828b016142cc565b91505092959891949750929550565b5f5f5f5f5f60808688031215614867575f5ffd5b8535945061487760208701614715565b9350604086013567ffffffffffffffff811115614892575f5ffd5b61489e8882890161474f565b909450925050606086013567ffffffffffffffff8111156148bd575f5ffd5b6148c9888289016142cc565b9150509295509295909350565b65ffffffffffff81168114610c84575f5ffd5b5f602082840312156148f9575f5ffd5b8135611950816148d6565b5f5f5f5f60608587031215614917575f5ffd5b8435935061492760208601614715565b9250604085013567ffffffffffffffff811115614942575f5ffd5b61494e8782880161474f565b95989497509550505050565b5f5f5f5f6080858703121561496d575f5ffd5b843567ffffffffffffffff811115614983575f5ffd5b61498f87828801614375565b945050602085013567ffffffffffffffff8111156149ab575f5ffd5b6149b7878288016143d9565b935050604085013567ffffffffffffffff8111156149d3575f5ffd5b6149df87828801614434565b925050606085013567ffffffffffffffff8111156149fb575f5ffd5b8501601f81018713614a0b575f5ffd5b61434687823560208401614291565b5f60208284031215614a2a575f5ffd5b813561195081614211565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f614a6f60e08301896141d1565b8281036040840152614a8181896141d1565b90508660608401526001600160a01b03861660808401528460a084015282810360c0840152614ab0818561458c565b9a9950505050505050505050565b5f5f5f5f60808587031215614ad1575f5ffd5b84359350614ae160208601614715565b92506040850135614af181614211565b9150606085013567ffffffffffffffff81111561433a575f5ffd5b5f5f5f60608486031215614b1e575f5ffd5b8335614b2981614211565b925060208401359150604084013567ffffffffffffffff811115614b4b575f5ffd5b614b57868287016142cc565b9150509250925092565b5f5f5f5f5f60a08688031215614b75575f5ffd5b8535614b8081614211565b94506020860135614b9081614211565b9350604086013567ffffffffffffffff811115614bab575f5ffd5b614bb7888289016143d9565b935050606086013567ffffffffffffffff811115614bd3575f5ffd5b614bdf888289016143d9565b925050608086013567ffffffffffffffff8111156148bd575f5ffd5b5f5f5f5f60608587031215614c0e575f5ffd5b8435614c1981614211565b935060208501359250604085013567ffffffffffffffff811115614942575f5ffd5b5f60208284031215614c4b575f5ffd5b813563ffffffff81168114611950575f5ffd5b5f5f60408385031215614c6f575f5ffd5b8235614c7a81614211565b946020939093013593505050565b5f5f5f5f5f60a08688031215614c9c575f5ffd5b8535614ca781614211565b94506020860135614cb781614211565b93506040860135925060608601359150608086013567ffffffffffffffff8111156148bd575f5ffd5b600181811c90821680614cf457607f821691505b602082108103614d1257634e487b7160e01b5f52602260045260245ffd5b50919050565b634e487b7160e01b5f52603260045260245ffd5b5f60208284031215614d3c575f5ffd5b815167ffffffffffffffff811115614d52575f5ffd5b8201601f81018413614d62575f5ffd5b8051614d7061429e8261426a565b818152856020838501011115614d84575f5ffd5b8160208401602083015e5f91810160200191909152949350505050565b634e487b7160e01b5f52601160045260245ffd5b65ffffffffffff8281168282160390811115610c6d57610c6d614da1565b5f60208284031215614de3575f5ffd5b8151611950816148d6565b65ffffffffffff8181168382160190811115610c6d57610c6d614da1565b818382375f9101908152919050565b83815260608101614e2f60208301856146b9565b826040830152949350505050565b5f60208284031215614e4d575f5ffd5b81518015158114611950575f5ffd5b84815260ff84166020820152826040820152608060608201525f61171260808301846141d1565b85815260ff8516602082015283604082015260a060608201525f614eaa60a08301856141d1565b828103608084015261165b81856141d1565b5f60208284031215614ecc575f5ffd5b5051919050565b81810381811115610c6d57610c6d614da1565b60a081525f614ef860a0830188614549565b8281036020840152614f0a818861458c565b90508281036040840152614f1e81876145bc565b60608401959095525050608001529392505050565b60c081525f614f4560c0830189614549565b8281036020840152614f57818961458c565b90508281036040840152614f6b81886145bc565b60608401969096525050608081019290925260a0909101529392505050565b80820180821115610c6d57610c6d614da1565b8082028115828204841417610c6d57610c6d614da1565b5f5b8281101561144c575f82820155600101614fb6565b8183101561144c57805f528260205f2001614fe884840382614fb4565b50505050565b815167ffffffffffffffff81111561500857615008614225565b6801000000000000000081111561502157615021614225565b8154818355615031828285614fcb565b5060208301825f5260205f205f5b838110156150645782516001600160a01b03168282015560209092019160010161503f565b505050505050565b815167ffffffffffffffff81111561508657615086614225565b6801000000000000000081111561509f5761509f614225565b81548183556150af828285614fcb565b5060208301825f5260205f205f5b83811015615064578251828201556020909201916001016150bd565b601f82111561144c578282111561144c57805f5260205f20601f840160051c602085101561510457505f5b6120e881601f860160051c03828401614fb4565b815167ffffffffffffffff81111561513257615132614225565b615146816151408454614ce0565b846150d9565b6020601f821160018114615178575f83156151615750848201515b5f19600385901b1c1916600184901b1784556120e8565b5f84815260208120601f198516915b828110156151a75787850151825560209485019460019092019101615187565b50848210156151c457868401515f19600387901b60f8161c191681555b50505050600190811b01905550565b8151680100000000000000008111156151ee576151ee614225565b81548183558082101561527457825f528160205f20018282035f5b818110156152705780830161521e8154614ce0565b801561526657601f811160018114615238575f8355615264565b5f83815260209020615256601f840160051c5f190160018301614fb4565b505f83815260208120818555555b505b5050600101615209565b5050505b5060208301615288835f9081526020902090565b5f5b838110156150645761529d835183615118565b602092909201916001918201910161528a565b634e487b7160e01b5f52601260045260245ffd5b60ff8181168382160190811115610c6d57610c6d614da1565b6001815b6001841115612acc578085048111156152fc576152fc614da1565b600184161561530a57908102905b60019390931c9280026152e1565b5f8261532657506001610c6d565b8161533257505f610c6d565b816001811461534857600281146153525761536e565b6001915050610c6d565b60ff84111561536357615363614da1565b50506001821b610c6d565b5060208310610133831016604e8410600b8410161715615391575081810a610c6d565b61539d5f1984846152dd565b805f19048211156153b0576153b0614da1565b029392505050565b5f61195060ff841683615318565b8981526001600160a01b038916602082015261012060408201525f6153ef61012083018a614549565b8281036060840152615401818a61458c565b9050828103608084015280885180835260208301915060208160051b84010160208b015f5b8381101561545857601f198684030185526154428383516141d1565b6020958601959093509190910190600101615426565b505085810360a087015261546c818b6145bc565b93505050508560c08401528460e084015282810361010084015261549081856141d1565b9c9b50505050505050505050505056",
+}
+
+// OpenGovernor is an auto generated Go binding around an Ethereum contract.
+type OpenGovernor struct {
+	abi abi.ABI
+}
+
+// GetABI returns the ABI associated with this contract binding.
+func (c *OpenGovernor) GetABI() abi.ABI {
+	return c.abi
+}
+
+// NewOpenGovernor creates a new instance of OpenGovernor.
+func NewOpenGovernor() *OpenGovernor {
+	parsed, err := OpenGovernorMetaData.ParseABI()
+	if err != nil {
+		panic(errors.New("invalid ABI: " + err.Error()))
+	}
+	return &OpenGovernor{abi: *parsed}
+}
+
+// Instance creates a wrapper for a deployed contract instance at the given address.
+// Use this to create the instance object passed to abigen v2 library functions Call, Transact, etc.
+func (c *OpenGovernor) Instance(backend bind.ContractBackend, addr common.Address) *bind.BoundContract {
+	return bind.NewBoundContract(addr, c.abi, backend, backend, backend)
+}
+
+// PackConstructor is the Go binding used to pack the parameters required for
+// contract deployment.
+//
+// Solidity: constructor(address token_, address timelock_, (uint48,uint32,uint256,uint256) rules) returns()
+func (openGovernor *OpenGovernor) PackConstructor(token_ common.Address, timelock_ common.Address, rules VotingRules) []byte {
+	enc, err := openGovernor.abi.Pack("", token_, timelock_, rules)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// PackBALLOTTYPEHASH is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdeaaa7cc.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function BALLOT_TYPEHASH() view returns(bytes32)
+func (openGovernor *OpenGovernor) PackBALLOTTYPEHASH() []byte {
+	enc, err := openGovernor.abi.Pack("BALLOT_TYPEHASH")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackBALLOTTYPEHASH is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdeaaa7cc.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function BALLOT_TYPEHASH() view returns(bytes32)
+func (openGovernor *OpenGovernor) TryPackBALLOTTYPEHASH() ([]byte, error) {
+	return openGovernor.abi.Pack("BALLOT_TYPEHASH")
+}
+
+// UnpackBALLOTTYPEHASH is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xdeaaa7cc.
+//
+// Solidity: function BALLOT_TYPEHASH() view returns(bytes32)
+func (openGovernor *OpenGovernor) UnpackBALLOTTYPEHASH(data []byte) ([32]byte, error) {
+	out, err := openGovernor.abi.Unpack("BALLOT_TYPEHASH", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackCLOCKMODE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x4bf5d7e9.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function CLOCK_MODE() view returns(string)
+func (openGovernor *OpenGovernor) PackCLOCKMODE() []byte {
+	enc, err := openGovernor.abi.Pack("CLOCK_MODE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCLOCKMODE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x4bf5d7e9.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function CLOCK_MODE() view returns(string)
+func (openGovernor *OpenGovernor) TryPackCLOCKMODE() ([]byte, error) {
+	return openGovernor.abi.Pack("CLOCK_MODE")
+}
+
+// UnpackCLOCKMODE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x4bf5d7e9.
+//
+// Solidity: function CLOCK_MODE() view returns(string)
+func (openGovernor *OpenGovernor) UnpackCLOCKMODE(data []byte) (string, error) {
+	out, err := openGovernor.abi.Unpack("CLOCK_MODE", data)
+	if err != nil {
+		return *new(string), err
+	}
+	out0 := *abi.ConvertType(out[0], new(string)).(*string)
+	return out0, nil
+}
+
+// PackCOUNTINGMODE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdd4e2ba5.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function COUNTING_MODE() pure returns(string)
+func (openGovernor *OpenGovernor) PackCOUNTINGMODE() []byte {
+	enc, err := openGovernor.abi.Pack("COUNTING_MODE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCOUNTINGMODE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdd4e2ba5.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function COUNTING_MODE() pure returns(string)
+func (openGovernor *OpenGovernor) TryPackCOUNTINGMODE() ([]byte, error) {
+	return openGovernor.abi.Pack("COUNTING_MODE")
+}
+
+// UnpackCOUNTINGMODE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xdd4e2ba5.
+//
+// Solidity: function COUNTING_MODE() pure returns(string)
+func (openGovernor *OpenGovernor) UnpackCOUNTINGMODE(data []byte) (string, error) {
+	out, err := openGovernor.abi.Unpack("COUNTING_MODE", data)
+	if err != nil {
+		return *new(string), err
+	}
+	out0 := *abi.ConvertType(out[0], new(string)).(*string)
+	return out0, nil
+}
+
+// PackEXTENDEDBALLOTTYPEHASH is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2fe3e261.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function EXTENDED_BALLOT_TYPEHASH() view returns(bytes32)
+func (openGovernor *OpenGovernor) PackEXTENDEDBALLOTTYPEHASH() []byte {
+	enc, err := openGovernor.abi.Pack("EXTENDED_BALLOT_TYPEHASH")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackEXTENDEDBALLOTTYPEHASH is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2fe3e261.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function EXTENDED_BALLOT_TYPEHASH() view returns(bytes32)
+func (openGovernor *OpenGovernor) TryPackEXTENDEDBALLOTTYPEHASH() ([]byte, error) {
+	return openGovernor.abi.Pack("EXTENDED_BALLOT_TYPEHASH")
+}
+
+// UnpackEXTENDEDBALLOTTYPEHASH is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x2fe3e261.
+//
+// Solidity: function EXTENDED_BALLOT_TYPEHASH() view returns(bytes32)
+func (openGovernor *OpenGovernor) UnpackEXTENDEDBALLOTTYPEHASH(data []byte) ([32]byte, error) {
+	out, err := openGovernor.abi.Unpack("EXTENDED_BALLOT_TYPEHASH", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackCancel is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x40e58ee5.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function cancel(uint256 proposalId) returns()
+func (openGovernor *OpenGovernor) PackCancel(proposalId *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("cancel", proposalId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCancel is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x40e58ee5.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function cancel(uint256 proposalId) returns()
+func (openGovernor *OpenGovernor) TryPackCancel(proposalId *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("cancel", proposalId)
+}
+
+// PackCancel0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x452115d6.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function cancel(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) returns(uint256)
+func (openGovernor *OpenGovernor) PackCancel0(targets []common.Address, values []*big.Int, calldatas [][]byte, descriptionHash [32]byte) []byte {
+	enc, err := openGovernor.abi.Pack("cancel0", targets, values, calldatas, descriptionHash)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCancel0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x452115d6.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function cancel(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) returns(uint256)
+func (openGovernor *OpenGovernor) TryPackCancel0(targets []common.Address, values []*big.Int, calldatas [][]byte, descriptionHash [32]byte) ([]byte, error) {
+	return openGovernor.abi.Pack("cancel0", targets, values, calldatas, descriptionHash)
+}
+
+// UnpackCancel0 is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x452115d6.
+//
+// Solidity: function cancel(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) returns(uint256)
+func (openGovernor *OpenGovernor) UnpackCancel0(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("cancel0", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackCastVote is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x56781388.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function castVote(uint256 proposalId, uint8 support) returns(uint256)
+func (openGovernor *OpenGovernor) PackCastVote(proposalId *big.Int, support uint8) []byte {
+	enc, err := openGovernor.abi.Pack("castVote", proposalId, support)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCastVote is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x56781388.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function castVote(uint256 proposalId, uint8 support) returns(uint256)
+func (openGovernor *OpenGovernor) TryPackCastVote(proposalId *big.Int, support uint8) ([]byte, error) {
+	return openGovernor.abi.Pack("castVote", proposalId, support)
+}
+
+// UnpackCastVote is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x56781388.
+//
+// Solidity: function castVote(uint256 proposalId, uint8 support) returns(uint256)
+func (openGovernor *OpenGovernor) UnpackCastVote(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("castVote", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackCastVoteBySig is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8ff262e3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function castVoteBySig(uint256 proposalId, uint8 support, address voter, bytes signature) returns(uint256)
+func (openGovernor *OpenGovernor) PackCastVoteBySig(proposalId *big.Int, support uint8, voter common.Address, signature []byte) []byte {
+	enc, err := openGovernor.abi.Pack("castVoteBySig", proposalId, support, voter, signature)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCastVoteBySig is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8ff262e3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function castVoteBySig(uint256 proposalId, uint8 support, address voter, bytes signature) returns(uint256)
+func (openGovernor *OpenGovernor) TryPackCastVoteBySig(proposalId *big.Int, support uint8, voter common.Address, signature []byte) ([]byte, error) {
+	return openGovernor.abi.Pack("castVoteBySig", proposalId, support, voter, signature)
+}
+
+// UnpackCastVoteBySig is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x8ff262e3.
+//
+// Solidity: function castVoteBySig(uint256 proposalId, uint8 support, address voter, bytes signature) returns(uint256)
+func (openGovernor *OpenGovernor) UnpackCastVoteBySig(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("castVoteBySig", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackCastVoteWithReason is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7b3c71d3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function castVoteWithReason(uint256 proposalId, uint8 support, string reason) returns(uint256)
+func (openGovernor *OpenGovernor) PackCastVoteWithReason(proposalId *big.Int, support uint8, reason string) []byte {
+	enc, err := openGovernor.abi.Pack("castVoteWithReason", proposalId, support, reason)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCastVoteWithReason is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7b3c71d3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function castVoteWithReason(uint256 proposalId, uint8 support, string reason) returns(uint256)
+func (openGovernor *OpenGovernor) TryPackCastVoteWithReason(proposalId *big.Int, support uint8, reason string) ([]byte, error) {
+	return openGovernor.abi.Pack("castVoteWithReason", proposalId, support, reason)
+}
+
+// UnpackCastVoteWithReason is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x7b3c71d3.
+//
+// Solidity: function castVoteWithReason(uint256 proposalId, uint8 support, string reason) returns(uint256)
+func (openGovernor *OpenGovernor) UnpackCastVoteWithReason(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("castVoteWithReason", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackCastVoteWithReasonAndParams is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x5f398a14.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function castVoteWithReasonAndParams(uint256 proposalId, uint8 support, string reason, bytes params) returns(uint256)
+func (openGovernor *OpenGovernor) PackCastVoteWithReasonAndParams(proposalId *big.Int, support uint8, reason string, params []byte) []byte {
+	enc, err := openGovernor.abi.Pack("castVoteWithReasonAndParams", proposalId, support, reason, params)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCastVoteWithReasonAndParams is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x5f398a14.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function castVoteWithReasonAndParams(uint256 proposalId, uint8 support, string reason, bytes params) returns(uint256)
+func (openGovernor *OpenGovernor) TryPackCastVoteWithReasonAndParams(proposalId *big.Int, support uint8, reason string, params []byte) ([]byte, error) {
+	return openGovernor.abi.Pack("castVoteWithReasonAndParams", proposalId, support, reason, params)
+}
+
+// UnpackCastVoteWithReasonAndParams is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x5f398a14.
+//
+// Solidity: function castVoteWithReasonAndParams(uint256 proposalId, uint8 support, string reason, bytes params) returns(uint256)
+func (openGovernor *OpenGovernor) UnpackCastVoteWithReasonAndParams(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("castVoteWithReasonAndParams", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackCastVoteWithReasonAndParamsBySig is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x5b8d0e0d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function castVoteWithReasonAndParamsBySig(uint256 proposalId, uint8 support, address voter, string reason, bytes params, bytes signature) returns(uint256)
+func (openGovernor *OpenGovernor) PackCastVoteWithReasonAndParamsBySig(proposalId *big.Int, support uint8, voter common.Address, reason string, params []byte, signature []byte) []byte {
+	enc, err := openGovernor.abi.Pack("castVoteWithReasonAndParamsBySig", proposalId, support, voter, reason, params, signature)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCastVoteWithReasonAndParamsBySig is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x5b8d0e0d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function castVoteWithReasonAndParamsBySig(uint256 proposalId, uint8 support, address voter, string reason, bytes params, bytes signature) returns(uint256)
+func (openGovernor *OpenGovernor) TryPackCastVoteWithReasonAndParamsBySig(proposalId *big.Int, support uint8, voter common.Address, reason string, params []byte, signature []byte) ([]byte, error) {
+	return openGovernor.abi.Pack("castVoteWithReasonAndParamsBySig", proposalId, support, voter, reason, params, signature)
+}
+
+// UnpackCastVoteWithReasonAndParamsBySig is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x5b8d0e0d.
+//
+// Solidity: function castVoteWithReasonAndParamsBySig(uint256 proposalId, uint8 support, address voter, string reason, bytes params, bytes signature) returns(uint256)
+func (openGovernor *OpenGovernor) UnpackCastVoteWithReasonAndParamsBySig(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("castVoteWithReasonAndParamsBySig", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackClock is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91ddadf4.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function clock() view returns(uint48)
+func (openGovernor *OpenGovernor) PackClock() []byte {
+	enc, err := openGovernor.abi.Pack("clock")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackClock is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91ddadf4.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function clock() view returns(uint48)
+func (openGovernor *OpenGovernor) TryPackClock() ([]byte, error) {
+	return openGovernor.abi.Pack("clock")
+}
+
+// UnpackClock is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x91ddadf4.
+//
+// Solidity: function clock() view returns(uint48)
+func (openGovernor *OpenGovernor) UnpackClock(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("clock", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackExecute is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2656227d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function execute(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) payable returns(uint256)
+func (openGovernor *OpenGovernor) PackExecute(targets []common.Address, values []*big.Int, calldatas [][]byte, descriptionHash [32]byte) []byte {
+	enc, err := openGovernor.abi.Pack("execute", targets, values, calldatas, descriptionHash)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackExecute is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2656227d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function execute(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) payable returns(uint256)
+func (openGovernor *OpenGovernor) TryPackExecute(targets []common.Address, values []*big.Int, calldatas [][]byte, descriptionHash [32]byte) ([]byte, error) {
+	return openGovernor.abi.Pack("execute", targets, values, calldatas, descriptionHash)
+}
+
+// UnpackExecute is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x2656227d.
+//
+// Solidity: function execute(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) payable returns(uint256)
+func (openGovernor *OpenGovernor) UnpackExecute(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("execute", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackExecute0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xfe0d94c1.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function execute(uint256 proposalId) payable returns()
+func (openGovernor *OpenGovernor) PackExecute0(proposalId *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("execute0", proposalId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackExecute0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xfe0d94c1.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function execute(uint256 proposalId) payable returns()
+func (openGovernor *OpenGovernor) TryPackExecute0(proposalId *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("execute0", proposalId)
+}
+
+// PackGetProposalId is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa8f8a668.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getProposalId(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) view returns(uint256)
+func (openGovernor *OpenGovernor) PackGetProposalId(targets []common.Address, values []*big.Int, calldatas [][]byte, descriptionHash [32]byte) []byte {
+	enc, err := openGovernor.abi.Pack("getProposalId", targets, values, calldatas, descriptionHash)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetProposalId is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa8f8a668.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getProposalId(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackGetProposalId(targets []common.Address, values []*big.Int, calldatas [][]byte, descriptionHash [32]byte) ([]byte, error) {
+	return openGovernor.abi.Pack("getProposalId", targets, values, calldatas, descriptionHash)
+}
+
+// UnpackGetProposalId is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xa8f8a668.
+//
+// Solidity: function getProposalId(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackGetProposalId(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("getProposalId", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackGetVotes is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xeb9019d4.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getVotes(address account, uint256 timepoint) view returns(uint256)
+func (openGovernor *OpenGovernor) PackGetVotes(account common.Address, timepoint *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("getVotes", account, timepoint)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetVotes is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xeb9019d4.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getVotes(address account, uint256 timepoint) view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackGetVotes(account common.Address, timepoint *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("getVotes", account, timepoint)
+}
+
+// UnpackGetVotes is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xeb9019d4.
+//
+// Solidity: function getVotes(address account, uint256 timepoint) view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackGetVotes(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("getVotes", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackGetVotesWithParams is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9a802a6d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getVotesWithParams(address account, uint256 timepoint, bytes params) view returns(uint256)
+func (openGovernor *OpenGovernor) PackGetVotesWithParams(account common.Address, timepoint *big.Int, params []byte) []byte {
+	enc, err := openGovernor.abi.Pack("getVotesWithParams", account, timepoint, params)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetVotesWithParams is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9a802a6d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getVotesWithParams(address account, uint256 timepoint, bytes params) view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackGetVotesWithParams(account common.Address, timepoint *big.Int, params []byte) ([]byte, error) {
+	return openGovernor.abi.Pack("getVotesWithParams", account, timepoint, params)
+}
+
+// UnpackGetVotesWithParams is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x9a802a6d.
+//
+// Solidity: function getVotesWithParams(address account, uint256 timepoint, bytes params) view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackGetVotesWithParams(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("getVotesWithParams", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackHasVoted is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x43859632.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function hasVoted(uint256 proposalId, address account) view returns(bool)
+func (openGovernor *OpenGovernor) PackHasVoted(proposalId *big.Int, account common.Address) []byte {
+	enc, err := openGovernor.abi.Pack("hasVoted", proposalId, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackHasVoted is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x43859632.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function hasVoted(uint256 proposalId, address account) view returns(bool)
+func (openGovernor *OpenGovernor) TryPackHasVoted(proposalId *big.Int, account common.Address) ([]byte, error) {
+	return openGovernor.abi.Pack("hasVoted", proposalId, account)
+}
+
+// UnpackHasVoted is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x43859632.
+//
+// Solidity: function hasVoted(uint256 proposalId, address account) view returns(bool)
+func (openGovernor *OpenGovernor) UnpackHasVoted(data []byte) (bool, error) {
+	out, err := openGovernor.abi.Unpack("hasVoted", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackHashProposal is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc59057e4.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function hashProposal(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) pure returns(uint256)
+func (openGovernor *OpenGovernor) PackHashProposal(targets []common.Address, values []*big.Int, calldatas [][]byte, descriptionHash [32]byte) []byte {
+	enc, err := openGovernor.abi.Pack("hashProposal", targets, values, calldatas, descriptionHash)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackHashProposal is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc59057e4.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function hashProposal(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) pure returns(uint256)
+func (openGovernor *OpenGovernor) TryPackHashProposal(targets []common.Address, values []*big.Int, calldatas [][]byte, descriptionHash [32]byte) ([]byte, error) {
+	return openGovernor.abi.Pack("hashProposal", targets, values, calldatas, descriptionHash)
+}
+
+// UnpackHashProposal is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xc59057e4.
+//
+// Solidity: function hashProposal(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) pure returns(uint256)
+func (openGovernor *OpenGovernor) UnpackHashProposal(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("hashProposal", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackName is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06fdde03.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function name() view returns(string)
+func (openGovernor *OpenGovernor) PackName() []byte {
+	enc, err := openGovernor.abi.Pack("name")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackName is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06fdde03.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function name() view returns(string)
+func (openGovernor *OpenGovernor) TryPackName() ([]byte, error) {
+	return openGovernor.abi.Pack("name")
+}
+
+// UnpackName is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x06fdde03.
+//
+// Solidity: function name() view returns(string)
+func (openGovernor *OpenGovernor) UnpackName(data []byte) (string, error) {
+	out, err := openGovernor.abi.Unpack("name", data)
+	if err != nil {
+		return *new(string), err
+	}
+	out0 := *abi.ConvertType(out[0], new(string)).(*string)
+	return out0, nil
+}
+
+// PackNonces is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7ecebe00.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function nonces(address owner) view returns(uint256)
+func (openGovernor *OpenGovernor) PackNonces(owner common.Address) []byte {
+	enc, err := openGovernor.abi.Pack("nonces", owner)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackNonces is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7ecebe00.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function nonces(address owner) view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackNonces(owner common.Address) ([]byte, error) {
+	return openGovernor.abi.Pack("nonces", owner)
+}
+
+// UnpackNonces is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x7ecebe00.
+//
+// Solidity: function nonces(address owner) view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackNonces(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("nonces", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackOnERC1155BatchReceived is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xbc197c81.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function onERC1155BatchReceived(address , address , uint256[] , uint256[] , bytes ) returns(bytes4)
+func (openGovernor *OpenGovernor) PackOnERC1155BatchReceived(arg0 common.Address, arg1 common.Address, arg2 []*big.Int, arg3 []*big.Int, arg4 []byte) []byte {
+	enc, err := openGovernor.abi.Pack("onERC1155BatchReceived", arg0, arg1, arg2, arg3, arg4)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackOnERC1155BatchReceived is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xbc197c81.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function onERC1155BatchReceived(address , address , uint256[] , uint256[] , bytes ) returns(bytes4)
+func (openGovernor *OpenGovernor) TryPackOnERC1155BatchReceived(arg0 common.Address, arg1 common.Address, arg2 []*big.Int, arg3 []*big.Int, arg4 []byte) ([]byte, error) {
+	return openGovernor.abi.Pack("onERC1155BatchReceived", arg0, arg1, arg2, arg3, arg4)
+}
+
+// UnpackOnERC1155BatchReceived is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xbc197c81.
+//
+// Solidity: function onERC1155BatchReceived(address , address , uint256[] , uint256[] , bytes ) returns(bytes4)
+func (openGovernor *OpenGovernor) UnpackOnERC1155BatchReceived(data []byte) ([4]byte, error) {
+	out, err := openGovernor.abi.Unpack("onERC1155BatchReceived", data)
+	if err != nil {
+		return *new([4]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([4]byte)).(*[4]byte)
+	return out0, nil
+}
+
+// PackOnERC1155Received is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf23a6e61.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function onERC1155Received(address , address , uint256 , uint256 , bytes ) returns(bytes4)
+func (openGovernor *OpenGovernor) PackOnERC1155Received(arg0 common.Address, arg1 common.Address, arg2 *big.Int, arg3 *big.Int, arg4 []byte) []byte {
+	enc, err := openGovernor.abi.Pack("onERC1155Received", arg0, arg1, arg2, arg3, arg4)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackOnERC1155Received is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf23a6e61.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function onERC1155Received(address , address , uint256 , uint256 , bytes ) returns(bytes4)
+func (openGovernor *OpenGovernor) TryPackOnERC1155Received(arg0 common.Address, arg1 common.Address, arg2 *big.Int, arg3 *big.Int, arg4 []byte) ([]byte, error) {
+	return openGovernor.abi.Pack("onERC1155Received", arg0, arg1, arg2, arg3, arg4)
+}
+
+// UnpackOnERC1155Received is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xf23a6e61.
+//
+// Solidity: function onERC1155Received(address , address , uint256 , uint256 , bytes ) returns(bytes4)
+func (openGovernor *OpenGovernor) UnpackOnERC1155Received(data []byte) ([4]byte, error) {
+	out, err := openGovernor.abi.Unpack("onERC1155Received", data)
+	if err != nil {
+		return *new([4]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([4]byte)).(*[4]byte)
+	return out0, nil
+}
+
+// PackOnERC721Received is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x150b7a02.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function onERC721Received(address , address , uint256 , bytes ) returns(bytes4)
+func (openGovernor *OpenGovernor) PackOnERC721Received(arg0 common.Address, arg1 common.Address, arg2 *big.Int, arg3 []byte) []byte {
+	enc, err := openGovernor.abi.Pack("onERC721Received", arg0, arg1, arg2, arg3)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackOnERC721Received is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x150b7a02.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function onERC721Received(address , address , uint256 , bytes ) returns(bytes4)
+func (openGovernor *OpenGovernor) TryPackOnERC721Received(arg0 common.Address, arg1 common.Address, arg2 *big.Int, arg3 []byte) ([]byte, error) {
+	return openGovernor.abi.Pack("onERC721Received", arg0, arg1, arg2, arg3)
+}
+
+// UnpackOnERC721Received is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x150b7a02.
+//
+// Solidity: function onERC721Received(address , address , uint256 , bytes ) returns(bytes4)
+func (openGovernor *OpenGovernor) UnpackOnERC721Received(data []byte) ([4]byte, error) {
+	out, err := openGovernor.abi.Unpack("onERC721Received", data)
+	if err != nil {
+		return *new([4]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([4]byte)).(*[4]byte)
+	return out0, nil
+}
+
+// PackProposalCount is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xda35c664.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function proposalCount() view returns(uint256)
+func (openGovernor *OpenGovernor) PackProposalCount() []byte {
+	enc, err := openGovernor.abi.Pack("proposalCount")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackProposalCount is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xda35c664.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function proposalCount() view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackProposalCount() ([]byte, error) {
+	return openGovernor.abi.Pack("proposalCount")
+}
+
+// UnpackProposalCount is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xda35c664.
+//
+// Solidity: function proposalCount() view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackProposalCount(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("proposalCount", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackProposalDeadline is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc01f9e37.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function proposalDeadline(uint256 proposalId) view returns(uint256)
+func (openGovernor *OpenGovernor) PackProposalDeadline(proposalId *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("proposalDeadline", proposalId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackProposalDeadline is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc01f9e37.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function proposalDeadline(uint256 proposalId) view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackProposalDeadline(proposalId *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("proposalDeadline", proposalId)
+}
+
+// UnpackProposalDeadline is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xc01f9e37.
+//
+// Solidity: function proposalDeadline(uint256 proposalId) view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackProposalDeadline(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("proposalDeadline", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackProposalDetails is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x16e9eaec.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function proposalDetails(uint256 proposalId) view returns(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash)
+func (openGovernor *OpenGovernor) PackProposalDetails(proposalId *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("proposalDetails", proposalId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackProposalDetails is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x16e9eaec.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function proposalDetails(uint256 proposalId) view returns(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash)
+func (openGovernor *OpenGovernor) TryPackProposalDetails(proposalId *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("proposalDetails", proposalId)
+}
+
+// ProposalDetailsOutput serves as a container for the return parameters of contract
+// method ProposalDetails.
+type ProposalDetailsOutput struct {
+	Targets         []common.Address
+	Values          []*big.Int
+	Calldatas       [][]byte
+	DescriptionHash [32]byte
+}
+
+// UnpackProposalDetails is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x16e9eaec.
+//
+// Solidity: function proposalDetails(uint256 proposalId) view returns(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash)
+func (openGovernor *OpenGovernor) UnpackProposalDetails(data []byte) (ProposalDetailsOutput, error) {
+	out, err := openGovernor.abi.Unpack("proposalDetails", data)
+	outstruct := new(ProposalDetailsOutput)
+	if err != nil {
+		return *outstruct, err
+	}
+	outstruct.Targets = *abi.ConvertType(out[0], new([]common.Address)).(*[]common.Address)
+	outstruct.Values = *abi.ConvertType(out[1], new([]*big.Int)).(*[]*big.Int)
+	outstruct.Calldatas = *abi.ConvertType(out[2], new([][]byte)).(*[][]byte)
+	outstruct.DescriptionHash = *abi.ConvertType(out[3], new([32]byte)).(*[32]byte)
+	return *outstruct, nil
+}
+
+// PackProposalDetailsAt is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2e82db94.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function proposalDetailsAt(uint256 index) view returns(uint256 proposalId, address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash)
+func (openGovernor *OpenGovernor) PackProposalDetailsAt(index *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("proposalDetailsAt", index)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackProposalDetailsAt is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2e82db94.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function proposalDetailsAt(uint256 index) view returns(uint256 proposalId, address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash)
+func (openGovernor *OpenGovernor) TryPackProposalDetailsAt(index *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("proposalDetailsAt", index)
+}
+
+// ProposalDetailsAtOutput serves as a container for the return parameters of contract
+// method ProposalDetailsAt.
+type ProposalDetailsAtOutput struct {
+	ProposalId      *big.Int
+	Targets         []common.Address
+	Values          []*big.Int
+	Calldatas       [][]byte
+	DescriptionHash [32]byte
+}
+
+// UnpackProposalDetailsAt is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x2e82db94.
+//
+// Solidity: function proposalDetailsAt(uint256 index) view returns(uint256 proposalId, address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash)
+func (openGovernor *OpenGovernor) UnpackProposalDetailsAt(data []byte) (ProposalDetailsAtOutput, error) {
+	out, err := openGovernor.abi.Unpack("proposalDetailsAt", data)
+	outstruct := new(ProposalDetailsAtOutput)
+	if err != nil {
+		return *outstruct, err
+	}
+	outstruct.ProposalId = abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	outstruct.Targets = *abi.ConvertType(out[1], new([]common.Address)).(*[]common.Address)
+	outstruct.Values = *abi.ConvertType(out[2], new([]*big.Int)).(*[]*big.Int)
+	outstruct.Calldatas = *abi.ConvertType(out[3], new([][]byte)).(*[][]byte)
+	outstruct.DescriptionHash = *abi.ConvertType(out[4], new([32]byte)).(*[32]byte)
+	return *outstruct, nil
+}
+
+// PackProposalEta is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xab58fb8e.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function proposalEta(uint256 proposalId) view returns(uint256)
+func (openGovernor *OpenGovernor) PackProposalEta(proposalId *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("proposalEta", proposalId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackProposalEta is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xab58fb8e.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function proposalEta(uint256 proposalId) view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackProposalEta(proposalId *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("proposalEta", proposalId)
+}
+
+// UnpackProposalEta is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xab58fb8e.
+//
+// Solidity: function proposalEta(uint256 proposalId) view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackProposalEta(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("proposalEta", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackProposalNeedsQueuing is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa9a95294.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function proposalNeedsQueuing(uint256 proposalId) view returns(bool)
+func (openGovernor *OpenGovernor) PackProposalNeedsQueuing(proposalId *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("proposalNeedsQueuing", proposalId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackProposalNeedsQueuing is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa9a95294.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function proposalNeedsQueuing(uint256 proposalId) view returns(bool)
+func (openGovernor *OpenGovernor) TryPackProposalNeedsQueuing(proposalId *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("proposalNeedsQueuing", proposalId)
+}
+
+// UnpackProposalNeedsQueuing is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xa9a95294.
+//
+// Solidity: function proposalNeedsQueuing(uint256 proposalId) view returns(bool)
+func (openGovernor *OpenGovernor) UnpackProposalNeedsQueuing(data []byte) (bool, error) {
+	out, err := openGovernor.abi.Unpack("proposalNeedsQueuing", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackProposalProposer is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x143489d0.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function proposalProposer(uint256 proposalId) view returns(address)
+func (openGovernor *OpenGovernor) PackProposalProposer(proposalId *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("proposalProposer", proposalId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackProposalProposer is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x143489d0.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function proposalProposer(uint256 proposalId) view returns(address)
+func (openGovernor *OpenGovernor) TryPackProposalProposer(proposalId *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("proposalProposer", proposalId)
+}
+
+// UnpackProposalProposer is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x143489d0.
+//
+// Solidity: function proposalProposer(uint256 proposalId) view returns(address)
+func (openGovernor *OpenGovernor) UnpackProposalProposer(data []byte) (common.Address, error) {
+	out, err := openGovernor.abi.Unpack("proposalProposer", data)
+	if err != nil {
+		return *new(common.Address), err
+	}
+	out0 := *abi.ConvertType(out[0], new(common.Address)).(*common.Address)
+	return out0, nil
+}
+
+// PackProposalSnapshot is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2d63f693.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function proposalSnapshot(uint256 proposalId) view returns(uint256)
+func (openGovernor *OpenGovernor) PackProposalSnapshot(proposalId *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("proposalSnapshot", proposalId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackProposalSnapshot is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2d63f693.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function proposalSnapshot(uint256 proposalId) view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackProposalSnapshot(proposalId *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("proposalSnapshot", proposalId)
+}
+
+// UnpackProposalSnapshot is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x2d63f693.
+//
+// Solidity: function proposalSnapshot(uint256 proposalId) view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackProposalSnapshot(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("proposalSnapshot", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackProposalThreshold is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xb58131b0.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function proposalThreshold() view returns(uint256)
+func (openGovernor *OpenGovernor) PackProposalThreshold() []byte {
+	enc, err := openGovernor.abi.Pack("proposalThreshold")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackProposalThreshold is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xb58131b0.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function proposalThreshold() view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackProposalThreshold() ([]byte, error) {
+	return openGovernor.abi.Pack("proposalThreshold")
+}
+
+// UnpackProposalThreshold is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xb58131b0.
+//
+// Solidity: function proposalThreshold() view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackProposalThreshold(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("proposalThreshold", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackProposalVotes is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x544ffc9c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function proposalVotes(uint256 proposalId) view returns(uint256 againstVotes, uint256 forVotes, uint256 abstainVotes)
+func (openGovernor *OpenGovernor) PackProposalVotes(proposalId *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("proposalVotes", proposalId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackProposalVotes is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x544ffc9c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function proposalVotes(uint256 proposalId) view returns(uint256 againstVotes, uint256 forVotes, uint256 abstainVotes)
+func (openGovernor *OpenGovernor) TryPackProposalVotes(proposalId *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("proposalVotes", proposalId)
+}
+
+// ProposalVotesOutput serves as a container for the return parameters of contract
+// method ProposalVotes.
+type ProposalVotesOutput struct {
+	AgainstVotes *big.Int
+	ForVotes     *big.Int
+	AbstainVotes *big.Int
+}
+
+// UnpackProposalVotes is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x544ffc9c.
+//
+// Solidity: function proposalVotes(uint256 proposalId) view returns(uint256 againstVotes, uint256 forVotes, uint256 abstainVotes)
+func (openGovernor *OpenGovernor) UnpackProposalVotes(data []byte) (ProposalVotesOutput, error) {
+	out, err := openGovernor.abi.Unpack("proposalVotes", data)
+	outstruct := new(ProposalVotesOutput)
+	if err != nil {
+		return *outstruct, err
+	}
+	outstruct.AgainstVotes = abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	outstruct.ForVotes = abi.ConvertType(out[1], new(big.Int)).(*big.Int)
+	outstruct.AbstainVotes = abi.ConvertType(out[2], new(big.Int)).(*big.Int)
+	return *outstruct, nil
+}
+
+// PackPropose is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7d5e81e2.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function propose(address[] targets, uint256[] values, bytes[] calldatas, string description) returns(uint256)
+func (openGovernor *OpenGovernor) PackPropose(targets []common.Address, values []*big.Int, calldatas [][]byte, description string) []byte {
+	enc, err := openGovernor.abi.Pack("propose", targets, values, calldatas, description)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackPropose is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7d5e81e2.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function propose(address[] targets, uint256[] values, bytes[] calldatas, string description) returns(uint256)
+func (openGovernor *OpenGovernor) TryPackPropose(targets []common.Address, values []*big.Int, calldatas [][]byte, description string) ([]byte, error) {
+	return openGovernor.abi.Pack("propose", targets, values, calldatas, description)
+}
+
+// UnpackPropose is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x7d5e81e2.
+//
+// Solidity: function propose(address[] targets, uint256[] values, bytes[] calldatas, string description) returns(uint256)
+func (openGovernor *OpenGovernor) UnpackPropose(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("propose", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackQueue is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x160cbed7.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function queue(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) returns(uint256)
+func (openGovernor *OpenGovernor) PackQueue(targets []common.Address, values []*big.Int, calldatas [][]byte, descriptionHash [32]byte) []byte {
+	enc, err := openGovernor.abi.Pack("queue", targets, values, calldatas, descriptionHash)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackQueue is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x160cbed7.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function queue(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) returns(uint256)
+func (openGovernor *OpenGovernor) TryPackQueue(targets []common.Address, values []*big.Int, calldatas [][]byte, descriptionHash [32]byte) ([]byte, error) {
+	return openGovernor.abi.Pack("queue", targets, values, calldatas, descriptionHash)
+}
+
+// UnpackQueue is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x160cbed7.
+//
+// Solidity: function queue(address[] targets, uint256[] values, bytes[] calldatas, bytes32 descriptionHash) returns(uint256)
+func (openGovernor *OpenGovernor) UnpackQueue(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("queue", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackQueue0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xddf0b009.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function queue(uint256 proposalId) returns()
+func (openGovernor *OpenGovernor) PackQueue0(proposalId *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("queue0", proposalId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackQueue0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xddf0b009.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function queue(uint256 proposalId) returns()
+func (openGovernor *OpenGovernor) TryPackQueue0(proposalId *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("queue0", proposalId)
+}
+
+// PackQuorum is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf8ce560a.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function quorum(uint256 timepoint) view returns(uint256)
+func (openGovernor *OpenGovernor) PackQuorum(timepoint *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("quorum", timepoint)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackQuorum is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf8ce560a.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function quorum(uint256 timepoint) view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackQuorum(timepoint *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("quorum", timepoint)
+}
+
+// UnpackQuorum is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xf8ce560a.
+//
+// Solidity: function quorum(uint256 timepoint) view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackQuorum(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("quorum", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackQuorumDenominator is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x97c3d334.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function quorumDenominator() view returns(uint256)
+func (openGovernor *OpenGovernor) PackQuorumDenominator() []byte {
+	enc, err := openGovernor.abi.Pack("quorumDenominator")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackQuorumDenominator is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x97c3d334.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function quorumDenominator() view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackQuorumDenominator() ([]byte, error) {
+	return openGovernor.abi.Pack("quorumDenominator")
+}
+
+// UnpackQuorumDenominator is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x97c3d334.
+//
+// Solidity: function quorumDenominator() view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackQuorumDenominator(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("quorumDenominator", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackQuorumNumerator is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x60c4247f.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function quorumNumerator(uint256 timepoint) view returns(uint256)
+func (openGovernor *OpenGovernor) PackQuorumNumerator(timepoint *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("quorumNumerator", timepoint)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackQuorumNumerator is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x60c4247f.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function quorumNumerator(uint256 timepoint) view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackQuorumNumerator(timepoint *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("quorumNumerator", timepoint)
+}
+
+// UnpackQuorumNumerator is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x60c4247f.
+//
+// Solidity: function quorumNumerator(uint256 timepoint) view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackQuorumNumerator(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("quorumNumerator", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackQuorumNumerator0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa7713a70.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function quorumNumerator() view returns(uint256)
+func (openGovernor *OpenGovernor) PackQuorumNumerator0() []byte {
+	enc, err := openGovernor.abi.Pack("quorumNumerator0")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackQuorumNumerator0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa7713a70.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function quorumNumerator() view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackQuorumNumerator0() ([]byte, error) {
+	return openGovernor.abi.Pack("quorumNumerator0")
+}
+
+// UnpackQuorumNumerator0 is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xa7713a70.
+//
+// Solidity: function quorumNumerator() view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackQuorumNumerator0(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("quorumNumerator0", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackRelay is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc28bc2fa.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function relay(address target, uint256 value, bytes data) payable returns()
+func (openGovernor *OpenGovernor) PackRelay(target common.Address, value *big.Int, data []byte) []byte {
+	enc, err := openGovernor.abi.Pack("relay", target, value, data)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRelay is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc28bc2fa.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function relay(address target, uint256 value, bytes data) payable returns()
+func (openGovernor *OpenGovernor) TryPackRelay(target common.Address, value *big.Int, data []byte) ([]byte, error) {
+	return openGovernor.abi.Pack("relay", target, value, data)
+}
+
+// PackSetProposalThreshold is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xece40cc1.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setProposalThreshold(uint256 newProposalThreshold) returns()
+func (openGovernor *OpenGovernor) PackSetProposalThreshold(newProposalThreshold *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("setProposalThreshold", newProposalThreshold)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetProposalThreshold is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xece40cc1.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setProposalThreshold(uint256 newProposalThreshold) returns()
+func (openGovernor *OpenGovernor) TryPackSetProposalThreshold(newProposalThreshold *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("setProposalThreshold", newProposalThreshold)
+}
+
+// PackSetVotingDelay is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x79051887.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setVotingDelay(uint48 newVotingDelay) returns()
+func (openGovernor *OpenGovernor) PackSetVotingDelay(newVotingDelay *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("setVotingDelay", newVotingDelay)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetVotingDelay is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x79051887.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setVotingDelay(uint48 newVotingDelay) returns()
+func (openGovernor *OpenGovernor) TryPackSetVotingDelay(newVotingDelay *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("setVotingDelay", newVotingDelay)
+}
+
+// PackSetVotingPeriod is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe540d01d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setVotingPeriod(uint32 newVotingPeriod) returns()
+func (openGovernor *OpenGovernor) PackSetVotingPeriod(newVotingPeriod uint32) []byte {
+	enc, err := openGovernor.abi.Pack("setVotingPeriod", newVotingPeriod)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetVotingPeriod is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe540d01d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setVotingPeriod(uint32 newVotingPeriod) returns()
+func (openGovernor *OpenGovernor) TryPackSetVotingPeriod(newVotingPeriod uint32) ([]byte, error) {
+	return openGovernor.abi.Pack("setVotingPeriod", newVotingPeriod)
+}
+
+// PackState is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3e4f49e6.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function state(uint256 proposalId) view returns(uint8)
+func (openGovernor *OpenGovernor) PackState(proposalId *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("state", proposalId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackState is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3e4f49e6.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function state(uint256 proposalId) view returns(uint8)
+func (openGovernor *OpenGovernor) TryPackState(proposalId *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("state", proposalId)
+}
+
+// UnpackState is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x3e4f49e6.
+//
+// Solidity: function state(uint256 proposalId) view returns(uint8)
+func (openGovernor *OpenGovernor) UnpackState(data []byte) (uint8, error) {
+	out, err := openGovernor.abi.Unpack("state", data)
+	if err != nil {
+		return *new(uint8), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint8)).(*uint8)
+	return out0, nil
+}
+
+// PackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (openGovernor *OpenGovernor) PackSupportsInterface(interfaceId [4]byte) []byte {
+	enc, err := openGovernor.abi.Pack("supportsInterface", interfaceId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (openGovernor *OpenGovernor) TryPackSupportsInterface(interfaceId [4]byte) ([]byte, error) {
+	return openGovernor.abi.Pack("supportsInterface", interfaceId)
+}
+
+// UnpackSupportsInterface is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x01ffc9a7.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (openGovernor *OpenGovernor) UnpackSupportsInterface(data []byte) (bool, error) {
+	out, err := openGovernor.abi.Unpack("supportsInterface", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackTimelock is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd33219b4.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function timelock() view returns(address)
+func (openGovernor *OpenGovernor) PackTimelock() []byte {
+	enc, err := openGovernor.abi.Pack("timelock")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackTimelock is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd33219b4.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function timelock() view returns(address)
+func (openGovernor *OpenGovernor) TryPackTimelock() ([]byte, error) {
+	return openGovernor.abi.Pack("timelock")
+}
+
+// UnpackTimelock is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xd33219b4.
+//
+// Solidity: function timelock() view returns(address)
+func (openGovernor *OpenGovernor) UnpackTimelock(data []byte) (common.Address, error) {
+	out, err := openGovernor.abi.Unpack("timelock", data)
+	if err != nil {
+		return *new(common.Address), err
+	}
+	out0 := *abi.ConvertType(out[0], new(common.Address)).(*common.Address)
+	return out0, nil
+}
+
+// PackToken is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xfc0c546a.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function token() view returns(address)
+func (openGovernor *OpenGovernor) PackToken() []byte {
+	enc, err := openGovernor.abi.Pack("token")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackToken is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xfc0c546a.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function token() view returns(address)
+func (openGovernor *OpenGovernor) TryPackToken() ([]byte, error) {
+	return openGovernor.abi.Pack("token")
+}
+
+// UnpackToken is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xfc0c546a.
+//
+// Solidity: function token() view returns(address)
+func (openGovernor *OpenGovernor) UnpackToken(data []byte) (common.Address, error) {
+	out, err := openGovernor.abi.Unpack("token", data)
+	if err != nil {
+		return *new(common.Address), err
+	}
+	out0 := *abi.ConvertType(out[0], new(common.Address)).(*common.Address)
+	return out0, nil
+}
+
+// PackUpdateQuorumNumerator is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06f3f9e6.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function updateQuorumNumerator(uint256 newQuorumNumerator) returns()
+func (openGovernor *OpenGovernor) PackUpdateQuorumNumerator(newQuorumNumerator *big.Int) []byte {
+	enc, err := openGovernor.abi.Pack("updateQuorumNumerator", newQuorumNumerator)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackUpdateQuorumNumerator is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06f3f9e6.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function updateQuorumNumerator(uint256 newQuorumNumerator) returns()
+func (openGovernor *OpenGovernor) TryPackUpdateQuorumNumerator(newQuorumNumerator *big.Int) ([]byte, error) {
+	return openGovernor.abi.Pack("updateQuorumNumerator", newQuorumNumerator)
+}
+
+// PackUpdateTimelock is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa890c910.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function updateTimelock(address newTimelock) returns()
+func (openGovernor *OpenGovernor) PackUpdateTimelock(newTimelock common.Address) []byte {
+	enc, err := openGovernor.abi.Pack("updateTimelock", newTimelock)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackUpdateTimelock is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa890c910.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function updateTimelock(address newTimelock) returns()
+func (openGovernor *OpenGovernor) TryPackUpdateTimelock(newTimelock common.Address) ([]byte, error) {
+	return openGovernor.abi.Pack("updateTimelock", newTimelock)
+}
+
+// PackVersion is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x54fd4d50.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function version() view returns(string)
+func (openGovernor *OpenGovernor) PackVersion() []byte {
+	enc, err := openGovernor.abi.Pack("version")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackVersion is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x54fd4d50.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function version() view returns(string)
+func (openGovernor *OpenGovernor) TryPackVersion() ([]byte, error) {
+	return openGovernor.abi.Pack("version")
+}
+
+// UnpackVersion is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x54fd4d50.
+//
+// Solidity: function version() view returns(string)
+func (openGovernor *OpenGovernor) UnpackVersion(data []byte) (string, error) {
+	out, err := openGovernor.abi.Unpack("version", data)
+	if err != nil {
+		return *new(string), err
+	}
+	out0 := *abi.ConvertType(out[0], new(string)).(*string)
+	return out0, nil
+}
+
+// PackVotingDelay is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3932abb1.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function votingDelay() view returns(uint256)
+func (openGovernor *OpenGovernor) PackVotingDelay() []byte {
+	enc, err := openGovernor.abi.Pack("votingDelay")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackVotingDelay is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3932abb1.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function votingDelay() view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackVotingDelay() ([]byte, error) {
+	return openGovernor.abi.Pack("votingDelay")
+}
+
+// UnpackVotingDelay is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x3932abb1.
+//
+// Solidity: function votingDelay() view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackVotingDelay(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("votingDelay", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackVotingPeriod is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x02a251a3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function votingPeriod() view returns(uint256)
+func (openGovernor *OpenGovernor) PackVotingPeriod() []byte {
+	enc, err := openGovernor.abi.Pack("votingPeriod")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackVotingPeriod is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x02a251a3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function votingPeriod() view returns(uint256)
+func (openGovernor *OpenGovernor) TryPackVotingPeriod() ([]byte, error) {
+	return openGovernor.abi.Pack("votingPeriod")
+}
+
+// UnpackVotingPeriod is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x02a251a3.
+//
+// Solidity: function votingPeriod() view returns(uint256)
+func (openGovernor *OpenGovernor) UnpackVotingPeriod(data []byte) (*big.Int, error) {
+	out, err := openGovernor.abi.Unpack("votingPeriod", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// OpenGovernorEIP712DomainChanged represents a EIP712DomainChanged event raised by the OpenGovernor contract.
+type OpenGovernorEIP712DomainChanged struct {
+	Raw *types.Log // Blockchain specific contextual infos
+}
+
+const OpenGovernorEIP712DomainChangedEventName = "EIP712DomainChanged"
+
+// ContractEventName returns the user-defined event name.
+func (OpenGovernorEIP712DomainChanged) ContractEventName() string {
+	return OpenGovernorEIP712DomainChangedEventName
+}
+
+// UnpackEIP712DomainChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event EIP712DomainChanged()
+func (openGovernor *OpenGovernor) UnpackEIP712DomainChangedEvent(log *types.Log) (*OpenGovernorEIP712DomainChanged, error) {
+	event := "EIP712DomainChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != openGovernor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OpenGovernorEIP712DomainChanged)
+	if len(log.Data) > 0 {
+		if err := openGovernor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range openGovernor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// OpenGovernorProposalCanceled represents a ProposalCanceled event raised by the OpenGovernor contract.
+type OpenGovernorProposalCanceled struct {
+	ProposalId *big.Int
+	Raw        *types.Log // Blockchain specific contextual infos
+}
+
+const OpenGovernorProposalCanceledEventName = "ProposalCanceled"
+
+// ContractEventName returns the user-defined event name.
+func (OpenGovernorProposalCanceled) ContractEventName() string {
+	return OpenGovernorProposalCanceledEventName
+}
+
+// UnpackProposalCanceledEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event ProposalCanceled(uint256 proposalId)
+func (openGovernor *OpenGovernor) UnpackProposalCanceledEvent(log *types.Log) (*OpenGovernorProposalCanceled, error) {
+	event := "ProposalCanceled"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != openGovernor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OpenGovernorProposalCanceled)
+	if len(log.Data) > 0 {
+		if err := openGovernor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range openGovernor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// OpenGovernorProposalCreated represents a ProposalCreated event raised by the OpenGovernor contract.
+type OpenGovernorProposalCreated struct {
+	ProposalId  *big.Int
+	Proposer    common.Address
+	Targets     []common.Address
+	Values      []*big.Int
+	Signatures  []string
+	Calldatas   [][]byte
+	VoteStart   *big.Int
+	VoteEnd     *big.Int
+	Description string
+	Raw         *types.Log // Blockchain specific contextual infos
+}
+
+const OpenGovernorProposalCreatedEventName = "ProposalCreated"
+
+// ContractEventName returns the user-defined event name.
+func (OpenGovernorProposalCreated) ContractEventName() string {
+	return OpenGovernorProposalCreatedEventName
+}
+
+// UnpackProposalCreatedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event ProposalCreated(uint256 proposalId, address proposer, address[] targets, uint256[] values, string[] signatures, bytes[] calldatas, uint256 voteStart, uint256 voteEnd, string description)
+func (openGovernor *OpenGovernor) UnpackProposalCreatedEvent(log *types.Log) (*OpenGovernorProposalCreated, error) {
+	event := "ProposalCreated"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != openGovernor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OpenGovernorProposalCreated)
+	if len(log.Data) > 0 {
+		if err := openGovernor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range openGovernor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// OpenGovernorProposalExecuted represents a ProposalExecuted event raised by the OpenGovernor contract.
+type OpenGovernorProposalExecuted struct {
+	ProposalId *big.Int
+	Raw        *types.Log // Blockchain specific contextual infos
+}
+
+const OpenGovernorProposalExecutedEventName = "ProposalExecuted"
+
+// ContractEventName returns the user-defined event name.
+func (OpenGovernorProposalExecuted) ContractEventName() string {
+	return OpenGovernorProposalExecutedEventName
+}
+
+// UnpackProposalExecutedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event ProposalExecuted(uint256 proposalId)
+func (openGovernor *OpenGovernor) UnpackProposalExecutedEvent(log *types.Log) (*OpenGovernorProposalExecuted, error) {
+	event := "ProposalExecuted"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != openGovernor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OpenGovernorProposalExecuted)
+	if len(log.Data) > 0 {
+		if err := openGovernor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range openGovernor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// OpenGovernorProposalQueued represents a ProposalQueued event raised by the OpenGovernor contract.
+type OpenGovernorProposalQueued struct {
+	ProposalId *big.Int
+	EtaSeconds *big.Int
+	Raw        *types.Log // Blockchain specific contextual infos
+}
+
+const OpenGovernorProposalQueuedEventName = "ProposalQueued"
+
+// ContractEventName returns the user-defined event name.
+func (OpenGovernorProposalQueued) ContractEventName() string {
+	return OpenGovernorProposalQueuedEventName
+}
+
+// UnpackProposalQueuedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event ProposalQueued(uint256 proposalId, uint256 etaSeconds)
+func (openGovernor *OpenGovernor) UnpackProposalQueuedEvent(log *types.Log) (*OpenGovernorProposalQueued, error) {
+	event := "ProposalQueued"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != openGovernor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OpenGovernorProposalQueued)
+	if len(log.Data) > 0 {
+		if err := openGovernor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range openGovernor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// OpenGovernorProposalThresholdSet represents a ProposalThresholdSet event raised by the OpenGovernor contract.
+type OpenGovernorProposalThresholdSet struct {
+	OldProposalThreshold *big.Int
+	NewProposalThreshold *big.Int
+	Raw                  *types.Log // Blockchain specific contextual infos
+}
+
+const OpenGovernorProposalThresholdSetEventName = "ProposalThresholdSet"
+
+// ContractEventName returns the user-defined event name.
+func (OpenGovernorProposalThresholdSet) ContractEventName() string {
+	return OpenGovernorProposalThresholdSetEventName
+}
+
+// UnpackProposalThresholdSetEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event ProposalThresholdSet(uint256 oldProposalThreshold, uint256 newProposalThreshold)
+func (openGovernor *OpenGovernor) UnpackProposalThresholdSetEvent(log *types.Log) (*OpenGovernorProposalThresholdSet, error) {
+	event := "ProposalThresholdSet"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != openGovernor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OpenGovernorProposalThresholdSet)
+	if len(log.Data) > 0 {
+		if err := openGovernor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range openGovernor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// OpenGovernorQuorumNumeratorUpdated represents a QuorumNumeratorUpdated event raised by the OpenGovernor contract.
+type OpenGovernorQuorumNumeratorUpdated struct {
+	OldQuorumNumerator *big.Int
+	NewQuorumNumerator *big.Int
+	Raw                *types.Log // Blockchain specific contextual infos
+}
+
+const OpenGovernorQuorumNumeratorUpdatedEventName = "QuorumNumeratorUpdated"
+
+// ContractEventName returns the user-defined event name.
+func (OpenGovernorQuorumNumeratorUpdated) ContractEventName() string {
+	return OpenGovernorQuorumNumeratorUpdatedEventName
+}
+
+// UnpackQuorumNumeratorUpdatedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event QuorumNumeratorUpdated(uint256 oldQuorumNumerator, uint256 newQuorumNumerator)
+func (openGovernor *OpenGovernor) UnpackQuorumNumeratorUpdatedEvent(log *types.Log) (*OpenGovernorQuorumNumeratorUpdated, error) {
+	event := "QuorumNumeratorUpdated"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != openGovernor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OpenGovernorQuorumNumeratorUpdated)
+	if len(log.Data) > 0 {
+		if err := openGovernor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range openGovernor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// OpenGovernorTimelockChange represents a TimelockChange event raised by the OpenGovernor contract.
+type OpenGovernorTimelockChange struct {
+	OldTimelock common.Address
+	NewTimelock common.Address
+	Raw         *types.Log // Blockchain specific contextual infos
+}
+
+const OpenGovernorTimelockChangeEventName = "TimelockChange"
+
+// ContractEventName returns the user-defined event name.
+func (OpenGovernorTimelockChange) ContractEventName() string {
+	return OpenGovernorTimelockChangeEventName
+}
+
+// UnpackTimelockChangeEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event TimelockChange(address oldTimelock, address newTimelock)
+func (openGovernor *OpenGovernor) UnpackTimelockChangeEvent(log *types.Log) (*OpenGovernorTimelockChange, error) {
+	event := "TimelockChange"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != openGovernor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OpenGovernorTimelockChange)
+	if len(log.Data) > 0 {
+		if err := openGovernor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range openGovernor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// OpenGovernorVoteCast represents a VoteCast event raised by the OpenGovernor contract.
+type OpenGovernorVoteCast struct {
+	Voter      common.Address
+	ProposalId *big.Int
+	Support    uint8
+	Weight     *big.Int
+	Reason     string
+	Raw        *types.Log // Blockchain specific contextual infos
+}
+
+const OpenGovernorVoteCastEventName = "VoteCast"
+
+// ContractEventName returns the user-defined event name.
+func (OpenGovernorVoteCast) ContractEventName() string {
+	return OpenGovernorVoteCastEventName
+}
+
+// UnpackVoteCastEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event VoteCast(address indexed voter, uint256 proposalId, uint8 support, uint256 weight, string reason)
+func (openGovernor *OpenGovernor) UnpackVoteCastEvent(log *types.Log) (*OpenGovernorVoteCast, error) {
+	event := "VoteCast"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != openGovernor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OpenGovernorVoteCast)
+	if len(log.Data) > 0 {
+		if err := openGovernor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range openGovernor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// OpenGovernorVoteCastWithParams represents a VoteCastWithParams event raised by the OpenGovernor contract.
+type OpenGovernorVoteCastWithParams struct {
+	Voter      common.Address
+	ProposalId *big.Int
+	Support    uint8
+	Weight     *big.Int
+	Reason     string
+	Params     []byte
+	Raw        *types.Log // Blockchain specific contextual infos
+}
+
+const OpenGovernorVoteCastWithParamsEventName = "VoteCastWithParams"
+
+// ContractEventName returns the user-defined event name.
+func (OpenGovernorVoteCastWithParams) ContractEventName() string {
+	return OpenGovernorVoteCastWithParamsEventName
+}
+
+// UnpackVoteCastWithParamsEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event VoteCastWithParams(address indexed voter, uint256 proposalId, uint8 support, uint256 weight, string reason, bytes params)
+func (openGovernor *OpenGovernor) UnpackVoteCastWithParamsEvent(log *types.Log) (*OpenGovernorVoteCastWithParams, error) {
+	event := "VoteCastWithParams"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != openGovernor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OpenGovernorVoteCastWithParams)
+	if len(log.Data) > 0 {
+		if err := openGovernor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range openGovernor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// OpenGovernorVotingDelaySet represents a VotingDelaySet event raised by the OpenGovernor contract.
+type OpenGovernorVotingDelaySet struct {
+	OldVotingDelay *big.Int
+	NewVotingDelay *big.Int
+	Raw            *types.Log // Blockchain specific contextual infos
+}
+
+const OpenGovernorVotingDelaySetEventName = "VotingDelaySet"
+
+// ContractEventName returns the user-defined event name.
+func (OpenGovernorVotingDelaySet) ContractEventName() string {
+	return OpenGovernorVotingDelaySetEventName
+}
+
+// UnpackVotingDelaySetEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event VotingDelaySet(uint256 oldVotingDelay, uint256 newVotingDelay)
+func (openGovernor *OpenGovernor) UnpackVotingDelaySetEvent(log *types.Log) (*OpenGovernorVotingDelaySet, error) {
+	event := "VotingDelaySet"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != openGovernor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OpenGovernorVotingDelaySet)
+	if len(log.Data) > 0 {
+		if err := openGovernor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range openGovernor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// OpenGovernorVotingPeriodSet represents a VotingPeriodSet event raised by the OpenGovernor contract.
+type OpenGovernorVotingPeriodSet struct {
+	OldVotingPeriod *big.Int
+	NewVotingPeriod *big.Int
+	Raw             *types.Log // Blockchain specific contextual infos
+}
+
+const OpenGovernorVotingPeriodSetEventName = "VotingPeriodSet"
+
+// ContractEventName returns the user-defined event name.
+func (OpenGovernorVotingPeriodSet) ContractEventName() string {
+	return OpenGovernorVotingPeriodSetEventName
+}
+
+// UnpackVotingPeriodSetEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event VotingPeriodSet(uint256 oldVotingPeriod, uint256 newVotingPeriod)
+func (openGovernor *OpenGovernor) UnpackVotingPeriodSetEvent(log *types.Log) (*OpenGovernorVotingPeriodSet, error) {
+	event := "VotingPeriodSet"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != openGovernor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(OpenGovernorVotingPeriodSet)
+	if len(log.Data) > 0 {
+		if err := openGovernor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range openGovernor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// UnpackError attempts to decode the provided error data using user-defined
+// error definitions.
+func (openGovernor *OpenGovernor) UnpackError(raw []byte) (any, error) {
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["CheckpointUnorderedInsertion"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackCheckpointUnorderedInsertionError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["ERC6372InconsistentClock"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackERC6372InconsistentClockError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["FailedCall"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackFailedCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorAlreadyCastVote"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorAlreadyCastVoteError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorAlreadyQueuedProposal"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorAlreadyQueuedProposalError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorDisabledDeposit"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorDisabledDepositError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorInsufficientProposerVotes"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorInsufficientProposerVotesError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorInvalidProposalLength"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorInvalidProposalLengthError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorInvalidQuorumFraction"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorInvalidQuorumFractionError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorInvalidSignature"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorInvalidSignatureError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorInvalidVoteParams"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorInvalidVoteParamsError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorInvalidVoteType"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorInvalidVoteTypeError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorInvalidVotingPeriod"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorInvalidVotingPeriodError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorNonexistentProposal"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorNonexistentProposalError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorOnlyExecutor"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorOnlyExecutorError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorProposalQueueingFailed"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorProposalQueueingFailedError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorProposalQueueingNotRequired"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorProposalQueueingNotRequiredError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorRestrictedProposer"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorRestrictedProposerError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorUnableToCancel"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorUnableToCancelError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["GovernorUnexpectedProposalState"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackGovernorUnexpectedProposalStateError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["InvalidAccountNonce"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackInvalidAccountNonceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["InvalidShortString"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackInvalidShortStringError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["SafeCastOverflowedUintDowncast"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackSafeCastOverflowedUintDowncastError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], openGovernor.abi.Errors["StringTooLong"].ID.Bytes()[:4]) {
+		return openGovernor.UnpackStringTooLongError(raw[4:])
+	}
+	return nil, errors.New("Unknown error")
+}
+
+// OpenGovernorCheckpointUnorderedInsertion represents a CheckpointUnorderedInsertion error raised by the OpenGovernor contract.
+type OpenGovernorCheckpointUnorderedInsertion struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error CheckpointUnorderedInsertion()
+func OpenGovernorCheckpointUnorderedInsertionErrorID() common.Hash {
+	return common.HexToHash("0x2520601d9d60b717c34a36ad270857824c5a1ebbfd08ff39aba6930089495cfa")
+}
+
+// UnpackCheckpointUnorderedInsertionError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error CheckpointUnorderedInsertion()
+func (openGovernor *OpenGovernor) UnpackCheckpointUnorderedInsertionError(raw []byte) (*OpenGovernorCheckpointUnorderedInsertion, error) {
+	out := new(OpenGovernorCheckpointUnorderedInsertion)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "CheckpointUnorderedInsertion", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorERC6372InconsistentClock represents a ERC6372InconsistentClock error raised by the OpenGovernor contract.
+type OpenGovernorERC6372InconsistentClock struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ERC6372InconsistentClock()
+func OpenGovernorERC6372InconsistentClockErrorID() common.Hash {
+	return common.HexToHash("0x6ff07140ae905cb0f8e72fb38f5dd8e756c387b0065be0e1bf85bd0621a43dc7")
+}
+
+// UnpackERC6372InconsistentClockError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ERC6372InconsistentClock()
+func (openGovernor *OpenGovernor) UnpackERC6372InconsistentClockError(raw []byte) (*OpenGovernorERC6372InconsistentClock, error) {
+	out := new(OpenGovernorERC6372InconsistentClock)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "ERC6372InconsistentClock", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorFailedCall represents a FailedCall error raised by the OpenGovernor contract.
+type OpenGovernorFailedCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error FailedCall()
+func OpenGovernorFailedCallErrorID() common.Hash {
+	return common.HexToHash("0xd6bda27508c0fb6d8a39b4b122878dab26f731a7d4e4abe711dd3731899052a4")
+}
+
+// UnpackFailedCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error FailedCall()
+func (openGovernor *OpenGovernor) UnpackFailedCallError(raw []byte) (*OpenGovernorFailedCall, error) {
+	out := new(OpenGovernorFailedCall)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "FailedCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorAlreadyCastVote represents a GovernorAlreadyCastVote error raised by the OpenGovernor contract.
+type OpenGovernorGovernorAlreadyCastVote struct {
+	Voter common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorAlreadyCastVote(address voter)
+func OpenGovernorGovernorAlreadyCastVoteErrorID() common.Hash {
+	return common.HexToHash("0x71c6af4932ed543cdb181fcbb800f4b9940a2ccceeaee5e6e141de8c50856ede")
+}
+
+// UnpackGovernorAlreadyCastVoteError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorAlreadyCastVote(address voter)
+func (openGovernor *OpenGovernor) UnpackGovernorAlreadyCastVoteError(raw []byte) (*OpenGovernorGovernorAlreadyCastVote, error) {
+	out := new(OpenGovernorGovernorAlreadyCastVote)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorAlreadyCastVote", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorAlreadyQueuedProposal represents a GovernorAlreadyQueuedProposal error raised by the OpenGovernor contract.
+type OpenGovernorGovernorAlreadyQueuedProposal struct {
+	ProposalId *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorAlreadyQueuedProposal(uint256 proposalId)
+func OpenGovernorGovernorAlreadyQueuedProposalErrorID() common.Hash {
+	return common.HexToHash("0xf20e7d374e58691196b2e081c7753efc94203ab3520c58efe153076e279fde0a")
+}
+
+// UnpackGovernorAlreadyQueuedProposalError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorAlreadyQueuedProposal(uint256 proposalId)
+func (openGovernor *OpenGovernor) UnpackGovernorAlreadyQueuedProposalError(raw []byte) (*OpenGovernorGovernorAlreadyQueuedProposal, error) {
+	out := new(OpenGovernorGovernorAlreadyQueuedProposal)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorAlreadyQueuedProposal", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorDisabledDeposit represents a GovernorDisabledDeposit error raised by the OpenGovernor contract.
+type OpenGovernorGovernorDisabledDeposit struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorDisabledDeposit()
+func OpenGovernorGovernorDisabledDepositErrorID() common.Hash {
+	return common.HexToHash("0xe90a651e5fdea7022846d10b5f36994c22e1f46db4b5021aa3e26ad83b24bfd8")
+}
+
+// UnpackGovernorDisabledDepositError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorDisabledDeposit()
+func (openGovernor *OpenGovernor) UnpackGovernorDisabledDepositError(raw []byte) (*OpenGovernorGovernorDisabledDeposit, error) {
+	out := new(OpenGovernorGovernorDisabledDeposit)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorDisabledDeposit", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorInsufficientProposerVotes represents a GovernorInsufficientProposerVotes error raised by the OpenGovernor contract.
+type OpenGovernorGovernorInsufficientProposerVotes struct {
+	Proposer  common.Address
+	Votes     *big.Int
+	Threshold *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorInsufficientProposerVotes(address proposer, uint256 votes, uint256 threshold)
+func OpenGovernorGovernorInsufficientProposerVotesErrorID() common.Hash {
+	return common.HexToHash("0xc242ee16ab08d11dbce60e744efdbd91b4e07ac4c074d993992519795a6324d0")
+}
+
+// UnpackGovernorInsufficientProposerVotesError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorInsufficientProposerVotes(address proposer, uint256 votes, uint256 threshold)
+func (openGovernor *OpenGovernor) UnpackGovernorInsufficientProposerVotesError(raw []byte) (*OpenGovernorGovernorInsufficientProposerVotes, error) {
+	out := new(OpenGovernorGovernorInsufficientProposerVotes)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorInsufficientProposerVotes", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorInvalidProposalLength represents a GovernorInvalidProposalLength error raised by the OpenGovernor contract.
+type OpenGovernorGovernorInvalidProposalLength struct {
+	Targets   *big.Int
+	Calldatas *big.Int
+	Values    *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorInvalidProposalLength(uint256 targets, uint256 calldatas, uint256 values)
+func OpenGovernorGovernorInvalidProposalLengthErrorID() common.Hash {
+	return common.HexToHash("0x447b05d0c41e339e22932be48ca2091a47f3c39df25e2152ad11a8729753b2b4")
+}
+
+// UnpackGovernorInvalidProposalLengthError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorInvalidProposalLength(uint256 targets, uint256 calldatas, uint256 values)
+func (openGovernor *OpenGovernor) UnpackGovernorInvalidProposalLengthError(raw []byte) (*OpenGovernorGovernorInvalidProposalLength, error) {
+	out := new(OpenGovernorGovernorInvalidProposalLength)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorInvalidProposalLength", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorInvalidQuorumFraction represents a GovernorInvalidQuorumFraction error raised by the OpenGovernor contract.
+type OpenGovernorGovernorInvalidQuorumFraction struct {
+	QuorumNumerator   *big.Int
+	QuorumDenominator *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorInvalidQuorumFraction(uint256 quorumNumerator, uint256 quorumDenominator)
+func OpenGovernorGovernorInvalidQuorumFractionErrorID() common.Hash {
+	return common.HexToHash("0x243e5445050913bb1c3de7a2f82eba0c3b0b8a55c2aacf660392fa35087a1919")
+}
+
+// UnpackGovernorInvalidQuorumFractionError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorInvalidQuorumFraction(uint256 quorumNumerator, uint256 quorumDenominator)
+func (openGovernor *OpenGovernor) UnpackGovernorInvalidQuorumFractionError(raw []byte) (*OpenGovernorGovernorInvalidQuorumFraction, error) {
+	out := new(OpenGovernorGovernorInvalidQuorumFraction)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorInvalidQuorumFraction", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorInvalidSignature represents a GovernorInvalidSignature error raised by the OpenGovernor contract.
+type OpenGovernorGovernorInvalidSignature struct {
+	Voter common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorInvalidSignature(address voter)
+func OpenGovernorGovernorInvalidSignatureErrorID() common.Hash {
+	return common.HexToHash("0x94ab6c07905fb25046d2809e4563b09690f891c9495bfe19551d602e7eddbb1b")
+}
+
+// UnpackGovernorInvalidSignatureError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorInvalidSignature(address voter)
+func (openGovernor *OpenGovernor) UnpackGovernorInvalidSignatureError(raw []byte) (*OpenGovernorGovernorInvalidSignature, error) {
+	out := new(OpenGovernorGovernorInvalidSignature)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorInvalidSignature", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorInvalidVoteParams represents a GovernorInvalidVoteParams error raised by the OpenGovernor contract.
+type OpenGovernorGovernorInvalidVoteParams struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorInvalidVoteParams()
+func OpenGovernorGovernorInvalidVoteParamsErrorID() common.Hash {
+	return common.HexToHash("0x867db7717d0cc803be5726127d33cc17ae07776705d8ba6659af8aaa5b418dd8")
+}
+
+// UnpackGovernorInvalidVoteParamsError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorInvalidVoteParams()
+func (openGovernor *OpenGovernor) UnpackGovernorInvalidVoteParamsError(raw []byte) (*OpenGovernorGovernorInvalidVoteParams, error) {
+	out := new(OpenGovernorGovernorInvalidVoteParams)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorInvalidVoteParams", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorInvalidVoteType represents a GovernorInvalidVoteType error raised by the OpenGovernor contract.
+type OpenGovernorGovernorInvalidVoteType struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorInvalidVoteType()
+func OpenGovernorGovernorInvalidVoteTypeErrorID() common.Hash {
+	return common.HexToHash("0x06b337c26289d63178b4d4ed5fd513f38a1d8832d0edd309ef07bfc9ba5caf49")
+}
+
+// UnpackGovernorInvalidVoteTypeError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorInvalidVoteType()
+func (openGovernor *OpenGovernor) UnpackGovernorInvalidVoteTypeError(raw []byte) (*OpenGovernorGovernorInvalidVoteType, error) {
+	out := new(OpenGovernorGovernorInvalidVoteType)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorInvalidVoteType", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorInvalidVotingPeriod represents a GovernorInvalidVotingPeriod error raised by the OpenGovernor contract.
+type OpenGovernorGovernorInvalidVotingPeriod struct {
+	VotingPeriod *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorInvalidVotingPeriod(uint256 votingPeriod)
+func OpenGovernorGovernorInvalidVotingPeriodErrorID() common.Hash {
+	return common.HexToHash("0xf1cfbf057db43f9730bc42a52728d66da9151a5c6929758ee824e299f82f5689")
+}
+
+// UnpackGovernorInvalidVotingPeriodError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorInvalidVotingPeriod(uint256 votingPeriod)
+func (openGovernor *OpenGovernor) UnpackGovernorInvalidVotingPeriodError(raw []byte) (*OpenGovernorGovernorInvalidVotingPeriod, error) {
+	out := new(OpenGovernorGovernorInvalidVotingPeriod)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorInvalidVotingPeriod", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorNonexistentProposal represents a GovernorNonexistentProposal error raised by the OpenGovernor contract.
+type OpenGovernorGovernorNonexistentProposal struct {
+	ProposalId *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorNonexistentProposal(uint256 proposalId)
+func OpenGovernorGovernorNonexistentProposalErrorID() common.Hash {
+	return common.HexToHash("0x6ad06075316ea071ccae80931b756598be5aad3433b2c47b38607a8eec344a70")
+}
+
+// UnpackGovernorNonexistentProposalError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorNonexistentProposal(uint256 proposalId)
+func (openGovernor *OpenGovernor) UnpackGovernorNonexistentProposalError(raw []byte) (*OpenGovernorGovernorNonexistentProposal, error) {
+	out := new(OpenGovernorGovernorNonexistentProposal)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorNonexistentProposal", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorOnlyExecutor represents a GovernorOnlyExecutor error raised by the OpenGovernor contract.
+type OpenGovernorGovernorOnlyExecutor struct {
+	Account common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorOnlyExecutor(address account)
+func OpenGovernorGovernorOnlyExecutorErrorID() common.Hash {
+	return common.HexToHash("0x47096e4749c231af946d5efc74a7fd817371e756031e98787f18bf70aaa7753c")
+}
+
+// UnpackGovernorOnlyExecutorError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorOnlyExecutor(address account)
+func (openGovernor *OpenGovernor) UnpackGovernorOnlyExecutorError(raw []byte) (*OpenGovernorGovernorOnlyExecutor, error) {
+	out := new(OpenGovernorGovernorOnlyExecutor)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorOnlyExecutor", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorProposalQueueingFailed represents a GovernorProposalQueueingFailed error raised by the OpenGovernor contract.
+type OpenGovernorGovernorProposalQueueingFailed struct {
+	ProposalId *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorProposalQueueingFailed(uint256 proposalId)
+func OpenGovernorGovernorProposalQueueingFailedErrorID() common.Hash {
+	return common.HexToHash("0xab2d0311b12775d840d040f070d41586c4d88ef7337d352d0dfa2a1ede1d73e0")
+}
+
+// UnpackGovernorProposalQueueingFailedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorProposalQueueingFailed(uint256 proposalId)
+func (openGovernor *OpenGovernor) UnpackGovernorProposalQueueingFailedError(raw []byte) (*OpenGovernorGovernorProposalQueueingFailed, error) {
+	out := new(OpenGovernorGovernorProposalQueueingFailed)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorProposalQueueingFailed", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorProposalQueueingNotRequired represents a GovernorProposalQueueingNotRequired error raised by the OpenGovernor contract.
+type OpenGovernorGovernorProposalQueueingNotRequired struct {
+	ProposalId *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorProposalQueueingNotRequired(uint256 proposalId)
+func OpenGovernorGovernorProposalQueueingNotRequiredErrorID() common.Hash {
+	return common.HexToHash("0xd838bcb7f156d6ff91334907349273614e60ebfac1fd90f5ce25b84cd6c61a09")
+}
+
+// UnpackGovernorProposalQueueingNotRequiredError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorProposalQueueingNotRequired(uint256 proposalId)
+func (openGovernor *OpenGovernor) UnpackGovernorProposalQueueingNotRequiredError(raw []byte) (*OpenGovernorGovernorProposalQueueingNotRequired, error) {
+	out := new(OpenGovernorGovernorProposalQueueingNotRequired)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorProposalQueueingNotRequired", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorRestrictedProposer represents a GovernorRestrictedProposer error raised by the OpenGovernor contract.
+type OpenGovernorGovernorRestrictedProposer struct {
+	Proposer common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorRestrictedProposer(address proposer)
+func OpenGovernorGovernorRestrictedProposerErrorID() common.Hash {
+	return common.HexToHash("0xd9b395579c6f1566cc7608394c53136f366f7fa719d01a941bee075ef8c704f4")
+}
+
+// UnpackGovernorRestrictedProposerError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorRestrictedProposer(address proposer)
+func (openGovernor *OpenGovernor) UnpackGovernorRestrictedProposerError(raw []byte) (*OpenGovernorGovernorRestrictedProposer, error) {
+	out := new(OpenGovernorGovernorRestrictedProposer)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorRestrictedProposer", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorUnableToCancel represents a GovernorUnableToCancel error raised by the OpenGovernor contract.
+type OpenGovernorGovernorUnableToCancel struct {
+	ProposalId *big.Int
+	Account    common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorUnableToCancel(uint256 proposalId, address account)
+func OpenGovernorGovernorUnableToCancelErrorID() common.Hash {
+	return common.HexToHash("0x8fe5d8a9809b4b1a3569a8d98ce25e21fb956a89b6b9a2741d15bc699f46ef07")
+}
+
+// UnpackGovernorUnableToCancelError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorUnableToCancel(uint256 proposalId, address account)
+func (openGovernor *OpenGovernor) UnpackGovernorUnableToCancelError(raw []byte) (*OpenGovernorGovernorUnableToCancel, error) {
+	out := new(OpenGovernorGovernorUnableToCancel)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorUnableToCancel", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorGovernorUnexpectedProposalState represents a GovernorUnexpectedProposalState error raised by the OpenGovernor contract.
+type OpenGovernorGovernorUnexpectedProposalState struct {
+	ProposalId     *big.Int
+	Current        uint8
+	ExpectedStates [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error GovernorUnexpectedProposalState(uint256 proposalId, uint8 current, bytes32 expectedStates)
+func OpenGovernorGovernorUnexpectedProposalStateErrorID() common.Hash {
+	return common.HexToHash("0x31b75e4d4f8317c390cf01cbc79dfe4f67ce2d27f65a099074fdc67f00f76908")
+}
+
+// UnpackGovernorUnexpectedProposalStateError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error GovernorUnexpectedProposalState(uint256 proposalId, uint8 current, bytes32 expectedStates)
+func (openGovernor *OpenGovernor) UnpackGovernorUnexpectedProposalStateError(raw []byte) (*OpenGovernorGovernorUnexpectedProposalState, error) {
+	out := new(OpenGovernorGovernorUnexpectedProposalState)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "GovernorUnexpectedProposalState", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorInvalidAccountNonce represents a InvalidAccountNonce error raised by the OpenGovernor contract.
+type OpenGovernorInvalidAccountNonce struct {
+	Account      common.Address
+	CurrentNonce *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidAccountNonce(address account, uint256 currentNonce)
+func OpenGovernorInvalidAccountNonceErrorID() common.Hash {
+	return common.HexToHash("0x752d88c0de02638abf10e8e31861e4c68dc1f3a1e7d840e580683f2c282bfc7a")
+}
+
+// UnpackInvalidAccountNonceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidAccountNonce(address account, uint256 currentNonce)
+func (openGovernor *OpenGovernor) UnpackInvalidAccountNonceError(raw []byte) (*OpenGovernorInvalidAccountNonce, error) {
+	out := new(OpenGovernorInvalidAccountNonce)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "InvalidAccountNonce", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorInvalidShortString represents a InvalidShortString error raised by the OpenGovernor contract.
+type OpenGovernorInvalidShortString struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidShortString()
+func OpenGovernorInvalidShortStringErrorID() common.Hash {
+	return common.HexToHash("0xb3512b0c6163e5f0bafab72bb631b9d58cd7a731b082f910338aa21c83d5c274")
+}
+
+// UnpackInvalidShortStringError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidShortString()
+func (openGovernor *OpenGovernor) UnpackInvalidShortStringError(raw []byte) (*OpenGovernorInvalidShortString, error) {
+	out := new(OpenGovernorInvalidShortString)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "InvalidShortString", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorSafeCastOverflowedUintDowncast represents a SafeCastOverflowedUintDowncast error raised by the OpenGovernor contract.
+type OpenGovernorSafeCastOverflowedUintDowncast struct {
+	Bits  uint8
+	Value *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)
+func OpenGovernorSafeCastOverflowedUintDowncastErrorID() common.Hash {
+	return common.HexToHash("0x6dfcc6503a32754ce7a89698e18201fc5294fd4aad43edefee786f88423b1a12")
+}
+
+// UnpackSafeCastOverflowedUintDowncastError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)
+func (openGovernor *OpenGovernor) UnpackSafeCastOverflowedUintDowncastError(raw []byte) (*OpenGovernorSafeCastOverflowedUintDowncast, error) {
+	out := new(OpenGovernorSafeCastOverflowedUintDowncast)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "SafeCastOverflowedUintDowncast", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OpenGovernorStringTooLong represents a StringTooLong error raised by the OpenGovernor contract.
+type OpenGovernorStringTooLong struct {
+	Str string
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error StringTooLong(string str)
+func OpenGovernorStringTooLongErrorID() common.Hash {
+	return common.HexToHash("0x305a27a93f8e33b7392df0a0f91d6fc63847395853c45991eec52dbf24d72381")
+}
+
+// UnpackStringTooLongError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error StringTooLong(string str)
+func (openGovernor *OpenGovernor) UnpackStringTooLongError(raw []byte) (*OpenGovernorStringTooLong, error) {
+	out := new(OpenGovernorStringTooLong)
+	if err := openGovernor.abi.UnpackIntoInterface(out, "StringTooLong", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// TimelockMetaData contains all meta data concerning the Timelock contract.
+var TimelockMetaData = bind.MetaData{
+	ABI: "[{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"minDelay\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"deployer\",\"type\":\"address\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"stateMutability\":\"payable\",\"type\":\"receive\"},{\"inputs\":[],\"name\":\"CANCELLER_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"EXECUTOR_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"PROPOSER_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"}],\"name\":\"cancel\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"target\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"},{\"internalType\":\"bytes\",\"name\":\"payload\",\"type\":\"bytes\"},{\"internalType\":\"bytes32\",\"name\":\"predecessor\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"salt\",\"type\":\"bytes32\"}],\"name\":\"execute\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address[]\",\"name\":\"targets\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"values\",\"type\":\"uint256[]\"},{\"internalType\":\"bytes[]\",\"name\":\"payloads\",\"type\":\"bytes[]\"},{\"internalType\":\"bytes32\",\"name\":\"predecessor\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"salt\",\"type\":\"bytes32\"}],\"name\":\"executeBatch\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"getMinDelay\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"}],\"name\":\"getOperationState\",\"outputs\":[{\"internalType\":\"enumTimelockController.OperationState\",\"name\":\"\",\"type\":\"uint8\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"}],\"name\":\"getTimestamp\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"target\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"},{\"internalType\":\"bytes\",\"name\":\"data\",\"type\":\"bytes\"},{\"internalType\":\"bytes32\",\"name\":\"predecessor\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"salt\",\"type\":\"bytes32\"}],\"name\":\"hashOperation\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"pure\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address[]\",\"name\":\"targets\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"values\",\"type\":\"uint256[]\"},{\"internalType\":\"bytes[]\",\"name\":\"payloads\",\"type\":\"bytes[]\"},{\"internalType\":\"bytes32\",\"name\":\"predecessor\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"salt\",\"type\":\"bytes32\"}],\"name\":\"hashOperationBatch\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"pure\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"}],\"name\":\"isOperation\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"}],\"name\":\"isOperationDone\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"}],\"name\":\"isOperationPending\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"}],\"name\":\"isOperationReady\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"},{\"internalType\":\"uint256[]\",\"name\":\"\",\"type\":\"uint256[]\"},{\"internalType\":\"uint256[]\",\"name\":\"\",\"type\":\"uint256[]\"},{\"internalType\":\"bytes\",\"name\":\"\",\"type\":\"bytes\"}],\"name\":\"onERC1155BatchReceived\",\"outputs\":[{\"internalType\":\"bytes4\",\"name\":\"\",\"type\":\"bytes4\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"},{\"internalType\":\"bytes\",\"name\":\"\",\"type\":\"bytes\"}],\"name\":\"onERC1155Received\",\"outputs\":[{\"internalType\":\"bytes4\",\"name\":\"\",\"type\":\"bytes4\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"},{\"internalType\":\"bytes\",\"name\":\"\",\"type\":\"bytes\"}],\"name\":\"onERC721Received\",\"outputs\":[{\"internalType\":\"bytes4\",\"name\":\"\",\"type\":\"bytes4\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"target\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"},{\"internalType\":\"bytes\",\"name\":\"data\",\"type\":\"bytes\"},{\"internalType\":\"bytes32\",\"name\":\"predecessor\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"salt\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"delay\",\"type\":\"uint256\"}],\"name\":\"schedule\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address[]\",\"name\":\"targets\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"values\",\"type\":\"uint256[]\"},{\"internalType\":\"bytes[]\",\"name\":\"payloads\",\"type\":\"bytes[]\"},{\"internalType\":\"bytes32\",\"name\":\"predecessor\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"salt\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"delay\",\"type\":\"uint256\"}],\"name\":\"scheduleBatch\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"newDelay\",\"type\":\"uint256\"}],\"name\":\"updateDelay\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"uint256\",\"name\":\"index\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"address\",\"name\":\"target\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"bytes\",\"name\":\"data\",\"type\":\"bytes\"}],\"name\":\"CallExecuted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"salt\",\"type\":\"bytes32\"}],\"name\":\"CallSalt\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"uint256\",\"name\":\"index\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"address\",\"name\":\"target\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"bytes\",\"name\":\"data\",\"type\":\"bytes\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"predecessor\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"delay\",\"type\":\"uint256\"}],\"name\":\"CallScheduled\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"}],\"name\":\"Cancelled\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"oldDuration\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"newDuration\",\"type\":\"uint256\"}],\"name\":\"MinDelayChange\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"delay\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"minDelay\",\"type\":\"uint256\"}],\"name\":\"TimelockInsufficientDelay\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"targets\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"payloads\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"values\",\"type\":\"uint256\"}],\"name\":\"TimelockInvalidOperationLength\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"TimelockUnauthorizedCaller\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"predecessorId\",\"type\":\"bytes32\"}],\"name\":\"TimelockUnexecutedPredecessor\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"operationId\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"expectedStates\",\"type\":\"bytes32\"}],\"name\":\"TimelockUnexpectedOperationState\",\"type\":\"error\"}]",
+	ID:  "65104374354f0b2ee5d7b7f149a21f01a9",
+	Bin: "0x608060405234801561000f575f5ffd5b50604051611e70380380611e7083398101604081905261002e91610264565b604080515f8152602081019091528290610046610196565b836100515f306101bb565b506001600160a01b0381161561006d5761006b5f826101bb565b505b5f5b8351811015610101576100c17fb09aa5aeb3702cfd50b6b62bc4532604938f21248a27a1d5ca736082b6819cc18583815181106100ae576100ae61029e565b60200260200101516101bb60201b60201c565b506100f87ffd643c72710c63c0180259aba6b2d05451e3591a24e58b62239378085726f7838583815181106100ae576100ae61029e565b5060010161006f565b505f5b825181101561014c576101437fd8aa0f3194971a2a116679f7c2090f6939c8d4e01a2a8d7e41d55e5351469e638483815181106100ae576100ae61029e565b50600101610104565b506002849055604080515f8152602081018690527f11c24f4ead16507c69ac467fbd5e4eed5fb5c699626d2cc6d66421df253886d5910160405180910390a15050505050506102b2565b6040805160018082528183019092526060916020808301908036833701905050905090565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1661025b575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556102133390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a450600161025e565b505f5b92915050565b5f5f60408385031215610275575f5ffd5b825160208401519092506001600160a01b0381168114610293575f5ffd5b809150509250929050565b634e487b7160e01b5f52603260045260245ffd5b611bb1806102bf5f395ff3fe6080604052600436106101b2575f3560e01c80638065657f116100e7578063bc197c8111610087578063d547741f11610062578063d547741f1461059b578063e38335e5146105ba578063f23a6e61146105cd578063f27a0c9214610611575f5ffd5b8063bc197c811461050d578063c4d252f514610551578063d45c443514610570575f5ffd5b806391d14854116100c257806391d1485414610466578063a217fddf146104a8578063b08e51c0146104bb578063b1c5f427146104ee575f5ffd5b80638065657f146103f55780638f2a0bb0146104145780638f61f4f514610433575f5ffd5b80632ab0f5291161015257806336568abe1161012d57806336568abe1461036c578063584b153e1461038b57806364d62353146103aa5780637958004c146103c9575f5ffd5b80632ab0f5291461030f5780632f2ff15d1461032e57806331d507501461034d575f5ffd5b8063134008d31161018d578063134008d31461025357806313bc9f2014610266578063150b7a0214610285578063248a9ca3146102e1575f5ffd5b806301d5062a146101bd57806301ffc9a7146101de57806307bd026514610212575f5ffd5b366101b957005b5f5ffd5b3480156101c8575f5ffd5b506101dc6101d7366004611386565b610625565b005b3480156101e9575f5ffd5b506101fd6101f83660046113f5565b6106f9565b60405190151581526020015b60405180910390f35b34801561021d575f5ffd5b506102457fd8aa0f3194971a2a116679f7c2090f6939c8d4e01a2a8d7e41d55e5351469e6381565b604051908152602001610209565b6101dc61026136600461141c565b610709565b348015610271575f5ffd5b506101fd610280366004611483565b6107fe565b348015610290575f5ffd5b506102c861029f36600461154b565b7f150b7a0200000000000000000000000000000000000000000000000000000000949350505050565b6040516001600160e01b03199091168152602001610209565b3480156102ec575f5ffd5b506102456102fb366004611483565b5f9081526020819052604090206001015490565b34801561031a575f5ffd5b506101fd610329366004611483565b610823565b348015610339575f5ffd5b506101dc6103483660046115af565b61082b565b348015610358575f5ffd5b506101fd610367366004611483565b610855565b348015610377575f5ffd5b506101dc6103863660046115af565b610879565b348015610396575f5ffd5b506101fd6103a5366004611483565b6108ca565b3480156103b5575f5ffd5b506101dc6103c4366004611483565b61090f565b3480156103d4575f5ffd5b506103e86103e3366004611483565b61099b565b60405161020991906115ed565b348015610400575f5ffd5b5061024561040f36600461141c565b6109e3565b34801561041f575f5ffd5b506101dc61042e366004611654565b610a21565b34801561043e575f5ffd5b506102457fb09aa5aeb3702cfd50b6b62bc4532604938f21248a27a1d5ca736082b6819cc181565b348015610471575f5ffd5b506101fd6104803660046115af565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b3480156104b3575f5ffd5b506102455f81565b3480156104c6575f5ffd5b506102457ffd643c72710c63c0180259aba6b2d05451e3591a24e58b62239378085726f78381565b3480156104f9575f5ffd5b50610245610508366004611709565b610bc3565b348015610518575f5ffd5b506102c8610527366004611836565b7fbc197c810000000000000000000000000000000000000000000000000000000095945050505050565b34801561055c575f5ffd5b506101dc61056b366004611483565b610c07565b34801561057b575f5ffd5b5061024561058a366004611483565b5f9081526001602052604090205490565b3480156105a6575f5ffd5b506101dc6105b53660046115af565b610cb1565b6101dc6105c8366004611709565b610cd5565b3480156105d8575f5ffd5b506102c86105e73660046118e5565b7ff23a6e610000000000000000000000000000000000000000000000000000000095945050505050565b34801561061c575f5ffd5b50600254610245565b7fb09aa5aeb3702cfd50b6b62bc4532604938f21248a27a1d5ca736082b6819cc161064f81610eaf565b5f61065e8989898989896109e3565b905061066a8184610ebc565b5f817f4cf4410cc57040e44862ef0f45f3dd5a5e02db8eb8add648d4b0e236f1d07dca8b8b8b8b8b8a6040516106a596959493929190611961565b60405180910390a383156106ee57807f20fda5fd27a1ea7bf5b9567f143ac5470bb059374a27e8f67cb44f946f6d0387856040516106e591815260200190565b60405180910390a25b505050505050505050565b5f61070382610f66565b92915050565b5f80527fdae2aa361dfd1ca020a396615627d436107c35eff9fe7738a3512819782d70696020527f5ba6852781629bcdcd4bdaa6de76d786f1c64b16acdac474e55bebc0ea157951547fd8aa0f3194971a2a116679f7c2090f6939c8d4e01a2a8d7e41d55e5351469e639060ff16610785576107858133610fa3565b5f6107948888888888886109e3565b90506107a08185611012565b6107ac88888888611079565b5f817fc2617efa69bab66782fa219543714338489c4e9e178271560a91b82c3f612b588a8a8a8a6040516107e3949392919061199e565b60405180910390a36107f4816110ed565b5050505050505050565b5f60025b61080b8361099b565b600381111561081c5761081c6115d9565b1492915050565b5f6003610802565b5f8281526020819052604090206001015461084581610eaf565b61084f8383611118565b50505050565b5f806108608361099b565b6003811115610871576108716115d9565b141592915050565b6001600160a01b03811633146108bb576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6108c582826111bf565b505050565b5f5f6108d58361099b565b905060018160038111156108eb576108eb6115d9565b148061090857506002816003811115610906576109066115d9565b145b9392505050565b33308114610959576040517fe2850c590000000000000000000000000000000000000000000000000000000081526001600160a01b03821660048201526024015b60405180910390fd5b60025460408051918252602082018490527f11c24f4ead16507c69ac467fbd5e4eed5fb5c699626d2cc6d66421df253886d5910160405180910390a150600255565b5f81815260016020526040812054805f036109b857505f92915050565b600181036109c95750600392915050565b428111156109da5750600192915050565b50600292915050565b5f8686868686866040516020016109ff96959493929190611961565b6040516020818303038152906040528051906020012090509695505050505050565b7fb09aa5aeb3702cfd50b6b62bc4532604938f21248a27a1d5ca736082b6819cc1610a4b81610eaf565b8887141580610a5a5750888514155b15610aa2576040517fffb03211000000000000000000000000000000000000000000000000000000008152600481018a90526024810186905260448101889052606401610950565b5f610ab38b8b8b8b8b8b8b8b610bc3565b9050610abf8184610ebc565b5f5b8a811015610b745780827f4cf4410cc57040e44862ef0f45f3dd5a5e02db8eb8add648d4b0e236f1d07dca8e8e85818110610afe57610afe6119c6565b9050602002016020810190610b1391906119da565b8d8d86818110610b2557610b256119c6565b905060200201358c8c87818110610b3e57610b3e6119c6565b9050602002810190610b5091906119f3565b8c8b604051610b6496959493929190611961565b60405180910390a3600101610ac1565b508315610bb657807f20fda5fd27a1ea7bf5b9567f143ac5470bb059374a27e8f67cb44f946f6d038785604051610bad91815260200190565b60405180910390a25b5050505050505050505050565b5f8888888888888888604051602001610be3989796959493929190611acb565b60405160208183030381529060405280519060200120905098975050505050505050565b7ffd643c72710c63c0180259aba6b2d05451e3591a24e58b62239378085726f783610c3181610eaf565b610c3a826108ca565b610c765781610c496002611240565b610c536001611240565b604051635ead8eb560e01b81526004810193909352176024820152604401610950565b5f828152600160205260408082208290555183917fbaa1eb22f2a492ba1a5fea61b8df4d27c6c8b5f3971e63bb58fa14ff72eedb7091a25050565b5f82815260208190526040902060010154610ccb81610eaf565b61084f83836111bf565b5f80527fdae2aa361dfd1ca020a396615627d436107c35eff9fe7738a3512819782d70696020527f5ba6852781629bcdcd4bdaa6de76d786f1c64b16acdac474e55bebc0ea157951547fd8aa0f3194971a2a116679f7c2090f6939c8d4e01a2a8d7e41d55e5351469e639060ff16610d5157610d518133610fa3565b8786141580610d605750878414155b15610da8576040517fffb03211000000000000000000000000000000000000000000000000000000008152600481018990526024810185905260448101879052606401610950565b5f610db98a8a8a8a8a8a8a8a610bc3565b9050610dc58185611012565b5f5b89811015610e99575f8b8b83818110610de257610de26119c6565b9050602002016020810190610df791906119da565b90505f8a8a84818110610e0c57610e0c6119c6565b905060200201359050365f8a8a86818110610e2957610e296119c6565b9050602002810190610e3b91906119f3565b91509150610e4b84848484611079565b84867fc2617efa69bab66782fa219543714338489c4e9e178271560a91b82c3f612b5886868686604051610e82949392919061199e565b60405180910390a350505050806001019050610dc7565b50610ea3816110ed565b50505050505050505050565b610eb98133610fa3565b50565b610ec582610855565b15610ef65781610ed45f611240565b604051635ead8eb560e01b815260048101929092526024820152604401610950565b5f610f0060025490565b905080821015610f46576040517f543366090000000000000000000000000000000000000000000000000000000081526004810183905260248101829052604401610950565b610f508242611b83565b5f93845260016020526040909320929092555050565b5f6001600160e01b031982167f4e2312e0000000000000000000000000000000000000000000000000000000001480610703575061070382611262565b5f828152602081815260408083206001600160a01b038516845290915290205460ff1661100e576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b038216600482015260248101839052604401610950565b5050565b61101b826107fe565b61102a5781610ed46002611240565b801580159061103f575061103d81610823565b155b1561100e576040517f90a9a61800000000000000000000000000000000000000000000000000000000815260048101829052602401610950565b5f5f856001600160a01b0316858585604051611096929190611ba2565b5f6040518083038185875af1925050503d805f81146110d0576040519150601f19603f3d011682016040523d82523d5f602084013e6110d5565b606091505b50915091506110e482826112c8565b50505050505050565b6110f6816107fe565b6111055780610ed46002611240565b5f90815260016020819052604090912055565b5f828152602081815260408083206001600160a01b038516845290915281205460ff166111b8575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556111703390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610703565b505f610703565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16156111b8575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a4506001610703565b5f816003811115611253576112536115d9565b600160ff919091161b92915050565b5f6001600160e01b031982167f7965db0b00000000000000000000000000000000000000000000000000000000148061070357507f01ffc9a7000000000000000000000000000000000000000000000000000000006001600160e01b0319831614610703565b606082156112d7575080610703565b8151156112ec576112e78261131e565b610703565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b805160208201fd5b80356001600160a01b038116811461133c575f5ffd5b919050565b5f5f83601f840112611351575f5ffd5b50813567ffffffffffffffff811115611368575f5ffd5b60208301915083602082850101111561137f575f5ffd5b9250929050565b5f5f5f5f5f5f5f60c0888a03121561139c575f5ffd5b6113a588611326565b965060208801359550604088013567ffffffffffffffff8111156113c7575f5ffd5b6113d38a828b01611341565b989b979a50986060810135976080820135975060a09091013595509350505050565b5f60208284031215611405575f5ffd5b81356001600160e01b031981168114610908575f5ffd5b5f5f5f5f5f5f60a08789031215611431575f5ffd5b61143a87611326565b955060208701359450604087013567ffffffffffffffff81111561145c575f5ffd5b61146889828a01611341565b979a9699509760608101359660809091013595509350505050565b5f60208284031215611493575f5ffd5b5035919050565b634e487b7160e01b5f52604160045260245ffd5b604051601f8201601f1916810167ffffffffffffffff811182821017156114d7576114d761149a565b604052919050565b5f82601f8301126114ee575f5ffd5b813567ffffffffffffffff8111156115085761150861149a565b61151b601f8201601f19166020016114ae565b81815284602083860101111561152f575f5ffd5b816020850160208301375f918101602001919091529392505050565b5f5f5f5f6080858703121561155e575f5ffd5b61156785611326565b935061157560208601611326565b925060408501359150606085013567ffffffffffffffff811115611597575f5ffd5b6115a3878288016114df565b91505092959194509250565b5f5f604083850312156115c0575f5ffd5b823591506115d060208401611326565b90509250929050565b634e487b7160e01b5f52602160045260245ffd5b602081016004831061160d57634e487b7160e01b5f52602160045260245ffd5b91905290565b5f5f83601f840112611623575f5ffd5b50813567ffffffffffffffff81111561163a575f5ffd5b6020830191508360208260051b850101111561137f575f5ffd5b5f5f5f5f5f5f5f5f5f60c08a8c03121561166c575f5ffd5b893567ffffffffffffffff811115611682575f5ffd5b61168e8c828d01611613565b909a5098505060208a013567ffffffffffffffff8111156116ad575f5ffd5b6116b98c828d01611613565b90985096505060408a013567ffffffffffffffff8111156116d8575f5ffd5b6116e48c828d01611613565b9a9d999c50979a969997986060880135976080810135975060a0013595509350505050565b5f5f5f5f5f5f5f5f60a0898b031215611720575f5ffd5b883567ffffffffffffffff811115611736575f5ffd5b6117428b828c01611613565b909950975050602089013567ffffffffffffffff811115611761575f5ffd5b61176d8b828c01611613565b909750955050604089013567ffffffffffffffff81111561178c575f5ffd5b6117988b828c01611613565b999c989b509699959896976060870135966080013595509350505050565b5f82601f8301126117c5575f5ffd5b813567ffffffffffffffff8111156117df576117df61149a565b8060051b6117ef602082016114ae565b9182526020818501810192908101908684111561180a575f5ffd5b6020860192505b8383101561182c578235825260209283019290910190611811565b9695505050505050565b5f5f5f5f5f60a0868803121561184a575f5ffd5b61185386611326565b945061186160208701611326565b9350604086013567ffffffffffffffff81111561187c575f5ffd5b611888888289016117b6565b935050606086013567ffffffffffffffff8111156118a4575f5ffd5b6118b0888289016117b6565b925050608086013567ffffffffffffffff8111156118cc575f5ffd5b6118d8888289016114df565b9150509295509295909350565b5f5f5f5f5f60a086880312156118f9575f5ffd5b61190286611326565b945061191060208701611326565b93506040860135925060608601359150608086013567ffffffffffffffff8111156118cc575f5ffd5b81835281816020850137505f828201602090810191909152601f909101601f19169091010190565b6001600160a01b038716815285602082015260a060408201525f61198960a083018688611939565b60608301949094525060800152949350505050565b6001600160a01b0385168152836020820152606060408201525f61182c606083018486611939565b634e487b7160e01b5f52603260045260245ffd5b5f602082840312156119ea575f5ffd5b61090882611326565b5f5f8335601e19843603018112611a08575f5ffd5b83018035915067ffffffffffffffff821115611a22575f5ffd5b60200191503681900382131561137f575f5ffd5b5f8383855260208501945060208460051b820101835f5b86811015611abf57838303601f19018852813536879003601e19018112611a72575f5ffd5b860160208101903567ffffffffffffffff811115611a8e575f5ffd5b803603821315611a9c575f5ffd5b611aa7858284611939565b60209a8b019a90955093909301925050600101611a4d565b50909695505050505050565b60a080825281018890525f8960c08301825b8b811015611b0b576001600160a01b03611af684611326565b16825260209283019290910190600101611add565b5083810360208501528881527f07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff891115611b43575f5ffd5b8860051b9150818a60208301370182810360209081016040850152611b6b9082018789611a36565b60608401959095525050608001529695505050505050565b8082018082111561070357634e487b7160e01b5f52601160045260245ffd5b818382375f910190815291905056",
+}
+
+// Timelock is an auto generated Go binding around an Ethereum contract.
+type Timelock struct {
+	abi abi.ABI
+}
+
+// GetABI returns the ABI associated with this contract binding.
+func (c *Timelock) GetABI() abi.ABI {
+	return c.abi
+}
+
+// NewTimelock creates a new instance of Timelock.
+func NewTimelock() *Timelock {
+	parsed, err := TimelockMetaData.ParseABI()
+	if err != nil {
+		panic(errors.New("invalid ABI: " + err.Error()))
+	}
+	return &Timelock{abi: *parsed}
+}
+
+// Instance creates a wrapper for a deployed contract instance at the given address.
+// Use this to create the instance object passed to abigen v2 library functions Call, Transact, etc.
+func (c *Timelock) Instance(backend bind.ContractBackend, addr common.Address) *bind.BoundContract {
+	return bind.NewBoundContract(addr, c.abi, backend, backend, backend)
+}
+
+// PackConstructor is the Go binding used to pack the parameters required for
+// contract deployment.
+//
+// Solidity: constructor(uint256 minDelay, address deployer) returns()
+func (timelock *Timelock) PackConstructor(minDelay *big.Int, deployer common.Address) []byte {
+	enc, err := timelock.abi.Pack("", minDelay, deployer)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// PackCANCELLERROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xb08e51c0.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function CANCELLER_ROLE() view returns(bytes32)
+func (timelock *Timelock) PackCANCELLERROLE() []byte {
+	enc, err := timelock.abi.Pack("CANCELLER_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCANCELLERROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xb08e51c0.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function CANCELLER_ROLE() view returns(bytes32)
+func (timelock *Timelock) TryPackCANCELLERROLE() ([]byte, error) {
+	return timelock.abi.Pack("CANCELLER_ROLE")
+}
+
+// UnpackCANCELLERROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xb08e51c0.
+//
+// Solidity: function CANCELLER_ROLE() view returns(bytes32)
+func (timelock *Timelock) UnpackCANCELLERROLE(data []byte) ([32]byte, error) {
+	out, err := timelock.abi.Unpack("CANCELLER_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackDEFAULTADMINROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa217fddf.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (timelock *Timelock) PackDEFAULTADMINROLE() []byte {
+	enc, err := timelock.abi.Pack("DEFAULT_ADMIN_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDEFAULTADMINROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa217fddf.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (timelock *Timelock) TryPackDEFAULTADMINROLE() ([]byte, error) {
+	return timelock.abi.Pack("DEFAULT_ADMIN_ROLE")
+}
+
+// UnpackDEFAULTADMINROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xa217fddf.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (timelock *Timelock) UnpackDEFAULTADMINROLE(data []byte) ([32]byte, error) {
+	out, err := timelock.abi.Unpack("DEFAULT_ADMIN_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackEXECUTORROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x07bd0265.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function EXECUTOR_ROLE() view returns(bytes32)
+func (timelock *Timelock) PackEXECUTORROLE() []byte {
+	enc, err := timelock.abi.Pack("EXECUTOR_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackEXECUTORROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x07bd0265.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function EXECUTOR_ROLE() view returns(bytes32)
+func (timelock *Timelock) TryPackEXECUTORROLE() ([]byte, error) {
+	return timelock.abi.Pack("EXECUTOR_ROLE")
+}
+
+// UnpackEXECUTORROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x07bd0265.
+//
+// Solidity: function EXECUTOR_ROLE() view returns(bytes32)
+func (timelock *Timelock) UnpackEXECUTORROLE(data []byte) ([32]byte, error) {
+	out, err := timelock.abi.Unpack("EXECUTOR_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackPROPOSERROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8f61f4f5.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function PROPOSER_ROLE() view returns(bytes32)
+func (timelock *Timelock) PackPROPOSERROLE() []byte {
+	enc, err := timelock.abi.Pack("PROPOSER_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackPROPOSERROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8f61f4f5.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function PROPOSER_ROLE() view returns(bytes32)
+func (timelock *Timelock) TryPackPROPOSERROLE() ([]byte, error) {
+	return timelock.abi.Pack("PROPOSER_ROLE")
+}
+
+// UnpackPROPOSERROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x8f61f4f5.
+//
+// Solidity: function PROPOSER_ROLE() view returns(bytes32)
+func (timelock *Timelock) UnpackPROPOSERROLE(data []byte) ([32]byte, error) {
+	out, err := timelock.abi.Unpack("PROPOSER_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackCancel is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc4d252f5.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function cancel(bytes32 id) returns()
+func (timelock *Timelock) PackCancel(id [32]byte) []byte {
+	enc, err := timelock.abi.Pack("cancel", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCancel is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc4d252f5.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function cancel(bytes32 id) returns()
+func (timelock *Timelock) TryPackCancel(id [32]byte) ([]byte, error) {
+	return timelock.abi.Pack("cancel", id)
+}
+
+// PackExecute is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x134008d3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function execute(address target, uint256 value, bytes payload, bytes32 predecessor, bytes32 salt) payable returns()
+func (timelock *Timelock) PackExecute(target common.Address, value *big.Int, payload []byte, predecessor [32]byte, salt [32]byte) []byte {
+	enc, err := timelock.abi.Pack("execute", target, value, payload, predecessor, salt)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackExecute is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x134008d3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function execute(address target, uint256 value, bytes payload, bytes32 predecessor, bytes32 salt) payable returns()
+func (timelock *Timelock) TryPackExecute(target common.Address, value *big.Int, payload []byte, predecessor [32]byte, salt [32]byte) ([]byte, error) {
+	return timelock.abi.Pack("execute", target, value, payload, predecessor, salt)
+}
+
+// PackExecuteBatch is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe38335e5.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function executeBatch(address[] targets, uint256[] values, bytes[] payloads, bytes32 predecessor, bytes32 salt) payable returns()
+func (timelock *Timelock) PackExecuteBatch(targets []common.Address, values []*big.Int, payloads [][]byte, predecessor [32]byte, salt [32]byte) []byte {
+	enc, err := timelock.abi.Pack("executeBatch", targets, values, payloads, predecessor, salt)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackExecuteBatch is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe38335e5.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function executeBatch(address[] targets, uint256[] values, bytes[] payloads, bytes32 predecessor, bytes32 salt) payable returns()
+func (timelock *Timelock) TryPackExecuteBatch(targets []common.Address, values []*big.Int, payloads [][]byte, predecessor [32]byte, salt [32]byte) ([]byte, error) {
+	return timelock.abi.Pack("executeBatch", targets, values, payloads, predecessor, salt)
+}
+
+// PackGetMinDelay is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf27a0c92.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getMinDelay() view returns(uint256)
+func (timelock *Timelock) PackGetMinDelay() []byte {
+	enc, err := timelock.abi.Pack("getMinDelay")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetMinDelay is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf27a0c92.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getMinDelay() view returns(uint256)
+func (timelock *Timelock) TryPackGetMinDelay() ([]byte, error) {
+	return timelock.abi.Pack("getMinDelay")
+}
+
+// UnpackGetMinDelay is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xf27a0c92.
+//
+// Solidity: function getMinDelay() view returns(uint256)
+func (timelock *Timelock) UnpackGetMinDelay(data []byte) (*big.Int, error) {
+	out, err := timelock.abi.Unpack("getMinDelay", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackGetOperationState is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7958004c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getOperationState(bytes32 id) view returns(uint8)
+func (timelock *Timelock) PackGetOperationState(id [32]byte) []byte {
+	enc, err := timelock.abi.Pack("getOperationState", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetOperationState is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7958004c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getOperationState(bytes32 id) view returns(uint8)
+func (timelock *Timelock) TryPackGetOperationState(id [32]byte) ([]byte, error) {
+	return timelock.abi.Pack("getOperationState", id)
+}
+
+// UnpackGetOperationState is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x7958004c.
+//
+// Solidity: function getOperationState(bytes32 id) view returns(uint8)
+func (timelock *Timelock) UnpackGetOperationState(data []byte) (uint8, error) {
+	out, err := timelock.abi.Unpack("getOperationState", data)
+	if err != nil {
+		return *new(uint8), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint8)).(*uint8)
+	return out0, nil
+}
+
+// PackGetRoleAdmin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x248a9ca3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (timelock *Timelock) PackGetRoleAdmin(role [32]byte) []byte {
+	enc, err := timelock.abi.Pack("getRoleAdmin", role)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetRoleAdmin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x248a9ca3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (timelock *Timelock) TryPackGetRoleAdmin(role [32]byte) ([]byte, error) {
+	return timelock.abi.Pack("getRoleAdmin", role)
+}
+
+// UnpackGetRoleAdmin is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x248a9ca3.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (timelock *Timelock) UnpackGetRoleAdmin(data []byte) ([32]byte, error) {
+	out, err := timelock.abi.Unpack("getRoleAdmin", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackGetTimestamp is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd45c4435.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getTimestamp(bytes32 id) view returns(uint256)
+func (timelock *Timelock) PackGetTimestamp(id [32]byte) []byte {
+	enc, err := timelock.abi.Pack("getTimestamp", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetTimestamp is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd45c4435.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getTimestamp(bytes32 id) view returns(uint256)
+func (timelock *Timelock) TryPackGetTimestamp(id [32]byte) ([]byte, error) {
+	return timelock.abi.Pack("getTimestamp", id)
+}
+
+// UnpackGetTimestamp is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xd45c4435.
+//
+// Solidity: function getTimestamp(bytes32 id) view returns(uint256)
+func (timelock *Timelock) UnpackGetTimestamp(data []byte) (*big.Int, error) {
+	out, err := timelock.abi.Unpack("getTimestamp", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackGrantRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2f2ff15d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function grantRole(bytes32 role, address account) returns()
+func (timelock *Timelock) PackGrantRole(role [32]byte, account common.Address) []byte {
+	enc, err := timelock.abi.Pack("grantRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGrantRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2f2ff15d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function grantRole(bytes32 role, address account) returns()
+func (timelock *Timelock) TryPackGrantRole(role [32]byte, account common.Address) ([]byte, error) {
+	return timelock.abi.Pack("grantRole", role, account)
+}
+
+// PackHasRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91d14854.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (timelock *Timelock) PackHasRole(role [32]byte, account common.Address) []byte {
+	enc, err := timelock.abi.Pack("hasRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackHasRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91d14854.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (timelock *Timelock) TryPackHasRole(role [32]byte, account common.Address) ([]byte, error) {
+	return timelock.abi.Pack("hasRole", role, account)
+}
+
+// UnpackHasRole is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x91d14854.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (timelock *Timelock) UnpackHasRole(data []byte) (bool, error) {
+	out, err := timelock.abi.Unpack("hasRole", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackHashOperation is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8065657f.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function hashOperation(address target, uint256 value, bytes data, bytes32 predecessor, bytes32 salt) pure returns(bytes32)
+func (timelock *Timelock) PackHashOperation(target common.Address, value *big.Int, data []byte, predecessor [32]byte, salt [32]byte) []byte {
+	enc, err := timelock.abi.Pack("hashOperation", target, value, data, predecessor, salt)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackHashOperation is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8065657f.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function hashOperation(address target, uint256 value, bytes data, bytes32 predecessor, bytes32 salt) pure returns(bytes32)
+func (timelock *Timelock) TryPackHashOperation(target common.Address, value *big.Int, data []byte, predecessor [32]byte, salt [32]byte) ([]byte, error) {
+	return timelock.abi.Pack("hashOperation", target, value, data, predecessor, salt)
+}
+
+// UnpackHashOperation is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x8065657f.
+//
+// Solidity: function hashOperation(address target, uint256 value, bytes data, bytes32 predecessor, bytes32 salt) pure returns(bytes32)
+func (timelock *Timelock) UnpackHashOperation(data []byte) ([32]byte, error) {
+	out, err := timelock.abi.Unpack("hashOperation", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackHashOperationBatch is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xb1c5f427.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function hashOperationBatch(address[] targets, uint256[] values, bytes[] payloads, bytes32 predecessor, bytes32 salt) pure returns(bytes32)
+func (timelock *Timelock) PackHashOperationBatch(targets []common.Address, values []*big.Int, payloads [][]byte, predecessor [32]byte, salt [32]byte) []byte {
+	enc, err := timelock.abi.Pack("hashOperationBatch", targets, values, payloads, predecessor, salt)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackHashOperationBatch is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xb1c5f427.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function hashOperationBatch(address[] targets, uint256[] values, bytes[] payloads, bytes32 predecessor, bytes32 salt) pure returns(bytes32)
+func (timelock *Timelock) TryPackHashOperationBatch(targets []common.Address, values []*big.Int, payloads [][]byte, predecessor [32]byte, salt [32]byte) ([]byte, error) {
+	return timelock.abi.Pack("hashOperationBatch", targets, values, payloads, predecessor, salt)
+}
+
+// UnpackHashOperationBatch is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xb1c5f427.
+//
+// Solidity: function hashOperationBatch(address[] targets, uint256[] values, bytes[] payloads, bytes32 predecessor, bytes32 salt) pure returns(bytes32)
+func (timelock *Timelock) UnpackHashOperationBatch(data []byte) ([32]byte, error) {
+	out, err := timelock.abi.Unpack("hashOperationBatch", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackIsOperation is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x31d50750.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function isOperation(bytes32 id) view returns(bool)
+func (timelock *Timelock) PackIsOperation(id [32]byte) []byte {
+	enc, err := timelock.abi.Pack("isOperation", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackIsOperation is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x31d50750.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function isOperation(bytes32 id) view returns(bool)
+func (timelock *Timelock) TryPackIsOperation(id [32]byte) ([]byte, error) {
+	return timelock.abi.Pack("isOperation", id)
+}
+
+// UnpackIsOperation is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x31d50750.
+//
+// Solidity: function isOperation(bytes32 id) view returns(bool)
+func (timelock *Timelock) UnpackIsOperation(data []byte) (bool, error) {
+	out, err := timelock.abi.Unpack("isOperation", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackIsOperationDone is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2ab0f529.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function isOperationDone(bytes32 id) view returns(bool)
+func (timelock *Timelock) PackIsOperationDone(id [32]byte) []byte {
+	enc, err := timelock.abi.Pack("isOperationDone", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackIsOperationDone is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2ab0f529.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function isOperationDone(bytes32 id) view returns(bool)
+func (timelock *Timelock) TryPackIsOperationDone(id [32]byte) ([]byte, error) {
+	return timelock.abi.Pack("isOperationDone", id)
+}
+
+// UnpackIsOperationDone is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x2ab0f529.
+//
+// Solidity: function isOperationDone(bytes32 id) view returns(bool)
+func (timelock *Timelock) UnpackIsOperationDone(data []byte) (bool, error) {
+	out, err := timelock.abi.Unpack("isOperationDone", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackIsOperationPending is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x584b153e.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function isOperationPending(bytes32 id) view returns(bool)
+func (timelock *Timelock) PackIsOperationPending(id [32]byte) []byte {
+	enc, err := timelock.abi.Pack("isOperationPending", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackIsOperationPending is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x584b153e.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function isOperationPending(bytes32 id) view returns(bool)
+func (timelock *Timelock) TryPackIsOperationPending(id [32]byte) ([]byte, error) {
+	return timelock.abi.Pack("isOperationPending", id)
+}
+
+// UnpackIsOperationPending is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x584b153e.
+//
+// Solidity: function isOperationPending(bytes32 id) view returns(bool)
+func (timelock *Timelock) UnpackIsOperationPending(data []byte) (bool, error) {
+	out, err := timelock.abi.Unpack("isOperationPending", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackIsOperationReady is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x13bc9f20.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function isOperationReady(bytes32 id) view returns(bool)
+func (timelock *Timelock) PackIsOperationReady(id [32]byte) []byte {
+	enc, err := timelock.abi.Pack("isOperationReady", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackIsOperationReady is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x13bc9f20.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function isOperationReady(bytes32 id) view returns(bool)
+func (timelock *Timelock) TryPackIsOperationReady(id [32]byte) ([]byte, error) {
+	return timelock.abi.Pack("isOperationReady", id)
+}
+
+// UnpackIsOperationReady is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x13bc9f20.
+//
+// Solidity: function isOperationReady(bytes32 id) view returns(bool)
+func (timelock *Timelock) UnpackIsOperationReady(data []byte) (bool, error) {
+	out, err := timelock.abi.Unpack("isOperationReady", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackOnERC1155BatchReceived is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xbc197c81.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function onERC1155BatchReceived(address , address , uint256[] , uint256[] , bytes ) returns(bytes4)
+func (timelock *Timelock) PackOnERC1155BatchReceived(arg0 common.Address, arg1 common.Address, arg2 []*big.Int, arg3 []*big.Int, arg4 []byte) []byte {
+	enc, err := timelock.abi.Pack("onERC1155BatchReceived", arg0, arg1, arg2, arg3, arg4)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackOnERC1155BatchReceived is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xbc197c81.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function onERC1155BatchReceived(address , address , uint256[] , uint256[] , bytes ) returns(bytes4)
+func (timelock *Timelock) TryPackOnERC1155BatchReceived(arg0 common.Address, arg1 common.Address, arg2 []*big.Int, arg3 []*big.Int, arg4 []byte) ([]byte, error) {
+	return timelock.abi.Pack("onERC1155BatchReceived", arg0, arg1, arg2, arg3, arg4)
+}
+
+// UnpackOnERC1155BatchReceived is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xbc197c81.
+//
+// Solidity: function onERC1155BatchReceived(address , address , uint256[] , uint256[] , bytes ) returns(bytes4)
+func (timelock *Timelock) UnpackOnERC1155BatchReceived(data []byte) ([4]byte, error) {
+	out, err := timelock.abi.Unpack("onERC1155BatchReceived", data)
+	if err != nil {
+		return *new([4]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([4]byte)).(*[4]byte)
+	return out0, nil
+}
+
+// PackOnERC1155Received is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf23a6e61.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function onERC1155Received(address , address , uint256 , uint256 , bytes ) returns(bytes4)
+func (timelock *Timelock) PackOnERC1155Received(arg0 common.Address, arg1 common.Address, arg2 *big.Int, arg3 *big.Int, arg4 []byte) []byte {
+	enc, err := timelock.abi.Pack("onERC1155Received", arg0, arg1, arg2, arg3, arg4)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackOnERC1155Received is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf23a6e61.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function onERC1155Received(address , address , uint256 , uint256 , bytes ) returns(bytes4)
+func (timelock *Timelock) TryPackOnERC1155Received(arg0 common.Address, arg1 common.Address, arg2 *big.Int, arg3 *big.Int, arg4 []byte) ([]byte, error) {
+	return timelock.abi.Pack("onERC1155Received", arg0, arg1, arg2, arg3, arg4)
+}
+
+// UnpackOnERC1155Received is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xf23a6e61.
+//
+// Solidity: function onERC1155Received(address , address , uint256 , uint256 , bytes ) returns(bytes4)
+func (timelock *Timelock) UnpackOnERC1155Received(data []byte) ([4]byte, error) {
+	out, err := timelock.abi.Unpack("onERC1155Received", data)
+	if err != nil {
+		return *new([4]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([4]byte)).(*[4]byte)
+	return out0, nil
+}
+
+// PackOnERC721Received is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x150b7a02.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function onERC721Received(address , address , uint256 , bytes ) returns(bytes4)
+func (timelock *Timelock) PackOnERC721Received(arg0 common.Address, arg1 common.Address, arg2 *big.Int, arg3 []byte) []byte {
+	enc, err := timelock.abi.Pack("onERC721Received", arg0, arg1, arg2, arg3)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackOnERC721Received is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x150b7a02.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function onERC721Received(address , address , uint256 , bytes ) returns(bytes4)
+func (timelock *Timelock) TryPackOnERC721Received(arg0 common.Address, arg1 common.Address, arg2 *big.Int, arg3 []byte) ([]byte, error) {
+	return timelock.abi.Pack("onERC721Received", arg0, arg1, arg2, arg3)
+}
+
+// UnpackOnERC721Received is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x150b7a02.
+//
+// Solidity: function onERC721Received(address , address , uint256 , bytes ) returns(bytes4)
+func (timelock *Timelock) UnpackOnERC721Received(data []byte) ([4]byte, error) {
+	out, err := timelock.abi.Unpack("onERC721Received", data)
+	if err != nil {
+		return *new([4]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([4]byte)).(*[4]byte)
+	return out0, nil
+}
+
+// PackRenounceRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x36568abe.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function renounceRole(bytes32 role, address callerConfirmation) returns()
+func (timelock *Timelock) PackRenounceRole(role [32]byte, callerConfirmation common.Address) []byte {
+	enc, err := timelock.abi.Pack("renounceRole", role, callerConfirmation)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRenounceRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x36568abe.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function renounceRole(bytes32 role, address callerConfirmation) returns()
+func (timelock *Timelock) TryPackRenounceRole(role [32]byte, callerConfirmation common.Address) ([]byte, error) {
+	return timelock.abi.Pack("renounceRole", role, callerConfirmation)
+}
+
+// PackRevokeRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd547741f.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function revokeRole(bytes32 role, address account) returns()
+func (timelock *Timelock) PackRevokeRole(role [32]byte, account common.Address) []byte {
+	enc, err := timelock.abi.Pack("revokeRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRevokeRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd547741f.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function revokeRole(bytes32 role, address account) returns()
+func (timelock *Timelock) TryPackRevokeRole(role [32]byte, account common.Address) ([]byte, error) {
+	return timelock.abi.Pack("revokeRole", role, account)
+}
+
+// PackSchedule is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01d5062a.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function schedule(address target, uint256 value, bytes data, bytes32 predecessor, bytes32 salt, uint256 delay) returns()
+func (timelock *Timelock) PackSchedule(target common.Address, value *big.Int, data []byte, predecessor [32]byte, salt [32]byte, delay *big.Int) []byte {
+	enc, err := timelock.abi.Pack("schedule", target, value, data, predecessor, salt, delay)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSchedule is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01d5062a.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function schedule(address target, uint256 value, bytes data, bytes32 predecessor, bytes32 salt, uint256 delay) returns()
+func (timelock *Timelock) TryPackSchedule(target common.Address, value *big.Int, data []byte, predecessor [32]byte, salt [32]byte, delay *big.Int) ([]byte, error) {
+	return timelock.abi.Pack("schedule", target, value, data, predecessor, salt, delay)
+}
+
+// PackScheduleBatch is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8f2a0bb0.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function scheduleBatch(address[] targets, uint256[] values, bytes[] payloads, bytes32 predecessor, bytes32 salt, uint256 delay) returns()
+func (timelock *Timelock) PackScheduleBatch(targets []common.Address, values []*big.Int, payloads [][]byte, predecessor [32]byte, salt [32]byte, delay *big.Int) []byte {
+	enc, err := timelock.abi.Pack("scheduleBatch", targets, values, payloads, predecessor, salt, delay)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackScheduleBatch is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8f2a0bb0.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function scheduleBatch(address[] targets, uint256[] values, bytes[] payloads, bytes32 predecessor, bytes32 salt, uint256 delay) returns()
+func (timelock *Timelock) TryPackScheduleBatch(targets []common.Address, values []*big.Int, payloads [][]byte, predecessor [32]byte, salt [32]byte, delay *big.Int) ([]byte, error) {
+	return timelock.abi.Pack("scheduleBatch", targets, values, payloads, predecessor, salt, delay)
+}
+
+// PackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (timelock *Timelock) PackSupportsInterface(interfaceId [4]byte) []byte {
+	enc, err := timelock.abi.Pack("supportsInterface", interfaceId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (timelock *Timelock) TryPackSupportsInterface(interfaceId [4]byte) ([]byte, error) {
+	return timelock.abi.Pack("supportsInterface", interfaceId)
+}
+
+// UnpackSupportsInterface is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x01ffc9a7.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (timelock *Timelock) UnpackSupportsInterface(data []byte) (bool, error) {
+	out, err := timelock.abi.Unpack("supportsInterface", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackUpdateDelay is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x64d62353.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function updateDelay(uint256 newDelay) returns()
+func (timelock *Timelock) PackUpdateDelay(newDelay *big.Int) []byte {
+	enc, err := timelock.abi.Pack("updateDelay", newDelay)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackUpdateDelay is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x64d62353.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function updateDelay(uint256 newDelay) returns()
+func (timelock *Timelock) TryPackUpdateDelay(newDelay *big.Int) ([]byte, error) {
+	return timelock.abi.Pack("updateDelay", newDelay)
+}
+
+// TimelockCallExecuted represents a CallExecuted event raised by the Timelock contract.
+type TimelockCallExecuted struct {
+	Id     [32]byte
+	Index  *big.Int
+	Target common.Address
+	Value  *big.Int
+	Data   []byte
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const TimelockCallExecutedEventName = "CallExecuted"
+
+// ContractEventName returns the user-defined event name.
+func (TimelockCallExecuted) ContractEventName() string {
+	return TimelockCallExecutedEventName
+}
+
+// UnpackCallExecutedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event CallExecuted(bytes32 indexed id, uint256 indexed index, address target, uint256 value, bytes data)
+func (timelock *Timelock) UnpackCallExecutedEvent(log *types.Log) (*TimelockCallExecuted, error) {
+	event := "CallExecuted"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != timelock.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(TimelockCallExecuted)
+	if len(log.Data) > 0 {
+		if err := timelock.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range timelock.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// TimelockCallSalt represents a CallSalt event raised by the Timelock contract.
+type TimelockCallSalt struct {
+	Id   [32]byte
+	Salt [32]byte
+	Raw  *types.Log // Blockchain specific contextual infos
+}
+
+const TimelockCallSaltEventName = "CallSalt"
+
+// ContractEventName returns the user-defined event name.
+func (TimelockCallSalt) ContractEventName() string {
+	return TimelockCallSaltEventName
+}
+
+// UnpackCallSaltEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event CallSalt(bytes32 indexed id, bytes32 salt)
+func (timelock *Timelock) UnpackCallSaltEvent(log *types.Log) (*TimelockCallSalt, error) {
+	event := "CallSalt"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != timelock.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(TimelockCallSalt)
+	if len(log.Data) > 0 {
+		if err := timelock.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range timelock.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// TimelockCallScheduled represents a CallScheduled event raised by the Timelock contract.
+type TimelockCallScheduled struct {
+	Id          [32]byte
+	Index       *big.Int
+	Target      common.Address
+	Value       *big.Int
+	Data        []byte
+	Predecessor [32]byte
+	Delay       *big.Int
+	Raw         *types.Log // Blockchain specific contextual infos
+}
+
+const TimelockCallScheduledEventName = "CallScheduled"
+
+// ContractEventName returns the user-defined event name.
+func (TimelockCallScheduled) ContractEventName() string {
+	return TimelockCallScheduledEventName
+}
+
+// UnpackCallScheduledEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event CallScheduled(bytes32 indexed id, uint256 indexed index, address target, uint256 value, bytes data, bytes32 predecessor, uint256 delay)
+func (timelock *Timelock) UnpackCallScheduledEvent(log *types.Log) (*TimelockCallScheduled, error) {
+	event := "CallScheduled"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != timelock.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(TimelockCallScheduled)
+	if len(log.Data) > 0 {
+		if err := timelock.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range timelock.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// TimelockCancelled represents a Cancelled event raised by the Timelock contract.
+type TimelockCancelled struct {
+	Id  [32]byte
+	Raw *types.Log // Blockchain specific contextual infos
+}
+
+const TimelockCancelledEventName = "Cancelled"
+
+// ContractEventName returns the user-defined event name.
+func (TimelockCancelled) ContractEventName() string {
+	return TimelockCancelledEventName
+}
+
+// UnpackCancelledEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Cancelled(bytes32 indexed id)
+func (timelock *Timelock) UnpackCancelledEvent(log *types.Log) (*TimelockCancelled, error) {
+	event := "Cancelled"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != timelock.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(TimelockCancelled)
+	if len(log.Data) > 0 {
+		if err := timelock.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range timelock.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// TimelockMinDelayChange represents a MinDelayChange event raised by the Timelock contract.
+type TimelockMinDelayChange struct {
+	OldDuration *big.Int
+	NewDuration *big.Int
+	Raw         *types.Log // Blockchain specific contextual infos
+}
+
+const TimelockMinDelayChangeEventName = "MinDelayChange"
+
+// ContractEventName returns the user-defined event name.
+func (TimelockMinDelayChange) ContractEventName() string {
+	return TimelockMinDelayChangeEventName
+}
+
+// UnpackMinDelayChangeEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event MinDelayChange(uint256 oldDuration, uint256 newDuration)
+func (timelock *Timelock) UnpackMinDelayChangeEvent(log *types.Log) (*TimelockMinDelayChange, error) {
+	event := "MinDelayChange"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != timelock.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(TimelockMinDelayChange)
+	if len(log.Data) > 0 {
+		if err := timelock.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range timelock.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// TimelockRoleAdminChanged represents a RoleAdminChanged event raised by the Timelock contract.
+type TimelockRoleAdminChanged struct {
+	Role              [32]byte
+	PreviousAdminRole [32]byte
+	NewAdminRole      [32]byte
+	Raw               *types.Log // Blockchain specific contextual infos
+}
+
+const TimelockRoleAdminChangedEventName = "RoleAdminChanged"
+
+// ContractEventName returns the user-defined event name.
+func (TimelockRoleAdminChanged) ContractEventName() string {
+	return TimelockRoleAdminChangedEventName
+}
+
+// UnpackRoleAdminChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleAdminChanged(bytes32 indexed role, bytes32 indexed previousAdminRole, bytes32 indexed newAdminRole)
+func (timelock *Timelock) UnpackRoleAdminChangedEvent(log *types.Log) (*TimelockRoleAdminChanged, error) {
+	event := "RoleAdminChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != timelock.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(TimelockRoleAdminChanged)
+	if len(log.Data) > 0 {
+		if err := timelock.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range timelock.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// TimelockRoleGranted represents a RoleGranted event raised by the Timelock contract.
+type TimelockRoleGranted struct {
+	Role    [32]byte
+	Account common.Address
+	Sender  common.Address
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const TimelockRoleGrantedEventName = "RoleGranted"
+
+// ContractEventName returns the user-defined event name.
+func (TimelockRoleGranted) ContractEventName() string {
+	return TimelockRoleGrantedEventName
+}
+
+// UnpackRoleGrantedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)
+func (timelock *Timelock) UnpackRoleGrantedEvent(log *types.Log) (*TimelockRoleGranted, error) {
+	event := "RoleGranted"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != timelock.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(TimelockRoleGranted)
+	if len(log.Data) > 0 {
+		if err := timelock.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range timelock.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// TimelockRoleRevoked represents a RoleRevoked event raised by the Timelock contract.
+type TimelockRoleRevoked struct {
+	Role    [32]byte
+	Account common.Address
+	Sender  common.Address
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const TimelockRoleRevokedEventName = "RoleRevoked"
+
+// ContractEventName returns the user-defined event name.
+func (TimelockRoleRevoked) ContractEventName() string {
+	return TimelockRoleRevokedEventName
+}
+
+// UnpackRoleRevokedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender)
+func (timelock *Timelock) UnpackRoleRevokedEvent(log *types.Log) (*TimelockRoleRevoked, error) {
+	event := "RoleRevoked"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != timelock.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(TimelockRoleRevoked)
+	if len(log.Data) > 0 {
+		if err := timelock.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range timelock.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// UnpackError attempts to decode the provided error data using user-defined
+// error definitions.
+func (timelock *Timelock) UnpackError(raw []byte) (any, error) {
+	if bytes.Equal(raw[:4], timelock.abi.Errors["AccessControlBadConfirmation"].ID.Bytes()[:4]) {
+		return timelock.UnpackAccessControlBadConfirmationError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], timelock.abi.Errors["AccessControlUnauthorizedAccount"].ID.Bytes()[:4]) {
+		return timelock.UnpackAccessControlUnauthorizedAccountError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], timelock.abi.Errors["FailedCall"].ID.Bytes()[:4]) {
+		return timelock.UnpackFailedCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], timelock.abi.Errors["TimelockInsufficientDelay"].ID.Bytes()[:4]) {
+		return timelock.UnpackTimelockInsufficientDelayError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], timelock.abi.Errors["TimelockInvalidOperationLength"].ID.Bytes()[:4]) {
+		return timelock.UnpackTimelockInvalidOperationLengthError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], timelock.abi.Errors["TimelockUnauthorizedCaller"].ID.Bytes()[:4]) {
+		return timelock.UnpackTimelockUnauthorizedCallerError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], timelock.abi.Errors["TimelockUnexecutedPredecessor"].ID.Bytes()[:4]) {
+		return timelock.UnpackTimelockUnexecutedPredecessorError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], timelock.abi.Errors["TimelockUnexpectedOperationState"].ID.Bytes()[:4]) {
+		return timelock.UnpackTimelockUnexpectedOperationStateError(raw[4:])
+	}
+	return nil, errors.New("Unknown error")
+}
+
+// TimelockAccessControlBadConfirmation represents a AccessControlBadConfirmation error raised by the Timelock contract.
+type TimelockAccessControlBadConfirmation struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AccessControlBadConfirmation()
+func TimelockAccessControlBadConfirmationErrorID() common.Hash {
+	return common.HexToHash("0x6697b23232a647058342c0724fe7c415cab25915b54e5dbc03f233173d37b41c")
+}
+
+// UnpackAccessControlBadConfirmationError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AccessControlBadConfirmation()
+func (timelock *Timelock) UnpackAccessControlBadConfirmationError(raw []byte) (*TimelockAccessControlBadConfirmation, error) {
+	out := new(TimelockAccessControlBadConfirmation)
+	if err := timelock.abi.UnpackIntoInterface(out, "AccessControlBadConfirmation", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// TimelockAccessControlUnauthorizedAccount represents a AccessControlUnauthorizedAccount error raised by the Timelock contract.
+type TimelockAccessControlUnauthorizedAccount struct {
+	Account    common.Address
+	NeededRole [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AccessControlUnauthorizedAccount(address account, bytes32 neededRole)
+func TimelockAccessControlUnauthorizedAccountErrorID() common.Hash {
+	return common.HexToHash("0xe2517d3fbfae6f8515ef5ff1ccedc3933ab0cbbda0b492c06eb54ad10ef03b3e")
+}
+
+// UnpackAccessControlUnauthorizedAccountError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AccessControlUnauthorizedAccount(address account, bytes32 neededRole)
+func (timelock *Timelock) UnpackAccessControlUnauthorizedAccountError(raw []byte) (*TimelockAccessControlUnauthorizedAccount, error) {
+	out := new(TimelockAccessControlUnauthorizedAccount)
+	if err := timelock.abi.UnpackIntoInterface(out, "AccessControlUnauthorizedAccount", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// TimelockFailedCall represents a FailedCall error raised by the Timelock contract.
+type TimelockFailedCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error FailedCall()
+func TimelockFailedCallErrorID() common.Hash {
+	return common.HexToHash("0xd6bda27508c0fb6d8a39b4b122878dab26f731a7d4e4abe711dd3731899052a4")
+}
+
+// UnpackFailedCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error FailedCall()
+func (timelock *Timelock) UnpackFailedCallError(raw []byte) (*TimelockFailedCall, error) {
+	out := new(TimelockFailedCall)
+	if err := timelock.abi.UnpackIntoInterface(out, "FailedCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// TimelockTimelockInsufficientDelay represents a TimelockInsufficientDelay error raised by the Timelock contract.
+type TimelockTimelockInsufficientDelay struct {
+	Delay    *big.Int
+	MinDelay *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error TimelockInsufficientDelay(uint256 delay, uint256 minDelay)
+func TimelockTimelockInsufficientDelayErrorID() common.Hash {
+	return common.HexToHash("0x543366097fc46a718a4890a59e5216cbbc872f61973a9e2a6666ecccaa1a07ca")
+}
+
+// UnpackTimelockInsufficientDelayError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error TimelockInsufficientDelay(uint256 delay, uint256 minDelay)
+func (timelock *Timelock) UnpackTimelockInsufficientDelayError(raw []byte) (*TimelockTimelockInsufficientDelay, error) {
+	out := new(TimelockTimelockInsufficientDelay)
+	if err := timelock.abi.UnpackIntoInterface(out, "TimelockInsufficientDelay", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// TimelockTimelockInvalidOperationLength represents a TimelockInvalidOperationLength error raised by the Timelock contract.
+type TimelockTimelockInvalidOperationLength struct {
+	Targets  *big.Int
+	Payloads *big.Int
+	Values   *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error TimelockInvalidOperationLength(uint256 targets, uint256 payloads, uint256 values)
+func TimelockTimelockInvalidOperationLengthErrorID() common.Hash {
+	return common.HexToHash("0xffb0321166292613ddbe36e2eb9b9b1e8877aa314505f6d35f0f4ae660e8ada3")
+}
+
+// UnpackTimelockInvalidOperationLengthError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error TimelockInvalidOperationLength(uint256 targets, uint256 payloads, uint256 values)
+func (timelock *Timelock) UnpackTimelockInvalidOperationLengthError(raw []byte) (*TimelockTimelockInvalidOperationLength, error) {
+	out := new(TimelockTimelockInvalidOperationLength)
+	if err := timelock.abi.UnpackIntoInterface(out, "TimelockInvalidOperationLength", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// TimelockTimelockUnauthorizedCaller represents a TimelockUnauthorizedCaller error raised by the Timelock contract.
+type TimelockTimelockUnauthorizedCaller struct {
+	Caller common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error TimelockUnauthorizedCaller(address caller)
+func TimelockTimelockUnauthorizedCallerErrorID() common.Hash {
+	return common.HexToHash("0xe2850c5900ceb2d1b367e63ffd96510279f191862fece2dde12a1b1bce580ebd")
+}
+
+// UnpackTimelockUnauthorizedCallerError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error TimelockUnauthorizedCaller(address caller)
+func (timelock *Timelock) UnpackTimelockUnauthorizedCallerError(raw []byte) (*TimelockTimelockUnauthorizedCaller, error) {
+	out := new(TimelockTimelockUnauthorizedCaller)
+	if err := timelock.abi.UnpackIntoInterface(out, "TimelockUnauthorizedCaller", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// TimelockTimelockUnexecutedPredecessor represents a TimelockUnexecutedPredecessor error raised by the Timelock contract.
+type TimelockTimelockUnexecutedPredecessor struct {
+	PredecessorId [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error TimelockUnexecutedPredecessor(bytes32 predecessorId)
+func TimelockTimelockUnexecutedPredecessorErrorID() common.Hash {
+	return common.HexToHash("0x90a9a618cfd84aabd2505bb50bbc6c95924a5d4f10d2bf500768fcbf91f51cab")
+}
+
+// UnpackTimelockUnexecutedPredecessorError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error TimelockUnexecutedPredecessor(bytes32 predecessorId)
+func (timelock *Timelock) UnpackTimelockUnexecutedPredecessorError(raw []byte) (*TimelockTimelockUnexecutedPredecessor, error) {
+	out := new(TimelockTimelockUnexecutedPredecessor)
+	if err := timelock.abi.UnpackIntoInterface(out, "TimelockUnexecutedPredecessor", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// TimelockTimelockUnexpectedOperationState represents a TimelockUnexpectedOperationState error raised by the Timelock contract.
+type TimelockTimelockUnexpectedOperationState struct {
+	OperationId    [32]byte
+	ExpectedStates [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error TimelockUnexpectedOperationState(bytes32 operationId, bytes32 expectedStates)
+func TimelockTimelockUnexpectedOperationStateErrorID() common.Hash {
+	return common.HexToHash("0x5ead8eb51d1c1b7ef2eb1ef3ec2f009cfba25e924d04ccc853f25803ea40b489")
+}
+
+// UnpackTimelockUnexpectedOperationStateError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error TimelockUnexpectedOperationState(bytes32 operationId, bytes32 expectedStates)
+func (timelock *Timelock) UnpackTimelockUnexpectedOperationStateError(raw []byte) (*TimelockTimelockUnexpectedOperationState, error) {
+	out := new(TimelockTimelockUnexpectedOperationState)
+	if err := timelock.abi.UnpackIntoInterface(out, "TimelockUnexpectedOperationState", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // TreasuryMetaData contains all meta data concerning the Treasury contract.
 var TreasuryMetaData = bind.MetaData{
 	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"stateMutability\":\"payable\",\"type\":\"receive\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"string\",\"name\":\"memo\",\"type\":\"string\"}],\"name\":\"grant\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"memo\",\"type\":\"string\"}],\"name\":\"Granted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Received\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"InsufficientTreasury\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"}]",
@@ -8265,6 +15665,824 @@ func TreasuryZeroAddressErrorID() common.Hash {
 func (treasury *Treasury) UnpackZeroAddressError(raw []byte) (*TreasuryZeroAddress, error) {
 	out := new(TreasuryZeroAddress)
 	if err := treasury.abi.UnpackIntoInterface(out, "ZeroAddress", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// VestingVaultMetaData contains all meta data concerning the VestingVault contract.
+var VestingVaultMetaData = bind.MetaData{
+	ABI: "[{\"inputs\":[{\"internalType\":\"string\",\"name\":\"bucket_\",\"type\":\"string\"},{\"internalType\":\"address\",\"name\":\"beneficiary\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"start_\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"duration_\",\"type\":\"uint64\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"stateMutability\":\"payable\",\"type\":\"receive\"},{\"inputs\":[],\"name\":\"bucket\",\"outputs\":[{\"internalType\":\"string\",\"name\":\"\",\"type\":\"string\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"duration\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"end\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"owner\",\"outputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"token\",\"type\":\"address\"}],\"name\":\"releasable\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"releasable\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"token\",\"type\":\"address\"}],\"name\":\"release\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"release\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"released\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"token\",\"type\":\"address\"}],\"name\":\"released\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"renounceOwnership\",\"outputs\":[],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"start\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"newOwner\",\"type\":\"address\"}],\"name\":\"transferOwnership\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"timestamp\",\"type\":\"uint64\"}],\"name\":\"vestedAmount\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"token\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"timestamp\",\"type\":\"uint64\"}],\"name\":\"vestedAmount\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"token\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"ERC20Released\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"EtherReleased\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"previousOwner\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"newOwner\",\"type\":\"address\"}],\"name\":\"OwnershipTransferred\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"CannotRenounce\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"OwnableInvalidOwner\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"OwnableUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"token\",\"type\":\"address\"}],\"name\":\"SafeERC20FailedOperation\",\"type\":\"error\"}]",
+	ID:  "bcf5ea53a818f310ac8e6c3c62a539831a",
+	Bin: "0x60c060405234801561000f575f5ffd5b50604051610edf380380610edf83398101604081905261002e91610126565b828282826001600160a01b03811661005f57604051631e4fbdf760e01b81525f600482015260240160405180910390fd5b61006881610092565b506001600160401b039182166080521660a0525060036100888582610296565b5050505050610354565b5f80546001600160a01b038381166001600160a01b0319831681178455604051919092169283917f8be0079c531659141344cd1fd0a4f28419497f9722a3daafe3b4186f6b6457e09190a35050565b634e487b7160e01b5f52604160045260245ffd5b80516001600160a01b038116811461010b575f5ffd5b919050565b80516001600160401b038116811461010b575f5ffd5b5f5f5f5f60808587031215610139575f5ffd5b84516001600160401b0381111561014e575f5ffd5b8501601f8101871361015e575f5ffd5b80516001600160401b03811115610177576101776100e1565b604051601f8201601f19908116603f011681016001600160401b03811182821017156101a5576101a56100e1565b6040528181528282016020018910156101bc575f5ffd5b8160208401602083015e5f602083830101528096505050506101e0602086016100f5565b92506101ee60408601610110565b91506101fc60608601610110565b905092959194509250565b600181811c9082168061021b57607f821691505b60208210810361023957634e487b7160e01b5f52602260045260245ffd5b50919050565b601f821115610291578282111561029157805f5260205f20601f840160051c602085101561026a57505f5b90810190601f840160051c035f5b8181101561028d575f83820155600101610278565b5050505b505050565b81516001600160401b038111156102af576102af6100e1565b6102c3816102bd8454610207565b8461023f565b6020601f8211600181146102f5575f83156102de5750848201515b5f19600385901b1c1916600184901b17845561034d565b5f84815260208120601f198516915b828110156103245787850151825560209485019460019092019101610304565b508482101561034157868401515f19600387901b60f8161c191681555b505060018360011b0184555b5050505050565b60805160a051610b476103985f395f8181610132015281816105d201526106fa01525f8181610263015281816105f60152818161069801526107250152610b475ff3fe6080604052600436106100e7575f3560e01c80639613252111610087578063c029e86811610057578063c029e86814610291578063efbe1c1c146102b2578063f2fde38b146102c6578063fbccedae146102e5575f5ffd5b806396132521146101ee5780639852595c14610202578063a3f8eace14610236578063be9a655514610255575f5ffd5b8063715018a6116100c2578063715018a614610181578063810ec23b1461019557806386d1a69f146101b45780638da5cb5b146101c8575f5ffd5b80630a17b06b146100f25780630fb5a6b4146101245780631916558714610160575f5ffd5b366100ee57005b5f5ffd5b3480156100fd575f5ffd5b5061011161010c3660046109da565b6102f9565b6040519081526020015b60405180910390f35b34801561012f575f5ffd5b507f000000000000000000000000000000000000000000000000000000000000000067ffffffffffffffff16610111565b34801561016b575f5ffd5b5061017f61017a366004610a09565b61031c565b005b34801561018c575f5ffd5b5061017f6103b4565b3480156101a0575f5ffd5b506101116101af366004610a22565b6103ee565b3480156101bf575f5ffd5b5061017f61049a565b3480156101d3575f5ffd5b505f546040516001600160a01b03909116815260200161011b565b3480156101f9575f5ffd5b50600154610111565b34801561020d575f5ffd5b5061011161021c366004610a09565b6001600160a01b03165f9081526002602052604090205490565b348015610241575f5ffd5b50610111610250366004610a09565b61050b565b348015610260575f5ffd5b507f000000000000000000000000000000000000000000000000000000000000000067ffffffffffffffff16610111565b34801561029c575f5ffd5b506102a5610537565b60405161011b9190610a53565b3480156102bd575f5ffd5b506101116105c3565b3480156102d1575f5ffd5b5061017f6102e0366004610a09565b610620565b3480156102f0575f5ffd5b50610111610678565b5f61031661030660015490565b6103109047610a9c565b83610695565b92915050565b5f6103268261050b565b6001600160a01b0383165f90815260026020526040812080549293508392909190610352908490610a9c565b90915550506040518181526001600160a01b038316907fc0e523490dd523c33b1878c9eb14ff46991e3f5b2cd33710918618f2a39cba1b9060200160405180910390a26103b0826103aa5f546001600160a01b031690565b8361077d565b5050565b6103bc6107d0565b6040517fc5fea89800000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6001600160a01b0382165f90815260026020526040812054610493906040517f70a082310000000000000000000000000000000000000000000000000000000081523060048201526001600160a01b038616906370a0823190602401602060405180830381865afa158015610465573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906104899190610aaf565b6103109190610a9c565b9392505050565b5f6104a3610678565b90508060015f8282546104b69190610a9c565b90915550506040518181527fda9d4e5f101b8b9b1c5b76d0c5a9f7923571acfc02376aa076b75a8c080c956b9060200160405180910390a16105086105025f546001600160a01b031690565b82610817565b50565b6001600160a01b0381165f9081526002602052604081205461052d83426103ee565b6103169190610ac6565b6003805461054490610ad9565b80601f016020809104026020016040519081016040528092919081815260200182805461057090610ad9565b80156105bb5780601f10610592576101008083540402835291602001916105bb565b820191905f5260205f20905b81548152906001019060200180831161059e57829003601f168201915b505050505081565b5f61061b67ffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000008116907f000000000000000000000000000000000000000000000000000000000000000016610a9c565b905090565b6106286107d0565b6001600160a01b03811661066f576040517f1e4fbdf70000000000000000000000000000000000000000000000000000000081525f60048201526024015b60405180910390fd5b610508816108bc565b5f61068260015490565b61068b426102f9565b61061b9190610ac6565b5f7f000000000000000000000000000000000000000000000000000000000000000067ffffffffffffffff168267ffffffffffffffff1610156106d957505f610316565b6106e16105c3565b8267ffffffffffffffff16106106f8575081610316565b7f000000000000000000000000000000000000000000000000000000000000000067ffffffffffffffff167f000000000000000000000000000000000000000000000000000000000000000067ffffffffffffffff166107629067ffffffffffffffff8516610ac6565b61076c9085610b11565b6107769190610b28565b9050610316565b61078a8383836001610923565b6107cb576040517f5274afe70000000000000000000000000000000000000000000000000000000081526001600160a01b0384166004820152602401610666565b505050565b5f546001600160a01b03163314610815576040517f118cdaa7000000000000000000000000000000000000000000000000000000008152336004820152602401610666565b565b8047101561085a576040517fcf47918100000000000000000000000000000000000000000000000000000000815247600482015260248101829052604401610666565b610873828260405180602001604052805f81525061099e565b1561087c575050565b3d1561088a576103b06109b3565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f80546001600160a01b038381167fffffffffffffffffffffffff0000000000000000000000000000000000000000831681178455604051919092169283917f8be0079c531659141344cd1fd0a4f28419497f9722a3daafe3b4186f6b6457e09190a35050565b6040517fa9059cbb000000000000000000000000000000000000000000000000000000005f8181526001600160a01b038616600452602485905291602083604481808b5af1925060015f51148316610992578383151615610986573d5f823e3d81fd5b5f873b113d1516831692505b60405250949350505050565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b803567ffffffffffffffff811681146109d5575f5ffd5b919050565b5f602082840312156109ea575f5ffd5b610493826109be565b80356001600160a01b03811681146109d5575f5ffd5b5f60208284031215610a19575f5ffd5b610493826109f3565b5f5f60408385031215610a33575f5ffd5b610a3c836109f3565b9150610a4a602084016109be565b90509250929050565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b634e487b7160e01b5f52601160045260245ffd5b8082018082111561031657610316610a88565b5f60208284031215610abf575f5ffd5b5051919050565b8181038181111561031657610316610a88565b600181811c90821680610aed57607f821691505b602082108103610b0b57634e487b7160e01b5f52602260045260245ffd5b50919050565b808202811582820484141761031657610316610a88565b5f82610b4257634e487b7160e01b5f52601260045260245ffd5b50049056",
+}
+
+// VestingVault is an auto generated Go binding around an Ethereum contract.
+type VestingVault struct {
+	abi abi.ABI
+}
+
+// GetABI returns the ABI associated with this contract binding.
+func (c *VestingVault) GetABI() abi.ABI {
+	return c.abi
+}
+
+// NewVestingVault creates a new instance of VestingVault.
+func NewVestingVault() *VestingVault {
+	parsed, err := VestingVaultMetaData.ParseABI()
+	if err != nil {
+		panic(errors.New("invalid ABI: " + err.Error()))
+	}
+	return &VestingVault{abi: *parsed}
+}
+
+// Instance creates a wrapper for a deployed contract instance at the given address.
+// Use this to create the instance object passed to abigen v2 library functions Call, Transact, etc.
+func (c *VestingVault) Instance(backend bind.ContractBackend, addr common.Address) *bind.BoundContract {
+	return bind.NewBoundContract(addr, c.abi, backend, backend, backend)
+}
+
+// PackConstructor is the Go binding used to pack the parameters required for
+// contract deployment.
+//
+// Solidity: constructor(string bucket_, address beneficiary, uint64 start_, uint64 duration_) returns()
+func (vestingVault *VestingVault) PackConstructor(bucket_ string, beneficiary common.Address, start_ uint64, duration_ uint64) []byte {
+	enc, err := vestingVault.abi.Pack("", bucket_, beneficiary, start_, duration_)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// PackBucket is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc029e868.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function bucket() view returns(string)
+func (vestingVault *VestingVault) PackBucket() []byte {
+	enc, err := vestingVault.abi.Pack("bucket")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackBucket is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc029e868.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function bucket() view returns(string)
+func (vestingVault *VestingVault) TryPackBucket() ([]byte, error) {
+	return vestingVault.abi.Pack("bucket")
+}
+
+// UnpackBucket is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xc029e868.
+//
+// Solidity: function bucket() view returns(string)
+func (vestingVault *VestingVault) UnpackBucket(data []byte) (string, error) {
+	out, err := vestingVault.abi.Unpack("bucket", data)
+	if err != nil {
+		return *new(string), err
+	}
+	out0 := *abi.ConvertType(out[0], new(string)).(*string)
+	return out0, nil
+}
+
+// PackDuration is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x0fb5a6b4.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function duration() view returns(uint256)
+func (vestingVault *VestingVault) PackDuration() []byte {
+	enc, err := vestingVault.abi.Pack("duration")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDuration is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x0fb5a6b4.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function duration() view returns(uint256)
+func (vestingVault *VestingVault) TryPackDuration() ([]byte, error) {
+	return vestingVault.abi.Pack("duration")
+}
+
+// UnpackDuration is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x0fb5a6b4.
+//
+// Solidity: function duration() view returns(uint256)
+func (vestingVault *VestingVault) UnpackDuration(data []byte) (*big.Int, error) {
+	out, err := vestingVault.abi.Unpack("duration", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackEnd is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xefbe1c1c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function end() view returns(uint256)
+func (vestingVault *VestingVault) PackEnd() []byte {
+	enc, err := vestingVault.abi.Pack("end")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackEnd is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xefbe1c1c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function end() view returns(uint256)
+func (vestingVault *VestingVault) TryPackEnd() ([]byte, error) {
+	return vestingVault.abi.Pack("end")
+}
+
+// UnpackEnd is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xefbe1c1c.
+//
+// Solidity: function end() view returns(uint256)
+func (vestingVault *VestingVault) UnpackEnd(data []byte) (*big.Int, error) {
+	out, err := vestingVault.abi.Unpack("end", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackOwner is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8da5cb5b.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function owner() view returns(address)
+func (vestingVault *VestingVault) PackOwner() []byte {
+	enc, err := vestingVault.abi.Pack("owner")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackOwner is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8da5cb5b.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function owner() view returns(address)
+func (vestingVault *VestingVault) TryPackOwner() ([]byte, error) {
+	return vestingVault.abi.Pack("owner")
+}
+
+// UnpackOwner is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x8da5cb5b.
+//
+// Solidity: function owner() view returns(address)
+func (vestingVault *VestingVault) UnpackOwner(data []byte) (common.Address, error) {
+	out, err := vestingVault.abi.Unpack("owner", data)
+	if err != nil {
+		return *new(common.Address), err
+	}
+	out0 := *abi.ConvertType(out[0], new(common.Address)).(*common.Address)
+	return out0, nil
+}
+
+// PackReleasable is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa3f8eace.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function releasable(address token) view returns(uint256)
+func (vestingVault *VestingVault) PackReleasable(token common.Address) []byte {
+	enc, err := vestingVault.abi.Pack("releasable", token)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackReleasable is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa3f8eace.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function releasable(address token) view returns(uint256)
+func (vestingVault *VestingVault) TryPackReleasable(token common.Address) ([]byte, error) {
+	return vestingVault.abi.Pack("releasable", token)
+}
+
+// UnpackReleasable is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xa3f8eace.
+//
+// Solidity: function releasable(address token) view returns(uint256)
+func (vestingVault *VestingVault) UnpackReleasable(data []byte) (*big.Int, error) {
+	out, err := vestingVault.abi.Unpack("releasable", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackReleasable0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xfbccedae.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function releasable() view returns(uint256)
+func (vestingVault *VestingVault) PackReleasable0() []byte {
+	enc, err := vestingVault.abi.Pack("releasable0")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackReleasable0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xfbccedae.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function releasable() view returns(uint256)
+func (vestingVault *VestingVault) TryPackReleasable0() ([]byte, error) {
+	return vestingVault.abi.Pack("releasable0")
+}
+
+// UnpackReleasable0 is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xfbccedae.
+//
+// Solidity: function releasable() view returns(uint256)
+func (vestingVault *VestingVault) UnpackReleasable0(data []byte) (*big.Int, error) {
+	out, err := vestingVault.abi.Unpack("releasable0", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackRelease is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x19165587.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function release(address token) returns()
+func (vestingVault *VestingVault) PackRelease(token common.Address) []byte {
+	enc, err := vestingVault.abi.Pack("release", token)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRelease is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x19165587.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function release(address token) returns()
+func (vestingVault *VestingVault) TryPackRelease(token common.Address) ([]byte, error) {
+	return vestingVault.abi.Pack("release", token)
+}
+
+// PackRelease0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x86d1a69f.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function release() returns()
+func (vestingVault *VestingVault) PackRelease0() []byte {
+	enc, err := vestingVault.abi.Pack("release0")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRelease0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x86d1a69f.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function release() returns()
+func (vestingVault *VestingVault) TryPackRelease0() ([]byte, error) {
+	return vestingVault.abi.Pack("release0")
+}
+
+// PackReleased is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x96132521.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function released() view returns(uint256)
+func (vestingVault *VestingVault) PackReleased() []byte {
+	enc, err := vestingVault.abi.Pack("released")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackReleased is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x96132521.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function released() view returns(uint256)
+func (vestingVault *VestingVault) TryPackReleased() ([]byte, error) {
+	return vestingVault.abi.Pack("released")
+}
+
+// UnpackReleased is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x96132521.
+//
+// Solidity: function released() view returns(uint256)
+func (vestingVault *VestingVault) UnpackReleased(data []byte) (*big.Int, error) {
+	out, err := vestingVault.abi.Unpack("released", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackReleased0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9852595c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function released(address token) view returns(uint256)
+func (vestingVault *VestingVault) PackReleased0(token common.Address) []byte {
+	enc, err := vestingVault.abi.Pack("released0", token)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackReleased0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9852595c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function released(address token) view returns(uint256)
+func (vestingVault *VestingVault) TryPackReleased0(token common.Address) ([]byte, error) {
+	return vestingVault.abi.Pack("released0", token)
+}
+
+// UnpackReleased0 is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x9852595c.
+//
+// Solidity: function released(address token) view returns(uint256)
+func (vestingVault *VestingVault) UnpackReleased0(data []byte) (*big.Int, error) {
+	out, err := vestingVault.abi.Unpack("released0", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackRenounceOwnership is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x715018a6.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function renounceOwnership() view returns()
+func (vestingVault *VestingVault) PackRenounceOwnership() []byte {
+	enc, err := vestingVault.abi.Pack("renounceOwnership")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRenounceOwnership is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x715018a6.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function renounceOwnership() view returns()
+func (vestingVault *VestingVault) TryPackRenounceOwnership() ([]byte, error) {
+	return vestingVault.abi.Pack("renounceOwnership")
+}
+
+// PackStart is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xbe9a6555.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function start() view returns(uint256)
+func (vestingVault *VestingVault) PackStart() []byte {
+	enc, err := vestingVault.abi.Pack("start")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackStart is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xbe9a6555.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function start() view returns(uint256)
+func (vestingVault *VestingVault) TryPackStart() ([]byte, error) {
+	return vestingVault.abi.Pack("start")
+}
+
+// UnpackStart is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xbe9a6555.
+//
+// Solidity: function start() view returns(uint256)
+func (vestingVault *VestingVault) UnpackStart(data []byte) (*big.Int, error) {
+	out, err := vestingVault.abi.Unpack("start", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackTransferOwnership is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf2fde38b.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function transferOwnership(address newOwner) returns()
+func (vestingVault *VestingVault) PackTransferOwnership(newOwner common.Address) []byte {
+	enc, err := vestingVault.abi.Pack("transferOwnership", newOwner)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackTransferOwnership is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf2fde38b.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function transferOwnership(address newOwner) returns()
+func (vestingVault *VestingVault) TryPackTransferOwnership(newOwner common.Address) ([]byte, error) {
+	return vestingVault.abi.Pack("transferOwnership", newOwner)
+}
+
+// PackVestedAmount is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x0a17b06b.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function vestedAmount(uint64 timestamp) view returns(uint256)
+func (vestingVault *VestingVault) PackVestedAmount(timestamp uint64) []byte {
+	enc, err := vestingVault.abi.Pack("vestedAmount", timestamp)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackVestedAmount is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x0a17b06b.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function vestedAmount(uint64 timestamp) view returns(uint256)
+func (vestingVault *VestingVault) TryPackVestedAmount(timestamp uint64) ([]byte, error) {
+	return vestingVault.abi.Pack("vestedAmount", timestamp)
+}
+
+// UnpackVestedAmount is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x0a17b06b.
+//
+// Solidity: function vestedAmount(uint64 timestamp) view returns(uint256)
+func (vestingVault *VestingVault) UnpackVestedAmount(data []byte) (*big.Int, error) {
+	out, err := vestingVault.abi.Unpack("vestedAmount", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackVestedAmount0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x810ec23b.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function vestedAmount(address token, uint64 timestamp) view returns(uint256)
+func (vestingVault *VestingVault) PackVestedAmount0(token common.Address, timestamp uint64) []byte {
+	enc, err := vestingVault.abi.Pack("vestedAmount0", token, timestamp)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackVestedAmount0 is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x810ec23b.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function vestedAmount(address token, uint64 timestamp) view returns(uint256)
+func (vestingVault *VestingVault) TryPackVestedAmount0(token common.Address, timestamp uint64) ([]byte, error) {
+	return vestingVault.abi.Pack("vestedAmount0", token, timestamp)
+}
+
+// UnpackVestedAmount0 is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x810ec23b.
+//
+// Solidity: function vestedAmount(address token, uint64 timestamp) view returns(uint256)
+func (vestingVault *VestingVault) UnpackVestedAmount0(data []byte) (*big.Int, error) {
+	out, err := vestingVault.abi.Unpack("vestedAmount0", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// VestingVaultERC20Released represents a ERC20Released event raised by the VestingVault contract.
+type VestingVaultERC20Released struct {
+	Token  common.Address
+	Amount *big.Int
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const VestingVaultERC20ReleasedEventName = "ERC20Released"
+
+// ContractEventName returns the user-defined event name.
+func (VestingVaultERC20Released) ContractEventName() string {
+	return VestingVaultERC20ReleasedEventName
+}
+
+// UnpackERC20ReleasedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event ERC20Released(address indexed token, uint256 amount)
+func (vestingVault *VestingVault) UnpackERC20ReleasedEvent(log *types.Log) (*VestingVaultERC20Released, error) {
+	event := "ERC20Released"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != vestingVault.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(VestingVaultERC20Released)
+	if len(log.Data) > 0 {
+		if err := vestingVault.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range vestingVault.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// VestingVaultEtherReleased represents a EtherReleased event raised by the VestingVault contract.
+type VestingVaultEtherReleased struct {
+	Amount *big.Int
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const VestingVaultEtherReleasedEventName = "EtherReleased"
+
+// ContractEventName returns the user-defined event name.
+func (VestingVaultEtherReleased) ContractEventName() string {
+	return VestingVaultEtherReleasedEventName
+}
+
+// UnpackEtherReleasedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event EtherReleased(uint256 amount)
+func (vestingVault *VestingVault) UnpackEtherReleasedEvent(log *types.Log) (*VestingVaultEtherReleased, error) {
+	event := "EtherReleased"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != vestingVault.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(VestingVaultEtherReleased)
+	if len(log.Data) > 0 {
+		if err := vestingVault.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range vestingVault.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// VestingVaultOwnershipTransferred represents a OwnershipTransferred event raised by the VestingVault contract.
+type VestingVaultOwnershipTransferred struct {
+	PreviousOwner common.Address
+	NewOwner      common.Address
+	Raw           *types.Log // Blockchain specific contextual infos
+}
+
+const VestingVaultOwnershipTransferredEventName = "OwnershipTransferred"
+
+// ContractEventName returns the user-defined event name.
+func (VestingVaultOwnershipTransferred) ContractEventName() string {
+	return VestingVaultOwnershipTransferredEventName
+}
+
+// UnpackOwnershipTransferredEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event OwnershipTransferred(address indexed previousOwner, address indexed newOwner)
+func (vestingVault *VestingVault) UnpackOwnershipTransferredEvent(log *types.Log) (*VestingVaultOwnershipTransferred, error) {
+	event := "OwnershipTransferred"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != vestingVault.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(VestingVaultOwnershipTransferred)
+	if len(log.Data) > 0 {
+		if err := vestingVault.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range vestingVault.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// UnpackError attempts to decode the provided error data using user-defined
+// error definitions.
+func (vestingVault *VestingVault) UnpackError(raw []byte) (any, error) {
+	if bytes.Equal(raw[:4], vestingVault.abi.Errors["CannotRenounce"].ID.Bytes()[:4]) {
+		return vestingVault.UnpackCannotRenounceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], vestingVault.abi.Errors["FailedCall"].ID.Bytes()[:4]) {
+		return vestingVault.UnpackFailedCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], vestingVault.abi.Errors["InsufficientBalance"].ID.Bytes()[:4]) {
+		return vestingVault.UnpackInsufficientBalanceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], vestingVault.abi.Errors["OwnableInvalidOwner"].ID.Bytes()[:4]) {
+		return vestingVault.UnpackOwnableInvalidOwnerError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], vestingVault.abi.Errors["OwnableUnauthorizedAccount"].ID.Bytes()[:4]) {
+		return vestingVault.UnpackOwnableUnauthorizedAccountError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], vestingVault.abi.Errors["SafeERC20FailedOperation"].ID.Bytes()[:4]) {
+		return vestingVault.UnpackSafeERC20FailedOperationError(raw[4:])
+	}
+	return nil, errors.New("Unknown error")
+}
+
+// VestingVaultCannotRenounce represents a CannotRenounce error raised by the VestingVault contract.
+type VestingVaultCannotRenounce struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error CannotRenounce()
+func VestingVaultCannotRenounceErrorID() common.Hash {
+	return common.HexToHash("0xc5fea8988bc1c7cf3f626692eed60872f079f9a6bb64636ce336b353448636e4")
+}
+
+// UnpackCannotRenounceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error CannotRenounce()
+func (vestingVault *VestingVault) UnpackCannotRenounceError(raw []byte) (*VestingVaultCannotRenounce, error) {
+	out := new(VestingVaultCannotRenounce)
+	if err := vestingVault.abi.UnpackIntoInterface(out, "CannotRenounce", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// VestingVaultFailedCall represents a FailedCall error raised by the VestingVault contract.
+type VestingVaultFailedCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error FailedCall()
+func VestingVaultFailedCallErrorID() common.Hash {
+	return common.HexToHash("0xd6bda27508c0fb6d8a39b4b122878dab26f731a7d4e4abe711dd3731899052a4")
+}
+
+// UnpackFailedCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error FailedCall()
+func (vestingVault *VestingVault) UnpackFailedCallError(raw []byte) (*VestingVaultFailedCall, error) {
+	out := new(VestingVaultFailedCall)
+	if err := vestingVault.abi.UnpackIntoInterface(out, "FailedCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// VestingVaultInsufficientBalance represents a InsufficientBalance error raised by the VestingVault contract.
+type VestingVaultInsufficientBalance struct {
+	Balance *big.Int
+	Needed  *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func VestingVaultInsufficientBalanceErrorID() common.Hash {
+	return common.HexToHash("0xcf4791818fba6e019216eb4864093b4947f674afada5d305e57d598b641dad1d")
+}
+
+// UnpackInsufficientBalanceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func (vestingVault *VestingVault) UnpackInsufficientBalanceError(raw []byte) (*VestingVaultInsufficientBalance, error) {
+	out := new(VestingVaultInsufficientBalance)
+	if err := vestingVault.abi.UnpackIntoInterface(out, "InsufficientBalance", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// VestingVaultOwnableInvalidOwner represents a OwnableInvalidOwner error raised by the VestingVault contract.
+type VestingVaultOwnableInvalidOwner struct {
+	Owner common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error OwnableInvalidOwner(address owner)
+func VestingVaultOwnableInvalidOwnerErrorID() common.Hash {
+	return common.HexToHash("0x1e4fbdf7f3ef8bcaa855599e3abf48b232380f183f08f6f813d9ffa5bd585188")
+}
+
+// UnpackOwnableInvalidOwnerError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error OwnableInvalidOwner(address owner)
+func (vestingVault *VestingVault) UnpackOwnableInvalidOwnerError(raw []byte) (*VestingVaultOwnableInvalidOwner, error) {
+	out := new(VestingVaultOwnableInvalidOwner)
+	if err := vestingVault.abi.UnpackIntoInterface(out, "OwnableInvalidOwner", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// VestingVaultOwnableUnauthorizedAccount represents a OwnableUnauthorizedAccount error raised by the VestingVault contract.
+type VestingVaultOwnableUnauthorizedAccount struct {
+	Account common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error OwnableUnauthorizedAccount(address account)
+func VestingVaultOwnableUnauthorizedAccountErrorID() common.Hash {
+	return common.HexToHash("0x118cdaa7a341953d1887a2245fd6665d741c67c8c50581daa59e1d03373fa188")
+}
+
+// UnpackOwnableUnauthorizedAccountError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error OwnableUnauthorizedAccount(address account)
+func (vestingVault *VestingVault) UnpackOwnableUnauthorizedAccountError(raw []byte) (*VestingVaultOwnableUnauthorizedAccount, error) {
+	out := new(VestingVaultOwnableUnauthorizedAccount)
+	if err := vestingVault.abi.UnpackIntoInterface(out, "OwnableUnauthorizedAccount", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// VestingVaultSafeERC20FailedOperation represents a SafeERC20FailedOperation error raised by the VestingVault contract.
+type VestingVaultSafeERC20FailedOperation struct {
+	Token common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error SafeERC20FailedOperation(address token)
+func VestingVaultSafeERC20FailedOperationErrorID() common.Hash {
+	return common.HexToHash("0x5274afe73c98b4749fc91ffae6b7b574e7842cb2144a159e9377a5f20b32edf9")
+}
+
+// UnpackSafeERC20FailedOperationError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error SafeERC20FailedOperation(address token)
+func (vestingVault *VestingVault) UnpackSafeERC20FailedOperationError(raw []byte) (*VestingVaultSafeERC20FailedOperation, error) {
+	out := new(VestingVaultSafeERC20FailedOperation)
+	if err := vestingVault.abi.UnpackIntoInterface(out, "SafeERC20FailedOperation", raw); err != nil {
 		return nil, err
 	}
 	return out, nil

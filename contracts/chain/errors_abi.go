@@ -18,7 +18,9 @@ var errorABIs = sync.OnceValue(func() []*abi.ABI {
 	for _, m := range []*bind.MetaData{
 		&bindings.AttributionSettlementMetaData, &bindings.EscrowMetaData, &bindings.WorkerStakingMetaData,
 		&bindings.DatanetRegistryMetaData, &bindings.ModelRegistryMetaData, &bindings.FeeParametersMetaData,
-		&bindings.TreasuryMetaData, &bindings.DatanetPoolMetaData,
+		&bindings.TreasuryMetaData, &bindings.DatanetPoolMetaData, &bindings.GOPENMetaData,
+		&bindings.TimelockMetaData, &bindings.OpenGovernorMetaData, &bindings.OPENMetaData,
+		&bindings.VestingVaultMetaData,
 	} {
 		if parsed, err := m.ParseABI(); err == nil {
 			out = append(out, parsed)

@@ -20,6 +20,9 @@ type Addresses struct {
 	Datanets   protocol.Account `json:"datanets"`
 	Models     protocol.Account `json:"models"`
 	Settlement protocol.Account `json:"settlement"`
+	GOPEN      protocol.Account `json:"gopen"`
+	Timelock   protocol.Account `json:"timelock"`
+	Governor   protocol.Account `json:"governor"`
 }
 
 // Missing names the first contract without an address; empty: none.
@@ -30,6 +33,7 @@ func (a Addresses) Missing() string {
 	}{
 		{"fees", a.Fees}, {"treasury", a.Treasury}, {"staking", a.Staking}, {"escrow", a.Escrow},
 		{"datanets", a.Datanets}, {"models", a.Models}, {"settlement", a.Settlement},
+		{"gopen", a.GOPEN}, {"timelock", a.Timelock}, {"governor", a.Governor},
 	} {
 		if c.at == (protocol.Account{}) {
 			return c.name

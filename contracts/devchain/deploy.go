@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/big"
 	"os"
 	"path/filepath"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
-	"github.com/holiman/uint256"
 
 	"github.com/openledger/openledger/contracts/bindings"
 	"github.com/openledger/openledger/contracts/chain"
@@ -126,6 +125,17 @@ func (p *deployer) run() error {
 		{"settlement", &o.Settlement, bindings.AttributionSettlementMetaData.Bin, func() []byte {
 			return bindings.NewAttributionSettlement().PackConstructor(admin, o.Escrow, o.Staking, n.Settlement.ChallengeWindowSeconds, n.Settlement.CoverBps)
 		}},
+		{"governance token", &o.GOPEN, bindings.GOPENMetaData.Bin, func() []byte { return nil }},
+		{"timelock", &o.Timelock, bindings.TimelockMetaData.Bin, func() []byte {
+			return bindings.NewTimelock().PackConstructor(new(big.Int).SetUint64(n.Governance.TimelockSeconds), admin)
+		}},
+		{"governor", &o.Governor, bindings.OpenGovernorMetaData.Bin, func() []byte {
+			g := n.Governance
+			return bindings.NewOpenGovernor().PackConstructor(o.GOPEN, o.Timelock, bindings.VotingRules{
+				VotingDelay: new(big.Int).SetUint64(g.VotingDelaySeconds), VotingPeriod: uint32(g.VotingPeriodSeconds),
+				ProposalThreshold: g.ProposalThreshold.ToBig(), QuorumPercent: big.NewInt(int64(g.QuorumPercent)),
+			})
+		}},
 	}
 	fresh := false // what comes after a new contract refers to it, so must be new too
 	for _, s := range steps {
@@ -149,23 +159,17 @@ func (p *deployer) run() error {
 			return err
 		}
 	}
-	return p.grant()
+	return p.roles()
 }
 
-// grant lets settlement draw on escrow.
-func (p *deployer) grant() error {
-	escrow := bindings.NewEscrow()
-	role := [32]byte(crypto.Keccak256([]byte("SETTLEMENT_ROLE")))
-	out, err := p.client.View(p.ctx, "read a role", p.out.Escrow, escrow.PackHasRole(role, p.out.Settlement))
-	if err != nil {
-		return err
-	}
-	has, err := escrow.UnpackHasRole(out)
-	if err != nil || has {
-		return err
-	}
-	_, err = p.sender.Call(p.ctx, "let settlement draw on escrow", p.out.Escrow, uint256.Int{}, escrow.PackGrantRole(role, p.out.Settlement))
-	return err
+// roles gives the contracts the rights over each other that they need.
+func (p *deployer) roles() error {
+	o := &p.out
+	return errors.Join(
+		p.sender.GrantRole(p.ctx, o.Escrow, chain.SettlementRole, o.Settlement),
+		p.sender.GrantRole(p.ctx, o.Timelock, chain.ProposerRole, o.Governor),
+		p.sender.GrantRole(p.ctx, o.Timelock, chain.CancellerRole, o.Governor),
+	)
 }
 
 // save writes the addresses so that the file is there whole or not at all.

@@ -63,15 +63,16 @@ func TestDeployMendsAStaleFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, a, saved)
 
-	// Settlement was deployed last: without it, the rest is used again.
+	// The governor was deployed last: without it, the rest is used again.
 	cut := a
-	cut.Settlement = protocol.Account{}
+	cut.Governor = protocol.Account{}
 	p := deployer{d: d, out: cut}
 	require.NoError(t, p.save())
 	again, err := Deploy(t.Context(), client, d)
 	require.NoError(t, err)
 	require.Equal(t, a.Escrow, again.Escrow)
-	require.NotEqual(t, a.Settlement, again.Settlement)
+	require.Equal(t, a.Settlement, again.Settlement)
+	require.NotEqual(t, a.Governor, again.Governor)
 }
 
 func TestParamsAreChecked(t *testing.T) {
@@ -82,6 +83,8 @@ func TestParamsAreChecked(t *testing.T) {
 		{`"chain_id": 41455`, `"chain_id": 0`, "chain_id"},
 		{`"unbonding_seconds": 604800`, `"unbonding_seconds": 1`, "challenge_window_seconds"},
 		{`"cover_bps": 10000`, `"cover_bps": 0`, "cover_bps"},
+		{`"quorum_percent": 5`, `"quorum_percent": 101`, "quorum_percent"},
+		{`"voting_period_seconds": 604800`, `"voting_period_seconds": 0`, "voting_period_seconds"},
 		{`"fees"`, `"fee"`, "parameters"},
 	} {
 		require.Contains(t, string(raw), c.from)
@@ -101,4 +104,33 @@ func FuzzParseParams(f *testing.F) {
 			require.NoError(t, p.Validate())
 		}
 	})
+}
+
+// After the hand-over only contracts hold roles, and doing it again sends nothing.
+func TestHandOverLeavesNoRoleToAnAccount(t *testing.T) {
+	d := Deployment{Params: params(t), Key: testKey(0)}
+	c := start(t, Config{ChainID: d.Params.ChainID, Fund: funds(1)})
+	client := dial(t, c.RPC())
+	a, err := Deploy(t.Context(), client, d)
+	require.NoError(t, err)
+	client = client.With(a)
+	external := func() (out []chain.RoleHolder) {
+		roles, err := client.Roles(t.Context())
+		require.NoError(t, err)
+		for _, r := range roles {
+			if !r.Contract {
+				out = append(out, r)
+			}
+		}
+		return out
+	}
+	require.Len(t, external(), 9, "seven admins, a registrar, and everybody as executor")
+	require.NoError(t, HandOver(t.Context(), client, d.Key))
+	require.Equal(t, []chain.RoleHolder{{On: "timelock", Role: "executor"}}, external(), "everybody executes")
+	before, _ := c.Head()
+	require.NoError(t, HandOver(t.Context(), client, d.Key))
+	after, _ := c.Head()
+	require.Equal(t, before, after)
+	_, err = client.As(d.Key).RegisterBase(t.Context(), protocol.Hash{1}, "base", "")
+	require.Error(t, err)
 }

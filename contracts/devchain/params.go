@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 
 	"github.com/holiman/uint256"
@@ -20,6 +21,7 @@ type Params struct {
 	Staking    StakingParams    `json:"staking"`
 	Escrow     EscrowParams     `json:"escrow"`
 	Settlement SettlementParams `json:"settlement"`
+	Governance GovernanceParams `json:"governance"`
 }
 
 // FeeParams share a fee: basis points that add up to 10,000.
@@ -47,6 +49,16 @@ type EscrowParams struct {
 type SettlementParams struct {
 	ChallengeWindowSeconds uint64 `json:"challenge_window_seconds"`
 	CoverBps               uint32 `json:"cover_bps"`
+}
+
+// GovernanceParams are the rules of voting and the delay before what was decided is
+// done.
+type GovernanceParams struct {
+	VotingDelaySeconds  uint64      `json:"voting_delay_seconds"`
+	VotingPeriodSeconds uint64      `json:"voting_period_seconds"`
+	ProposalThreshold   uint256.Int `json:"proposal_threshold_wei"`
+	QuorumPercent       uint8       `json:"quorum_percent"`
+	TimelockSeconds     uint64      `json:"timelock_seconds"`
 }
 
 // maxParamsBytes bounds a parameters file.
@@ -99,6 +111,18 @@ func (p *Params) Validate() error {
 	case p.Settlement.ChallengeWindowSeconds > p.Staking.UnbondingSeconds:
 		return protocol.Errorf(protocol.KindInvalid, "settlement.challenge_window_seconds", "%d is longer than the unbonding period of %d: a worker could leave before it is challenged",
 			p.Settlement.ChallengeWindowSeconds, p.Staking.UnbondingSeconds)
+	}
+	return p.Governance.validate()
+}
+
+func (g *GovernanceParams) validate() error {
+	switch {
+	case g.VotingDelaySeconds > math.MaxUint32:
+		return protocol.Errorf(protocol.KindInvalid, "governance.voting_delay_seconds", "is %d: at most %d", g.VotingDelaySeconds, math.MaxUint32)
+	case g.VotingPeriodSeconds == 0 || g.VotingPeriodSeconds > math.MaxUint32:
+		return protocol.Errorf(protocol.KindInvalid, "governance.voting_period_seconds", "is %d: it must lie between 1 and %d", g.VotingPeriodSeconds, math.MaxUint32)
+	case g.QuorumPercent == 0 || g.QuorumPercent > 100:
+		return protocol.Errorf(protocol.KindInvalid, "governance.quorum_percent", "is %d: it must lie between 1 and 100", g.QuorumPercent)
 	}
 	return nil
 }

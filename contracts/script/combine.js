@@ -10,8 +10,13 @@ const names = [
   'DatanetRegistry',
   'Escrow',
   'FeeParameters',
+  'GOPEN',
   'ModelRegistry',
+  'OPEN',
+  'OpenGovernor',
+  'Timelock',
   'Treasury',
+  'VestingVault',
   'WorkerStaking',
 ];
 // ERC-5267's eip712Domain() stays out: abigen would declare its result once per contract. Contracts
