@@ -69,7 +69,7 @@ func TestRopeTable(t *testing.T) {
 			}
 		}
 	}
-	for _, s := range []RopeScaling{{Type: "yarn", Factor: 2}, {Type: "linear"}, {Type: "llama3", Factor: 2}} {
+	for _, s := range []RopeScaling{{Type: "yarn", Factor: 2}, {Type: "su"}, {Type: "longrope", OriginalContext: 8}, {Type: "linear"}, {Type: "llama3", Factor: 2}} {
 		if s.Validate() == nil {
 			t.Errorf("%+v was accepted", s)
 		}

@@ -34,38 +34,30 @@ type Config struct {
 	QKNorm bool
 }
 
-type hfRope struct {
-	RopeType   string  `json:"rope_type"`
-	Type       string  `json:"type"`
-	Factor     float64 `json:"factor"`
-	Low        float64 `json:"low_freq_factor"`
-	High       float64 `json:"high_freq_factor"`
-	OldContext int     `json:"original_max_position_embeddings"`
-	Theta      float64 `json:"rope_theta"`
-}
-
 type hfConfig struct {
-	ModelType       string  `json:"model_type"`
-	HiddenAct       string  `json:"hidden_act"`
-	VocabSize       int     `json:"vocab_size"`
-	Hidden          int     `json:"hidden_size"`
-	Intermediate    int     `json:"intermediate_size"`
-	Layers          int     `json:"num_hidden_layers"`
-	Heads           int     `json:"num_attention_heads"`
-	KVHeads         int     `json:"num_key_value_heads"`
-	HeadDim         int     `json:"head_dim"`
-	MaxPositions    int     `json:"max_position_embeddings"`
-	Eps             float64 `json:"rms_norm_eps"`
-	Theta           float64 `json:"rope_theta"`
-	RopeScaling     *hfRope `json:"rope_scaling"`
-	RopeParameters  *hfRope `json:"rope_parameters"`
-	Tie             *bool   `json:"tie_word_embeddings"`
-	AttentionBias   bool    `json:"attention_bias"`
-	MLPBias         bool    `json:"mlp_bias"`
-	SlidingWindow   int     `json:"sliding_window"`
-	UseSlidingWin   *bool   `json:"use_sliding_window"`
-	PartialRotary   float64 `json:"partial_rotary_factor"`
-	QuantizationCfg any     `json:"quantization_config"`
+	ModelType      string  `json:"model_type"`
+	HiddenAct      string  `json:"hidden_act"`
+	VocabSize      int     `json:"vocab_size"`
+	Hidden         int     `json:"hidden_size"`
+	Intermediate   int     `json:"intermediate_size"`
+	Layers         int     `json:"num_hidden_layers"`
+	Heads          int     `json:"num_attention_heads"`
+	KVHeads        int     `json:"num_key_value_heads"`
+	HeadDim        int     `json:"head_dim"`
+	MaxPositions   int     `json:"max_position_embeddings"`
+	Eps            float64 `json:"rms_norm_eps"`
+	Theta          float64 `json:"rope_theta"`
+	RopeScaling    *hfRope `json:"rope_scaling"`
+	RopeParameters *hfRope `json:"rope_parameters"`
+	Tie            *bool   `json:"tie_word_embeddings"`
+	AttentionBias  bool    `json:"attention_bias"`
+	MLPBias        bool    `json:"mlp_bias"`
+	// SlidingWindow is null where there is none, which is not the same as left out.
+	SlidingWindow   json.RawMessage `json:"sliding_window"`
+	UseSlidingWin   *bool           `json:"use_sliding_window"`
+	PartialRotary   float64         `json:"partial_rotary_factor"`
+	OldContext      int             `json:"original_max_position_embeddings"`
+	QuantizationCfg any             `json:"quantization_config"`
 }
 
 // ParseConfig reads a Hugging Face config.json.
@@ -94,24 +86,10 @@ func ParseConfig(data []byte) (Config, error) {
 		QKVBias: h.AttentionBias || h.ModelType == "qwen2", OutBias: h.AttentionBias && h.ModelType != "qwen2", MLPBias: h.MLPBias,
 		QKNorm: h.ModelType == "qwen3", TieEmbeddings: h.Tie != nil && *h.Tie,
 	}
-	rope := h.RopeScaling
-	if h.RopeParameters != nil { // the newer form, which holds theta too
-		rope = h.RopeParameters
-		if rope.Theta > 0 {
-			c.RopeTheta = rope.Theta
-		}
-	}
-	if rope != nil {
-		c.RopeScaling = nn.RopeScaling{Type: rope.RopeType, Factor: rope.Factor, LowFreqFactor: rope.Low, HighFreqFactor: rope.High,
-			OriginalContext: rope.OldContext}
-		if c.RopeScaling.Type == "" {
-			c.RopeScaling.Type = rope.Type
-		}
-	}
+	h.rope(&c)
 	c.EnsureDefaults()
-	// Within its window a model with sliding attention is an ordinary one, so the context ends there.
-	if h.SlidingWindow > 0 && (h.UseSlidingWin == nil || *h.UseSlidingWin) {
-		c.MaxPositions = min(c.MaxPositions, h.SlidingWindow)
+	if err := h.window(&c); err != nil {
+		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
 	if err := c.Validate(); err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
@@ -126,6 +104,9 @@ func (c *Config) EnsureDefaults() {
 	}
 	if c.KVHeads == 0 {
 		c.KVHeads = c.Heads
+	}
+	if c.HeadDim == 0 && c.ModelType == "qwen3" {
+		c.HeadDim = 128
 	}
 	if c.HeadDim == 0 && c.Heads > 0 {
 		c.HeadDim = c.HiddenSize / c.Heads
@@ -167,6 +148,9 @@ func (c Config) Validate() error {
 	if !(c.RopeTheta > 1) || math.IsInf(c.RopeTheta, 0) {
 		return fmt.Errorf("rope_theta is %v: it must be above 1", c.RopeTheta)
 	}
+	if f := c.RopeScaling.Factors; f != nil && len(f.Short) != c.HeadDim/2 {
+		return fmt.Errorf("rope_scaling has %d factors: heads of %d need %d", len(f.Short), c.HeadDim, c.HeadDim/2)
+	}
 	return c.RopeScaling.Validate()
 }
 
@@ -180,11 +164,7 @@ func (c Config) HF() ([]byte, error) {
 		"max_position_embeddings": c.MaxPositions, "rms_norm_eps": c.RMSEps, "rope_theta": c.RopeTheta,
 		"tie_word_embeddings": c.TieEmbeddings, "attention_bias": c.OutBias, "mlp_bias": c.MLPBias, "torch_dtype": "bfloat16",
 	}
-	if s := c.RopeScaling; s.Type != "" && s.Type != "default" {
-		r := map[string]any{"rope_type": s.Type, "factor": s.Factor}
-		if s.Type == "llama3" {
-			r["low_freq_factor"], r["high_freq_factor"], r["original_max_position_embeddings"] = s.LowFreqFactor, s.HighFreqFactor, s.OriginalContext
-		}
+	if r := ropeJSON(c.RopeScaling); r != nil {
 		m["rope_scaling"] = r
 	}
 	return json.MarshalIndent(m, "", "  ")
