@@ -95,6 +95,9 @@ type Hyper struct {
 	// example: "{title}" is replaced by the field title. The loss is on the answer only.
 	PromptTemplate string `json:"prompt_template"`
 	AnswerTemplate string `json:"answer_template"`
+	// Merge is set for an adapter that is merged of others instead of trained. Then only
+	// Rank, Seed and MaxLength stand beside it.
+	Merge *Merge `json:"merge,omitempty"`
 }
 
 // TrainingOrder is what an owner signs (EIP-712) to have an adapter trained and

@@ -94,6 +94,9 @@ func FuzzJobStream(f *testing.F) {
 	require.NoError(f, err)
 	add(&pb.JobRequest{Body: &pb.JobRequest_Infer{Infer: InferenceJobToPB(sampleJob())}})
 	add(&pb.JobRequest{Body: &pb.JobRequest_Train{Train: TrainingJobToPB(training)}})
+	merge, err := sampleMergeJob()
+	require.NoError(f, err)
+	add(&pb.JobRequest{Body: &pb.JobRequest_Train{Train: TrainingJobToPB(merge)}})
 	add(&pb.JobReply{Body: &pb.JobReply_Done{Done: done}})
 	add(&pb.JobReply{Body: &pb.JobReply_Error{Error: ErrorToPB(protocol.Errorf(protocol.KindBusy, "x", "y"))}})
 	f.Fuzz(func(t *testing.T, b []byte) {

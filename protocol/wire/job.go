@@ -103,6 +103,7 @@ func TrainingJobToPB(j protocol.TrainingJob) *pb.TrainingJob {
 			Rank: number32(h.Rank), Alpha: h.Alpha, Targets: h.Targets, LearningRate: h.LearningRate, WeightDecay: h.WeightDecay,
 			Epochs: number32(h.Epochs), BatchSize: number32(h.BatchSize), MaxLength: number32(h.MaxLength),
 			WarmupRatio: h.WarmupRatio, Seed: h.Seed, PromptTemplate: h.PromptTemplate, AnswerTemplate: h.AnswerTemplate,
+			Merge: mergeToPB(h.Merge),
 		},
 		Sources: j.Sources,
 	}
@@ -150,6 +151,7 @@ func TrainingJobFromPB(m *pb.TrainingJob) (protocol.TrainingJob, error) {
 			PromptTemplate: f.text("prompt_template", h.GetPromptTemplate(), MaxTemplate),
 			AnswerTemplate: f.text("answer_template", h.GetAnswerTemplate(), MaxTemplate),
 		}
+		f.in("merge", func() { j.Hyper.Merge = f.merge(h.GetMerge()) })
 	})
 	if f.err != nil {
 		return protocol.TrainingJob{}, f.err

@@ -311,6 +311,7 @@ type Hyper struct {
 	Seed           uint64                 `protobuf:"varint,10,opt,name=seed,proto3" json:"seed,omitempty"`
 	PromptTemplate string                 `protobuf:"bytes,11,opt,name=prompt_template,json=promptTemplate,proto3" json:"prompt_template,omitempty"`
 	AnswerTemplate string                 `protobuf:"bytes,12,opt,name=answer_template,json=answerTemplate,proto3" json:"answer_template,omitempty"`
+	Merge          *Merge                 `protobuf:"bytes,30,opt,name=merge,proto3" json:"merge,omitempty"` // instead of training
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -429,6 +430,193 @@ func (x *Hyper) GetAnswerTemplate() string {
 	return ""
 }
 
+func (x *Hyper) GetMerge() *Merge {
+	if x != nil {
+		return x.Merge
+	}
+	return nil
+}
+
+type Merge struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Method        string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	Density       float64                `protobuf:"fixed64,2,opt,name=density,proto3" json:"density,omitempty"`
+	Frequency     bool                   `protobuf:"varint,3,opt,name=frequency,proto3" json:"frequency,omitempty"`
+	Parents       []*MergeParent         `protobuf:"bytes,4,rep,name=parents,proto3" json:"parents,omitempty"`
+	Renderings    []*Rendering           `protobuf:"bytes,5,rep,name=renderings,proto3" json:"renderings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Merge) Reset() {
+	*x = Merge{}
+	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Merge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Merge) ProtoMessage() {}
+
+func (x *Merge) ProtoReflect() protoreflect.Message {
+	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Merge.ProtoReflect.Descriptor instead.
+func (*Merge) Descriptor() ([]byte, []int) {
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Merge) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *Merge) GetDensity() float64 {
+	if x != nil {
+		return x.Density
+	}
+	return 0
+}
+
+func (x *Merge) GetFrequency() bool {
+	if x != nil {
+		return x.Frequency
+	}
+	return false
+}
+
+func (x *Merge) GetParents() []*MergeParent {
+	if x != nil {
+		return x.Parents
+	}
+	return nil
+}
+
+func (x *Merge) GetRenderings() []*Rendering {
+	if x != nil {
+		return x.Renderings
+	}
+	return nil
+}
+
+type MergeParent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Adapter       string                 `protobuf:"bytes,1,opt,name=adapter,proto3" json:"adapter,omitempty"`
+	Weight        float64                `protobuf:"fixed64,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeParent) Reset() {
+	*x = MergeParent{}
+	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeParent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeParent) ProtoMessage() {}
+
+func (x *MergeParent) ProtoReflect() protoreflect.Message {
+	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeParent.ProtoReflect.Descriptor instead.
+func (*MergeParent) Descriptor() ([]byte, []int) {
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *MergeParent) GetAdapter() string {
+	if x != nil {
+		return x.Adapter
+	}
+	return ""
+}
+
+func (x *MergeParent) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+type Rendering struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	PromptTemplate string                 `protobuf:"bytes,1,opt,name=prompt_template,json=promptTemplate,proto3" json:"prompt_template,omitempty"`
+	AnswerTemplate string                 `protobuf:"bytes,2,opt,name=answer_template,json=answerTemplate,proto3" json:"answer_template,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Rendering) Reset() {
+	*x = Rendering{}
+	mi := &file_openledger_v1_job_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rendering) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rendering) ProtoMessage() {}
+
+func (x *Rendering) ProtoReflect() protoreflect.Message {
+	mi := &file_openledger_v1_job_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rendering.ProtoReflect.Descriptor instead.
+func (*Rendering) Descriptor() ([]byte, []int) {
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Rendering) GetPromptTemplate() string {
+	if x != nil {
+		return x.PromptTemplate
+	}
+	return ""
+}
+
+func (x *Rendering) GetAnswerTemplate() string {
+	if x != nil {
+		return x.AnswerTemplate
+	}
+	return ""
+}
+
 type TrainingOrder struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Owner         []byte                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
@@ -447,7 +635,7 @@ type TrainingOrder struct {
 
 func (x *TrainingOrder) Reset() {
 	*x = TrainingOrder{}
-	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	mi := &file_openledger_v1_job_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -459,7 +647,7 @@ func (x *TrainingOrder) String() string {
 func (*TrainingOrder) ProtoMessage() {}
 
 func (x *TrainingOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	mi := &file_openledger_v1_job_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -472,7 +660,7 @@ func (x *TrainingOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingOrder.ProtoReflect.Descriptor instead.
 func (*TrainingOrder) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{4}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TrainingOrder) GetOwner() []byte {
@@ -558,7 +746,7 @@ type TrainingJob struct {
 
 func (x *TrainingJob) Reset() {
 	*x = TrainingJob{}
-	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	mi := &file_openledger_v1_job_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -570,7 +758,7 @@ func (x *TrainingJob) String() string {
 func (*TrainingJob) ProtoMessage() {}
 
 func (x *TrainingJob) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	mi := &file_openledger_v1_job_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -583,7 +771,7 @@ func (x *TrainingJob) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingJob.ProtoReflect.Descriptor instead.
 func (*TrainingJob) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{5}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TrainingJob) GetId() []byte {
@@ -635,7 +823,7 @@ type TrainingProgress struct {
 
 func (x *TrainingProgress) Reset() {
 	*x = TrainingProgress{}
-	mi := &file_openledger_v1_job_proto_msgTypes[6]
+	mi := &file_openledger_v1_job_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -647,7 +835,7 @@ func (x *TrainingProgress) String() string {
 func (*TrainingProgress) ProtoMessage() {}
 
 func (x *TrainingProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[6]
+	mi := &file_openledger_v1_job_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -660,7 +848,7 @@ func (x *TrainingProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingProgress.ProtoReflect.Descriptor instead.
 func (*TrainingProgress) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{6}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TrainingProgress) GetPhase() string {
@@ -721,7 +909,7 @@ type TrainingResult struct {
 
 func (x *TrainingResult) Reset() {
 	*x = TrainingResult{}
-	mi := &file_openledger_v1_job_proto_msgTypes[7]
+	mi := &file_openledger_v1_job_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -733,7 +921,7 @@ func (x *TrainingResult) String() string {
 func (*TrainingResult) ProtoMessage() {}
 
 func (x *TrainingResult) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[7]
+	mi := &file_openledger_v1_job_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -746,7 +934,7 @@ func (x *TrainingResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingResult.ProtoReflect.Descriptor instead.
 func (*TrainingResult) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{7}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TrainingResult) GetAdapter() string {
@@ -836,7 +1024,7 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\bdeadline\x18\n" +
 	" \x01(\x04R\bdeadline\x12\x18\n" +
 	"\asources\x18\v \x03(\tR\asources\x12$\n" +
-	"\rauthorization\x18\f \x01(\fR\rauthorization\"\xf2\x02\n" +
+	"\rauthorization\x18\f \x01(\fR\rauthorization\"\x9e\x03\n" +
 	"\x05Hyper\x12\x12\n" +
 	"\x04rank\x18\x01 \x01(\rR\x04rank\x12\x14\n" +
 	"\x05alpha\x18\x02 \x01(\x02R\x05alpha\x12\x18\n" +
@@ -852,7 +1040,22 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\x04seed\x18\n" +
 	" \x01(\x04R\x04seed\x12'\n" +
 	"\x0fprompt_template\x18\v \x01(\tR\x0epromptTemplate\x12'\n" +
-	"\x0fanswer_template\x18\f \x01(\tR\x0eanswerTemplate\"\xfe\x01\n" +
+	"\x0fanswer_template\x18\f \x01(\tR\x0eanswerTemplate\x12*\n" +
+	"\x05merge\x18\x1e \x01(\v2\x14.openledger.v1.MergeR\x05merge\"\xc7\x01\n" +
+	"\x05Merge\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12\x18\n" +
+	"\adensity\x18\x02 \x01(\x01R\adensity\x12\x1c\n" +
+	"\tfrequency\x18\x03 \x01(\bR\tfrequency\x124\n" +
+	"\aparents\x18\x04 \x03(\v2\x1a.openledger.v1.MergeParentR\aparents\x128\n" +
+	"\n" +
+	"renderings\x18\x05 \x03(\v2\x18.openledger.v1.RenderingR\n" +
+	"renderings\"?\n" +
+	"\vMergeParent\x12\x18\n" +
+	"\aadapter\x18\x01 \x01(\tR\aadapter\x12\x16\n" +
+	"\x06weight\x18\x02 \x01(\x01R\x06weight\"]\n" +
+	"\tRendering\x12'\n" +
+	"\x0fprompt_template\x18\x01 \x01(\tR\x0epromptTemplate\x12'\n" +
+	"\x0fanswer_template\x18\x02 \x01(\tR\x0eanswerTemplate\"\xfe\x01\n" +
 	"\rTrainingOrder\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\fR\x05owner\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -902,29 +1105,35 @@ func file_openledger_v1_job_proto_rawDescGZIP() []byte {
 	return file_openledger_v1_job_proto_rawDescData
 }
 
-var file_openledger_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_openledger_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_openledger_v1_job_proto_goTypes = []any{
 	(*ChatMessage)(nil),      // 0: openledger.v1.ChatMessage
 	(*Sampling)(nil),         // 1: openledger.v1.Sampling
 	(*InferenceJob)(nil),     // 2: openledger.v1.InferenceJob
 	(*Hyper)(nil),            // 3: openledger.v1.Hyper
-	(*TrainingOrder)(nil),    // 4: openledger.v1.TrainingOrder
-	(*TrainingJob)(nil),      // 5: openledger.v1.TrainingJob
-	(*TrainingProgress)(nil), // 6: openledger.v1.TrainingProgress
-	(*TrainingResult)(nil),   // 7: openledger.v1.TrainingResult
-	(*Price)(nil),            // 8: openledger.v1.Price
+	(*Merge)(nil),            // 4: openledger.v1.Merge
+	(*MergeParent)(nil),      // 5: openledger.v1.MergeParent
+	(*Rendering)(nil),        // 6: openledger.v1.Rendering
+	(*TrainingOrder)(nil),    // 7: openledger.v1.TrainingOrder
+	(*TrainingJob)(nil),      // 8: openledger.v1.TrainingJob
+	(*TrainingProgress)(nil), // 9: openledger.v1.TrainingProgress
+	(*TrainingResult)(nil),   // 10: openledger.v1.TrainingResult
+	(*Price)(nil),            // 11: openledger.v1.Price
 }
 var file_openledger_v1_job_proto_depIdxs = []int32{
-	0, // 0: openledger.v1.InferenceJob.messages:type_name -> openledger.v1.ChatMessage
-	1, // 1: openledger.v1.InferenceJob.sampling:type_name -> openledger.v1.Sampling
-	8, // 2: openledger.v1.InferenceJob.price:type_name -> openledger.v1.Price
-	4, // 3: openledger.v1.TrainingJob.order:type_name -> openledger.v1.TrainingOrder
-	3, // 4: openledger.v1.TrainingJob.hyper:type_name -> openledger.v1.Hyper
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	0,  // 0: openledger.v1.InferenceJob.messages:type_name -> openledger.v1.ChatMessage
+	1,  // 1: openledger.v1.InferenceJob.sampling:type_name -> openledger.v1.Sampling
+	11, // 2: openledger.v1.InferenceJob.price:type_name -> openledger.v1.Price
+	4,  // 3: openledger.v1.Hyper.merge:type_name -> openledger.v1.Merge
+	5,  // 4: openledger.v1.Merge.parents:type_name -> openledger.v1.MergeParent
+	6,  // 5: openledger.v1.Merge.renderings:type_name -> openledger.v1.Rendering
+	7,  // 6: openledger.v1.TrainingJob.order:type_name -> openledger.v1.TrainingOrder
+	3,  // 7: openledger.v1.TrainingJob.hyper:type_name -> openledger.v1.Hyper
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_openledger_v1_job_proto_init() }
@@ -939,7 +1148,7 @@ func file_openledger_v1_job_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_openledger_v1_job_proto_rawDesc), len(file_openledger_v1_job_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
