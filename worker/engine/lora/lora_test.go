@@ -145,6 +145,9 @@ func TestPack_ComputesBAx(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if p.Bytes() > PackedBytes(a) || p.Bytes() < int64(4*len(a.Flat)) {
+		t.Errorf("packed takes %d bytes for %d values, at most %d were announced", p.Bytes(), len(a.Flat), PackedBytes(a))
+	}
 	x := make([]float32, 2*12)
 	for i := range x {
 		x[i] = float32(i%5) - 2

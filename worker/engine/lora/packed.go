@@ -33,6 +33,7 @@ func (in Input) Group(layer int) int { return layer*int(NumInputs) + int(in) }
 type Packed struct {
 	key     string
 	rank    int
+	bytes   int64
 	geom    Geometry
 	backend tensor.Backend
 	pack    tensor.LoraPack
@@ -61,7 +62,7 @@ func Pack(b tensor.Backend, key string, a *Adapter) (*Packed, error) {
 	if err := b.Sync(); err != nil {
 		return nil, fmt.Errorf("adapter %s: %w", key, err)
 	}
-	return &Packed{key: key, rank: a.MaxRank(), geom: a.Geom, backend: b, pack: pack}, nil
+	return &Packed{key: key, rank: a.MaxRank(), bytes: pack.Bytes(), geom: a.Geom, backend: b, pack: pack}, nil
 }
 
 // Key identifies the content.
@@ -71,7 +72,7 @@ func (p *Packed) Key() string { return p.key }
 func (p *Packed) Rank() int { return p.rank }
 
 // Bytes is the memory taken.
-func (p *Packed) Bytes() int64 { return p.pack.Bytes() }
+func (p *Packed) Bytes() int64 { return p.bytes }
 
 // Geometry is that of the base model it was made for.
 func (p *Packed) Geometry() Geometry { return p.geom }
@@ -107,4 +108,14 @@ func AddUse(uses []Use, row, rows int, a *Packed) []Use {
 		return uses
 	}
 	return append(uses, Use{Row: row, Rows: rows, Adapter: a})
+}
+
+// PackedBytes is what Pack will take at most.
+func PackedBytes(a *Adapter) int64 {
+	n := int64(256 + a.Geom.Layers*1024) // tables and alignment
+	for i := range a.Pairs {
+		p := &a.Pairs[i]
+		n += 4 * int64(p.Rank) * int64(p.Shape.In+(p.Shape.Out+15)/16*16)
+	}
+	return n
 }
