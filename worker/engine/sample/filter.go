@@ -23,12 +23,11 @@ func compare(a, b candidate) int {
 	return 1
 }
 
-// weigh applies temperature and filters. Where a filter needs an order it gives the
-// candidates left, the most likely first; else it gives the weight of every token.
+// weigh applies temperature and filters. With top-k it gives the candidates left, the
+// most likely first; else the weight of every token, 0 for those that are not left.
 func (s *Sampler) weigh(x []float32, top float32) ([]candidate, []float64) {
 	p, w := &s.p, s.scratch
-	switch k := p.TopK; {
-	case k > 0 && k < len(x):
+	if k := p.TopK; k > 0 && k < len(x) {
 		w.cand = mostLikely(w.cand[:0], x, k)
 		cand := w.cand
 		var sum float64
@@ -37,13 +36,19 @@ func (s *Sampler) weigh(x []float32, top float32) ([]candidate, []float64) {
 			sum += cand[i].w
 		}
 		if p.nucleus() {
-			cand = cand[:nucleus(cand, 0, 0, float64(p.TopP)*sum)]
+			cand = cand[:nucleus(cand, 0, float64(p.TopP)*sum)]
 		}
-		return s.likely(cand), nil
-	case p.nucleus():
-		return s.likely(s.nucleus(x, top)), nil
+		for p.MinP > 0 && cand[len(cand)-1].w < float64(p.MinP) { // the first weighs 1
+			cand = cand[:len(cand)-1]
+		}
+		return cand, nil
 	}
-	weights := s.weights(x, top)
+	var weights []float64
+	if p.nucleus() {
+		weights = s.nucleus(x, top)
+	} else {
+		weights = s.weights(x, top)
+	}
 	if p.MinP > 0 {
 		for i, v := range weights {
 			if v < float64(p.MinP) {
@@ -71,25 +76,15 @@ func (s *Sampler) weights(x []float32, top float32) []float64 {
 	return out
 }
 
-// likely cuts candidates off that min-p drops: they come last.
-func (s *Sampler) likely(cand []candidate) []candidate {
-	if s.p.MinP > 0 {
-		for len(cand) > 1 && cand[len(cand)-1].w < float64(s.p.MinP) {
-			cand = cand[:len(cand)-1]
-		}
-	}
-	return cand
-}
-
-// nucleus gives the fewest most likely tokens with the share TopP of all. It sorts only
-// as many as it needs.
-func (s *Sampler) nucleus(x []float32, top float32) []candidate {
+// nucleus leaves weight to the fewest most likely tokens with the share TopP of all. It
+// sorts nothing: half of what may hold the last of them is discarded at a time.
+func (s *Sampler) nucleus(x []float32, top float32) []float64 {
 	weights := s.weights(x, top)
 	var sum float64
 	for _, w := range weights {
 		sum += w
 	}
-	want := float64(s.p.TopP) * sum
+	want := float64(float64(s.p.TopP) * sum)
 	// All tokens less likely than this make up less than 1-TopP together, so that none
 	// of them is needed. A little lower, so that rounding does not matter.
 	least := (sum - want) / float64(len(x)) * (1 - 1e-6)
@@ -100,28 +95,39 @@ func (s *Sampler) nucleus(x []float32, top float32) []candidate {
 		}
 	}
 	s.scratch.cand = cand
-	var mass float64
-	for from, n := 0, 128; from < len(cand); n *= 4 {
-		to := min(from+n, len(cand))
-		selectFirst(cand[from:], to-from)
-		slices.SortFunc(cand[from:to], compare)
-		if end := nucleus(cand[:to], from, mass, want); end < to {
-			return cand[:end]
-		}
-		for ; from < to; from++ {
-			mass += cand[from].w
-		}
-		if mass >= want {
-			return cand[:to]
+	last := reaching(cand, want)
+	for i := range weights {
+		if x[i] < last.l || x[i] == last.l && uint32(i) > last.id {
+			weights[i] = 0
 		}
 	}
-	return cand
+	return weights
 }
 
-// nucleus is how many candidates it takes to reach a mass, mass being that of the first
-// from ones; all of them if it is never reached.
-func nucleus(cand []candidate, from int, mass, want float64) int {
-	for i := from; i < len(cand); i++ {
+// reaching is the candidate, in order, with which a mass is reached; the last one if it
+// never is. It reorders c, which is not empty.
+func reaching(c []candidate, want float64) candidate {
+	var mass float64
+	for len(c) > 16 {
+		i := split(c)
+		var left float64
+		for _, k := range c[:i] {
+			left += k.w
+		}
+		if mass+left >= want {
+			c = c[:i]
+		} else {
+			mass, c = mass+left, c[i:]
+		}
+	}
+	slices.SortFunc(c, compare)
+	return c[nucleus(c, mass, want)-1]
+}
+
+// nucleus is how many candidates it takes to reach a mass, given that of those before
+// them; all of them if it is never reached.
+func nucleus(cand []candidate, mass, want float64) int {
+	for i := range cand {
 		if mass += cand[i].w; mass >= want {
 			return i + 1
 		}
@@ -194,45 +200,45 @@ func down(h []candidate) {
 	}
 }
 
-// selectFirst moves the n first in order to the front (Hoare's quickselect, pivot by
-// median of three).
+// selectFirst moves the n first in order to the front.
 func selectFirst(c []candidate, n int) {
-	lo, hi := 0, len(c)
-	for hi-lo > 16 && n > lo && n < hi {
-		mid := (lo + hi) / 2
-		if before(c[mid], c[lo]) {
-			c[mid], c[lo] = c[lo], c[mid]
-		}
-		if before(c[hi-1], c[lo]) {
-			c[hi-1], c[lo] = c[lo], c[hi-1]
-		}
-		if before(c[hi-1], c[mid]) {
-			c[hi-1], c[mid] = c[mid], c[hi-1]
-		}
-		pivot := c[mid]
-		i, j := lo, hi-1
-		for i <= j {
-			for before(c[i], pivot) {
-				i++
-			}
-			for before(pivot, c[j]) {
-				j--
-			}
-			if i <= j {
-				c[i], c[j] = c[j], c[i]
-				i, j = i+1, j-1
-			}
-		}
-		switch {
-		case n <= j:
-			hi = j + 1
-		case n > i:
-			lo = i
-		default:
-			return
+	for len(c) > 16 {
+		i := split(c)
+		if n <= i {
+			c = c[:i]
+		} else {
+			c, n = c[i:], n-i
 		}
 	}
-	if hi-lo <= 16 && n > lo && n < hi {
-		slices.SortFunc(c[lo:hi], compare)
+	slices.SortFunc(c, compare)
+}
+
+// split reorders c, of at least 3, so that all of c[:i] come before all of c[i:], both
+// not empty (Hoare's partition around the median of three).
+func split(c []candidate) (i int) {
+	lo, mid, hi := 0, len(c)/2, len(c)-1
+	if before(c[mid], c[lo]) {
+		c[mid], c[lo] = c[lo], c[mid]
 	}
+	if before(c[hi], c[lo]) {
+		c[hi], c[lo] = c[lo], c[hi]
+	}
+	if before(c[hi], c[mid]) {
+		c[hi], c[mid] = c[mid], c[hi]
+	}
+	pivot := c[mid]
+	j := hi
+	for i <= j {
+		for before(c[i], pivot) {
+			i++
+		}
+		for before(pivot, c[j]) {
+			j--
+		}
+		if i <= j {
+			c[i], c[j] = c[j], c[i]
+			i, j = i+1, j-1
+		}
+	}
+	return i
 }
