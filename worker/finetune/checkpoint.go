@@ -14,20 +14,25 @@ import (
 	"github.com/openledger/openledger/worker/engine/model/llama"
 )
 
-// A checkpoint is: magic, identity of the training, step, losses, the adapter's
-// flat vector, the optimiser's state, and the SHA2-256 of all before.
-var magic = [8]byte{'O', 'L', 'T', 'R', 'A', 'I', 'N', '1'}
+// A checkpoint is: magic, identity of the training, step, losses, the evaluations'
+// state, the adapter's flat vector, that of the best one if there is one, the
+// optimiser's state, and the SHA2-256 of all before.
+var magic = [8]byte{'O', 'L', 'T', 'R', 'A', 'I', 'N', '2'}
 
-const headSize = 8 + 32 + 4*8
+const headSize = 8 + 32 + 11*8
 
 // identify hashes all that the result of a training depends on.
-func identify(model *llama.Model, a *lora.Adapter, examples []llama.Example, cfg Config) [32]byte {
+func identify(model *llama.Model, a *lora.Adapter, trained, held []llama.Example, cfg Config) [32]byte {
 	h := sha256.New()
 	w := func(format string, args ...any) { _, _ = fmt.Fprintf(h, format, args...) } // a hash never fails
 	w("%x %s %+v %+v\n", cfg.Base, model.Backend().Profile(), model.Config(), a.Config)
 	w("%v %v %v %v %v %v %v %v\n", cfg.LearningRate, cfg.WeightDecay, cfg.Epochs, cfg.BatchSize, cfg.MaxLength, cfg.WarmupRatio, cfg.Seed, cfg.ClipNorm)
-	for _, e := range examples {
-		w("%v %v\n", e.Tokens, e.Mask)
+	w("%v %v %v %v %v\n", cfg.Schedule, cfg.Accumulation, cfg.EvalRatio, cfg.EvalSteps, cfg.Patience)
+	for _, side := range [][]llama.Example{trained, held} {
+		w("%d\n", len(side))
+		for _, e := range side {
+			w("%v %v\n", e.Tokens, e.Mask)
+		}
 	}
 	var id [32]byte
 	h.Sum(id[:0])
@@ -39,15 +44,23 @@ func (t *trainer) save() error {
 		return nil
 	}
 	le := binary.LittleEndian
-	b := make([]byte, 0, headSize+12*len(t.adapter.Flat)+1<<16)
+	b := make([]byte, 0, headSize+4*len(t.adapter.Flat)+4*len(t.judge.flat)+t.opt.StateSize()+32)
 	b = append(b, magic[:]...)
 	b = append(b, t.identity[:]...)
 	b = le.AppendUint64(b, uint64(t.step))
 	b = le.AppendUint64(b, math.Float64bits(t.lossFirst))
 	b = le.AppendUint64(b, math.Float64bits(t.epochLoss))
 	b = le.AppendUint64(b, uint64(t.epochTokens))
-	for _, v := range t.adapter.Flat {
-		b = le.AppendUint32(b, math.Float32bits(v))
+	for _, e := range []Evaluation{t.judge.last, t.judge.best} {
+		b = le.AppendUint64(b, uint64(e.Step))
+		b = le.AppendUint64(b, math.Float64bits(e.Loss))
+		b = le.AppendUint64(b, uint64(e.Exact))
+	}
+	b = le.AppendUint64(b, uint64(t.judge.worse))
+	for _, flat := range [][]float32{t.adapter.Flat, t.judge.flat} {
+		for _, v := range flat {
+			b = le.AppendUint32(b, math.Float32bits(v))
+		}
 	}
 	buf := bytes.NewBuffer(b)
 	if err := t.opt.Save(buf); err != nil {
@@ -84,21 +97,41 @@ func (t *trainer) restore() error {
 		t.cfg.Logger.Warn("the checkpoint is of another training: training starts afresh")
 		return nil
 	}
-	le := binary.LittleEndian
-	rest := body[headSize:]
-	if len(rest) < 4*len(t.adapter.Flat) {
+	at := body[40:headSize]
+	word := func() uint64 {
+		v := binary.LittleEndian.Uint64(at)
+		at = at[8:]
+		return v
+	}
+	step, lossFirst, epochLoss, epochTokens := word(), word(), word(), word()
+	var j judge
+	for _, e := range []*Evaluation{&j.last, &j.best} {
+		*e = Evaluation{Step: int(word()), Loss: math.Float64frombits(word()), Exact: int(word())}
+		if e.Step > 0 {
+			e.Examples = len(t.held)
+		}
+	}
+	j.worse = int(word())
+	flats := [][]float32{t.adapter.Flat}
+	if j.best.Step > 0 {
+		j.flat = make([]float32, len(t.adapter.Flat))
+		flats = append(flats, j.flat)
+	}
+	rest, state := body[headSize:], 4*len(t.adapter.Flat)*len(flats)
+	if len(rest) < state {
 		return errors.New("load the checkpoint: it is too short for this adapter")
 	}
-	if err := t.opt.Load(bytes.NewReader(rest[4*len(t.adapter.Flat):])); err != nil {
+	if err := t.opt.Load(bytes.NewReader(rest[state:])); err != nil {
 		return fmt.Errorf("load the checkpoint: %w", err)
 	}
-	for i := range t.adapter.Flat {
-		t.adapter.Flat[i] = math.Float32frombits(le.Uint32(rest[4*i:]))
+	for _, flat := range flats {
+		for i := range flat {
+			flat[i] = math.Float32frombits(binary.LittleEndian.Uint32(rest[4*i:]))
+		}
+		rest = rest[4*len(flat):]
 	}
-	t.step = int(le.Uint64(body[40:]))
-	t.lossFirst = math.Float64frombits(le.Uint64(body[48:]))
-	t.epochLoss = math.Float64frombits(le.Uint64(body[56:]))
-	t.epochTokens = int(le.Uint64(body[64:]))
+	t.step, t.epochTokens, t.judge = int(step), int(epochTokens), j
+	t.lossFirst, t.epochLoss = math.Float64frombits(lossFirst), math.Float64frombits(epochLoss)
 	return nil
 }
 

@@ -13,15 +13,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// killed is a training with all that has a state: evaluation with a best adapter,
+// early stop, accumulation, weight decay, a schedule.
+func killed() Config {
+	cfg := small()
+	cfg.Epochs, cfg.BatchSize, cfg.Accumulation, cfg.WeightDecay, cfg.Schedule = 150, 1, 3, 0.01, "linear"
+	cfg.EvalRatio, cfg.EvalSteps, cfg.Patience, cfg.LearningRate = 0.3, 7, 30, 2e-3
+	return cfg
+}
+
 // TestKilledChild is no test of its own: TestKillMinusNine runs it in a process
 // that it kills.
 func TestKilledChild(t *testing.T) {
 	if flag.NArg() != 1 {
 		t.Skip("run by TestKillMinusNine")
 	}
-	cfg := small()
-	cfg.Epochs, cfg.CheckpointSteps = 100, 1
-	_, _, err := Train(t.Context(), model(t, 1), examples(t, 7), cfg, File(flag.Arg(0)), func(p Progress) {
+	cfg := killed()
+	cfg.CheckpointSteps = 1
+	_, _, err := Train(t.Context(), model(t, 1), examples(t, 9), cfg, File(flag.Arg(0)), func(p Progress) {
 		_, _ = fmt.Fprintln(os.Stdout, "step", p.Step)
 		time.Sleep(5 * time.Millisecond) // long enough to be killed in
 	})
@@ -31,11 +40,12 @@ func TestKilledChild(t *testing.T) {
 // A training that is killed three times, wherever it happens to be, gives the
 // bits of one that never was.
 func TestKillMinusNine(t *testing.T) {
-	cfg := small()
-	cfg.Epochs = 100
-	m, ex := model(t, 2), examples(t, 7)
-	straight, _, err := Train(t.Context(), m, ex, cfg, nil, nil)
+	cfg := killed()
+	m, ex := model(t, 2), examples(t, 9)
+	straight, whole, err := Train(t.Context(), m, ex, cfg, nil, nil)
 	require.NoError(t, err)
+	require.Greater(t, whole.Steps, 80, "it must not stop before it is killed")
+	require.Less(t, whole.Best.Step, whole.Steps, "the best adapter must not be the last")
 
 	file := filepath.Join(t.TempDir(), "checkpoint")
 	for range 3 {
@@ -55,4 +65,7 @@ func TestKillMinusNine(t *testing.T) {
 	require.GreaterOrEqual(t, s.Resumed, 40)
 	require.Less(t, s.Resumed, s.Steps)
 	require.Equal(t, straight.Flat, resumed.Flat)
+	require.Equal(t, whole.Best, s.Best)
+	require.Equal(t, whole.Steps, s.Steps)
+	require.Equal(t, whole.LossLast, s.LossLast)
 }

@@ -19,7 +19,7 @@ type Example struct {
 	Record [32]byte // the record's digest; only carried along
 }
 
-// Progress is told after every optimiser step.
+// Progress is told after every optimiser step, and again after an evaluation.
 type Progress struct {
 	Step, Steps int
 	Epoch       int     // from 0
@@ -28,16 +28,19 @@ type Progress struct {
 	GradNorm    float64
 	TokensSec   float64 // tokens of prompts and answers per second
 	ETA         time.Duration
+	Eval        Evaluation // the newest; Step 0 when there is none yet
+	Evaluated   bool       // Eval is new
 }
 
 // Summary is how a training ended.
 type Summary struct {
-	Steps     int
+	Steps     int // done; fewer than planned after an early stop
 	Resumed   int // step that a checkpoint brought it to, 0 when it started afresh
 	LossFirst float64
-	LossLast  float64 // mean over the last epoch
-	Tokens    int     // trained on in this process
-	Examples  int
+	LossLast  float64    // mean over the last epoch
+	Tokens    int        // trained on in this process
+	Examples  int        // trained on; not those held out
+	Best      Evaluation // of the adapter that is the result; Step 0 without held-out examples
 	Elapsed   time.Duration
 }
 
@@ -51,8 +54,9 @@ type CheckpointStore interface {
 // trainer is one run.
 type trainer struct {
 	cfg      Config
-	examples []llama.Example
-	sizes    []int // trained tokens of each
+	examples []llama.Example // trained on
+	held     []llama.Example // held out
+	answers  []int           // predicted tokens of each of examples
 	model    *llama.Trainer
 	adapter  *lora.Adapter
 	grads    *lora.Grads
@@ -60,8 +64,14 @@ type trainer struct {
 	store    CheckpointStore
 	identity [32]byte // of all that the result depends on
 
+	perStep    int // examples
+	passTokens int
+	evalSteps  int
+	judge      judge
+
 	step, steps, perEpoch int
-	order                 []int // of the current epoch
+	order                 []int // of the epoch ordered
+	ordered               int
 	batch                 []llama.Example
 	lossFirst             float64
 	epochLoss             float64 // sums of the current epoch so far
@@ -92,18 +102,14 @@ func Train(ctx context.Context, model *llama.Model, examples []Example, cfg Conf
 
 func newTrainer(model *llama.Model, examples []Example, cfg Config, store CheckpointStore) (*trainer, error) {
 	t := &trainer{cfg: cfg, store: store}
-	limit := min(cfg.MaxLength, model.Config().MaxPositions)
-	vocab := uint32(model.Config().VocabSize)
 	if len(examples) == 0 {
 		return nil, errors.New("there are no examples to train on: publish a version of the datanet with at least one record")
 	}
-	for i, e := range examples {
-		ex, err := cut(e, limit, vocab)
-		if err != nil {
-			return nil, fmt.Errorf("example %d (record %x): %w", i, e.Record, err)
-		}
-		t.examples = append(t.examples, ex)
-		t.sizes = append(t.sizes, len(ex.Tokens))
+	if cfg.EvalRatio > 0 && len(examples) < 2 {
+		return nil, &FieldError{Field: "eval_ratio", Message: "holds records out, but there is only one"}
+	}
+	if err := t.cut(examples, min(cfg.MaxLength, model.Config().MaxPositions), uint32(model.Config().VocabSize)); err != nil {
+		return nil, err
 	}
 	targets := make([]lora.Module, len(cfg.Targets))
 	for i, name := range cfg.Targets {
@@ -113,29 +119,63 @@ func newTrainer(model *llama.Model, examples []Example, cfg Config, store Checkp
 		}
 	}
 	var err error
-	t.adapter, err = lora.New(model.Config().Geometry(), lora.Config{Rank: cfg.Rank, Alpha: float64(cfg.Alpha), Targets: targets}, cfg.Seed)
+	t.adapter, err = lora.New(model.Config().Geometry(), lora.Config{Rank: cfg.Rank, Alpha: float64(cfg.Alpha), RSLoRA: cfg.RSLoRA, Targets: targets}, cfg.Seed)
 	if err != nil {
 		return nil, err
 	}
 	t.grads = lora.NewGrads(t.adapter)
-	t.perEpoch = (len(examples) + cfg.BatchSize - 1) / cfg.BatchSize
+	t.perStep = cfg.BatchSize * cfg.Accumulation
+	t.perEpoch = (len(t.examples) + t.perStep - 1) / t.perStep
 	t.steps = t.perEpoch * cfg.Epochs
+	if t.evalSteps = cfg.EvalSteps; t.evalSteps == 0 {
+		t.evalSteps = t.perEpoch
+	}
+	if t.passTokens = cfg.PassTokens; t.passTokens == 0 {
+		t.passTokens = PassBytes / model.ActivationBytes(cfg.Rank)
+	}
 	params := make([]optim.Param, 0, len(t.adapter.Pairs)*2)
 	for _, p := range t.adapter.Params(t.grads) {
 		params = append(params, optim.Param{Name: p.Name, W: p.Data, G: p.Grad, Decay: true})
 	}
 	t.opt, err = optim.New(optim.Config{
 		LR: float64(cfg.LearningRate), WeightDecay: float64(cfg.WeightDecay), ClipNorm: float64(cfg.ClipNorm), Beta2: 0.99,
-		Warmup: min(int(cfg.WarmupRatio*float32(t.steps)), t.steps-1), Steps: t.steps,
+		Schedule: optim.Schedule(cfg.Schedule), Warmup: min(int(cfg.WarmupRatio*float32(t.steps)), t.steps-1), Steps: t.steps,
 	}, params)
 	if err != nil {
 		return nil, err
 	}
-	t.identity = identify(model, t.adapter, t.examples, cfg)
+	t.identity = identify(model, t.adapter, t.examples, t.held, cfg)
 	if t.model, err = model.NewTrainer(); err != nil {
 		return nil, err
 	}
 	return t, nil
+}
+
+// cut turns the examples into sequences, those that are trained on and those that are held out.
+func (t *trainer) cut(examples []Example, limit int, vocab uint32) error {
+	trained, held := Split(examples, t.cfg.EvalRatio)
+	for _, side := range []struct {
+		from []int
+		to   *[]llama.Example
+	}{{trained, &t.examples}, {held, &t.held}} {
+		for _, i := range side.from {
+			ex, err := cut(examples[i], limit, vocab)
+			if err != nil {
+				return fmt.Errorf("example %d (record %x): %w", i, examples[i].Record, err)
+			}
+			*side.to = append(*side.to, ex)
+		}
+	}
+	for _, e := range t.examples {
+		n := 0
+		for _, m := range e.Mask {
+			if m {
+				n++
+			}
+		}
+		t.answers = append(t.answers, n)
+	}
+	return nil
 }
 
 // cut makes a training sequence of at most limit tokens with the loss on the
@@ -169,7 +209,7 @@ func cut(e Example, limit int, vocab uint32) (llama.Example, error) {
 
 func (t *trainer) run(ctx context.Context, progress func(Progress)) (s Summary, err error) {
 	start := time.Now()
-	s = Summary{Steps: t.steps, Examples: len(t.examples)}
+	s = Summary{Examples: len(t.examples)}
 	if err := t.restore(); err != nil {
 		return s, err
 	}
@@ -178,12 +218,30 @@ func (t *trainer) run(ctx context.Context, progress func(Progress)) (s Summary, 
 		t.cfg.Logger.Info("training goes on from a checkpoint", "step", t.step, "steps", t.steps)
 	}
 	saved, savedAt := t.step, start
-	for t.step < t.steps {
+	p := Progress{Eval: t.judge.last}
+	if t.epochTokens > 0 {
+		p.Loss = t.epochLoss / float64(t.epochTokens)
+	}
+	for {
 		if ctx.Err() != nil {
 			if t.step > saved {
 				err = t.save()
 			}
 			return s, errors.Join(context.Cause(ctx), err)
+		}
+		if t.due() {
+			if err := t.evaluate(ctx); err != nil {
+				if ctx.Err() != nil {
+					continue
+				}
+				return s, fmt.Errorf("evaluate step %d: %w", t.step, err)
+			}
+			t.cfg.Logger.Info("evaluated", "step", t.step, "loss", t.judge.last.Loss, "exact", t.judge.last.Exact, "examples", len(t.held))
+			p.Step, p.Steps, p.Eval, p.Evaluated = t.step, t.steps, t.judge.last, true
+			progress(p)
+		}
+		if t.stopped() {
+			break
 		}
 		loss, stats, tokens, err := t.once()
 		if err != nil {
@@ -198,38 +256,52 @@ func (t *trainer) run(ctx context.Context, progress func(Progress)) (s Summary, 
 			saved, savedAt = t.step, time.Now()
 		}
 		took := time.Since(start)
-		progress(Progress{
+		p = Progress{
 			Step: t.step, Steps: t.steps, Epoch: (t.step - 1) / t.perEpoch, Loss: loss, LR: stats.LR, GradNorm: stats.GradNorm,
 			TokensSec: float64(s.Tokens) / took.Seconds(),
 			ETA:       took / time.Duration(t.step-s.Resumed) * time.Duration(t.steps-t.step),
-		})
+			Eval:      t.judge.last,
+		}
+		progress(p)
 	}
-	s.LossFirst, s.Elapsed = t.lossFirst, time.Since(start)
+	t.finish()
+	s.Steps, s.Best, s.LossFirst, s.Elapsed = t.step, t.judge.best, t.lossFirst, time.Since(start)
 	if t.epochTokens > 0 {
 		s.LossLast = t.epochLoss / float64(t.epochTokens)
 	}
 	return s, nil
 }
 
-// once does one optimiser step.
+// once does one optimiser step: the gradient of the mean loss over the answers' tokens of all its batches, added up pass
+// by pass, which gives the bits of one pass over everything.
 func (t *trainer) once() (loss float64, stats optim.Stats, tokens int, err error) {
 	epoch, at := t.step/t.perEpoch, t.step%t.perEpoch
 	if at == 0 {
 		t.epochLoss, t.epochTokens = 0, 0
 	}
-	if at == 0 || t.order == nil {
-		t.order = shuffled(len(t.examples), t.cfg.Seed, uint64(epoch))
+	if t.order == nil || t.ordered != epoch {
+		t.order, t.ordered = shuffled(t.order, len(t.examples), t.cfg.Seed, uint64(epoch)), epoch
 	}
-	first := at * t.cfg.BatchSize
+	first := at * t.perStep
 	t.batch = t.batch[:0]
-	for _, i := range t.order[first:min(first+t.cfg.BatchSize, len(t.order))] {
+	answers := 0
+	for _, i := range t.order[first:min(first+t.perStep, len(t.order))] {
 		t.batch = append(t.batch, t.examples[i])
-		tokens += t.sizes[i]
+		tokens += len(t.examples[i].Tokens)
+		answers += t.answers[i]
 	}
 	clear(t.grads.Flat)
-	l, err := t.model.LossGrad(t.batch, llama.GradOptions{Adapter: t.adapter, AdapterGrads: t.grads})
-	if err != nil {
-		return 0, stats, 0, err
+	var sum float64
+	for rest := t.batch; len(rest) > 0; {
+		n := pass(rest, t.passTokens)
+		l, err := t.model.LossGrad(rest[:n], llama.GradOptions{Adapter: t.adapter, AdapterGrads: t.grads, Scale: 1 / float32(answers)})
+		if err != nil {
+			return 0, stats, 0, err
+		}
+		for _, x := range l.PerExample { // one by one, so that the sum does not depend on the passes
+			sum += x.Sum
+		}
+		rest = rest[n:]
 	}
 	if stats, err = t.opt.Step(); err != nil {
 		if errors.Is(err, optim.ErrDiverged) {
@@ -237,20 +309,21 @@ func (t *trainer) once() (loss float64, stats optim.Stats, tokens int, err error
 		}
 		return 0, stats, 0, err
 	}
+	loss = sum / float64(answers)
 	if t.step == 0 {
-		t.lossFirst = l.Mean()
+		t.lossFirst = loss
 	}
-	t.epochLoss += l.Sum
-	t.epochTokens += l.Tokens
+	t.epochLoss += sum
+	t.epochTokens += answers
 	t.step++
-	return l.Mean(), stats, tokens, nil
+	return loss, stats, tokens, nil
 }
 
-// shuffled is a permutation that is a function of (n, seed, epoch) alone.
-func shuffled(n int, seed, epoch uint64) []int {
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
+// shuffled is a permutation that is a function of (n, seed, epoch) alone, in the memory of order if that is enough.
+func shuffled(order []int, n int, seed, epoch uint64) []int {
+	order = order[:0]
+	for i := range n {
+		order = append(order, i)
 	}
 	state := mix(seed) ^ mix(epoch+1)
 	for i := n - 1; i > 0; i-- {

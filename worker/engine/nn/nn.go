@@ -39,24 +39,9 @@ func Zeros(b tensor.Backend, rows, cols int) (tensor.Mat, error) {
 type Linear struct {
 	W    tensor.Weight
 	Bias tensor.Mat // 1 x out, or without a buffer
-	// Rows is W row-major. It exists once the layer takes part in training.
-	Rows tensor.Mat
-	// Grad and BiasGrad exist in a trainable model.
+	// Rows is W row-major, for the optimiser. It, Grad and BiasGrad exist in a trainable model.
+	Rows           tensor.Mat
 	Grad, BiasGrad tensor.Mat
-}
-
-// NeedRows makes the row-major form.
-func (l *Linear) NeedRows(b tensor.Backend) error {
-	if l.Rows.Buf != nil {
-		return nil
-	}
-	m, err := Zeros(b, l.W.Out(), l.W.In())
-	if err != nil {
-		return err
-	}
-	b.Unpack(m, l.W)
-	l.Rows = m
-	return nil
 }
 
 // Forward computes y from x.
@@ -76,7 +61,7 @@ func (l *Linear) Backward(b tensor.Backend, dx, dy, x tensor.Mat, full, accumula
 		}
 	}
 	if dx.Buf != nil {
-		b.MatMul(dx, dy, l.Rows, false, accumulate)
+		b.LinearGrad(dx, dy, l.W, accumulate)
 	}
 }
 

@@ -146,3 +146,63 @@ func TestLossGrad_AddsUp(t *testing.T) {
 		}
 	}
 }
+
+// Score's verdict is what greedy decoding by a Runner would have given.
+func TestScore_IsGreedyDecoding(t *testing.T) {
+	c := tiny(nil)
+	m := newModel(t, newBackend(t, cpu.Config{Threads: 2}), c, false)
+	tr, err := m.NewTrainer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newAdapter(t, c, 4, 5)
+	packed := pack(t, m, "a", a)
+	kv, err := m.NewKV(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := m.NewRunner(kv)
+	var examples []Example
+	for i := range 6 {
+		ids := tokens(5+i, uint64(i), c.VocabSize)
+		mask := make([]bool, len(ids), len(ids)+8)
+		for range 8 {
+			out := forward(t, r, Seq{Tokens: ids, Blocks: table(0, len(ids)), Adapter: packed, Logits: LogitsLast})
+			row, best := out.Row(0, 0), 0
+			for j, v := range row {
+				if v > row[best] {
+					best = j
+				}
+			}
+			ids, mask = append(ids, uint32(best)), append(mask, true)
+		}
+		examples = append(examples, Example{Tokens: ids, Mask: mask})
+	}
+	wrong := append([]uint32(nil), examples[3].Tokens...)
+	wrong[len(wrong)-1] = (wrong[len(wrong)-1] + 1) % uint32(c.VocabSize)
+	examples[3].Tokens = wrong
+	loss, err := tr.Score(examples, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range loss.PerExample {
+		want := 8
+		if i == 3 {
+			want = 7
+		}
+		if e.Right != want || e.Tokens != 8 {
+			t.Errorf("example %d: %d of %d right, want %d", i, e.Right, e.Tokens, want)
+		}
+	}
+	bare, err := tr.Score(examples, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := 0
+	for _, e := range bare.PerExample {
+		right += e.Right
+	}
+	if right == 47 {
+		t.Error("the bare base would have given the adapter's answers: the test shows nothing")
+	}
+}

@@ -3,7 +3,6 @@ package llama
 import (
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/openledger/openledger/worker/engine/lora"
 	"github.com/openledger/openledger/worker/engine/nn"
@@ -37,8 +36,6 @@ type Model struct {
 	bytes     int64
 	params    []Param
 	repacks   []repack
-	rowsOnce  sync.Once
-	rowsErr   error
 }
 
 type layer struct {
@@ -221,19 +218,6 @@ func (m *Model) Repack() {
 	for _, r := range m.repacks {
 		m.backend.Repack(r.w, r.m)
 	}
-}
-
-// needRows prepares a model that is not trainable for gradients by adapters, which need the weights row-major too. A
-// Trainer does so itself.
-func (m *Model) needRows() error {
-	for i := range m.layers {
-		for j := range m.layers[i].lin {
-			if err := m.layers[i].lin[j].NeedRows(m.backend); err != nil {
-				return fmt.Errorf("model: %w", err)
-			}
-		}
-	}
-	return m.head.NeedRows(m.backend)
 }
 
 // Random is a WeightSource of initial values for pretraining: normal with the given standard deviation, output maps of

@@ -40,12 +40,8 @@ type savedLayer struct {
 // lossRows is how many rows of logits are in memory at a time.
 const lossRows = 512
 
-// NewTrainer makes a trainer. The first one of a model that is not trainable copies the weights row-major.
+// NewTrainer makes a trainer. It needs no more of the model than a Runner does, in whatever form the weights are kept.
 func (m *Model) NewTrainer() (*Trainer, error) {
-	m.rowsOnce.Do(func() { m.rowsErr = m.needRows() })
-	if m.rowsErr != nil {
-		return nil, m.rowsErr
-	}
 	return &Trainer{m: m, buf: arena{b: m.backend}, saved: make([]savedLayer, len(m.layers))}, nil
 }
 

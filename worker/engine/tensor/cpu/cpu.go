@@ -5,6 +5,7 @@
 // the number of threads.
 //
 //go:generate go run -tags generate ./asm -out kernels_amd64.s -stubs kernels_amd64.go -pkg cpu
+//go:generate go run -tags generate ./asm/transpose -out transpose_amd64.s -stubs transpose_amd64.go -pkg cpu
 package cpu
 
 // Profile is the numeric profile of this backend.

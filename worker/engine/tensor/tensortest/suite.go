@@ -238,6 +238,34 @@ func productCases() (cs []testCase) {
 			}
 		}
 	}
+	for _, m := range []int{1, 3, 13, 40, 130} {
+		for _, s := range [][2]int{{16, 34}, {169, 90}, {1, 2}, {40, 33}, {400, 16}, {17, 300}} {
+			n, k := s[0], s[1]
+			for _, half := range []bool{false, true} {
+				y, w, c := Random(m*n, 1), Random(n*k, 2), Random(m*k, 3)
+				if half {
+					w = Half(w)
+				}
+				cs = append(cs, testCase{
+					name: fmt.Sprintf("LinearGrad/%dx%dx%d/%v", m, n, k, half),
+					run: func(h *Host) []float32 {
+						pw, err := h.b.Pack(n, k, w)
+						if err != nil {
+							h.t.Fatal(err)
+						}
+						x := h.Mat(m, k, c)
+						h.b.LinearGrad(x, h.Mat(m, n, y), pw, true)
+						out := h.Values(x)
+						h.b.LinearGrad(x, h.Mat(m, n, y), pw, false)
+						return append(out, h.Values(x)...)
+					},
+					want: func() []float64 {
+						return append(matmul(c, y, w, m, k, n, false, false), matmul(nil, y, w, m, k, n, false, false)...)
+					},
+				})
+			}
+		}
+	}
 	for _, m := range []int{1, 2, 3, 5, 7, 13, 24, 40} {
 		for _, s := range [][2]int{{16, 34}, {169, 90}, {1, 2}, {40, 33}} {
 			n, k := s[0], s[1]
