@@ -1,6 +1,7 @@
 package attrib
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/openledger/openledger/protocol"
@@ -11,32 +12,41 @@ func (ix *Index) attribute(scores []int64, output []uint32) protocol.Attribution
 	spans := ix.spans(output)
 	weights := weigh(scores, ix.dim, len(output), spans)
 	a := protocol.Attribution{Algorithm: Algorithm, Index: ix.digest, Root: ix.root, Pool: protocol.WeightScale}
-	order := make([]int, 0, len(weights))
-	for i, w := range weights {
-		if w > 0 {
-			order = append(order, i)
-		}
-	}
+	shares := ix.shares(weights, scores, spans)
 	// Records are in order of their hash: a stable sort breaks ties by it.
-	slices.SortStableFunc(order, func(x, y int) int {
-		switch {
-		case weights[x] > weights[y]:
-			return -1
-		case weights[x] < weights[y]:
-			return 1
-		}
-		return 0
-	})
-	for _, i := range order[:min(len(order), maxShares)] {
-		r := &ix.records[i]
-		s := protocol.RecordShare{Record: r.id, Contributor: r.contributor, Weight: weights[i], Influence: scores[i]}
-		if o := spans[i]; o != nil {
-			s.Spans = o.spans
-		}
+	slices.SortStableFunc(shares, func(x, y protocol.RecordShare) int { return cmp.Compare(y.Weight, x.Weight) })
+	for _, s := range shares[:min(len(shares), maxShares)] {
 		a.Shares = append(a.Shares, s)
-		a.Pool -= weights[i]
+		a.Pool -= s.Weight
 	}
 	return a
+}
+
+// shares are those of the records with a weight, in order of their hash. A record's
+// entries count together: weights add up, its influence is the largest, and offsets of
+// spans go on from one entry's tokens to the next's.
+func (ix *Index) shares(weights []uint64, scores []int64, spans map[int]*owned) []protocol.RecordShare {
+	var out []protocol.RecordShare
+	for i := 0; i < len(ix.records); {
+		r := &ix.records[i]
+		s := protocol.RecordShare{Record: r.id, Contributor: r.contributor, Influence: scores[i]}
+		offset := 0
+		for ; i < len(ix.records) && ix.records[i].id == r.id; i++ {
+			s.Weight += weights[i]
+			s.Influence = max(s.Influence, scores[i])
+			if o := spans[i]; o != nil {
+				for _, span := range o.spans {
+					span.Offset += offset
+					s.Spans = append(s.Spans, span)
+				}
+			}
+			offset += len(ix.records[i].tokens)
+		}
+		if s.Weight > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // spans finds the rare verbatim stretches of the output and all their owners.

@@ -17,8 +17,14 @@ type Record struct {
 	Contributor protocol.Account
 	Prompt      []uint32 // with the chat template's tokens
 	Answer      []uint32 // without the end-of-text token
-	Text        []uint32 // what outputs are searched for verbatim; nil: the answer
+	Text        []uint32 // what outputs are searched for verbatim; nil: the answers
+	// Also are further examples that the adapter learned of this record, when it was
+	// merged of adapters that turn records into different ones.
+	Also []Example
 }
+
+// Example is a record as one training saw it.
+type Example struct{ Prompt, Answer []uint32 }
 
 // BuildConfig names what the index is of, and how it projects.
 type BuildConfig struct {
@@ -67,18 +73,21 @@ func Build(ctx context.Context, cfg BuildConfig, model *llama.Model, adapter *lo
 	records = slices.Clone(records)
 	slices.SortFunc(records, func(a, b Record) int { return a.ID.Cmp(b.ID) })
 	ix := &Index{base: cfg.Base, adapter: cfg.Adapter, root: cfg.Root}
+	var examples []Example
 	for i, r := range records {
 		if i > 0 && r.ID == records[i-1].ID {
 			return nil, protocol.Errorf(protocol.KindInvalid, "records", "%s is there twice", r.ID)
 		}
-		if len(r.Prompt) == 0 || len(r.Answer) == 0 {
-			return nil, protocol.Errorf(protocol.KindInvalid, "records", "%s has an empty prompt or answer", r.ID)
+		for _, e := range append([]Example{{Prompt: r.Prompt, Answer: r.Answer}}, r.Also...) {
+			if len(e.Prompt) == 0 || len(e.Answer) == 0 {
+				return nil, protocol.Errorf(protocol.KindInvalid, "records", "%s has an empty prompt or answer", r.ID)
+			}
+			ix.records = append(ix.records, entry{id: r.ID, contributor: r.Contributor, tokens: ix.searched(r, e)})
+			examples = append(examples, e)
 		}
-		text := r.Text
-		if text == nil {
-			text = r.Answer
-		}
-		ix.records = append(ix.records, entry{id: r.ID, contributor: r.Contributor, tokens: slices.Clone(text)})
+	}
+	if len(examples) > maxRecords {
+		return nil, protocol.Errorf(protocol.KindInvalid, "records", "have %d examples, an index holds up to %d", len(examples), maxRecords)
 	}
 	d, err := newDiffer(model, adapter, cfg.MaxLength)
 	if err != nil {
@@ -86,16 +95,16 @@ func Build(ctx context.Context, cfg BuildConfig, model *llama.Model, adapter *lo
 	}
 
 	ix.seed, ix.dim, ix.params = cfg.Seed, cfg.Dim, len(adapter.Flat)
-	ix.vectors = make([]int16, len(records)*cfg.Dim)
+	ix.vectors = make([]int16, len(examples)*cfg.Dim)
 	p := make([]float64, cfg.Dim)
-	for i, r := range records {
-		g, err := d.gradient(ctx, r.Prompt, r.Answer)
+	for i, e := range examples {
+		g, err := d.gradient(ctx, e.Prompt, e.Answer)
 		if err != nil {
-			return nil, fmt.Errorf("record %s: %w", r.ID, err)
+			return nil, fmt.Errorf("record %s: %w", ix.records[i].id, err)
 		}
 		sketch(p, ix.seed, g)
 		quantise(ix.vector(i), p)
-		cfg.Progress(i+1, len(records))
+		cfg.Progress(i+1, len(examples))
 	}
 	if err := ix.search(); err != nil {
 		return nil, err
@@ -106,4 +115,22 @@ func Build(ctx context.Context, cfg BuildConfig, model *llama.Model, adapter *lo
 	}
 	ix.digest = sha256.Sum256(b)
 	return ix, nil
+}
+
+// searched are the tokens of one more example that outputs are searched for: what
+// another example of the record has already is not searched twice.
+func (ix *Index) searched(r Record, e Example) []uint32 {
+	text := e.Answer
+	if r.Text != nil {
+		text = r.Text
+	}
+	for _, b := range slices.Backward(ix.records) {
+		if b.id != r.ID {
+			break
+		}
+		if slices.Equal(b.tokens, text) {
+			return nil
+		}
+	}
+	return slices.Clone(text)
 }

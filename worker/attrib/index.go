@@ -20,8 +20,8 @@ type Index struct {
 	base, adapter, root protocol.Hash
 	seed                uint64  // of the projection
 	params              int     // of the adapter
-	dim                 int     // numbers per record
-	records             []entry // by ID, ascending
+	dim                 int     // numbers per entry
+	records             []entry // by ID, ascending; one for each example of a record
 	vectors             []int16 // len(records) x dim
 
 	corpus *corpus // of the records' tokens
@@ -46,10 +46,11 @@ func (ix *Index) Root() protocol.Hash { return ix.root }
 // Digest is the SHA2-256 of the index's bytes.
 func (ix *Index) Digest() protocol.Hash { return ix.digest }
 
-// Len is the number of records.
+// Len is the number of entries: one a record, or more where the adapter learned
+// several examples of each.
 func (ix *Index) Len() int { return len(ix.records) }
 
-// Record gives a record's ID, contributor and searched tokens.
+// Record gives an entry's record, contributor and searched tokens.
 func (ix *Index) Record(i int) (protocol.Hash, protocol.Account, []uint32) {
 	r := &ix.records[i]
 	return r.id, r.contributor, r.tokens
@@ -126,8 +127,11 @@ func Open(data []byte) (*Index, error) {
 		for j := range e.tokens {
 			e.tokens[j] = r.u32()
 		}
-		if i > 0 && r.err == nil && e.id.Cmp(ix.records[i-1].id) <= 0 {
-			r.fail("index.records", "are not in strictly ascending order at %d", i)
+		if i > 0 && r.err == nil && e.id.Cmp(ix.records[i-1].id) < 0 {
+			r.fail("index.records", "are not in ascending order at %d", i)
+		}
+		if i > 0 && r.err == nil && e.id == ix.records[i-1].id && e.contributor != ix.records[i-1].contributor {
+			r.fail("index.records", "give %s two contributors", e.id)
 		}
 		if r.err != nil {
 			break
