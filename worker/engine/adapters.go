@@ -3,9 +3,9 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
 
 	"github.com/openledger/openledger/worker/engine/kvcache"
@@ -13,163 +13,207 @@ import (
 	"github.com/openledger/openledger/worker/engine/tensor"
 )
 
-// adapters are those in the backend's memory, at most limit bytes of them.
+// adapters is the device tier: packed adapters in the backend's memory. Packing is
+// done outside every lock and never by the loop.
 type adapters struct {
 	backend tensor.Backend
-	limit   int64
+	tier    *lora.Residency[*resident]
+	poke    func() // the loop has something to look at
 
-	mu    sync.Mutex
-	byKey map[string]*pinned
-	bytes int64
-	clock uint64
+	mu      sync.Mutex
+	loading map[string]*loading
+	tasks   sync.WaitGroup   // packing
 }
 
-// pinned is one resident adapter. A nil one is the bare base.
-type pinned struct {
-	set    *adapters
+// resident is an adapter on the device. A nil one is the bare base.
+type resident struct {
+	key    string
 	packed *lora.Packed
 	kv     kvcache.Key
-	pins   int    // requests that use it
-	used   uint64 // clock of the last pin or load
 }
 
-func newAdapters(b tensor.Backend, limit int64) *adapters {
-	return &adapters{backend: b, limit: limit, byKey: map[string]*pinned{}}
+// loading is one adapter on its way to the device: once, whoever waits for it.
+type loading struct {
+	jobs int // of the loop that wait for it; when it is there they find it held
+	done bool
+	end  chan struct{} // closed when done
+	err  error
 }
 
+// errLoading: the adapter is being packed, poke will tell.
+var errLoading = errors.New("the adapter is being loaded")
+
+func newAdapters(b tensor.Backend, limit int64, poke func()) (*adapters, error) {
+	tier, err := lora.NewResidency(lora.ResidencyConfig{MaxBytes: limit}, func(r *resident) { r.packed.Free() })
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	return &adapters{backend: b, tier: tier, poke: poke, loading: map[string]*loading{}}, nil
+}
+
+// load makes an adapter resident before it returns, if there is room now.
 func (s *adapters) load(key string, a *lora.Adapter) error {
 	if key == "" {
 		return fmt.Errorf("%w: an adapter's key must not be empty", ErrInvalid)
 	}
+	for {
+		if s.tier.Has(key) {
+			return nil
+		}
+		l, err := s.start(key, a, 0)
+		if errors.Is(err, lora.ErrPresent) {
+			continue // it has just come
+		}
+		if err != nil {
+			return err
+		}
+		<-l.end
+		return l.err
+	}
+}
+
+// start reserves memory and packs in the background, or joins who does. jobs of the
+// loop will come for it with want.
+func (s *adapters) start(key string, a *lora.Adapter, jobs int) (*loading, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.byKey[key]; p != nil {
-		s.clock++
-		p.used = s.clock
+	if l := s.loading[key]; l != nil {
+		l.jobs += jobs
+		return l, nil
+	}
+	if err := s.tier.Reserve(key, lora.PackedBytes(a)); err != nil {
+		if errors.Is(err, lora.ErrPresent) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: %w", ErrAdapterMemory, err)
+	}
+	l := &loading{jobs: jobs, end: make(chan struct{})}
+	s.loading[key] = l
+	s.tasks.Go(func() { s.run(key, a, l) })
+	return l, nil
+}
+
+func (s *adapters) run(key string, a *lora.Adapter, l *loading) {
+	packed, err := lora.Pack(s.backend, key, a)
+	if err == nil {
+		if err = s.tier.Fill(key, &resident{key: key, packed: packed, kv: contentKey(a)}, packed.Bytes()); err != nil {
+			packed.Free()
+		}
+	}
+	if err != nil {
+		s.tier.Abandon(key)
+		err = fmt.Errorf("%w: %w", ErrAdapterMemory, err)
+	}
+	s.mu.Lock()
+	l.done, l.err = true, err
+	if err != nil || l.jobs == 0 {
+		delete(s.loading, key)
+		if err == nil {
+			s.tier.Release(key)
+		}
+	}
+	close(l.end)
+	s.mu.Unlock()
+	s.poke()
+}
+
+// want gives a job of the loop its adapter, held, without waiting: errLoading while
+// it is on its way, lora.ErrNoRoom while others hold the memory. The job's loads
+// field remembers what it waits for.
+func (s *adapters) want(j *job) error {
+	if j.adapter != nil || j.req.Adapter == "" {
 		return nil
 	}
-	need := int64(len(a.Flat)) * 4
-	if err := s.makeRoom(key, need); err != nil {
+	if l := j.loads; l != nil {
+		s.mu.Lock()
+		done, err := l.done, l.err
+		s.mu.Unlock()
+		if !done {
+			return errLoading
+		}
+		if err != nil {
+			j.loads = nil
+			return err
+		}
+		j.adapter, _ = s.tier.Acquire(j.req.Adapter) // held by the load until the last of its jobs lets go
+		s.leave(j)
+		return nil
+	}
+	if !j.missed || s.tier.Has(j.req.Adapter) { // one miss a request, however often it asks
+		if r, ok := s.tier.Acquire(j.req.Adapter); ok {
+			j.adapter = r
+			return nil
+		}
+		j.missed = true
+	}
+	l, err := s.start(j.req.Adapter, j.req.Weights, 1)
+	if errors.Is(err, lora.ErrPresent) {
+		return s.want(j)
+	}
+	if err != nil {
 		return err
 	}
-	packed, err := lora.Pack(s.backend, key, a)
-	if err != nil {
-		return fmt.Errorf("engine: %w", err)
-	}
-	s.clock++
-	s.byKey[key] = &pinned{set: s, packed: packed, kv: contentKey(a), used: s.clock}
-	s.bytes += packed.Bytes()
-	return nil
+	j.loads = l
+	return errLoading
 }
 
-// makeRoom drops unpinned adapters, the one unused for longest first.
-func (s *adapters) makeRoom(key string, need int64) error {
-	free := s.limit - s.bytes
-	for _, p := range s.byKey { // a sum: order does not matter
-		if p.pins == 0 {
-			free += p.packed.Bytes()
-		}
+// leave ends a job's wait for its load. The last one to leave ends the load's hold.
+func (s *adapters) leave(j *job) {
+	l := j.loads
+	if l == nil {
+		return
 	}
-	if need > free {
-		return fmt.Errorf("%w: %q needs %d bytes, at most %d of %d can be freed now: try again later, or give adapters more memory", ErrAdapterMemory, key, need, free, s.limit)
+	j.loads = nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l.jobs--; l.jobs == 0 && l.done && l.err == nil {
+		delete(s.loading, j.req.Adapter)
+		s.tier.Release(j.req.Adapter)
 	}
-	for s.bytes+need > s.limit {
-		oldest := ""
-		for k, p := range s.byKey { // the clock never gives a number twice
-			if p.pins == 0 && (oldest == "" || p.used < s.byKey[oldest].used) {
-				oldest = k
-			}
-		}
-		s.drop(oldest)
-	}
-	return nil
 }
 
-func (s *adapters) drop(key string) {
-	p := s.byKey[key]
-	delete(s.byKey, key)
-	s.bytes -= p.packed.Bytes()
-	p.packed.Free()
+// release lets go of a job's adapter, or of its wait for one.
+func (s *adapters) release(j *job) {
+	s.leave(j)
+	if j.adapter != nil {
+		s.tier.Release(j.adapter.key)
+		j.adapter = nil
+	}
 }
 
 func (s *adapters) unload(key string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.byKey[key]
-	switch {
-	case p == nil:
+	switch err := s.tier.Evict(key); {
+	case errors.Is(err, lora.ErrAbsent):
 		return fmt.Errorf("%w: %q", ErrUnknownAdapter, key)
-	case p.pins > 0:
-		return fmt.Errorf("%w: %q serves %d requests", ErrAdapterInUse, key, p.pins)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrAdapterInUse, err)
 	}
-	s.drop(key)
 	return nil
 }
 
-// pin holds an adapter for a request; release lets go.
-func (s *adapters) pin(key string) (*pinned, error) {
-	if key == "" {
-		return nil, nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.byKey[key]
-	if p == nil {
-		return nil, fmt.Errorf("%w: load %q first", ErrUnknownAdapter, key)
-	}
-	p.pins++
-	s.clock++
-	p.used = s.clock
-	return p, nil
-}
-
-func (p *pinned) release() {
-	if p == nil {
-		return
-	}
-	p.set.mu.Lock()
-	p.pins--
-	p.set.mu.Unlock()
-}
-
 // weights is nil for the bare base.
-func (p *pinned) weights() *lora.Packed {
-	if p == nil {
+func (r *resident) weights() *lora.Packed {
+	if r == nil {
 		return nil
 	}
-	return p.packed
+	return r.packed
 }
 
-func (p *pinned) kvKey() kvcache.Key {
-	if p == nil {
+func (r *resident) kvKey() kvcache.Key {
+	if r == nil {
 		return kvcache.Key{}
 	}
-	return p.kv
+	return r.kv
 }
 
-func (s *adapters) keys() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]string, 0, len(s.byKey))
-	for k := range s.byKey {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
-}
-
-func (s *adapters) size() (n int, bytes int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.byKey), s.bytes
-}
-
-// close frees all; nothing may be pinned.
+// close frees all; no job may hold any.
 func (s *adapters) close() {
-	for _, k := range s.keys() {
-		s.mu.Lock()
-		s.drop(k)
-		s.mu.Unlock()
+	s.tasks.Wait()
+	held, idle := s.tier.Keys()
+	for _, k := range append(held, idle...) {
+		s.tier.Unpin(k)
+		// What stays is held by a caller of acquire that outlives the engine: a bug.
+		_ = s.tier.Evict(k)
 	}
 }
 

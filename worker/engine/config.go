@@ -19,10 +19,12 @@ type Config struct {
 
 	MaxBatch     int   // requests in one step
 	MaxWaiting   int   // requests in the queue
+	MaxPerTenant int   // of them of one tenant; default a quarter of MaxWaiting
 	MaxContext   int   // tokens of prompt and output together; default and maximum: the model's
 	KVTokens     int   // capacity of the KV cache, all requests together
 	PrefillChunk int   // prompt tokens computed in one step, all requests together
 	AdapterBytes int64 // memory for resident adapters
+	MemoryBytes  int64 // cap on base, KV cache and adapters together; 0: only their own. AdapterBytes defaults to what is left, at most 1 GiB
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: metrics are kept to oneself
@@ -42,8 +44,14 @@ func (c *Config) EnsureDefaults() {
 	if c.PrefillChunk == 0 {
 		c.PrefillChunk = 256
 	}
+	if c.MaxPerTenant == 0 {
+		c.MaxPerTenant = max(1, c.MaxWaiting/4)
+	}
 	if c.AdapterBytes == 0 {
 		c.AdapterBytes = 1 << 30
+		if c.MemoryBytes > 0 && c.Model != nil {
+			c.AdapterBytes = min(c.AdapterBytes, c.MemoryBytes-c.Model.Bytes()-c.kvBytes())
+		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -70,8 +78,20 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("engine: kv tokens must be at least a page (%d), got %d", tensor.PageTokens, c.KVTokens)
 	case c.PrefillChunk < 1:
 		return fmt.Errorf("engine: prefill chunk must be at least 1, got %d", c.PrefillChunk)
-	case c.AdapterBytes < 0:
-		return fmt.Errorf("engine: adapter bytes must not be negative, got %d", c.AdapterBytes)
+	case c.MaxPerTenant < 1:
+		return fmt.Errorf("engine: max per tenant must be at least 1, got %d", c.MaxPerTenant)
+	case c.MemoryBytes < 0:
+		return fmt.Errorf("engine: memory bytes must not be negative, got %d", c.MemoryBytes)
+	case c.MemoryBytes > 0 && c.Model.Bytes()+c.kvBytes()+max(c.AdapterBytes, 1) > c.MemoryBytes:
+		return fmt.Errorf("engine: base %d, KV cache %d and adapters %d bytes do not fit into %d: lower kv tokens or adapter bytes, or allow more memory",
+			c.Model.Bytes(), c.kvBytes(), max(c.AdapterBytes, 1), c.MemoryBytes)
+	case c.AdapterBytes < 1:
+		return fmt.Errorf("engine: adapter bytes must be positive, got %d", c.AdapterBytes)
 	}
 	return nil
+}
+
+// kvBytes is what the KV cache takes.
+func (c *Config) kvBytes() int64 {
+	return int64(c.KVTokens/tensor.PageTokens) * c.Model.Config().KVBytesPerPage()
 }

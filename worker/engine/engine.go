@@ -25,12 +25,16 @@ type Engine struct {
 	adapters *adapters
 	wake     chan struct{} // capacity 1: something for the loop to look at
 
-	mu       sync.Mutex
-	incoming []*job
-	waiting  int // incoming, and taken by the loop but not admitted
-	closed   bool
-	stats    Stats
-	nextSeq  kvcache.Seq
+	mu          sync.Mutex
+	incoming    []*job
+	waiting     int // incoming, and taken by the loop but not admitted
+	waitingCost int64
+	waitingBy   map[string]waitingOf // by tenant
+	closed      bool
+	stats       Stats
+	nextSeq     kvcache.Seq
+
+	costPerSecond, usedShare float64 // of late; 0: not known yet
 
 	loop    loop
 	scratch sample.Scratch // of the loop's samplers
@@ -57,8 +61,11 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, runner: cfg.Model.NewRunner(memory), memory: memory, stop: map[uint32]bool{}, wake: make(chan struct{}, 1),
-		totalKV:  pages * tensor.PageTokens,
-		adapters: newAdapters(cfg.Model.Backend(), cfg.AdapterBytes),
+		totalKV: pages * tensor.PageTokens, waitingBy: map[string]waitingOf{},
+	}
+	if e.adapters, err = newAdapters(cfg.Model.Backend(), cfg.AdapterBytes, e.poke); err != nil {
+		memory.Free()
+		return nil, err
 	}
 	for _, id := range cfg.StopIDs {
 		e.stop[id] = true
@@ -68,20 +75,39 @@ func New(cfg Config) (*Engine, error) {
 		memory.Free()
 		return nil, err
 	}
-	e.loop = loop{engine: e, kv: kv}
+	e.loop = loop{engine: e, kv: kv, queue: newFairQueue()}
 	return e, nil
 }
 
 // LoadAdapter makes an adapter resident under a key, which names its content. It
 // makes room by dropping adapters that no request uses, the one unused for
-// longest first. Loading a key again is no work.
+// longest first. Loading a key again is no work. The decode loop does not wait for
+// it.
 func (e *Engine) LoadAdapter(key string, a *lora.Adapter) error { return e.adapters.load(key, a) }
 
-// Unload drops an adapter that no request uses.
+// Unload drops an adapter that no request uses and that is not pinned.
 func (e *Engine) Unload(key string) error { return e.adapters.unload(key) }
 
-// Resident lists the keys of the resident adapters, sorted.
-func (e *Engine) Resident() []string { return e.adapters.keys() }
+// Pin keeps a resident adapter on the device until Unpin.
+func (e *Engine) Pin(key string) error {
+	if err := e.adapters.tier.Pin(key); err != nil {
+		return fmt.Errorf("%w: %w", ErrAdapterMemory, err)
+	}
+	return nil
+}
+
+// Unpin ends a pin; it says whether there was one.
+func (e *Engine) Unpin(key string) bool {
+	defer e.poke() // somebody may wait for the memory
+	return e.adapters.tier.Unpin(key)
+}
+
+// Resident lists the keys of the resident adapters, those in use first, then the
+// others, the next to leave last.
+func (e *Engine) Resident() []string {
+	held, idle := e.adapters.tier.Keys()
+	return append(held, idle...)
+}
 
 // Stats of this moment.
 func (e *Engine) Stats() Stats {
@@ -89,7 +115,8 @@ func (e *Engine) Stats() Stats {
 	s := e.stats
 	s.Waiting = e.waiting
 	e.mu.Unlock()
-	s.Adapters, s.AdapterBytes = e.adapters.size()
+	s.Tier = e.adapters.tier.Stats()
+	s.Adapters, s.AdapterBytes = s.Tier.Adapters, s.Tier.Bytes
 	return s
 }
 
@@ -106,14 +133,22 @@ func (e *Engine) Generate(ctx context.Context, req Request, onToken func(Token) 
 		return Result{}, err
 	}
 	if err := e.submit(j); err != nil {
-		j.adapter.release()
+		e.adapters.release(j)
 		return Result{}, err
+	}
+	var late <-chan time.Time // the deadline, until the first token
+	if d := req.Deadline; !d.IsZero() {
+		timer := time.NewTimer(time.Until(d))
+		defer timer.Stop()
+		late = timer.C
 	}
 	var buf []Token
 	for {
 		var ended bool
 		var result Result
-		buf, ended, result, err = j.out.take(buf)
+		if buf, ended, result, err = j.out.take(buf); len(buf) > 0 {
+			late = nil
+		}
 		for _, t := range buf {
 			if onToken == nil {
 				break
@@ -129,6 +164,9 @@ func (e *Engine) Generate(ctx context.Context, req Request, onToken func(Token) 
 		case <-j.out.wake:
 		case <-ctx.Done():
 			return e.abandon(j, context.Cause(ctx))
+		case <-late:
+			e.metrics.refused.WithLabelValues("deadline").Inc()
+			return e.abandon(j, j.late())
 		}
 	}
 }
@@ -147,7 +185,7 @@ func (e *Engine) abandon(j *job, cause error) (Result, error) {
 	}
 }
 
-// prepare checks a request and pins its adapter.
+// prepare checks a request, and holds its adapter if it must be resident already.
 func (e *Engine) prepare(req Request) (*job, error) {
 	if err := req.Sampling.validate(); err != nil {
 		return nil, err
@@ -194,28 +232,13 @@ func (e *Engine) prepare(req Request) (*job, error) {
 	j.input = make([]uint32, 0, n+limit)
 	j.input = append(append(j.input, req.Prompt...), req.Resume...)
 	j.text = textStream{stream: e.cfg.Tokenizer.NewStream(), stops: req.Sampling.Stop}
-	if j.adapter, err = e.adapters.pin(req.Adapter); err != nil {
-		return nil, err
+	if req.Adapter != "" && req.Weights == nil { // else it is made resident when its turn comes
+		var ok bool
+		if j.adapter, ok = e.adapters.tier.Acquire(req.Adapter); !ok {
+			return nil, fmt.Errorf("%w: load %q first", ErrUnknownAdapter, req.Adapter)
+		}
 	}
-	j.key = j.adapter.kvKey()
 	return j, nil
-}
-
-func (e *Engine) submit(j *job) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return ErrClosed
-	}
-	if e.waiting >= e.cfg.MaxWaiting {
-		return fmt.Errorf("%w (%d): try again later", ErrBusy, e.waiting)
-	}
-	e.nextSeq++
-	j.seq = e.nextSeq
-	e.incoming = append(e.incoming, j)
-	e.waiting++
-	e.poke()
-	return nil
 }
 
 func (e *Engine) poke() {

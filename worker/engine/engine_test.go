@@ -235,11 +235,11 @@ func TestContextEndsWithLength(t *testing.T) {
 func TestAdaptersComeAndGoWhileServing(t *testing.T) {
 	size := int64(4 * (len(adapter(t, 0).Flat) + len(adapter(t, 1).Flat) + len(adapter(t, 2).Flat)))
 	e := start(t, 2, func(c *Config) { c.AdapterBytes = 2 * size })
-	require.Equal(t, []string{"a0", "a1", "a2"}, e.Resident())
+	require.Equal(t, []string{"a2", "a1", "a0"}, e.Resident())
 
 	// Held by a request: it cannot be dropped.
-	held, err := e.adapters.pin("a1")
-	require.NoError(t, err)
+	held := &job{req: Request{Adapter: "a1"}}
+	require.NoError(t, e.adapters.want(held))
 	require.ErrorIs(t, e.Unload("a1"), ErrAdapterInUse)
 	// New adapters push the unused ones out, the oldest first, never a1.
 	for i := range 40 {
@@ -248,7 +248,7 @@ func TestAdaptersComeAndGoWhileServing(t *testing.T) {
 		require.LessOrEqual(t, e.Stats().AdapterBytes, 2*size)
 	}
 	require.NotContains(t, e.Resident(), "a0")
-	held.release()
+	e.adapters.release(held)
 	require.NoError(t, e.Unload("a1"))
 	require.ErrorIs(t, e.Unload("a1"), ErrUnknownAdapter)
 }

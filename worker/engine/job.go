@@ -17,9 +17,14 @@ import (
 type job struct {
 	req     Request
 	seq     kvcache.Seq
-	key     kvcache.Key
-	adapter *pinned
-	limit   int // output tokens at most
+	adapter *resident // held; nil before it is there, and for the bare base
+	loads   *loading  // waited for
+	missed  bool      // counted as not resident
+	limit   int       // output tokens at most
+	tenant  *tenant
+
+	overtaken int                    // others admitted while it was first in line but did not fit
+	why       atomic.Pointer[string] // it waits
 
 	input   []uint32 // prompt, resumed and generated tokens
 	prompt  int      // how many of them are the prompt

@@ -13,13 +13,18 @@ import (
 type loop struct {
 	engine  *Engine
 	kv      *kvcache.Cache
-	queue   []*job // in order of arrival
+	queue   fairQueue
 	running []*job // in order of admission
+
+	dirty    bool   // something happened since the queue was last looked at
+	reserved *job   // room is kept for it
+	blocked  []*job // scratch of admit
 
 	batch   []llama.Seq // scratch, reused by every step
 	batched []*job
 
-	rate rate
+	rate, cost     rate // output tokens, and cost, per second
+	reserves, uses float64
 }
 
 // Run serves until ctx ends; what is in flight then ends with ErrClosed. It
@@ -35,26 +40,35 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 		if err != nil {
 			cause = err
 		}
-		for _, j := range append(l.queue, l.running...) {
+		l.queue.each(func(j *job) { l.refuse(j, cause) })
+		for _, j := range l.running {
 			l.finish(j, "", cause)
 		}
-		l.queue, l.running = nil, nil
+		l.running = nil
 		l.publish()
 		e.memory.Free()
 		e.adapters.close()
 	}()
 	for {
 		l.collect()
-		l.reap()
-		l.admit()
+		if l.dirty {
+			l.reap()
+			l.admit()
+		}
 		l.publish()
 		if len(l.running) == 0 {
 			select {
 			case <-ctx.Done():
 				return nil
 			case <-e.wake:
+				l.dirty = true
 			}
 			continue
+		}
+		select {
+		case <-e.wake:
+			l.dirty = true
+		default:
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -68,67 +82,32 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 // collect takes over what was submitted.
 func (l *loop) collect() {
 	l.engine.mu.Lock()
-	l.queue = append(l.queue, l.engine.incoming...)
+	defer l.engine.mu.Unlock()
+	for _, j := range l.engine.incoming {
+		l.queue.push(j)
+		l.dirty = true
+	}
 	clear(l.engine.incoming)
 	l.engine.incoming = l.engine.incoming[:0]
-	l.engine.mu.Unlock()
 }
 
 // reap ends cancelled jobs.
 func (l *loop) reap() {
-	keep := func(jobs []*job) []*job {
-		kept := jobs[:0]
-		for _, j := range jobs {
-			if j.cancelled.Load() {
-				l.finish(j, "", context.Canceled)
-			} else {
-				kept = append(kept, j)
-			}
+	l.queue.each(func(j *job) {
+		if j.cancelled.Load() {
+			l.refuse(j, context.Canceled)
 		}
-		clear(jobs[len(kept):])
-		return kept
-	}
-	l.queue = keep(l.queue)
-	l.running = keep(l.running)
-}
-
-// admit lets jobs in, in order of arrival, as long as there is a slot and KV for
-// all that the job may need. A job that must wait makes those behind it wait:
-// none is overtaken forever.
-func (l *loop) admit() {
-	n := 0
-	for _, j := range l.queue {
-		if len(l.running) >= l.engine.cfg.MaxBatch || !l.place(j) {
-			break
+	})
+	kept := l.running[:0]
+	for _, j := range l.running {
+		if j.cancelled.Load() {
+			l.finish(j, "", context.Canceled)
+		} else {
+			kept = append(kept, j)
 		}
-		n++
-		j.admitted = time.Now()
-		l.engine.metrics.queue.Observe(j.admitted.Sub(j.queued).Seconds())
-		if reason := l.replay(j); reason != "" {
-			l.finish(j, reason, nil)
-			continue
-		}
-		l.running = append(l.running, j)
 	}
-	if n > 0 {
-		rest := copy(l.queue, l.queue[n:])
-		clear(l.queue[rest:])
-		l.queue = l.queue[:rest]
-	}
-}
-
-// place reserves a job's KV, or leaves no trace.
-func (l *loop) place(j *job) bool {
-	reused, err := l.kv.Open(j.seq, j.key, j.input)
-	if err != nil {
-		return false
-	}
-	if err := l.kv.Reserve(j.seq, j.prompt+j.limit-reused); err != nil {
-		l.kv.Close(j.seq)
-		return false
-	}
-	j.done = reused
-	return true
+	clear(l.running[len(kept):])
+	l.running = kept
 }
 
 // replay brings a resumed job's text and sampler to where the other worker left
@@ -178,24 +157,30 @@ func (l *loop) step() error {
 		return err
 	}
 	now := time.Now()
-	produced := 0
+	produced, cost := 0, 0
 	for i, j := range l.batched {
 		if err := l.kv.Commit(j.seq, j.input[j.done:j.done+j.chunk]); err != nil {
 			return err
 		}
 		j.done += j.chunk
 		if j.done < len(j.input) {
+			cost += promptCost * j.chunk
 			continue
 		}
+		cost += promptCost*(j.chunk-1) + outputCost
 		l.draw(j, out.Row(i, 0), now)
 		produced++
 	}
 	l.rate.add(produced, now.Sub(start))
+	l.cost.add(cost, now.Sub(start))
 	kept := l.running[:0]
 	for _, j := range l.running {
 		if !j.ended {
 			kept = append(kept, j)
 		}
+	}
+	if len(kept) < len(l.running) {
+		l.dirty = true
 	}
 	clear(l.running[len(kept):])
 	l.running = kept
@@ -241,7 +226,12 @@ func (l *loop) emit(j *job, id uint32, lp *LogProbs, now time.Time) {
 // finish lets go of a job.
 func (l *loop) finish(j *job, reason string, err error) {
 	l.kv.Close(j.seq)
-	j.adapter.release()
+	l.engine.adapters.release(j)
+	l.unreserve(j)
+	if !j.admitted.IsZero() {
+		l.queue.end(j, len(j.output()))
+		l.learn(j)
+	}
 	j.ended = true
 	m := l.engine.metrics
 	m.e2e.Observe(time.Since(j.queued).Seconds())
@@ -254,13 +244,23 @@ func (l *loop) finish(j *job, reason string, err error) {
 	j.out.end(j.result(reason), err)
 }
 
+// learn keeps an average of how much of what jobs reserve they use.
+func (l *loop) learn(j *job) {
+	const memory = 64 // jobs
+	l.reserves = l.reserves*(1-1.0/memory) + float64(j.cost())
+	l.uses = l.uses*(1-1.0/memory) + float64(j.cost()-outputCost*int64(j.limit-len(j.output())))
+}
+
 // publish updates what Stats tells.
 func (l *loop) publish() {
 	kv := l.kv.Stats()
 	e := l.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.waiting = len(l.queue) + len(e.incoming)
+	e.costPerSecond = l.cost.perSecond
+	if l.reserves > 0 {
+		e.usedShare = l.uses / l.reserves
+	}
 	e.stats.Running = len(l.running)
 	e.stats.FreeKV = kv.FreeTokens()
 	e.stats.PrefixQueries, e.stats.PrefixHits = kv.Queries, kv.Hits

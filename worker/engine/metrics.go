@@ -4,13 +4,15 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openledger/openledger/worker/engine/lora"
 )
 
 // metrics are named as in the field (vLLM), with our prefix.
 type metrics struct {
 	firstToken, perToken, e2e, queue prometheus.Histogram
 	promptTokens, outputTokens       prometheus.Counter
-	finished                         *prometheus.CounterVec
+	finished, refused                *prometheus.CounterVec
 }
 
 var latencyBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 40, 80}
@@ -28,6 +30,8 @@ func newMetrics(reg prometheus.Registerer, e *Engine) (*metrics, error) {
 		outputTokens: prometheus.NewCounter(prometheus.CounterOpts{Name: "openledger_generation_tokens_total", Help: "Output tokens generated."}),
 		finished: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "openledger_request_success_total",
 			Help: "Requests that ended, by reason."}, []string{"finished_reason"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "openledger_request_refused_total",
+			Help: "Requests refused for load: the queue full, a tenant's share of it full, or the deadline too close."}, []string{"reason"}),
 	}
 	gauge := func(name, help string, f func(Stats) float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return f(e.Stats()) })
@@ -35,13 +39,12 @@ func newMetrics(reg prometheus.Registerer, e *Engine) (*metrics, error) {
 	counter := func(name, help string, f func(Stats) float64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return f(e.Stats()) })
 	}
-	lora := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "openledger_lora_info", Help: "Resident adapters, by tier.",
-		ConstLabels: prometheus.Labels{"tier": "device"}}, func() float64 { return float64(e.Stats().Adapters) })
 	if reg == nil {
 		return m, nil
 	}
 	all := []prometheus.Collector{
-		m.firstToken, m.perToken, m.e2e, m.queue, m.promptTokens, m.outputTokens, m.finished, lora,
+		m.firstToken, m.perToken, m.e2e, m.queue, m.promptTokens, m.outputTokens, m.finished, m.refused,
+		lora.NewCollector("device", e.adapters.tier.Stats),
 		gauge("openledger_requests_running", "Requests in the batch.", func(s Stats) float64 { return float64(s.Running) }),
 		gauge("openledger_requests_waiting", "Requests that wait for admission.", func(s Stats) float64 { return float64(s.Waiting) }),
 		gauge("openledger_kv_cache_usage_ratio", "Part of the KV cache that requests have reserved.", func(s Stats) float64 {

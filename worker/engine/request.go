@@ -3,7 +3,9 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/openledger/openledger/worker/engine/lora"
 	"github.com/openledger/openledger/worker/engine/sample"
 )
 
@@ -17,8 +19,10 @@ var (
 	ErrAdapterInUse = errors.New("adapter is in use")
 	// ErrAdapterMemory: the adapter does not fit beside the pinned ones.
 	ErrAdapterMemory = errors.New("no memory for the adapter")
-	// ErrBusy: the queue is full.
+	// ErrBusy: the queue is full, for this tenant or for all, or so long that the deadline would pass in it.
 	ErrBusy = errors.New("too many requests are waiting")
+	// ErrDeadline: the deadline passed before the first token.
+	ErrDeadline = errors.New("deadline passed in the queue")
 	// ErrClosed: the engine is not running.
 	ErrClosed = errors.New("engine is not running")
 	// ErrInvalid: a field of the request is out of range.
@@ -56,8 +60,12 @@ type Request struct {
 	ID       string   // for logs; need not be unique
 	Prompt   []uint32 // after the chat template
 	Resume   []uint32 // output tokens delivered before: continue after them, exactly
-	Adapter  string   // key of a resident adapter; empty: the bare base
+	Adapter  string   // key of an adapter; empty: the bare base
 	Sampling Sampling
+
+	Tenant   string        // fairness is between tenants; the empty name is one of them
+	Weights  *lora.Adapter // of Adapter, to be made resident when its turn comes; nil: it is resident already
+	Deadline time.Time     // of the first token: later, waiting has been in vain; zero: none
 }
 
 // Token is one streamed output token. Text is what became readable with it: it
@@ -95,9 +103,10 @@ type Stats struct {
 	Slots        int // requests it will batch at once
 	FreeKV       int // tokens of KV cache not reserved
 	TotalKV      int
-	Adapters     int
-	AdapterBytes int64
-	DecodeTPS    float64 // recent output tokens per second, all requests together
+	Adapters     int                 // on the device
+	AdapterBytes int64               // loads under way included
+	Tier         lora.ResidencyStats // of the device
+	DecodeTPS    float64             // recent output tokens per second, all requests together
 
 	PrefixQueries, PrefixHits uint64 // prompt tokens looked up, and found, in the prefix cache
 }

@@ -17,10 +17,8 @@ type page struct {
 }
 
 type sequence struct {
-	key   Key
 	table []int32  // pages in order
 	n     int      // tokens whose KV is written (or reused)
-	room  int      // tokens that the table holds
 	tail  []uint32 // tokens of the last, incomplete page
 	hash  chain    // of the full pages
 }
@@ -34,6 +32,9 @@ type Cache struct {
 	index map[chain]int32
 	seqs  map[Seq]*sequence
 	stats Stats
+
+	found   []int32 // scratch
+	scratch []byte
 }
 
 // New makes an empty cache.
@@ -42,7 +43,7 @@ func New(cfg Config) (*Cache, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Cache{cfg: cfg, pages: make([]page, cfg.Pages), lru: list.New(), index: map[chain]int32{}, seqs: map[Seq]*sequence{}}
+	c := &Cache{cfg: cfg, pages: make([]page, cfg.Pages), lru: list.New(), index: make(map[chain]int32, min(cfg.Pages, 1<<20)), seqs: map[Seq]*sequence{}}
 	for i := cfg.Pages - 1; i >= 0; i-- {
 		c.free = append(c.free, int32(i))
 	}
@@ -62,66 +63,47 @@ func (c *Cache) Stats() Stats {
 	return s
 }
 
-// Open starts a sequence, reusing cached pages of its prompt. It returns how many
-// tokens need no computing; at least the last prompt token always does, because
-// its logits are wanted. It takes no new pages: Reserve does.
-func (c *Cache) Open(id Seq, key Key, prompt []uint32) (reused int, err error) {
+// Admit starts a sequence that will hold at most tokens tokens, its prompt among them: it reuses cached pages of the
+// prompt and reserves the rest, all or nothing. It returns how many tokens need no computing; at least the last prompt
+// token always does, because its logits are wanted. On an error, ErrFull among them, nothing has changed.
+func (c *Cache) Admit(id Seq, key Key, prompt []uint32, tokens int) (reused int, err error) {
 	if _, ok := c.seqs[id]; ok {
 		return 0, fmt.Errorf("kvcache: sequence %d is open already", id)
 	}
-	s := &sequence{key: key, hash: root(key)}
+	if tokens < len(prompt) {
+		return 0, fmt.Errorf("kvcache: sequence %d wants room for %d tokens, its prompt has %d", id, tokens, len(prompt))
+	}
 	ps := c.cfg.PageSize
+	hash, cached := root(key), 0
+	c.found = c.found[:0]
 	for at := 0; at+ps < len(prompt); at += ps {
-		h := next(s.hash, prompt[at:at+ps])
+		h := c.next(hash, prompt[at:at+ps])
 		p, ok := c.index[h]
 		if !ok {
 			break
 		}
+		if c.pages[p].refs == 0 {
+			cached++ // it leaves the ones that could be taken
+		}
+		c.found = append(c.found, p)
+		hash = h
+	}
+	need := (tokens+ps-1)/ps - len(c.found)
+	if need > len(c.free)+c.lru.Len()-cached {
+		return 0, ErrFull
+	}
+	s := &sequence{hash: hash, n: len(c.found) * ps, table: make([]int32, 0, len(c.found)+need), tail: make([]uint32, 0, ps)}
+	for _, p := range c.found {
 		c.acquire(p)
 		s.table = append(s.table, p)
-		s.hash = h
-		s.n += ps
 	}
-	s.room = s.n
+	for range need {
+		s.table = append(s.table, c.take())
+	}
 	c.seqs[id] = s
 	c.stats.Queries += uint64(len(prompt))
 	c.stats.Hits += uint64(s.n)
 	return s.n, nil
-}
-
-// Reserve makes sure that n tokens beyond the written ones have a place, all or
-// nothing: on ErrFull nothing has changed.
-func (c *Cache) Reserve(id Seq, n int) error {
-	s, err := c.seq(id)
-	if err != nil {
-		return err
-	}
-	if n < 0 {
-		return fmt.Errorf("kvcache: cannot reserve %d tokens", n)
-	}
-	need := c.pagesFor(s, n)
-	if need > len(c.free)+c.lru.Len() {
-		return ErrFull
-	}
-	for range need {
-		s.table = append(s.table, c.take())
-		s.room += c.cfg.PageSize
-	}
-	return nil
-}
-
-// CanReserve says whether Reserve(id, n) would succeed now.
-func (c *Cache) CanReserve(id Seq, n int) bool {
-	s, ok := c.seqs[id]
-	return ok && n >= 0 && c.pagesFor(s, n) <= len(c.free)+c.lru.Len()
-}
-
-func (c *Cache) pagesFor(s *sequence, n int) int {
-	missing := s.n + n - s.room
-	if missing <= 0 {
-		return 0
-	}
-	return (missing + c.cfg.PageSize - 1) / c.cfg.PageSize
 }
 
 // Commit says that the KV of these tokens, which follow the ones before, has been
@@ -131,17 +113,17 @@ func (c *Cache) Commit(id Seq, tokens []uint32) error {
 	if err != nil {
 		return err
 	}
-	if s.n+len(tokens) > s.room {
-		return fmt.Errorf("kvcache: sequence %d commits %d tokens, but has room for %d", id, len(tokens), s.room-s.n)
-	}
 	ps := c.cfg.PageSize
+	if room := len(s.table) * ps; s.n+len(tokens) > room {
+		return fmt.Errorf("kvcache: sequence %d commits %d tokens, but has room for %d", id, len(tokens), room-s.n)
+	}
 	for _, t := range tokens {
 		s.tail = append(s.tail, t)
 		s.n++
 		if len(s.tail) < ps {
 			continue
 		}
-		s.hash = next(s.hash, s.tail)
+		s.hash = c.next(s.hash, s.tail)
 		s.tail = s.tail[:0]
 		p := s.table[s.n/ps-1]
 		if _, ok := c.index[s.hash]; !ok { // else an equal page is indexed; ours stays private
@@ -243,11 +225,12 @@ func (c *Cache) evict() int32 {
 
 func root(key Key) chain { return sha256.Sum256(key[:]) }
 
-func next(h chain, tokens []uint32) chain {
-	b := make([]byte, 0, len(h)+4*len(tokens))
-	b = append(b, h[:]...)
+// next is the chain's hash after one more page.
+func (c *Cache) next(h chain, tokens []uint32) chain {
+	b := append(c.scratch[:0], h[:]...)
 	for _, t := range tokens {
 		b = binary.LittleEndian.AppendUint32(b, t)
 	}
+	c.scratch = b
 	return sha256.Sum256(b)
 }

@@ -9,12 +9,23 @@ import (
 	"pgregory.net/rapid"
 )
 
-// check verifies the package's invariants against the sequences the test believes in.
+// The invariants of the paged cache:
+//   - no page is leaked: free, cached and owned pages partition all pages, and when
+//     every sequence has ended and the cached ones are forgotten, all are free;
+//   - no page is shared across adapters: what a sequence reads through its table is
+//     what was written for its own key after its own tokens;
+//   - reference counts are exact at every moment, also when a sequence ends at any
+//     token (a cancel): a page counts the tables it is in;
+//   - a page that is to be written has one owner;
+//   - a refused operation changes nothing, down to the order of eviction.
+//
+// check verifies those about the structure against the sequences the test believes in.
 func check(c *Cache, written map[Seq][]uint32) error {
+	ps := c.cfg.PageSize
 	refs := make([]int, len(c.pages))
 	for id, s := range c.seqs {
-		if s.n > s.room || s.room != len(s.table)*c.cfg.PageSize {
-			return fmt.Errorf("sequence %d: %d tokens, room %d, %d pages", id, s.n, s.room, len(s.table))
+		if s.n > len(s.table)*ps {
+			return fmt.Errorf("sequence %d: %d tokens in %d pages", id, s.n, len(s.table))
 		}
 		if s.n != len(written[id]) {
 			return fmt.Errorf("sequence %d has %d tokens, want %d", id, s.n, len(written[id]))
@@ -24,7 +35,7 @@ func check(c *Cache, written map[Seq][]uint32) error {
 			if slices.Contains(s.table[:i], p) {
 				return fmt.Errorf("sequence %d holds page %d twice", id, p)
 			}
-			if i >= s.n/c.cfg.PageSize && c.pages[p].refs != 1 { // still to be written
+			if i >= s.n/ps && c.pages[p].refs != 1 { // still to be written
 				return fmt.Errorf("sequence %d would write into page %d, which %d own", id, p, c.pages[p].refs)
 			}
 		}
@@ -70,15 +81,111 @@ type slot struct {
 	chain string // all tokens up to and including this one
 }
 
-func TestInvariantsUnderRandomUse(t *testing.T) {
+// model is the cache in the plainest terms: which contents are known, who uses
+// them, and which leave first.
+type model struct {
+	pages, ps int
+	seqs      map[Seq]*modelSeq
+	known     map[string]int // content -> sequences that hold the page known under it
+	lru       []string       // contents that nobody holds, the first to leave in front
+}
+
+type modelSeq struct {
+	key    Key
+	room   int      // pages
+	shared []string // contents, by page, of pages that are known; "" is a private one
+}
+
+func content(key Key, tokens []uint32) string { return fmt.Sprint(key, tokens) }
+
+func (m *model) owned() int {
+	n := 0
+	for _, holders := range m.known {
+		if holders > 0 {
+			n++
+		}
+	}
+	for _, s := range m.seqs {
+		n += s.room
+		for _, c := range s.shared {
+			if c != "" {
+				n--
+			}
+		}
+	}
+	return n
+}
+
+// admit predicts what Admit returns; -1: full.
+func (m *model) admit(id Seq, key Key, prompt []uint32, tokens int) int {
+	s := &modelSeq{key: key, room: (tokens + m.ps - 1) / m.ps}
+	fromLRU := 0
+	for at := m.ps; at < len(prompt); at += m.ps {
+		c := content(key, prompt[:at])
+		holders, ok := m.known[c]
+		if !ok {
+			break
+		}
+		if holders == 0 {
+			fromLRU++
+		}
+		s.shared = append(s.shared, c)
+	}
+	if m.owned()+fromLRU+s.room-len(s.shared) > m.pages {
+		return -1
+	}
+	for _, c := range s.shared {
+		m.known[c]++
+		m.lru = slices.DeleteFunc(m.lru, func(o string) bool { return o == c })
+	}
+	m.seqs[id] = s
+	for m.owned()+len(m.lru) > m.pages {
+		delete(m.known, m.lru[0])
+		m.lru = m.lru[1:]
+	}
+	return len(s.shared) * m.ps
+}
+
+// full says that the sequence's tokens up to the end of a page are written.
+func (m *model) full(id Seq, tokens []uint32) {
+	s := m.seqs[id]
+	c := content(s.key, tokens)
+	if _, ok := m.known[c]; ok {
+		s.shared = append(s.shared, "")
+		return
+	}
+	m.known[c] = 1
+	s.shared = append(s.shared, c)
+}
+
+func (m *model) close(id Seq) {
+	s := m.seqs[id]
+	delete(m.seqs, id)
+	for _, c := range slices.Backward(s.shared) {
+		if c == "" {
+			continue
+		}
+		if m.known[c]--; m.known[c] == 0 {
+			m.lru = append(m.lru, c)
+		}
+	}
+}
+
+func TestCacheAgainstTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ps := rapid.IntRange(1, 4).Draw(t, "page size")
 		c, err := New(Config{Pages: rapid.IntRange(1, 12).Draw(t, "pages"), PageSize: ps})
 		if err != nil {
 			t.Fatal(err)
 		}
+		m := &model{pages: c.cfg.Pages, ps: ps, seqs: map[Seq]*modelSeq{}, known: map[string]int{}}
 		memory := make([]slot, c.cfg.Pages*ps)
-		written, prompts, keys := map[Seq][]uint32{}, map[Seq][]uint32{}, map[Seq]Key{}
+		type live struct {
+			key    Key
+			prompt []uint32
+			tokens int
+		}
+		written, seqs := map[Seq][]uint32{}, map[Seq]live{}
 		ids := func() []Seq {
 			var l []Seq
 			for id := range written {
@@ -89,67 +196,83 @@ func TestInvariantsUnderRandomUse(t *testing.T) {
 		}
 		next := Seq(0)
 		t.Repeat(map[string]func(*rapid.T){
-			"open": func(t *rapid.T) {
+			"admit": func(t *rapid.T) {
 				next++
 				key := Key{byte(rapid.IntRange(0, 1).Draw(t, "key"))}
 				prompt := rapid.SliceOfN(rapid.Uint32Range(0, 1), 1, 12).Draw(t, "prompt")
-				n, err := c.Open(next, key, prompt)
-				if err != nil {
-					t.Fatal(err)
+				tokens := len(prompt) + rapid.IntRange(0, 6).Draw(t, "more")
+				want := m.admit(next, key, prompt, tokens)
+				before := c.Stats()
+				n, err := c.Admit(next, key, prompt, tokens)
+				if want < 0 {
+					if !errors.Is(err, ErrFull) || before != c.Stats() {
+						t.Fatalf("admit: %v, want ErrFull; stats %+v then %+v", err, before, c.Stats())
+					}
+					return
 				}
-				if n >= len(prompt) {
-					t.Fatalf("reused the whole prompt of %d tokens", len(prompt))
+				if err != nil || n != want || n >= len(prompt) {
+					t.Fatalf("admit of %d tokens: reused %d, %v; the model reuses %d", len(prompt), n, err, want)
 				}
-				written[next], prompts[next], keys[next] = slices.Clone(prompt[:n]), prompt, key
+				written[next], seqs[next] = slices.Clone(prompt[:n]), live{key, prompt, tokens}
 			},
 			"write": func(t *rapid.T) {
 				if len(written) == 0 {
 					t.Skip()
 				}
 				id := rapid.SampledFrom(ids()).Draw(t, "sequence")
-				rest := prompts[id]
-				rest = rest[min(len(written[id]), len(rest)):]
-				tokens := rapid.SliceOfN(rapid.Uint32Range(0, 1), 1, 5).Draw(t, "tokens")
-				if len(rest) > 0 {
+				s := seqs[id]
+				room := s.tokens - len(written[id])
+				if room == 0 {
+					t.Skip()
+				}
+				tokens := rapid.SliceOfN(rapid.Uint32Range(0, 1), 1, room).Draw(t, "tokens")
+				if rest := s.prompt[min(len(written[id]), len(s.prompt)):]; len(rest) > 0 {
 					tokens = rest[:rapid.IntRange(1, len(rest)).Draw(t, "chunk")]
-				}
-				before, can := c.Stats(), c.CanReserve(id, len(tokens))
-				if err := c.Reserve(id, len(tokens)); err != nil {
-					if !errors.Is(err, ErrFull) || can || before != c.Stats() {
-						t.Fatalf("reserve: %v (can %v), stats %+v then %+v", err, can, before, c.Stats())
-					}
-					return
-				}
-				if !can {
-					t.Fatal("reserved although it could not")
 				}
 				table := c.Table(id)
 				for _, tok := range tokens {
 					at := len(written[id])
 					written[id] = append(written[id], tok)
-					memory[int(table[at/ps])*ps+at%ps] = slot{keys[id], fmt.Sprint(written[id])}
+					memory[int(table[at/ps])*ps+at%ps] = slot{s.key, fmt.Sprint(written[id])}
+					if len(written[id])%ps == 0 {
+						m.full(id, written[id])
+					}
 				}
 				if err := c.Commit(id, tokens); err != nil {
 					t.Fatal(err)
 				}
+				if c.Len(id) != len(written[id]) {
+					t.Fatalf("length %d, want %d", c.Len(id), len(written[id]))
+				}
 			},
-			"close": func(t *rapid.T) {
+			"close": func(t *rapid.T) { // at any token: finished or cancelled
 				if len(written) == 0 {
 					t.Skip()
 				}
 				id := rapid.SampledFrom(ids()).Draw(t, "sequence")
 				c.Close(id)
+				m.close(id)
 				delete(written, id)
+				delete(seqs, id)
 			},
-			"forget": func(*rapid.T) { c.Forget() },
+			"forget": func(*rapid.T) {
+				c.Forget()
+				for _, k := range m.lru {
+					delete(m.known, k)
+				}
+				m.lru = nil
+			},
 			"": func(t *rapid.T) {
 				if err := check(c, written); err != nil {
 					t.Fatal(err)
 				}
+				if st := c.Stats(); st.Cached != len(m.lru) || st.Used != m.owned() || st.Sequences != len(m.seqs) {
+					t.Fatalf("stats %+v, the model has %d cached, %d used, %d sequences", st, len(m.lru), m.owned(), len(m.seqs))
+				}
 				for _, id := range ids() {
 					table := c.Table(id)
 					for at := range written[id] {
-						want := slot{keys[id], fmt.Sprint(written[id][:at+1])}
+						want := slot{seqs[id].key, fmt.Sprint(written[id][:at+1])}
 						if got := memory[int(table[at/ps])*ps+at%ps]; got != want {
 							t.Fatalf("sequence %d position %d reads %v, want %v", id, at, got, want)
 						}
@@ -174,11 +297,8 @@ func TestPrefixIsReusedUnderTheSameAdapterOnly(t *testing.T) {
 	}
 	prompt := []uint32{1, 2, 3, 4, 5, 6, 7, 8, 9}
 	fill := func(id Seq, key Key) int {
-		n, err := c.Open(id, key, prompt)
+		n, err := c.Admit(id, key, prompt, len(prompt))
 		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Reserve(id, len(prompt)-n); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.Commit(id, prompt[n:]); err != nil {
@@ -198,13 +318,36 @@ func TestPrefixIsReusedUnderTheSameAdapterOnly(t *testing.T) {
 	if !slices.Equal(c.Table(1)[:2], c.Table(2)[:2]) || c.Table(1)[2] == c.Table(2)[2] {
 		t.Errorf("tables %v and %v: want two shared pages and one own", c.Table(1), c.Table(2))
 	}
-	if err := c.Reserve(3, 100); !errors.Is(err, ErrFull) {
-		t.Errorf("reserve beyond the cache: %v", err)
-	}
 	c.Close(1)
 	c.Close(2)
 	if n := fill(4, Key{1}); n != 8 {
 		t.Errorf("reused %d tokens after closing, want 8", n)
+	}
+}
+
+func TestRefusedAdmissionLeavesTheOrderOfEviction(t *testing.T) {
+	c, err := New(Config{Pages: 3, PageSize: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, tok := range []uint32{1, 2, 3} {
+		if _, err := c.Admit(Seq(id), Key{}, []uint32{tok}, 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Commit(Seq(id), []uint32{tok}); err != nil {
+			t.Fatal(err)
+		}
+		c.Close(Seq(id))
+	}
+	// It finds page 1, but does not fit: page 1 is still the oldest.
+	if _, err := c.Admit(9, Key{}, []uint32{1, 7}, 4); !errors.Is(err, ErrFull) {
+		t.Fatal(err)
+	}
+	if _, err := c.Admit(10, Key{}, []uint32{8}, 1); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Admit(11, Key{}, []uint32{1, 7}, 2); n != 0 || err != nil {
+		t.Errorf("reused %d, %v: the oldest page should have gone", n, err)
 	}
 }
 
@@ -213,23 +356,45 @@ func TestMisuseIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Reserve(1, 1); err == nil {
-		t.Error("reserved for an unknown sequence")
+	if _, err := c.Admit(1, Key{}, []uint32{1}, 0); err == nil {
+		t.Error("admitted without room for the prompt")
 	}
-	if _, err := c.Open(1, Key{}, []uint32{1}); err != nil {
+	if _, err := c.Admit(1, Key{}, []uint32{1}, 5); !errors.Is(err, ErrFull) {
+		t.Errorf("admitted more than the cache: %v", err)
+	}
+	if _, err := c.Admit(1, Key{}, []uint32{1}, 1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Open(1, Key{}, []uint32{1}); err == nil {
+	if _, err := c.Admit(1, Key{}, []uint32{1}, 1); err == nil {
 		t.Error("opened twice")
 	}
-	if err := c.Commit(1, []uint32{1}); err == nil {
+	if err := c.Commit(1, []uint32{1, 2, 3}); err == nil {
 		t.Error("committed without room")
 	}
-	if err := c.Reserve(1, -1); err == nil {
-		t.Error("reserved a negative number")
+	if err := c.Commit(7, nil); err == nil {
+		t.Error("committed to an unknown sequence")
 	}
 	c.Close(9)
 	if _, err := New(Config{Pages: 0}); err == nil {
 		t.Error("a cache without pages")
+	}
+}
+
+func TestCommitDoesNotAllocate(t *testing.T) {
+	c, err := New(Config{Pages: 64, PageSize: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Admit(1, Key{}, []uint32{1}, 64*16); err != nil {
+		t.Fatal(err)
+	}
+	token := []uint32{5}
+	n := testing.AllocsPerRun(500, func() {
+		if err := c.Commit(1, token); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations per token", n)
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"fmt"
 )
 
-// ErrFull is returned when there are not enough pages; the caller waits or preempts.
+// ErrFull is returned when there are not enough pages; the caller waits.
 var ErrFull = errors.New("kvcache: no free pages")
 
 // Config of a cache.

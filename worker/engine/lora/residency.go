@@ -4,18 +4,25 @@ import (
 	"container/list"
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"sync"
 )
 
-// ErrNoRoom says that an adapter cannot be made resident now, because the adapters in use leave too little room. Wait
-// until one is released.
-var ErrNoRoom = errors.New("no room for the adapter: the resident ones are all in use")
+// Why an adapter is not let into a tier, or not out of it.
+var (
+	// ErrNoRoom: the adapters in use leave too little room. Wait until one is released.
+	ErrNoRoom = errors.New("no room for the adapter")
+	// ErrTooLarge: it does not fit beside the pinned ones, however long one waits.
+	ErrTooLarge = errors.New("the adapter is larger than the memory set aside for adapters")
+	// ErrPresent: the adapter is there already, or is being loaded.
+	ErrPresent = errors.New("the adapter is resident already")
+	// ErrAbsent: the adapter is not there.
+	ErrAbsent = errors.New("the adapter is not resident")
+	// ErrHeld: somebody uses the adapter, or it is pinned.
+	ErrHeld = errors.New("the adapter is in use")
+)
 
-// ErrTooLarge says that an adapter can never be made resident under the configured cap.
-var ErrTooLarge = errors.New("the adapter is larger than the memory set aside for adapters")
-
-// ResidencyConfig caps the set of resident adapters.
+// ResidencyConfig caps one tier.
 type ResidencyConfig struct {
 	// MaxBytes is the memory for adapters; 0 means 1 GiB.
 	MaxBytes int64
@@ -41,175 +48,288 @@ func (c ResidencyConfig) Validate() error {
 	return nil
 }
 
-// Residency is the set of adapters in memory, by content key, with the least recently used leaving first. An adapter
-// that somebody holds is never evicted. It is safe for concurrent use.
-type Residency struct {
-	cfg ResidencyConfig
+// Residency is one tier of adapters, by content key: what is in its memory, who holds it, and what leaves next. An
+// adapter comes in two steps, Reserve before its bytes are there and Fill when they are, so that the cap holds at every
+// moment, loads under way included. The least recently used leaves first; what is held, pinned or being loaded never
+// does. It is safe for concurrent use, and nothing in it waits.
+type Residency[V any] struct {
+	cfg  ResidencyConfig
+	free func(V)
 
 	mu    sync.Mutex
-	byKey map[string]*resident
-	idle  *list.List // of *resident without a holder, the least recently used in front
+	byKey map[string]*resident[V]
+	idle  *list.List // of *resident[V] that may leave, the least recently used in front
+	claim string
 	stats ResidencyStats
 }
 
-type resident struct {
-	p       *Packed
+type resident[V any] struct {
+	key     string
+	v       V
+	bytes   int64
 	holders int
+	pinned  bool
+	loading bool
 	spot    *list.Element // in idle, or nil
 }
 
-// ResidencyStats describes the set.
+func (e *resident[V]) stays() bool { return e.holders > 0 || e.pinned || e.loading }
+
+// ResidencyStats describes a tier.
 type ResidencyStats struct {
-	Adapters  int
-	Held      int
-	Bytes     int64
-	HeldBytes int64
-	Hits      uint64
-	Misses    uint64
-	Evictions uint64
+	Adapters    int   // resident ones, without those being loaded
+	Loading     int   // reserved, not yet filled
+	Held        int   // that can't leave now: held, pinned or being loaded
+	Pinned      int   // by the operator
+	Bytes       int64 // loads under way included
+	HeldBytes   int64
+	PinnedBytes int64
+	MaxBytes    int64
+	Hits        uint64 // Acquire found it
+	Misses      uint64
+	Loads       uint64 // Fill
+	Evictions   uint64 // to make room; Evict is not counted
 }
 
-// NewResidency makes an empty set.
-func NewResidency(cfg ResidencyConfig) (*Residency, error) {
+// NewResidency makes an empty tier. free, which may be nil, is called with what leaves.
+func NewResidency[V any](cfg ResidencyConfig, free func(V)) (*Residency[V], error) {
 	cfg.EnsureDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Residency{cfg: cfg, byKey: map[string]*resident{}, idle: list.New()}, nil
+	if free == nil {
+		free = func(V) {}
+	}
+	return &Residency[V]{cfg: cfg, free: free, byKey: map[string]*resident[V]{}, idle: list.New()}, nil
 }
 
 // Acquire holds the adapter if it is resident. Every successful Acquire needs a Release.
-func (r *Residency) Acquire(key string) (*Packed, bool) {
+func (r *Residency[V]) Acquire(key string) (v V, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := r.byKey[key]
-	if e == nil {
+	if e == nil || e.loading {
 		r.stats.Misses++
-		return nil, false
+		return v, false
 	}
 	r.stats.Hits++
-	r.hold(e)
-	return e.p, true
+	r.change(e, func() { e.holders++ })
+	return e.v, true
 }
 
 // Has says whether the adapter is resident, without touching it.
-func (r *Residency) Has(key string) bool {
+func (r *Residency[V]) Has(key string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.byKey[key] != nil
+	e := r.byKey[key]
+	return e != nil && !e.loading
 }
 
-// Admit says whether an adapter of that size could be added now: nil, ErrNoRoom, or ErrTooLarge. Ask before loading.
-func (r *Residency) Admit(bytes int64) error {
+// Claim keeps what room becomes free for one key: until Claim is called with another, or with none, Reserve refuses
+// every other key.
+func (r *Residency[V]) Claim(key string) {
+	r.mu.Lock()
+	r.claim = key
+	r.mu.Unlock()
+}
+
+// Reserve sets bytes aside for an adapter that is to be loaded, dropping idle ones as needed. On an error nothing has
+// changed. Every successful Reserve needs a Fill or an Abandon.
+func (r *Residency[V]) Reserve(key string, bytes int64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.admit(bytes)
+	if r.byKey[key] != nil {
+		return fmt.Errorf("%w: %q", ErrPresent, key)
+	}
+	if err := r.admit(key, bytes); err != nil {
+		return err
+	}
+	r.makeRoom(bytes)
+	e := &resident[V]{key: key, bytes: bytes}
+	r.byKey[key] = e
+	r.stats.Bytes += bytes
+	r.stats.Loading++
+	r.change(e, func() { e.loading = true })
+	return nil
 }
 
-func (r *Residency) admit(bytes int64) error {
+func (r *Residency[V]) admit(key string, bytes int64) error {
+	s := &r.stats
 	switch {
-	case bytes > r.cfg.MaxBytes:
-		return fmt.Errorf("%w: %d bytes, of %d", ErrTooLarge, bytes, r.cfg.MaxBytes)
-	case r.stats.HeldBytes+bytes > r.cfg.MaxBytes, r.cfg.MaxAdapters > 0 && r.stats.Held >= r.cfg.MaxAdapters:
-		return fmt.Errorf("%w: %d adapters with %d of %d bytes", ErrNoRoom, r.stats.Held, r.stats.HeldBytes, r.cfg.MaxBytes)
+	case bytes < 0 || s.PinnedBytes+bytes > r.cfg.MaxBytes:
+		return fmt.Errorf("%w: %q needs %d bytes of %d, of which %d are pinned: give adapters more memory, or unpin some",
+			ErrTooLarge, key, bytes, r.cfg.MaxBytes, s.PinnedBytes)
+	case r.claim != "" && r.claim != key:
+		return fmt.Errorf("%w: %q waits, room is kept for %q, which has waited longer", ErrNoRoom, key, r.claim)
+	case s.HeldBytes+bytes > r.cfg.MaxBytes, r.cfg.MaxAdapters > 0 && s.Held >= r.cfg.MaxAdapters:
+		return fmt.Errorf("%w: %q needs %d bytes, %d adapters in use hold %d of %d: try again later, or give adapters more memory",
+			ErrNoRoom, key, bytes, s.Held, s.HeldBytes, r.cfg.MaxBytes)
 	}
 	return nil
 }
 
-// Put adds an adapter, evicting idle ones as needed, and holds it. If one with its key is resident already, that one is
-// held and returned, and p is freed. On an error p still belongs to the caller.
-func (r *Residency) Put(p *Packed) (*Packed, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if e := r.byKey[p.key]; e != nil {
-		if e.p != p {
-			p.Free()
-		}
-		r.hold(e)
-		return e.p, nil
-	}
-	if err := r.admit(p.bytes); err != nil {
-		return nil, err
-	}
-	for r.stats.Bytes+p.bytes > r.cfg.MaxBytes || (r.cfg.MaxAdapters > 0 && r.stats.Adapters >= r.cfg.MaxAdapters) {
-		r.evict(r.idle.Front().Value.(*resident))
-	}
-	e := &resident{p: p}
-	r.byKey[p.key] = e
-	r.stats.Adapters++
-	r.stats.Bytes += p.bytes
-	r.hold(e)
-	return p, nil
-}
-
-// Release ends one hold.
-func (r *Residency) Release(p *Packed) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	e := r.byKey[p.key]
-	if e == nil || e.p != p || e.holders == 0 {
-		panic("lora: release of an adapter that is not held: " + p.key)
-	}
-	e.holders--
-	if e.holders == 0 {
-		r.stats.Held--
-		r.stats.HeldBytes -= p.bytes
-		e.spot = r.idle.PushBack(e)
+// makeRoom drops idle adapters until bytes more fit; admit has said that they will.
+func (r *Residency[V]) makeRoom(bytes int64) {
+	for r.stats.Bytes+bytes > r.cfg.MaxBytes || (r.cfg.MaxAdapters > 0 && len(r.byKey) >= r.cfg.MaxAdapters) {
+		r.drop(r.idle.Front().Value.(*resident[V]))
+		r.stats.Evictions++
 	}
 }
 
-// Evict drops an idle adapter; it says whether it did.
-func (r *Residency) Evict(key string) bool {
+// Fill completes a reservation with what it was for, held once. bytes is what it takes in truth, at most what was
+// reserved: more is refused, and then v and the reservation are the caller's still.
+func (r *Residency[V]) Fill(key string, v V, bytes int64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := r.byKey[key]
-	if e == nil || e.holders > 0 {
+	switch {
+	case e == nil || !e.loading:
+		return fmt.Errorf("%w: %q was not reserved", ErrAbsent, key)
+	case bytes > e.bytes:
+		return fmt.Errorf("%w: %q takes %d bytes, %d were reserved", ErrTooLarge, key, bytes, e.bytes)
+	}
+	r.stats.Bytes -= e.bytes - bytes
+	r.stats.HeldBytes -= e.bytes - bytes
+	r.stats.Loading--
+	r.stats.Adapters++
+	r.stats.Loads++
+	e.v, e.bytes, e.loading, e.holders = v, bytes, false, 1
+	return nil
+}
+
+// Abandon gives a reservation back.
+func (r *Residency[V]) Abandon(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.byKey[key]
+	if e == nil || !e.loading {
+		panic("lora: end of a load that was not reserved: " + key)
+	}
+	delete(r.byKey, key)
+	r.stats.Bytes -= e.bytes
+	r.stats.HeldBytes -= e.bytes
+	r.stats.Held--
+	r.stats.Loading--
+}
+
+// Release ends one hold.
+func (r *Residency[V]) Release(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.byKey[key]
+	if e == nil || e.holders == 0 {
+		panic("lora: release of an adapter that is not held: " + key)
+	}
+	r.change(e, func() { e.holders-- })
+}
+
+// Pin keeps a resident adapter until Unpin. Pins may take half of the tier, so that other adapters can still be served.
+func (r *Residency[V]) Pin(key string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.byKey[key]
+	switch {
+	case e == nil || e.loading:
+		return fmt.Errorf("%w: load %q first", ErrAbsent, key)
+	case e.pinned:
+		return nil
+	case r.stats.PinnedBytes+e.bytes > r.cfg.MaxBytes/2:
+		return fmt.Errorf("%w: with %q %d bytes would be pinned, of %d at most half may be: unpin another, or give adapters more memory",
+			ErrNoRoom, key, r.stats.PinnedBytes+e.bytes, r.cfg.MaxBytes)
+	}
+	r.stats.Pinned++
+	r.stats.PinnedBytes += e.bytes
+	r.change(e, func() { e.pinned = true })
+	return nil
+}
+
+// Unpin ends a pin; it says whether there was one.
+func (r *Residency[V]) Unpin(key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.byKey[key]
+	if e == nil || !e.pinned {
 		return false
 	}
-	r.evict(e)
+	r.stats.Pinned--
+	r.stats.PinnedBytes -= e.bytes
+	r.change(e, func() { e.pinned = false })
 	return true
 }
 
-// Keys lists the resident adapters: the held ones by key, then the idle ones, the next to be evicted last.
-func (r *Residency) Keys() (held, idle []string) {
+// Evict drops an idle adapter.
+func (r *Residency[V]) Evict(key string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.byKey[key]
+	switch {
+	case e == nil:
+		return fmt.Errorf("%w: %q", ErrAbsent, key)
+	case e.pinned:
+		return fmt.Errorf("%w: %q is pinned: unpin it first", ErrHeld, key)
+	case e.stays():
+		return fmt.Errorf("%w: %q serves %d requests, or is being loaded: try again later", ErrHeld, key, e.holders)
+	}
+	r.drop(e)
+	return nil
+}
+
+// Keys lists the resident adapters: those in use by key, then the idle ones, the next to leave last.
+func (r *Residency[V]) Keys() (held, idle []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for k, e := range r.byKey {
-		if e.holders > 0 {
+		if e.stays() && !e.loading {
 			held = append(held, k)
 		}
 	}
-	sort.Strings(held)
+	slices.Sort(held)
 	for s := r.idle.Back(); s != nil; s = s.Prev() {
-		idle = append(idle, s.Value.(*resident).p.key)
+		idle = append(idle, s.Value.(*resident[V]).key)
 	}
 	return held, idle
 }
 
-// Stats describes the set.
-func (r *Residency) Stats() ResidencyStats {
+// Stats describes the tier.
+func (r *Residency[V]) Stats() ResidencyStats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.stats
+	s := r.stats
+	s.MaxBytes = r.cfg.MaxBytes
+	return s
 }
 
-func (r *Residency) hold(e *resident) {
-	if e.spot != nil {
-		r.idle.Remove(e.spot)
-		e.spot = nil
-	}
-	if e.holders == 0 {
+// Pinned says whether the operator pinned the adapter.
+func (r *Residency[V]) Pinned(key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.byKey[key]
+	return e != nil && e.pinned
+}
+
+// change does what may move an adapter between idle and staying, and keeps the sums.
+func (r *Residency[V]) change(e *resident[V], f func()) {
+	before := e.stays()
+	f()
+	switch after := e.stays(); {
+	case before && !after:
+		r.stats.Held--
+		r.stats.HeldBytes -= e.bytes
+		e.spot = r.idle.PushBack(e)
+	case !before && after:
 		r.stats.Held++
-		r.stats.HeldBytes += e.p.bytes
+		r.stats.HeldBytes += e.bytes
+		if e.spot != nil {
+			r.idle.Remove(e.spot)
+			e.spot = nil
+		}
 	}
-	e.holders++
 }
 
-func (r *Residency) evict(e *resident) {
+func (r *Residency[V]) drop(e *resident[V]) {
 	r.idle.Remove(e.spot)
-	delete(r.byKey, e.p.key)
+	delete(r.byKey, e.key)
 	r.stats.Adapters--
-	r.stats.Bytes -= e.p.bytes
-	r.stats.Evictions++
-	e.p.Free()
+	r.stats.Bytes -= e.bytes
+	r.free(e.v)
 }
