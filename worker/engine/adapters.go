@@ -22,7 +22,7 @@ type adapters struct {
 
 	mu      sync.Mutex
 	loading map[string]*loading
-	tasks   sync.WaitGroup   // packing
+	tasks   sync.WaitGroup // packing
 }
 
 // resident is an adapter on the device. A nil one is the bare base.
