@@ -1,5 +1,7 @@
 package tensor
 
+import "github.com/openledger/openledger/worker/engine/quant"
+
 // PageTokens is the number of positions in one page of the key-value cache, in every backend.
 const PageTokens = 16
 
@@ -30,6 +32,9 @@ type Backend interface {
 
 	// Pack makes a weight from a row-major [out, in] matrix in host memory.
 	Pack(out, in int, data []float32) (Weight, error)
+	// PackEncoded makes a weight from a row-major [out, in] matrix in format t, without an intermediate copy in float32.
+	// The backend says in Weight.Type what it keeps: F16, BF16, Q8_0 and Q4_0 as they are.
+	PackEncoded(out, in int, t quant.Type, raw []byte) (Weight, error)
 	// Repack replaces a weight's values by those of the row-major view.
 	Repack(w Weight, m Mat)
 	// Unpack writes a weight's values into the row-major view.
@@ -51,6 +56,8 @@ type Backend interface {
 
 	// Gather is y[i] = table[rows[i]].
 	Gather(y, table Mat, rows []int32)
+	// GatherWeight is y[i] = row rows[i] of the weight, decoded.
+	GatherWeight(y Mat, w Weight, rows []int32)
 	// ScatterAdd is table[rows[i]] += x[i], in the order of i.
 	ScatterAdd(table, x Mat, rows []int32)
 	// Add is y += x.

@@ -7,17 +7,26 @@
 // Invariants, which make up a numeric profile (Backend.Profile):
 //   - an element of a matrix product is one chain of fused multiply-adds over k in ascending order, begun at +0 or at the
 //     stored value when accumulating; so it does not depend on the other rows, on blocking or on the number of threads;
+//   - a weight kept in float16 or bfloat16 is widened, which is exact: its products have the bits of float32 ones;
+//   - for a weight in blocks (Q8_0, Q4_0) each 32 activations of a row are rounded to signed bytes a with a float32 scale
+//     da = max|x|/127, a = round(x * (127/max|x|)), ties to even; the dot product s of two blocks is an exact integer, and
+//     the element is one chain of fused multiply-adds float32(s) * (da*dw) over the blocks in ascending order. A row's
+//     values depend on that row alone, so the promise above holds;
 //   - every other reduction has a fixed order that depends on the reduced length alone;
 //   - an operation reads nothing but its arguments, so the same inputs give the same bits every time.
 //
 // Two backends with one profile agree bit for bit; across profiles results agree within a tolerance only.
 //
-// What it does not do: no automatic differentiation, no broadcasting, no types but float32 (a backend may keep packed
-// weights in any form). A shape that does not fit is a bug of the caller and panics; sizes that come from outside are
+// What it does not do: no automatic differentiation, no broadcasting, no types but float32 outside packed
+// weights. A shape that does not fit is a bug of the caller and panics; sizes that come from outside are
 // checked by the models before they get here.
 package tensor
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/openledger/openledger/worker/engine/quant"
+)
 
 // Buffer is a block of float32 owned by a backend.
 type Buffer interface {
@@ -91,4 +100,6 @@ type Weight interface {
 	In() int
 	// Bytes is the memory that the packed form takes.
 	Bytes() int64
+	// Type is the format that the values are kept in.
+	Type() quant.Type
 }

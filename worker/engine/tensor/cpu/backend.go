@@ -14,7 +14,7 @@ type Backend struct {
 	pool *pool
 
 	// Tasks are reused, so that an operation allocates nothing.
-	linears, matmuls, loras, rows, attns, trains, packs sync.Pool
+	linears, matmuls, loras, rows, attns, trains, packs, quants sync.Pool
 }
 
 var _ tensor.Backend = (*Backend)(nil)
@@ -37,6 +37,7 @@ func New(cfg Config) (*Backend, error) {
 	b.rows.New = func() any { return new(rowTask) }
 	b.attns.New = func() any { return new(attnTask) }
 	b.trains.New = func() any { return new(trainAttnTask) }
+	b.quants.New = func() any { return new(quantTask) }
 	b.packs.New = func() any { return new(packTask) }
 	return b, nil
 }
@@ -115,74 +116,3 @@ func check(ok bool, op string, ms ...tensor.Mat) {
 
 // worth says whether an operation of that many multiply-adds is worth waking other threads.
 func worth(n int) bool { return n >= 400_000 }
-
-// weight has its values in panels, or, if they are all bfloat16, in halves.
-type weight struct {
-	out, in int
-	panels  []float32
-	halves  []uint32
-}
-
-func (w *weight) Out() int     { return w.out }
-func (w *weight) In() int      { return w.in }
-func (w *weight) Bytes() int64 { return int64(len(w.panels)+len(w.halves)) * 4 }
-
-// Pack lays a weight out as panels of 16 outputs, k-major. Values that are all bfloat16 take two bytes each.
-func (b *Backend) Pack(out, in int, data []float32) (tensor.Weight, error) {
-	if out < 1 || in < 1 || len(data) != out*in {
-		return nil, fmt.Errorf("cpu: a weight of %d x %d cannot have %d values", out, in, len(data))
-	}
-	w := &weight{out: out, in: in}
-	if isHalf(out, in, in, data) {
-		w.halves = make([]uint32, packedLen(out, in)/2)
-	}
-	b.Repack(w, tensor.Of(buffer(data), out, in))
-	return w, nil
-}
-
-type packTask struct {
-	dst, src []float32
-	halves   []uint32
-	n, k, ld int
-}
-
-// packTilePanels is how many panels a tile of a repack covers.
-const packTilePanels = 4
-
-func (t *packTask) tile(_ *scratch, i int) {
-	from := i * packTilePanels * panelCols
-	n := min(packTilePanels*panelCols, t.n-from)
-	if t.halves != nil {
-		packHalf(t.halves[from*t.k/2:], t.src[from*t.ld:], n, t.k, t.ld)
-		return
-	}
-	packT(t.dst[from*t.k:], t.src[from*t.ld:], n, t.k, t.ld)
-}
-
-// Repack replaces the values. A weight in halves whose new values need float32 becomes one of panels for good.
-func (b *Backend) Repack(tw tensor.Weight, m tensor.Mat) {
-	w := tw.(*weight)
-	check(w.out == m.Rows && w.in == m.Cols, "Repack", m)
-	if w.halves != nil && !isHalf(w.out, w.in, m.Stride, m.Host()) {
-		w.halves = nil
-	}
-	if w.halves == nil && w.panels == nil {
-		w.panels = make([]float32, packedLen(w.out, w.in))
-	}
-	t := b.packs.Get().(*packTask)
-	*t = packTask{dst: w.panels, halves: w.halves, src: m.Host(), n: w.out, k: w.in, ld: m.Stride}
-	b.pool.run(t, (w.out+packTilePanels*panelCols-1)/(packTilePanels*panelCols), worth(w.out*w.in))
-	*t = packTask{}
-	b.packs.Put(t)
-}
-
-// Unpack writes the values row-major.
-func (b *Backend) Unpack(m tensor.Mat, tw tensor.Weight) {
-	w := tw.(*weight)
-	check(w.out == m.Rows && w.in == m.Cols, "Unpack", m)
-	if w.halves != nil {
-		unpackHalf(m.Host(), w.halves, w.out, w.in, m.Stride)
-		return
-	}
-	unpackT(m.Host(), w.panels, w.out, w.in, m.Stride)
-}

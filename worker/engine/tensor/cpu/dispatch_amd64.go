@@ -5,9 +5,9 @@ import "golang.org/x/sys/cpu"
 func detect() level {
 	x := &cpu.X86
 	switch {
-	case x.HasAVX2 && x.HasFMA && x.HasAVX512F && x.HasAVX512DQ:
+	case x.HasAVX2 && x.HasFMA && x.HasF16C && x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512BW && x.HasAVX512VNNI:
 		return levelAVX512
-	case x.HasAVX2 && x.HasFMA:
+	case x.HasAVX2 && x.HasFMA && x.HasF16C:
 		return levelAVX2
 	}
 	return levelGo
@@ -221,4 +221,86 @@ func quadRows(cols, k int, a, b *[4]*float32, bs int, c []float32, ldc int) {
 		return
 	}
 	quad16(k, a, b, bs*4, &c[0], ldc*4, m)
+}
+
+type f16Kernel = func(k int, a *float32, rs, cs int, b *uint16, bs, bp int, c *float32, ldc, acc int)
+
+// f16Kernels are indexed by rows and panels.
+var f16Kernels = [...][7][9]f16Kernel{
+	levelAVX2: {
+		1: {1: gemmF16AVX2_1x1, 4: gemmF16AVX2_1x4}, 2: {1: gemmF16AVX2_2x1, 2: gemmF16AVX2_2x2}, 3: {1: gemmF16AVX2_3x1},
+		4: {1: gemmF16AVX2_4x1}, 5: {1: gemmF16AVX2_5x1}, 6: {1: gemmF16AVX2_6x1},
+	},
+	levelAVX512: {
+		1: {1: gemmF16AVX512_1x1, 2: gemmF16AVX512_1x2, 8: gemmF16AVX512_1x8},
+		2: {1: gemmF16AVX512_2x1, 2: gemmF16AVX512_2x2, 4: gemmF16AVX512_2x4},
+		3: {1: gemmF16AVX512_3x1, 2: gemmF16AVX512_3x2}, 4: {1: gemmF16AVX512_4x1, 2: gemmF16AVX512_4x2},
+		5: {1: gemmF16AVX512_5x1, 2: gemmF16AVX512_5x2}, 6: {1: gemmF16AVX512_6x1, 2: gemmF16AVX512_6x2},
+	},
+}
+
+// microF16 is micro with b in float16.
+func microF16(lv level, rows, panels, k int, a []float32, rs int, b []uint16, bp int, c []float32, ldc int, acc bool) {
+	if lv == levelGo {
+		microF16Go(rows, panels, k, a, rs, b, bp, c, ldc, acc)
+		return
+	}
+	_ = a[(rows-1)*rs+k-1]
+	_ = b[(panels-1)*bp+k*panelCols-1]
+	_ = c[(rows-1)*ldc+panels*panelCols-1]
+	f16Kernels[lv][rows][panels](k, &a[0], rs*4, 4, &b[0], panelCols*2, bp*2, &c[0], ldc*4, flag(acc))
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+type quantKernel = func(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+var q8Kernels = [...][7][3]quantKernel{
+	levelAVX2: {1: {1: q8AVX2_1x1}, 2: {1: q8AVX2_2x1}, 3: {1: q8AVX2_3x1}},
+	levelAVX512: {
+		1: {1: q8VNNI_1x1}, 2: {1: q8VNNI_2x1, 2: q8VNNI_2x2}, 3: {1: q8VNNI_3x1, 2: q8VNNI_3x2},
+		4: {1: q8VNNI_4x1, 2: q8VNNI_4x2}, 5: {1: q8VNNI_5x1, 2: q8VNNI_5x2}, 6: {1: q8VNNI_6x1, 2: q8VNNI_6x2},
+	},
+}
+
+var q4Kernels = [...][7][3]quantKernel{
+	levelAVX2: {1: {1: q4AVX2_1x1}, 2: {1: q4AVX2_2x1}, 3: {1: q4AVX2_3x1}},
+	levelAVX512: {
+		1: {1: q4VNNI_1x1}, 2: {1: q4VNNI_2x1, 2: q4VNNI_2x2}, 3: {1: q4VNNI_3x1, 2: q4VNNI_3x2},
+		4: {1: q4VNNI_4x1, 2: q4VNNI_4x2}, 5: {1: q4VNNI_5x1, 2: q4VNNI_5x2}, 6: {1: q4VNNI_6x1, 2: q4VNNI_6x2},
+	},
+}
+
+// quantRows is how many of the rows left one kernel call takes.
+func quantRows(lv level, left int) int {
+	switch lv {
+	case levelAVX512:
+		return rowGroup(left)
+	case levelAVX2:
+		return min(left, 3)
+	}
+	return left
+}
+
+// quantMicro computes rows x (panels*16) elements from panel p of a weight in blocks; a has rows of blocks.
+func quantMicro(lv level, rows, panels int, w *weight, p int, a []byte, c []float32, ldc int, acc bool) {
+	if lv == levelGo {
+		quantMicroGo(rows, panels, w, p, a, c, ldc, acc)
+		return
+	}
+	blocks := w.in / blockLen
+	q, size, kernels := w.q8, panelCols*blockLen, &q8Kernels
+	if w.q4 != nil {
+		q, size, kernels = w.q4, size/2, &q4Kernels
+	}
+	_ = a[rows*blocks*actBlock-1]
+	_ = c[(rows-1)*ldc+panels*panelCols-1]
+	q, sc := q[p*blocks*size:], w.scales[p*blocks*panelCols:]
+	_, _ = q[panels*blocks*size-1], sc[panels*blocks*panelCols-1]
+	kernels[lv][rows][panels](blocks, &a[0], blocks*actBlock, &q[0], blocks*size, &sc[0], blocks*panelCols*2, &c[0], ldc*4, flag(acc))
 }

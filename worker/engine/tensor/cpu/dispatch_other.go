@@ -14,6 +14,19 @@ func microHalf(lv level, rows, panels, pairs int, a []float32, rs int, b []uint3
 	microHalfGo(rows, panels, pairs, a, rs, b, bp, c, ldc, acc)
 }
 
+func microF16(lv level, rows, panels, k int, a []float32, rs int, b []uint16, bp int, c []float32, ldc int, acc bool) {
+	microF16Go(rows, panels, k, a, rs, b, bp, c, ldc, acc)
+}
+
+func quantRows(_ level, left int) int { return left }
+
+func quantMicro(lv level, rows, panels int, w *weight, p int, a []byte, c []float32, ldc int, acc bool) {
+	quantMicroGo(rows, panels, w, p, a, c, ldc, acc)
+}
+
+func widenF16(*float32, *uint16, int)          { panic(noAssembly) }
+func quantiseBlocks(*byte, *float32, int, int) { panic(noAssembly) }
+
 func quadRows(int, int, *[4]*float32, *[4]*float32, int, []float32, int)    { panic(noAssembly) }
 func widenPairs(*float32, *uint32, int)                                     { panic(noAssembly) }
 func sumLanes(*float32, *float32, int)                                      { panic(noAssembly) }

@@ -149,15 +149,4 @@ func packPanel(d, src []float32, k, ld int) {
 	}
 }
 
-// unpackT is the inverse of packT.
-func unpackT(dst, src []float32, n, k, ld int) {
-	for j := range n {
-		row := dst[j*ld:][:k]
-		s := src[(j/panelCols)*panelCols*k+j%panelCols:]
-		for kk := range row {
-			row[kk] = s[kk*panelCols]
-		}
-	}
-}
-
 func packedLen(n, k int) int { return (n + panelCols - 1) / panelCols * panelCols * k }

@@ -1,6 +1,10 @@
 package cpu
 
-import "math"
+import (
+	"math"
+
+	"github.com/openledger/openledger/worker/engine/quant"
+)
 
 // A weight whose values are all bfloat16 is kept in two bytes a value: half the memory, and half the traffic of a decode
 // step. Widening a bfloat16 to float32 is exact, so the bits of a product are the same.
@@ -39,18 +43,6 @@ func packHalf(dst []uint32, src []float32, n, k, ld int) {
 	}
 }
 
-// unpackHalf is the inverse of packHalf.
-func unpackHalf(dst []float32, src []uint32, n, k, ld int) {
-	for j := range n {
-		row := dst[j*ld:][:k]
-		s := src[j/panelCols*panelCols*k/2+j%panelCols:]
-		for q := 0; q < k; q += 2 {
-			w := s[q/2*panelCols]
-			row[q], row[q+1] = math.Float32frombits(w<<16), math.Float32frombits(w&0xffff0000)
-		}
-	}
-}
-
 // widenPanel expands pairs of a panel to float32, k-major.
 func widenPanel(lv level, dst []float32, src []uint32, pairs int) {
 	if lv != levelGo {
@@ -66,12 +58,26 @@ func widenPanel(lv level, dst []float32, src []uint32, pairs int) {
 	}
 }
 
-// halfProduct is a product with packed bfloat16 panels: panel p of b begins at p*bp, rows of a are dense.
+// widenF16Panel expands values of a panel of float16 to float32.
+func widenF16Panel(lv level, dst []float32, src []uint16) {
+	if lv != levelGo && len(src) > 0 {
+		_ = dst[len(src)-1]
+		widenF16(&dst[0], &src[0], len(src))
+		return
+	}
+	for i, h := range src {
+		dst[i] = quant.FromF16(h)
+	}
+}
+
+// halfProduct is a product with packed panels of bfloat16 (b, k even) or float16 (h), whichever is there: panel p begins
+// at p*bp, rows of a are dense.
 type halfProduct struct {
-	m, n, k int // k is even
+	m, n, k int
 	a       []float32
 	rs      int
 	b       []uint32
+	h       []uint16
 	bp      int
 	c       []float32
 	ldc     int
@@ -79,7 +85,7 @@ type halfProduct struct {
 }
 
 // run is for few rows; with many it pays to widen the panels first.
-func (g *halfProduct) run(lv level) {
+func (g *halfProduct) run(lv level, s *scratch) {
 	full := g.n / panelCols
 	group := panelGroup(lv, g.m)
 	for p := 0; p < full; {
@@ -95,10 +101,16 @@ func (g *halfProduct) run(lv level) {
 		return
 	}
 	// The last panel is computed in full, beside the matrix.
-	last := halfProduct{n: panelCols, k: g.k, rs: g.rs, b: g.b[full*g.bp:], bp: g.bp, ldc: panelCols, acc: g.acc}
+	last := *g
+	last.n, last.ldc = panelCols, panelCols
+	if g.h != nil {
+		last.h = g.h[full*g.bp:]
+	} else {
+		last.b = g.b[full*g.bp:]
+	}
+	tmp := s.get(0, 6*panelCols)
 	for i := 0; i < g.m; i += 6 {
-		var tmp [6 * panelCols]float32
-		last.m, last.a, last.c = min(6, g.m-i), g.a[i*g.rs:], tmp[:]
+		last.m, last.a, last.c = min(6, g.m-i), g.a[i*g.rs:], tmp
 		for j := range last.m {
 			copy(tmp[j*panelCols:][:rest], g.c[(i+j)*g.ldc+full*panelCols:])
 		}
@@ -110,10 +122,14 @@ func (g *halfProduct) run(lv level) {
 }
 
 func (g *halfProduct) panels(lv level, p, n int) {
-	b := g.b[p*g.bp:]
 	for i := 0; i < g.m; {
 		r := rowGroup(g.m - i)
-		microHalf(lv, r, n, g.k/2, g.a[i*g.rs:], g.rs, b, g.bp, g.c[i*g.ldc+p*panelCols:], g.ldc, g.acc)
+		a, c := g.a[i*g.rs:], g.c[i*g.ldc+p*panelCols:]
+		if g.h != nil {
+			microF16(lv, r, n, g.k, a, g.rs, g.h[p*g.bp:], g.bp, c, g.ldc, g.acc)
+		} else {
+			microHalf(lv, r, n, g.k/2, a, g.rs, g.b[p*g.bp:], g.bp, c, g.ldc, g.acc)
+		}
 		i += r
 	}
 }
@@ -132,6 +148,25 @@ func microHalfGo(rows, panels, pairs int, a []float32, rs int, b []uint32, bp in
 				for j := range out {
 					s := fma32(lo, math.Float32frombits(row[j]<<16), out[j])
 					out[j] = fma32(hi, math.Float32frombits(row[j]&0xffff0000), s)
+				}
+			}
+		}
+	}
+}
+
+// microF16Go is the portable kernel.
+func microF16Go(rows, panels, k int, a []float32, rs int, b []uint16, bp int, c []float32, ldc int, acc bool) {
+	for p := range panels {
+		for i := range rows {
+			out := c[i*ldc+p*panelCols:][:panelCols]
+			if !acc {
+				clear(out)
+			}
+			for kk := range k {
+				av := a[i*rs+kk]
+				row := b[p*bp+kk*panelCols:][:panelCols]
+				for j := range out {
+					out[j] = fma32(av, quant.FromF16(row[j]), out[j])
 				}
 			}
 		}

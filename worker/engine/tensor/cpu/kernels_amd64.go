@@ -149,115 +149,375 @@ func gemmAVX512_1x8(k int, a *float32, rs int, cs int, b *float32, bs int, bp in
 //go:noescape
 func gemmHalfAVX2_1x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 
+// gemmF16AVX2_1x1 computes a tile of 1 x 16 with b in float16.
+//
+//go:noescape
+func gemmF16AVX2_1x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+
 // gemmHalfAVX2_2x1 computes a tile of 2 x 16 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX2_2x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmF16AVX2_2x1 computes a tile of 2 x 16 with b in float16.
+//
+//go:noescape
+func gemmF16AVX2_2x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
 
 // gemmHalfAVX2_3x1 computes a tile of 3 x 16 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX2_3x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 
+// gemmF16AVX2_3x1 computes a tile of 3 x 16 with b in float16.
+//
+//go:noescape
+func gemmF16AVX2_3x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+
 // gemmHalfAVX2_4x1 computes a tile of 4 x 16 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX2_4x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmF16AVX2_4x1 computes a tile of 4 x 16 with b in float16.
+//
+//go:noescape
+func gemmF16AVX2_4x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
 
 // gemmHalfAVX2_5x1 computes a tile of 5 x 16 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX2_5x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 
+// gemmF16AVX2_5x1 computes a tile of 5 x 16 with b in float16.
+//
+//go:noescape
+func gemmF16AVX2_5x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+
 // gemmHalfAVX2_6x1 computes a tile of 6 x 16 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX2_6x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmF16AVX2_6x1 computes a tile of 6 x 16 with b in float16.
+//
+//go:noescape
+func gemmF16AVX2_6x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
 
 // gemmHalfAVX2_2x2 computes a tile of 2 x 32 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX2_2x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 
+// gemmF16AVX2_2x2 computes a tile of 2 x 32 with b in float16.
+//
+//go:noescape
+func gemmF16AVX2_2x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+
 // gemmHalfAVX2_1x4 computes a tile of 1 x 64 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX2_1x4(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmF16AVX2_1x4 computes a tile of 1 x 64 with b in float16.
+//
+//go:noescape
+func gemmF16AVX2_1x4(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
 
 // gemmHalfAVX512_1x1 computes a tile of 1 x 16 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_1x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 
+// gemmF16AVX512_1x1 computes a tile of 1 x 16 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_1x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+
 // gemmHalfAVX512_2x1 computes a tile of 2 x 16 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_2x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmF16AVX512_2x1 computes a tile of 2 x 16 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_2x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
 
 // gemmHalfAVX512_3x1 computes a tile of 3 x 16 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_3x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 
+// gemmF16AVX512_3x1 computes a tile of 3 x 16 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_3x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+
 // gemmHalfAVX512_4x1 computes a tile of 4 x 16 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_4x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmF16AVX512_4x1 computes a tile of 4 x 16 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_4x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
 
 // gemmHalfAVX512_5x1 computes a tile of 5 x 16 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_5x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 
+// gemmF16AVX512_5x1 computes a tile of 5 x 16 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_5x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+
 // gemmHalfAVX512_6x1 computes a tile of 6 x 16 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_6x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmF16AVX512_6x1 computes a tile of 6 x 16 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_6x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
 
 // gemmHalfAVX512_1x2 computes a tile of 1 x 32 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_1x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 
+// gemmF16AVX512_1x2 computes a tile of 1 x 32 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_1x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+
 // gemmHalfAVX512_2x2 computes a tile of 2 x 32 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_2x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmF16AVX512_2x2 computes a tile of 2 x 32 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_2x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
 
 // gemmHalfAVX512_3x2 computes a tile of 3 x 32 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_3x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 
+// gemmF16AVX512_3x2 computes a tile of 3 x 32 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_3x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+
 // gemmHalfAVX512_4x2 computes a tile of 4 x 32 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_4x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmF16AVX512_4x2 computes a tile of 4 x 32 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_4x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
 
 // gemmHalfAVX512_5x2 computes a tile of 5 x 32 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_5x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 
+// gemmF16AVX512_5x2 computes a tile of 5 x 32 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_5x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+
 // gemmHalfAVX512_6x2 computes a tile of 6 x 32 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_6x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
+
+// gemmF16AVX512_6x2 computes a tile of 6 x 32 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_6x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
 
 // gemmHalfAVX512_2x4 computes a tile of 2 x 64 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_2x4(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 
+// gemmF16AVX512_2x4 computes a tile of 2 x 64 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_2x4(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+
 // gemmHalfAVX512_1x8 computes a tile of 1 x 128 with b in pairs of bfloat16.
 //
 //go:noescape
 func gemmHalfAVX512_1x8(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 
+// gemmF16AVX512_1x8 computes a tile of 1 x 128 with b in float16.
+//
+//go:noescape
+func gemmF16AVX512_1x8(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+
 // widenPairs expands pairs of k of a 16-column panel of bfloat16 to float32.
 //
 //go:noescape
 func widenPairs(dst *float32, src *uint32, pairs int)
+
+// widenF16 expands n values, a multiple of 16, of float16 to float32.
+//
+//go:noescape
+func widenF16(dst *float32, src *uint16, n int)
+
+// q8VNNI_1x1 computes a tile of 1 x 16 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q8VNNI_2x1 computes a tile of 2 x 16 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q8VNNI_2x2 computes a tile of 2 x 32 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_2x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q8VNNI_3x1 computes a tile of 3 x 16 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q8VNNI_3x2 computes a tile of 3 x 32 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_3x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q8VNNI_4x1 computes a tile of 4 x 16 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_4x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q8VNNI_4x2 computes a tile of 4 x 32 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_4x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q8VNNI_5x1 computes a tile of 5 x 16 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_5x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q8VNNI_5x2 computes a tile of 5 x 32 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_5x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q8VNNI_6x1 computes a tile of 6 x 16 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_6x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q8VNNI_6x2 computes a tile of 6 x 32 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_6x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q8AVX2_1x1 computes a tile of 1 x 16 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8AVX2_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q8AVX2_2x1 computes a tile of 2 x 16 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8AVX2_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q8AVX2_3x1 computes a tile of 3 x 16 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8AVX2_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4VNNI_1x1 computes a tile of 1 x 16 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4VNNI_2x1 computes a tile of 2 x 16 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4VNNI_2x2 computes a tile of 2 x 32 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_2x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4VNNI_3x1 computes a tile of 3 x 16 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4VNNI_3x2 computes a tile of 3 x 32 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_3x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4VNNI_4x1 computes a tile of 4 x 16 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_4x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4VNNI_4x2 computes a tile of 4 x 32 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_4x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4VNNI_5x1 computes a tile of 5 x 16 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_5x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4VNNI_5x2 computes a tile of 5 x 32 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_5x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4VNNI_6x1 computes a tile of 6 x 16 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_6x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4VNNI_6x2 computes a tile of 6 x 32 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_6x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4AVX2_1x1 computes a tile of 1 x 16 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4AVX2_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4AVX2_2x1 computes a tile of 2 x 16 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4AVX2_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// q4AVX2_3x1 computes a tile of 3 x 16 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4AVX2_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+
+// quantiseBlocks converts blocks of 32 values; factor times the sum of a block's integers is its correction.
+//
+//go:noescape
+func quantiseBlocks(dst *byte, x *float32, blocks int, factor int)
 
 // gemmNarrow_1 computes a tile of 1 x 8, of which mask selects the columns.
 //

@@ -2085,6 +2085,50 @@ loop:
 DATA highHalf<>+0(SB)/4, $0xffff0000
 GLOBL highHalf<>(SB), RODATA|NOPTR, $4
 
+// func gemmF16AVX2_1x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, F16C, FMA3
+TEXT ·gemmF16AVX2_1x1(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), DX
+	MOVQ    b+32(FP), BX
+	MOVQ    bs+40(FP), SI
+	MOVQ    c+56(FP), DI
+	MOVQ    ldc+64(FP), R8
+	MOVQ    acc+72(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    DI, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+
+begin:
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VBROADCASTSS (CX), Y2
+	VCVTPH2PS    (BX), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VCVTPH2PS    16(BX), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VZEROUPPER
+	RET
+
 // func gemmHalfAVX2_2x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·gemmHalfAVX2_2x1(SB), NOSPLIT, $0-64
@@ -2142,6 +2186,61 @@ loop:
 	ADDQ         DI, SI
 	VMOVUPS      Y2, (SI)
 	VMOVUPS      Y3, 32(SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX2_2x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, F16C, FMA3
+TEXT ·gemmF16AVX2_2x1(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+begin:
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Y4
+	VCVTPH2PS    16(SI), Y5
+	VBROADCASTSS (CX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (CX)(DX*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
 	VZEROUPPER
 	RET
 
@@ -2216,6 +2315,72 @@ loop:
 	ADDQ         DI, SI
 	VMOVUPS      Y4, (SI)
 	VMOVUPS      Y5, 32(SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX2_3x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, F16C, FMA3
+TEXT ·gemmF16AVX2_3x1(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+begin:
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Y6
+	VCVTPH2PS    16(SI), Y7
+	VBROADCASTSS (CX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (CX)(DX*1), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (CX)(DX*2), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
 	VZEROUPPER
 	RET
 
@@ -2305,6 +2470,84 @@ loop:
 	ADDQ         DI, SI
 	VMOVUPS      Y6, (SI)
 	VMOVUPS      Y7, 32(SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX2_4x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, F16C, FMA3
+TEXT ·gemmF16AVX2_4x1(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	VMOVUPS 32(R10), Y7
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+begin:
+	LEAQ  (DX)(DX*2), R10
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Y8
+	VCVTPH2PS    16(SI), Y9
+	VBROADCASTSS (CX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (CX)(DX*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (CX)(DX*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (CX)(R10*1), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y6, (R8)
+	VMOVUPS Y7, 32(R8)
 	VZEROUPPER
 	RET
 
@@ -2408,6 +2651,95 @@ loop:
 	ADDQ         DI, SI
 	VMOVUPS      Y8, (SI)
 	VMOVUPS      Y9, 32(SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX2_5x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, F16C, FMA3
+TEXT ·gemmF16AVX2_5x1(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	VMOVUPS 32(R10), Y7
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y8
+	VMOVUPS 32(R10), Y9
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+
+begin:
+	LEAQ  (DX)(DX*2), R10
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Y10
+	VCVTPH2PS    16(SI), Y11
+	VBROADCASTSS (CX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (CX)(DX*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (CX)(DX*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (CX)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (CX)(DX*4), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y6, (R8)
+	VMOVUPS Y7, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y8, (R8)
+	VMOVUPS Y9, 32(R8)
 	VZEROUPPER
 	RET
 
@@ -2529,6 +2861,107 @@ loop:
 	VZEROUPPER
 	RET
 
+// func gemmF16AVX2_6x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, F16C, FMA3
+TEXT ·gemmF16AVX2_6x1(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	VMOVUPS 32(R10), Y7
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y8
+	VMOVUPS 32(R10), Y9
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y10
+	VMOVUPS 32(R10), Y11
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+begin:
+	LEAQ  (DX)(DX*2), R10
+	LEAQ  (DX)(DX*4), R11
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Y12
+	VCVTPH2PS    16(SI), Y13
+	VBROADCASTSS (CX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (CX)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (CX)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (CX)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (CX)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (CX)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y6, (R8)
+	VMOVUPS Y7, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y8, (R8)
+	VMOVUPS Y9, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y10, (R8)
+	VMOVUPS Y11, 32(R8)
+	VZEROUPPER
+	RET
+
 // func gemmHalfAVX2_2x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·gemmHalfAVX2_2x2(SB), NOSPLIT, $0-64
@@ -2613,6 +3046,80 @@ loop:
 	VMOVUPS      Y5, 32(SI)
 	VMOVUPS      Y6, 64(SI)
 	VMOVUPS      Y7, 96(SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX2_2x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, F16C, FMA3
+TEXT ·gemmF16AVX2_2x2(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS 64(R10), Y2
+	VMOVUPS 96(R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	VMOVUPS 64(R10), Y6
+	VMOVUPS 96(R10), Y7
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+begin:
+	MOVQ  bp+48(FP), R10
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Y8
+	VCVTPH2PS    16(SI), Y9
+	VCVTPH2PS    (SI)(R10*1), Y10
+	VCVTPH2PS    16(SI)(R10*1), Y11
+	VBROADCASTSS (CX), Y12
+	VFMADD231PS  Y8, Y12, Y0
+	VFMADD231PS  Y9, Y12, Y1
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (CX)(DX*1), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	VMOVUPS Y3, 96(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	VMOVUPS Y6, 64(R8)
+	VMOVUPS Y7, 96(R8)
 	VZEROUPPER
 	RET
 
@@ -2712,6 +3219,82 @@ loop:
 	VZEROUPPER
 	RET
 
+// func gemmF16AVX2_1x4(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, F16C, FMA3
+TEXT ·gemmF16AVX2_1x4(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), DX
+	MOVQ    b+32(FP), BX
+	MOVQ    bs+40(FP), SI
+	MOVQ    c+56(FP), DI
+	MOVQ    ldc+64(FP), R8
+	MOVQ    acc+72(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    DI, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS 128(R8), Y4
+	VMOVUPS 160(R8), Y5
+	VMOVUPS 192(R8), Y6
+	VMOVUPS 224(R8), Y7
+	JMP     begin
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+begin:
+	MOVQ  bp+48(FP), R8
+	LEAQ  (R8)(R8*2), R9
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VBROADCASTSS (CX), Y8
+	VCVTPH2PS    (BX), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VCVTPH2PS    16(BX), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VCVTPH2PS    (BX)(R8*1), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VCVTPH2PS    16(BX)(R8*1), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VCVTPH2PS    (BX)(R8*2), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VCVTPH2PS    16(BX)(R8*2), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VCVTPH2PS    (BX)(R9*1), Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VCVTPH2PS    16(BX)(R9*1), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VZEROUPPER
+	RET
+
 // func gemmHalfAVX512_1x1(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 // Requires: AVX, AVX512F
 TEXT ·gemmHalfAVX512_1x1(SB), NOSPLIT, $0-64
@@ -2747,6 +3330,45 @@ loop:
 	DECQ         AX
 	JNZ          loop
 	VMOVUPS      Z0, (BX)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX512_1x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_1x1(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), DX
+	MOVQ    b+32(FP), BX
+	MOVQ    bs+40(FP), SI
+	MOVQ    c+56(FP), DI
+	MOVQ    ldc+64(FP), R8
+	MOVQ    acc+72(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    DI, R8
+	VMOVUPS (R8), Z0
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+
+begin:
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VBROADCASTSS (CX), Z1
+	VCVTPH2PS    (BX), Z2
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (DI)
 	VZEROUPPER
 	RET
 
@@ -2794,6 +3416,52 @@ loop:
 	VMOVUPS      Z0, (SI)
 	ADDQ         DI, SI
 	VMOVUPS      Z1, (SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX512_2x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_2x1(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Z0
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z1
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+
+begin:
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Z2
+	VBROADCASTSS (CX), Z3
+	VFMADD231PS  Z2, Z3, Z0
+	VBROADCASTSS (CX)(DX*1), Z3
+	VFMADD231PS  Z2, Z3, Z1
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
 	VZEROUPPER
 	RET
 
@@ -2850,6 +3518,59 @@ loop:
 	VMOVUPS      Z1, (SI)
 	ADDQ         DI, SI
 	VMOVUPS      Z2, (SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX512_3x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_3x1(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Z0
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z2
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+
+begin:
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Z3
+	VBROADCASTSS (CX), Z4
+	VFMADD231PS  Z3, Z4, Z0
+	VBROADCASTSS (CX)(DX*1), Z4
+	VFMADD231PS  Z3, Z4, Z1
+	VBROADCASTSS (CX)(DX*2), Z4
+	VFMADD231PS  Z3, Z4, Z2
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
 	VZEROUPPER
 	RET
 
@@ -2916,6 +3637,67 @@ loop:
 	VMOVUPS      Z2, (SI)
 	ADDQ         DI, SI
 	VMOVUPS      Z3, (SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX512_4x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_4x1(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Z0
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z2
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z3
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+
+begin:
+	LEAQ  (DX)(DX*2), R10
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Z4
+	VBROADCASTSS (CX), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS (CX)(DX*1), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	VBROADCASTSS (CX)(DX*2), Z5
+	VFMADD231PS  Z4, Z5, Z2
+	VBROADCASTSS (CX)(R10*1), Z5
+	VFMADD231PS  Z4, Z5, Z3
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
 	VZEROUPPER
 	RET
 
@@ -2991,6 +3773,74 @@ loop:
 	VMOVUPS      Z3, (SI)
 	ADDQ         DI, SI
 	VMOVUPS      Z4, (SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX512_5x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_5x1(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Z0
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z2
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z4
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+
+begin:
+	LEAQ  (DX)(DX*2), R10
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Z5
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  Z5, Z6, Z0
+	VBROADCASTSS (CX)(DX*1), Z6
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (CX)(DX*2), Z6
+	VFMADD231PS  Z5, Z6, Z2
+	VBROADCASTSS (CX)(R10*1), Z6
+	VFMADD231PS  Z5, Z6, Z3
+	VBROADCASTSS (CX)(DX*4), Z6
+	VFMADD231PS  Z5, Z6, Z4
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
 	VZEROUPPER
 	RET
 
@@ -3079,6 +3929,82 @@ loop:
 	VZEROUPPER
 	RET
 
+// func gemmF16AVX512_6x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_6x1(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Z0
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z2
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z5
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+
+begin:
+	LEAQ  (DX)(DX*2), R10
+	LEAQ  (DX)(DX*4), R11
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Z6
+	VBROADCASTSS (CX), Z7
+	VFMADD231PS  Z6, Z7, Z0
+	VBROADCASTSS (CX)(DX*1), Z7
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS (CX)(DX*2), Z7
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS (CX)(R10*1), Z7
+	VFMADD231PS  Z6, Z7, Z3
+	VBROADCASTSS (CX)(DX*4), Z7
+	VFMADD231PS  Z6, Z7, Z4
+	VBROADCASTSS (CX)(R11*1), Z7
+	VFMADD231PS  Z6, Z7, Z5
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, (R8)
+	VZEROUPPER
+	RET
+
 // func gemmHalfAVX512_1x2(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 // Requires: AVX, AVX512F
 TEXT ·gemmHalfAVX512_1x2(SB), NOSPLIT, $0-64
@@ -3123,6 +4049,51 @@ loop:
 	JNZ          loop
 	VMOVUPS      Z0, (BX)
 	VMOVUPS      Z1, 64(BX)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX512_1x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_1x2(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), DX
+	MOVQ    b+32(FP), BX
+	MOVQ    bs+40(FP), SI
+	MOVQ    c+56(FP), DI
+	MOVQ    ldc+64(FP), R8
+	MOVQ    acc+72(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    DI, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+
+begin:
+	MOVQ  bp+48(FP), R8
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VBROADCASTSS (CX), Z2
+	VCVTPH2PS    (BX), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VCVTPH2PS    (BX)(R8*1), Z3
+	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
 	VZEROUPPER
 	RET
 
@@ -3184,6 +4155,62 @@ loop:
 	ADDQ         DI, SI
 	VMOVUPS      Z2, (SI)
 	VMOVUPS      Z3, 64(SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX512_2x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_2x2(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+
+begin:
+	MOVQ  bp+48(FP), R10
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Z4
+	VCVTPH2PS    (SI)(R10*1), Z5
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (CX)(DX*1), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, 64(R8)
 	VZEROUPPER
 	RET
 
@@ -3259,6 +4286,73 @@ loop:
 	ADDQ         DI, SI
 	VMOVUPS      Z4, (SI)
 	VMOVUPS      Z5, 64(SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX512_3x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_3x2(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+
+begin:
+	MOVQ  bp+48(FP), R10
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Z6
+	VCVTPH2PS    (SI)(R10*1), Z7
+	VBROADCASTSS (CX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (CX)(DX*1), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (CX)(DX*2), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
 	VZEROUPPER
 	RET
 
@@ -3349,6 +4443,85 @@ loop:
 	ADDQ         DI, SI
 	VMOVUPS      Z6, (SI)
 	VMOVUPS      Z7, 64(SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX512_4x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_4x2(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+
+begin:
+	MOVQ  bp+48(FP), R10
+	LEAQ  (DX)(DX*2), R11
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Z8
+	VCVTPH2PS    (SI)(R10*1), Z9
+	VBROADCASTSS (CX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (CX)(DX*1), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (CX)(DX*2), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (CX)(R11*1), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
 	VZEROUPPER
 	RET
 
@@ -3453,6 +4626,96 @@ loop:
 	ADDQ         DI, SI
 	VMOVUPS      Z8, (SI)
 	VMOVUPS      Z9, 64(SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX512_5x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_5x2(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+
+begin:
+	MOVQ  bp+48(FP), R10
+	LEAQ  (DX)(DX*2), R11
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Z10
+	VCVTPH2PS    (SI)(R10*1), Z11
+	VBROADCASTSS (CX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (CX)(DX*1), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (CX)(DX*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (CX)(R11*1), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (CX)(DX*4), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPS Z9, 64(R8)
 	VZEROUPPER
 	RET
 
@@ -3575,6 +4838,108 @@ loop:
 	VZEROUPPER
 	RET
 
+// func gemmF16AVX512_6x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_6x2(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z10
+	VMOVUPS 64(R10), Z11
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+
+begin:
+	MOVQ  bp+48(FP), R10
+	LEAQ  (DX)(DX*2), R11
+	LEAQ  (DX)(DX*4), R12
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Z12
+	VCVTPH2PS    (SI)(R10*1), Z13
+	VBROADCASTSS (CX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (CX)(DX*1), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (CX)(DX*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (CX)(R11*1), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (CX)(DX*4), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (CX)(R12*1), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPS Z9, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z10, (R8)
+	VMOVUPS Z11, 64(R8)
+	VZEROUPPER
+	RET
+
 // func gemmHalfAVX512_2x4(pairs int, a *float32, rs int, b *uint32, bp int, c *float32, ldc int, acc int)
 // Requires: AVX, AVX512F
 TEXT ·gemmHalfAVX512_2x4(SB), NOSPLIT, $0-64
@@ -3660,6 +5025,81 @@ loop:
 	VMOVUPS      Z5, 64(SI)
 	VMOVUPS      Z6, 128(SI)
 	VMOVUPS      Z7, 192(SI)
+	VZEROUPPER
+	RET
+
+// func gemmF16AVX512_2x4(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_2x4(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    ldc+64(FP), R9
+	MOVQ    acc+72(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    R8, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	VMOVUPS 128(R10), Z2
+	VMOVUPS 192(R10), Z3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	VMOVUPS 128(R10), Z6
+	VMOVUPS 192(R10), Z7
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+
+begin:
+	MOVQ  bp+48(FP), R10
+	LEAQ  (R10)(R10*2), R11
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VCVTPH2PS    (SI), Z8
+	VCVTPH2PS    (SI)(R10*1), Z9
+	VCVTPH2PS    (SI)(R10*2), Z10
+	VCVTPH2PS    (SI)(R11*1), Z11
+	VBROADCASTSS (CX), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (CX)(DX*1), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	ADDQ         BX, CX
+	ADDQ         DI, SI
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	VMOVUPS Z6, 128(R8)
+	VMOVUPS Z7, 192(R8)
 	VZEROUPPER
 	RET
 
@@ -3761,6 +5201,84 @@ loop:
 	VZEROUPPER
 	RET
 
+// func gemmF16AVX512_1x8(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F
+TEXT ·gemmF16AVX512_1x8(SB), NOSPLIT, $0-80
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    rs+16(FP), DX
+	MOVQ    cs+24(FP), DX
+	MOVQ    b+32(FP), BX
+	MOVQ    bs+40(FP), SI
+	MOVQ    c+56(FP), DI
+	MOVQ    ldc+64(FP), R8
+	MOVQ    acc+72(FP), R8
+	TESTQ   R8, R8
+	JZ      zero
+	MOVQ    DI, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS 320(R8), Z5
+	VMOVUPS 384(R8), Z6
+	VMOVUPS 448(R8), Z7
+	JMP     begin
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+
+begin:
+	MOVQ  bp+48(FP), R8
+	LEAQ  (R8)(R8*2), R9
+	LEAQ  (BX)(R8*4), R10
+	TESTQ AX, AX
+	JZ    store
+
+loop:
+	VBROADCASTSS (CX), Z8
+	VCVTPH2PS    (BX), Z9
+	VFMADD231PS  Z9, Z8, Z0
+	VCVTPH2PS    (BX)(R8*1), Z9
+	VFMADD231PS  Z9, Z8, Z1
+	VCVTPH2PS    (BX)(R8*2), Z9
+	VFMADD231PS  Z9, Z8, Z2
+	VCVTPH2PS    (BX)(R9*1), Z9
+	VFMADD231PS  Z9, Z8, Z3
+	VCVTPH2PS    (R10), Z9
+	VFMADD231PS  Z9, Z8, Z4
+	VCVTPH2PS    (R10)(R8*1), Z9
+	VFMADD231PS  Z9, Z8, Z5
+	VCVTPH2PS    (R10)(R8*2), Z9
+	VFMADD231PS  Z9, Z8, Z6
+	VCVTPH2PS    (R10)(R9*1), Z9
+	VFMADD231PS  Z9, Z8, Z7
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	ADDQ         SI, R10
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VZEROUPPER
+	RET
+
 // func widenPairs(dst *float32, src *uint32, pairs int)
 // Requires: AVX, AVX2
 TEXT ·widenPairs(SB), NOSPLIT, $0-24
@@ -3787,6 +5305,4882 @@ loop:
 	JNZ     loop
 	VZEROUPPER
 	RET
+
+// func widenF16(dst *float32, src *uint16, n int)
+// Requires: AVX, F16C
+TEXT ·widenF16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+loop:
+	VCVTPH2PS (CX), Y0
+	VCVTPH2PS 16(CX), Y1
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, DX
+	JNZ       loop
+	VZEROUPPER
+	RET
+
+// func q8VNNI_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+TEXT ·q8VNNI_1x1(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         acc+72(FP), DI
+	TESTQ        DI, DI
+	VPBROADCASTD signs<>+0(SB), Z2
+	JZ           zero
+	MOVQ         SI, DI
+	VMOVUPS      (DI), Z0
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+
+loop:
+	VPBROADCASTD  36(CX), Z1
+	PREFETCHT0    2048(DX)
+	VPXORD        (DX), Z2, Z3
+	VPDPBUSD.BCST (CX), Z3, Z1
+	PREFETCHT0    2112(DX)
+	VPXORD        64(DX), Z2, Z3
+	VPDPBUSD.BCST 4(CX), Z3, Z1
+	PREFETCHT0    2176(DX)
+	VPXORD        128(DX), Z2, Z3
+	VPDPBUSD.BCST 8(CX), Z3, Z1
+	PREFETCHT0    2240(DX)
+	VPXORD        192(DX), Z2, Z3
+	VPDPBUSD.BCST 12(CX), Z3, Z1
+	PREFETCHT0    2304(DX)
+	VPXORD        256(DX), Z2, Z3
+	VPDPBUSD.BCST 16(CX), Z3, Z1
+	PREFETCHT0    2368(DX)
+	VPXORD        320(DX), Z2, Z3
+	VPDPBUSD.BCST 20(CX), Z3, Z1
+	PREFETCHT0    2432(DX)
+	VPXORD        384(DX), Z2, Z3
+	VPDPBUSD.BCST 24(CX), Z3, Z1
+	PREFETCHT0    2496(DX)
+	VPXORD        448(DX), Z2, Z3
+	VPDPBUSD.BCST 28(CX), Z3, Z1
+	VCVTPH2PS     (BX), Z3
+	VMULPS.BCST   32(CX), Z3, Z3
+	VCVTDQ2PS     Z1, Z1
+	VFMADD231PS   Z3, Z1, Z0
+	ADDQ          $0x28, CX
+	ADDQ          $0x00000200, DX
+	ADDQ          $0x20, BX
+	DECQ          AX
+	JNZ           loop
+	VMOVUPS       Z0, (SI)
+	VZEROUPPER
+	RET
+
+DATA signs<>+0(SB)/4, $0x80808080
+GLOBL signs<>(SB), RODATA|NOPTR, $4
+
+// func q8VNNI_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+TEXT ·q8VNNI_2x1(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	MOVQ         acc+72(FP), R9
+	TESTQ        R9, R9
+	VPBROADCASTD signs<>+0(SB), Z4
+	JZ           zero
+	MOVQ         SI, R9
+	VMOVUPS      (R9), Z0
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z2
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+
+loop:
+	VPBROADCASTD  36(CX), Z1
+	VPBROADCASTD  36(CX)(DI*1), Z3
+	PREFETCHT0    2048(DX)
+	VPXORD        (DX), Z4, Z6
+	VPDPBUSD.BCST (CX), Z6, Z1
+	VPDPBUSD.BCST (CX)(DI*1), Z6, Z3
+	PREFETCHT0    2112(DX)
+	VPXORD        64(DX), Z4, Z6
+	VPDPBUSD.BCST 4(CX), Z6, Z1
+	VPDPBUSD.BCST 4(CX)(DI*1), Z6, Z3
+	PREFETCHT0    2176(DX)
+	VPXORD        128(DX), Z4, Z6
+	VPDPBUSD.BCST 8(CX), Z6, Z1
+	VPDPBUSD.BCST 8(CX)(DI*1), Z6, Z3
+	PREFETCHT0    2240(DX)
+	VPXORD        192(DX), Z4, Z6
+	VPDPBUSD.BCST 12(CX), Z6, Z1
+	VPDPBUSD.BCST 12(CX)(DI*1), Z6, Z3
+	PREFETCHT0    2304(DX)
+	VPXORD        256(DX), Z4, Z6
+	VPDPBUSD.BCST 16(CX), Z6, Z1
+	VPDPBUSD.BCST 16(CX)(DI*1), Z6, Z3
+	PREFETCHT0    2368(DX)
+	VPXORD        320(DX), Z4, Z6
+	VPDPBUSD.BCST 20(CX), Z6, Z1
+	VPDPBUSD.BCST 20(CX)(DI*1), Z6, Z3
+	PREFETCHT0    2432(DX)
+	VPXORD        384(DX), Z4, Z6
+	VPDPBUSD.BCST 24(CX), Z6, Z1
+	VPDPBUSD.BCST 24(CX)(DI*1), Z6, Z3
+	PREFETCHT0    2496(DX)
+	VPXORD        448(DX), Z4, Z6
+	VPDPBUSD.BCST 28(CX), Z6, Z1
+	VPDPBUSD.BCST 28(CX)(DI*1), Z6, Z3
+	VCVTPH2PS     (BX), Z6
+	VMULPS.BCST   32(CX), Z6, Z5
+	VCVTDQ2PS     Z1, Z1
+	VFMADD231PS   Z5, Z1, Z0
+	VMULPS.BCST   32(CX)(DI*1), Z6, Z5
+	VCVTDQ2PS     Z3, Z3
+	VFMADD231PS   Z5, Z3, Z2
+	ADDQ          $0x28, CX
+	ADDQ          $0x00000200, DX
+	ADDQ          $0x20, BX
+	DECQ          AX
+	JNZ           loop
+	VMOVUPS       Z0, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z2, (SI)
+	VZEROUPPER
+	RET
+
+// func q8VNNI_2x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+TEXT ·q8VNNI_2x2(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	MOVQ         wp+32(FP), R9
+	MOVQ         sp+48(FP), R10
+	MOVQ         acc+72(FP), R11
+	TESTQ        R11, R11
+	VPBROADCASTD signs<>+0(SB), Z8
+	JZ           zero
+	MOVQ         SI, R11
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z2
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z4
+	VMOVUPS      64(R11), Z6
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+
+loop:
+	VPBROADCASTD 36(CX), Z1
+	VPBROADCASTD 36(CX), Z3
+	VPBROADCASTD 36(CX)(DI*1), Z5
+	VPBROADCASTD 36(CX)(DI*1), Z7
+	PREFETCHT0   2048(DX)
+	VPXORD       (DX), Z8, Z10
+	PREFETCHT0   2048(DX)(R9*1)
+	VPXORD       (DX)(R9*1), Z8, Z11
+	VPBROADCASTD (CX), Z9
+	VPDPBUSD     Z9, Z10, Z1
+	VPDPBUSD     Z9, Z11, Z3
+	VPBROADCASTD (CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z10, Z5
+	VPDPBUSD     Z9, Z11, Z7
+	PREFETCHT0   2112(DX)
+	VPXORD       64(DX), Z8, Z10
+	PREFETCHT0   2112(DX)(R9*1)
+	VPXORD       64(DX)(R9*1), Z8, Z11
+	VPBROADCASTD 4(CX), Z9
+	VPDPBUSD     Z9, Z10, Z1
+	VPDPBUSD     Z9, Z11, Z3
+	VPBROADCASTD 4(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z10, Z5
+	VPDPBUSD     Z9, Z11, Z7
+	PREFETCHT0   2176(DX)
+	VPXORD       128(DX), Z8, Z10
+	PREFETCHT0   2176(DX)(R9*1)
+	VPXORD       128(DX)(R9*1), Z8, Z11
+	VPBROADCASTD 8(CX), Z9
+	VPDPBUSD     Z9, Z10, Z1
+	VPDPBUSD     Z9, Z11, Z3
+	VPBROADCASTD 8(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z10, Z5
+	VPDPBUSD     Z9, Z11, Z7
+	PREFETCHT0   2240(DX)
+	VPXORD       192(DX), Z8, Z10
+	PREFETCHT0   2240(DX)(R9*1)
+	VPXORD       192(DX)(R9*1), Z8, Z11
+	VPBROADCASTD 12(CX), Z9
+	VPDPBUSD     Z9, Z10, Z1
+	VPDPBUSD     Z9, Z11, Z3
+	VPBROADCASTD 12(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z10, Z5
+	VPDPBUSD     Z9, Z11, Z7
+	PREFETCHT0   2304(DX)
+	VPXORD       256(DX), Z8, Z10
+	PREFETCHT0   2304(DX)(R9*1)
+	VPXORD       256(DX)(R9*1), Z8, Z11
+	VPBROADCASTD 16(CX), Z9
+	VPDPBUSD     Z9, Z10, Z1
+	VPDPBUSD     Z9, Z11, Z3
+	VPBROADCASTD 16(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z10, Z5
+	VPDPBUSD     Z9, Z11, Z7
+	PREFETCHT0   2368(DX)
+	VPXORD       320(DX), Z8, Z10
+	PREFETCHT0   2368(DX)(R9*1)
+	VPXORD       320(DX)(R9*1), Z8, Z11
+	VPBROADCASTD 20(CX), Z9
+	VPDPBUSD     Z9, Z10, Z1
+	VPDPBUSD     Z9, Z11, Z3
+	VPBROADCASTD 20(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z10, Z5
+	VPDPBUSD     Z9, Z11, Z7
+	PREFETCHT0   2432(DX)
+	VPXORD       384(DX), Z8, Z10
+	PREFETCHT0   2432(DX)(R9*1)
+	VPXORD       384(DX)(R9*1), Z8, Z11
+	VPBROADCASTD 24(CX), Z9
+	VPDPBUSD     Z9, Z10, Z1
+	VPDPBUSD     Z9, Z11, Z3
+	VPBROADCASTD 24(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z10, Z5
+	VPDPBUSD     Z9, Z11, Z7
+	PREFETCHT0   2496(DX)
+	VPXORD       448(DX), Z8, Z10
+	PREFETCHT0   2496(DX)(R9*1)
+	VPXORD       448(DX)(R9*1), Z8, Z11
+	VPBROADCASTD 28(CX), Z9
+	VPDPBUSD     Z9, Z10, Z1
+	VPDPBUSD     Z9, Z11, Z3
+	VPBROADCASTD 28(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z10, Z5
+	VPDPBUSD     Z9, Z11, Z7
+	VCVTPH2PS    (BX), Z10
+	VCVTPH2PS    (BX)(R10*1), Z11
+	VMULPS.BCST  32(CX), Z10, Z9
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z9, Z1, Z0
+	VMULPS.BCST  32(CX), Z11, Z9
+	VCVTDQ2PS    Z3, Z3
+	VFMADD231PS  Z9, Z3, Z2
+	VMULPS.BCST  32(CX)(DI*1), Z10, Z9
+	VCVTDQ2PS    Z5, Z5
+	VFMADD231PS  Z9, Z5, Z4
+	VMULPS.BCST  32(CX)(DI*1), Z11, Z9
+	VCVTDQ2PS    Z7, Z7
+	VFMADD231PS  Z9, Z7, Z6
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000200, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z6, 64(SI)
+	VZEROUPPER
+	RET
+
+// func q8VNNI_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·q8VNNI_3x1(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	MOVQ         acc+72(FP), R9
+	TESTQ        R9, R9
+	VPBROADCASTD signs<>+0(SB), Z6
+	JZ           zero
+	MOVQ         SI, R9
+	VMOVUPS      (R9), Z0
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z2
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z4
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+
+loop:
+	VPBROADCASTD  36(CX), Z1
+	VPBROADCASTD  36(CX)(DI*1), Z3
+	VPBROADCASTD  36(CX)(DI*2), Z5
+	VPXORD        (DX), Z6, Z8
+	VPDPBUSD.BCST (CX), Z8, Z1
+	VPDPBUSD.BCST (CX)(DI*1), Z8, Z3
+	VPDPBUSD.BCST (CX)(DI*2), Z8, Z5
+	VPXORD        64(DX), Z6, Z8
+	VPDPBUSD.BCST 4(CX), Z8, Z1
+	VPDPBUSD.BCST 4(CX)(DI*1), Z8, Z3
+	VPDPBUSD.BCST 4(CX)(DI*2), Z8, Z5
+	VPXORD        128(DX), Z6, Z8
+	VPDPBUSD.BCST 8(CX), Z8, Z1
+	VPDPBUSD.BCST 8(CX)(DI*1), Z8, Z3
+	VPDPBUSD.BCST 8(CX)(DI*2), Z8, Z5
+	VPXORD        192(DX), Z6, Z8
+	VPDPBUSD.BCST 12(CX), Z8, Z1
+	VPDPBUSD.BCST 12(CX)(DI*1), Z8, Z3
+	VPDPBUSD.BCST 12(CX)(DI*2), Z8, Z5
+	VPXORD        256(DX), Z6, Z8
+	VPDPBUSD.BCST 16(CX), Z8, Z1
+	VPDPBUSD.BCST 16(CX)(DI*1), Z8, Z3
+	VPDPBUSD.BCST 16(CX)(DI*2), Z8, Z5
+	VPXORD        320(DX), Z6, Z8
+	VPDPBUSD.BCST 20(CX), Z8, Z1
+	VPDPBUSD.BCST 20(CX)(DI*1), Z8, Z3
+	VPDPBUSD.BCST 20(CX)(DI*2), Z8, Z5
+	VPXORD        384(DX), Z6, Z8
+	VPDPBUSD.BCST 24(CX), Z8, Z1
+	VPDPBUSD.BCST 24(CX)(DI*1), Z8, Z3
+	VPDPBUSD.BCST 24(CX)(DI*2), Z8, Z5
+	VPXORD        448(DX), Z6, Z8
+	VPDPBUSD.BCST 28(CX), Z8, Z1
+	VPDPBUSD.BCST 28(CX)(DI*1), Z8, Z3
+	VPDPBUSD.BCST 28(CX)(DI*2), Z8, Z5
+	VCVTPH2PS     (BX), Z8
+	VMULPS.BCST   32(CX), Z8, Z7
+	VCVTDQ2PS     Z1, Z1
+	VFMADD231PS   Z7, Z1, Z0
+	VMULPS.BCST   32(CX)(DI*1), Z8, Z7
+	VCVTDQ2PS     Z3, Z3
+	VFMADD231PS   Z7, Z3, Z2
+	VMULPS.BCST   32(CX)(DI*2), Z8, Z7
+	VCVTDQ2PS     Z5, Z5
+	VFMADD231PS   Z7, Z5, Z4
+	ADDQ          $0x28, CX
+	ADDQ          $0x00000200, DX
+	ADDQ          $0x20, BX
+	DECQ          AX
+	JNZ           loop
+	VMOVUPS       Z0, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z2, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z4, (SI)
+	VZEROUPPER
+	RET
+
+// func q8VNNI_3x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·q8VNNI_3x2(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	MOVQ         wp+32(FP), R9
+	MOVQ         sp+48(FP), R10
+	MOVQ         acc+72(FP), R11
+	TESTQ        R11, R11
+	VPBROADCASTD signs<>+0(SB), Z12
+	JZ           zero
+	MOVQ         SI, R11
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z2
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z4
+	VMOVUPS      64(R11), Z6
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z8
+	VMOVUPS      64(R11), Z10
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+	VPXORD Z8, Z8, Z8
+	VPXORD Z10, Z10, Z10
+
+loop:
+	VPBROADCASTD 36(CX), Z1
+	VPBROADCASTD 36(CX), Z3
+	VPBROADCASTD 36(CX)(DI*1), Z5
+	VPBROADCASTD 36(CX)(DI*1), Z7
+	VPBROADCASTD 36(CX)(DI*2), Z9
+	VPBROADCASTD 36(CX)(DI*2), Z11
+	VPXORD       (DX), Z12, Z14
+	VPXORD       (DX)(R9*1), Z12, Z15
+	VPBROADCASTD (CX), Z13
+	VPDPBUSD     Z13, Z14, Z1
+	VPDPBUSD     Z13, Z15, Z3
+	VPBROADCASTD (CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z14, Z5
+	VPDPBUSD     Z13, Z15, Z7
+	VPBROADCASTD (CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z14, Z9
+	VPDPBUSD     Z13, Z15, Z11
+	VPXORD       64(DX), Z12, Z14
+	VPXORD       64(DX)(R9*1), Z12, Z15
+	VPBROADCASTD 4(CX), Z13
+	VPDPBUSD     Z13, Z14, Z1
+	VPDPBUSD     Z13, Z15, Z3
+	VPBROADCASTD 4(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z14, Z5
+	VPDPBUSD     Z13, Z15, Z7
+	VPBROADCASTD 4(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z14, Z9
+	VPDPBUSD     Z13, Z15, Z11
+	VPXORD       128(DX), Z12, Z14
+	VPXORD       128(DX)(R9*1), Z12, Z15
+	VPBROADCASTD 8(CX), Z13
+	VPDPBUSD     Z13, Z14, Z1
+	VPDPBUSD     Z13, Z15, Z3
+	VPBROADCASTD 8(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z14, Z5
+	VPDPBUSD     Z13, Z15, Z7
+	VPBROADCASTD 8(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z14, Z9
+	VPDPBUSD     Z13, Z15, Z11
+	VPXORD       192(DX), Z12, Z14
+	VPXORD       192(DX)(R9*1), Z12, Z15
+	VPBROADCASTD 12(CX), Z13
+	VPDPBUSD     Z13, Z14, Z1
+	VPDPBUSD     Z13, Z15, Z3
+	VPBROADCASTD 12(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z14, Z5
+	VPDPBUSD     Z13, Z15, Z7
+	VPBROADCASTD 12(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z14, Z9
+	VPDPBUSD     Z13, Z15, Z11
+	VPXORD       256(DX), Z12, Z14
+	VPXORD       256(DX)(R9*1), Z12, Z15
+	VPBROADCASTD 16(CX), Z13
+	VPDPBUSD     Z13, Z14, Z1
+	VPDPBUSD     Z13, Z15, Z3
+	VPBROADCASTD 16(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z14, Z5
+	VPDPBUSD     Z13, Z15, Z7
+	VPBROADCASTD 16(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z14, Z9
+	VPDPBUSD     Z13, Z15, Z11
+	VPXORD       320(DX), Z12, Z14
+	VPXORD       320(DX)(R9*1), Z12, Z15
+	VPBROADCASTD 20(CX), Z13
+	VPDPBUSD     Z13, Z14, Z1
+	VPDPBUSD     Z13, Z15, Z3
+	VPBROADCASTD 20(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z14, Z5
+	VPDPBUSD     Z13, Z15, Z7
+	VPBROADCASTD 20(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z14, Z9
+	VPDPBUSD     Z13, Z15, Z11
+	VPXORD       384(DX), Z12, Z14
+	VPXORD       384(DX)(R9*1), Z12, Z15
+	VPBROADCASTD 24(CX), Z13
+	VPDPBUSD     Z13, Z14, Z1
+	VPDPBUSD     Z13, Z15, Z3
+	VPBROADCASTD 24(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z14, Z5
+	VPDPBUSD     Z13, Z15, Z7
+	VPBROADCASTD 24(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z14, Z9
+	VPDPBUSD     Z13, Z15, Z11
+	VPXORD       448(DX), Z12, Z14
+	VPXORD       448(DX)(R9*1), Z12, Z15
+	VPBROADCASTD 28(CX), Z13
+	VPDPBUSD     Z13, Z14, Z1
+	VPDPBUSD     Z13, Z15, Z3
+	VPBROADCASTD 28(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z14, Z5
+	VPDPBUSD     Z13, Z15, Z7
+	VPBROADCASTD 28(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z14, Z9
+	VPDPBUSD     Z13, Z15, Z11
+	VCVTPH2PS    (BX), Z14
+	VCVTPH2PS    (BX)(R10*1), Z15
+	VMULPS.BCST  32(CX), Z14, Z13
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z13, Z1, Z0
+	VMULPS.BCST  32(CX), Z15, Z13
+	VCVTDQ2PS    Z3, Z3
+	VFMADD231PS  Z13, Z3, Z2
+	VMULPS.BCST  32(CX)(DI*1), Z14, Z13
+	VCVTDQ2PS    Z5, Z5
+	VFMADD231PS  Z13, Z5, Z4
+	VMULPS.BCST  32(CX)(DI*1), Z15, Z13
+	VCVTDQ2PS    Z7, Z7
+	VFMADD231PS  Z13, Z7, Z6
+	VMULPS.BCST  32(CX)(DI*2), Z14, Z13
+	VCVTDQ2PS    Z9, Z9
+	VFMADD231PS  Z13, Z9, Z8
+	VMULPS.BCST  32(CX)(DI*2), Z15, Z13
+	VCVTDQ2PS    Z11, Z11
+	VFMADD231PS  Z13, Z11, Z10
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000200, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z6, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z8, (SI)
+	VMOVUPS      Z10, 64(SI)
+	VZEROUPPER
+	RET
+
+// func q8VNNI_4x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·q8VNNI_4x1(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	LEAQ         (DI)(DI*2), R9
+	MOVQ         acc+72(FP), R10
+	TESTQ        R10, R10
+	VPBROADCASTD signs<>+0(SB), Z8
+	JZ           zero
+	MOVQ         SI, R10
+	VMOVUPS      (R10), Z0
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z2
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z4
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z6
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+
+loop:
+	VPBROADCASTD  36(CX), Z1
+	VPBROADCASTD  36(CX)(DI*1), Z3
+	VPBROADCASTD  36(CX)(DI*2), Z5
+	VPBROADCASTD  36(CX)(R9*1), Z7
+	VPXORD        (DX), Z8, Z10
+	VPDPBUSD.BCST (CX), Z10, Z1
+	VPDPBUSD.BCST (CX)(DI*1), Z10, Z3
+	VPDPBUSD.BCST (CX)(DI*2), Z10, Z5
+	VPDPBUSD.BCST (CX)(R9*1), Z10, Z7
+	VPXORD        64(DX), Z8, Z10
+	VPDPBUSD.BCST 4(CX), Z10, Z1
+	VPDPBUSD.BCST 4(CX)(DI*1), Z10, Z3
+	VPDPBUSD.BCST 4(CX)(DI*2), Z10, Z5
+	VPDPBUSD.BCST 4(CX)(R9*1), Z10, Z7
+	VPXORD        128(DX), Z8, Z10
+	VPDPBUSD.BCST 8(CX), Z10, Z1
+	VPDPBUSD.BCST 8(CX)(DI*1), Z10, Z3
+	VPDPBUSD.BCST 8(CX)(DI*2), Z10, Z5
+	VPDPBUSD.BCST 8(CX)(R9*1), Z10, Z7
+	VPXORD        192(DX), Z8, Z10
+	VPDPBUSD.BCST 12(CX), Z10, Z1
+	VPDPBUSD.BCST 12(CX)(DI*1), Z10, Z3
+	VPDPBUSD.BCST 12(CX)(DI*2), Z10, Z5
+	VPDPBUSD.BCST 12(CX)(R9*1), Z10, Z7
+	VPXORD        256(DX), Z8, Z10
+	VPDPBUSD.BCST 16(CX), Z10, Z1
+	VPDPBUSD.BCST 16(CX)(DI*1), Z10, Z3
+	VPDPBUSD.BCST 16(CX)(DI*2), Z10, Z5
+	VPDPBUSD.BCST 16(CX)(R9*1), Z10, Z7
+	VPXORD        320(DX), Z8, Z10
+	VPDPBUSD.BCST 20(CX), Z10, Z1
+	VPDPBUSD.BCST 20(CX)(DI*1), Z10, Z3
+	VPDPBUSD.BCST 20(CX)(DI*2), Z10, Z5
+	VPDPBUSD.BCST 20(CX)(R9*1), Z10, Z7
+	VPXORD        384(DX), Z8, Z10
+	VPDPBUSD.BCST 24(CX), Z10, Z1
+	VPDPBUSD.BCST 24(CX)(DI*1), Z10, Z3
+	VPDPBUSD.BCST 24(CX)(DI*2), Z10, Z5
+	VPDPBUSD.BCST 24(CX)(R9*1), Z10, Z7
+	VPXORD        448(DX), Z8, Z10
+	VPDPBUSD.BCST 28(CX), Z10, Z1
+	VPDPBUSD.BCST 28(CX)(DI*1), Z10, Z3
+	VPDPBUSD.BCST 28(CX)(DI*2), Z10, Z5
+	VPDPBUSD.BCST 28(CX)(R9*1), Z10, Z7
+	VCVTPH2PS     (BX), Z10
+	VMULPS.BCST   32(CX), Z10, Z9
+	VCVTDQ2PS     Z1, Z1
+	VFMADD231PS   Z9, Z1, Z0
+	VMULPS.BCST   32(CX)(DI*1), Z10, Z9
+	VCVTDQ2PS     Z3, Z3
+	VFMADD231PS   Z9, Z3, Z2
+	VMULPS.BCST   32(CX)(DI*2), Z10, Z9
+	VCVTDQ2PS     Z5, Z5
+	VFMADD231PS   Z9, Z5, Z4
+	VMULPS.BCST   32(CX)(R9*1), Z10, Z9
+	VCVTDQ2PS     Z7, Z7
+	VFMADD231PS   Z9, Z7, Z6
+	ADDQ          $0x28, CX
+	ADDQ          $0x00000200, DX
+	ADDQ          $0x20, BX
+	DECQ          AX
+	JNZ           loop
+	VMOVUPS       Z0, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z2, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z4, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z6, (SI)
+	VZEROUPPER
+	RET
+
+// func q8VNNI_4x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·q8VNNI_4x2(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	LEAQ         (DI)(DI*2), R9
+	MOVQ         wp+32(FP), R10
+	MOVQ         sp+48(FP), R11
+	MOVQ         acc+72(FP), R12
+	TESTQ        R12, R12
+	VPBROADCASTD signs<>+0(SB), Z16
+	JZ           zero
+	MOVQ         SI, R12
+	VMOVUPS      (R12), Z0
+	VMOVUPS      64(R12), Z2
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z4
+	VMOVUPS      64(R12), Z6
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z8
+	VMOVUPS      64(R12), Z10
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z12
+	VMOVUPS      64(R12), Z14
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+	VPXORD Z8, Z8, Z8
+	VPXORD Z10, Z10, Z10
+	VPXORD Z12, Z12, Z12
+	VPXORD Z14, Z14, Z14
+
+loop:
+	VPBROADCASTD 36(CX), Z1
+	VPBROADCASTD 36(CX), Z3
+	VPBROADCASTD 36(CX)(DI*1), Z5
+	VPBROADCASTD 36(CX)(DI*1), Z7
+	VPBROADCASTD 36(CX)(DI*2), Z9
+	VPBROADCASTD 36(CX)(DI*2), Z11
+	VPBROADCASTD 36(CX)(R9*1), Z13
+	VPBROADCASTD 36(CX)(R9*1), Z15
+	VPXORD       (DX), Z16, Z18
+	VPXORD       (DX)(R10*1), Z16, Z19
+	VPBROADCASTD (CX), Z17
+	VPDPBUSD     Z17, Z18, Z1
+	VPDPBUSD     Z17, Z19, Z3
+	VPBROADCASTD (CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z18, Z5
+	VPDPBUSD     Z17, Z19, Z7
+	VPBROADCASTD (CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z18, Z9
+	VPDPBUSD     Z17, Z19, Z11
+	VPBROADCASTD (CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z18, Z13
+	VPDPBUSD     Z17, Z19, Z15
+	VPXORD       64(DX), Z16, Z18
+	VPXORD       64(DX)(R10*1), Z16, Z19
+	VPBROADCASTD 4(CX), Z17
+	VPDPBUSD     Z17, Z18, Z1
+	VPDPBUSD     Z17, Z19, Z3
+	VPBROADCASTD 4(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z18, Z5
+	VPDPBUSD     Z17, Z19, Z7
+	VPBROADCASTD 4(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z18, Z9
+	VPDPBUSD     Z17, Z19, Z11
+	VPBROADCASTD 4(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z18, Z13
+	VPDPBUSD     Z17, Z19, Z15
+	VPXORD       128(DX), Z16, Z18
+	VPXORD       128(DX)(R10*1), Z16, Z19
+	VPBROADCASTD 8(CX), Z17
+	VPDPBUSD     Z17, Z18, Z1
+	VPDPBUSD     Z17, Z19, Z3
+	VPBROADCASTD 8(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z18, Z5
+	VPDPBUSD     Z17, Z19, Z7
+	VPBROADCASTD 8(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z18, Z9
+	VPDPBUSD     Z17, Z19, Z11
+	VPBROADCASTD 8(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z18, Z13
+	VPDPBUSD     Z17, Z19, Z15
+	VPXORD       192(DX), Z16, Z18
+	VPXORD       192(DX)(R10*1), Z16, Z19
+	VPBROADCASTD 12(CX), Z17
+	VPDPBUSD     Z17, Z18, Z1
+	VPDPBUSD     Z17, Z19, Z3
+	VPBROADCASTD 12(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z18, Z5
+	VPDPBUSD     Z17, Z19, Z7
+	VPBROADCASTD 12(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z18, Z9
+	VPDPBUSD     Z17, Z19, Z11
+	VPBROADCASTD 12(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z18, Z13
+	VPDPBUSD     Z17, Z19, Z15
+	VPXORD       256(DX), Z16, Z18
+	VPXORD       256(DX)(R10*1), Z16, Z19
+	VPBROADCASTD 16(CX), Z17
+	VPDPBUSD     Z17, Z18, Z1
+	VPDPBUSD     Z17, Z19, Z3
+	VPBROADCASTD 16(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z18, Z5
+	VPDPBUSD     Z17, Z19, Z7
+	VPBROADCASTD 16(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z18, Z9
+	VPDPBUSD     Z17, Z19, Z11
+	VPBROADCASTD 16(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z18, Z13
+	VPDPBUSD     Z17, Z19, Z15
+	VPXORD       320(DX), Z16, Z18
+	VPXORD       320(DX)(R10*1), Z16, Z19
+	VPBROADCASTD 20(CX), Z17
+	VPDPBUSD     Z17, Z18, Z1
+	VPDPBUSD     Z17, Z19, Z3
+	VPBROADCASTD 20(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z18, Z5
+	VPDPBUSD     Z17, Z19, Z7
+	VPBROADCASTD 20(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z18, Z9
+	VPDPBUSD     Z17, Z19, Z11
+	VPBROADCASTD 20(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z18, Z13
+	VPDPBUSD     Z17, Z19, Z15
+	VPXORD       384(DX), Z16, Z18
+	VPXORD       384(DX)(R10*1), Z16, Z19
+	VPBROADCASTD 24(CX), Z17
+	VPDPBUSD     Z17, Z18, Z1
+	VPDPBUSD     Z17, Z19, Z3
+	VPBROADCASTD 24(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z18, Z5
+	VPDPBUSD     Z17, Z19, Z7
+	VPBROADCASTD 24(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z18, Z9
+	VPDPBUSD     Z17, Z19, Z11
+	VPBROADCASTD 24(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z18, Z13
+	VPDPBUSD     Z17, Z19, Z15
+	VPXORD       448(DX), Z16, Z18
+	VPXORD       448(DX)(R10*1), Z16, Z19
+	VPBROADCASTD 28(CX), Z17
+	VPDPBUSD     Z17, Z18, Z1
+	VPDPBUSD     Z17, Z19, Z3
+	VPBROADCASTD 28(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z18, Z5
+	VPDPBUSD     Z17, Z19, Z7
+	VPBROADCASTD 28(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z18, Z9
+	VPDPBUSD     Z17, Z19, Z11
+	VPBROADCASTD 28(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z18, Z13
+	VPDPBUSD     Z17, Z19, Z15
+	VCVTPH2PS    (BX), Z18
+	VCVTPH2PS    (BX)(R11*1), Z19
+	VMULPS.BCST  32(CX), Z18, Z17
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z17, Z1, Z0
+	VMULPS.BCST  32(CX), Z19, Z17
+	VCVTDQ2PS    Z3, Z3
+	VFMADD231PS  Z17, Z3, Z2
+	VMULPS.BCST  32(CX)(DI*1), Z18, Z17
+	VCVTDQ2PS    Z5, Z5
+	VFMADD231PS  Z17, Z5, Z4
+	VMULPS.BCST  32(CX)(DI*1), Z19, Z17
+	VCVTDQ2PS    Z7, Z7
+	VFMADD231PS  Z17, Z7, Z6
+	VMULPS.BCST  32(CX)(DI*2), Z18, Z17
+	VCVTDQ2PS    Z9, Z9
+	VFMADD231PS  Z17, Z9, Z8
+	VMULPS.BCST  32(CX)(DI*2), Z19, Z17
+	VCVTDQ2PS    Z11, Z11
+	VFMADD231PS  Z17, Z11, Z10
+	VMULPS.BCST  32(CX)(R9*1), Z18, Z17
+	VCVTDQ2PS    Z13, Z13
+	VFMADD231PS  Z17, Z13, Z12
+	VMULPS.BCST  32(CX)(R9*1), Z19, Z17
+	VCVTDQ2PS    Z15, Z15
+	VFMADD231PS  Z17, Z15, Z14
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000200, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z6, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z8, (SI)
+	VMOVUPS      Z10, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z12, (SI)
+	VMOVUPS      Z14, 64(SI)
+	VZEROUPPER
+	RET
+
+// func q8VNNI_5x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·q8VNNI_5x1(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	LEAQ         (DI)(DI*2), R9
+	MOVQ         acc+72(FP), R10
+	TESTQ        R10, R10
+	VPBROADCASTD signs<>+0(SB), Z10
+	JZ           zero
+	MOVQ         SI, R10
+	VMOVUPS      (R10), Z0
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z2
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z4
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z8
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+	VPXORD Z8, Z8, Z8
+
+loop:
+	VPBROADCASTD  36(CX), Z1
+	VPBROADCASTD  36(CX)(DI*1), Z3
+	VPBROADCASTD  36(CX)(DI*2), Z5
+	VPBROADCASTD  36(CX)(R9*1), Z7
+	VPBROADCASTD  36(CX)(DI*4), Z9
+	VPXORD        (DX), Z10, Z12
+	VPDPBUSD.BCST (CX), Z12, Z1
+	VPDPBUSD.BCST (CX)(DI*1), Z12, Z3
+	VPDPBUSD.BCST (CX)(DI*2), Z12, Z5
+	VPDPBUSD.BCST (CX)(R9*1), Z12, Z7
+	VPDPBUSD.BCST (CX)(DI*4), Z12, Z9
+	VPXORD        64(DX), Z10, Z12
+	VPDPBUSD.BCST 4(CX), Z12, Z1
+	VPDPBUSD.BCST 4(CX)(DI*1), Z12, Z3
+	VPDPBUSD.BCST 4(CX)(DI*2), Z12, Z5
+	VPDPBUSD.BCST 4(CX)(R9*1), Z12, Z7
+	VPDPBUSD.BCST 4(CX)(DI*4), Z12, Z9
+	VPXORD        128(DX), Z10, Z12
+	VPDPBUSD.BCST 8(CX), Z12, Z1
+	VPDPBUSD.BCST 8(CX)(DI*1), Z12, Z3
+	VPDPBUSD.BCST 8(CX)(DI*2), Z12, Z5
+	VPDPBUSD.BCST 8(CX)(R9*1), Z12, Z7
+	VPDPBUSD.BCST 8(CX)(DI*4), Z12, Z9
+	VPXORD        192(DX), Z10, Z12
+	VPDPBUSD.BCST 12(CX), Z12, Z1
+	VPDPBUSD.BCST 12(CX)(DI*1), Z12, Z3
+	VPDPBUSD.BCST 12(CX)(DI*2), Z12, Z5
+	VPDPBUSD.BCST 12(CX)(R9*1), Z12, Z7
+	VPDPBUSD.BCST 12(CX)(DI*4), Z12, Z9
+	VPXORD        256(DX), Z10, Z12
+	VPDPBUSD.BCST 16(CX), Z12, Z1
+	VPDPBUSD.BCST 16(CX)(DI*1), Z12, Z3
+	VPDPBUSD.BCST 16(CX)(DI*2), Z12, Z5
+	VPDPBUSD.BCST 16(CX)(R9*1), Z12, Z7
+	VPDPBUSD.BCST 16(CX)(DI*4), Z12, Z9
+	VPXORD        320(DX), Z10, Z12
+	VPDPBUSD.BCST 20(CX), Z12, Z1
+	VPDPBUSD.BCST 20(CX)(DI*1), Z12, Z3
+	VPDPBUSD.BCST 20(CX)(DI*2), Z12, Z5
+	VPDPBUSD.BCST 20(CX)(R9*1), Z12, Z7
+	VPDPBUSD.BCST 20(CX)(DI*4), Z12, Z9
+	VPXORD        384(DX), Z10, Z12
+	VPDPBUSD.BCST 24(CX), Z12, Z1
+	VPDPBUSD.BCST 24(CX)(DI*1), Z12, Z3
+	VPDPBUSD.BCST 24(CX)(DI*2), Z12, Z5
+	VPDPBUSD.BCST 24(CX)(R9*1), Z12, Z7
+	VPDPBUSD.BCST 24(CX)(DI*4), Z12, Z9
+	VPXORD        448(DX), Z10, Z12
+	VPDPBUSD.BCST 28(CX), Z12, Z1
+	VPDPBUSD.BCST 28(CX)(DI*1), Z12, Z3
+	VPDPBUSD.BCST 28(CX)(DI*2), Z12, Z5
+	VPDPBUSD.BCST 28(CX)(R9*1), Z12, Z7
+	VPDPBUSD.BCST 28(CX)(DI*4), Z12, Z9
+	VCVTPH2PS     (BX), Z12
+	VMULPS.BCST   32(CX), Z12, Z11
+	VCVTDQ2PS     Z1, Z1
+	VFMADD231PS   Z11, Z1, Z0
+	VMULPS.BCST   32(CX)(DI*1), Z12, Z11
+	VCVTDQ2PS     Z3, Z3
+	VFMADD231PS   Z11, Z3, Z2
+	VMULPS.BCST   32(CX)(DI*2), Z12, Z11
+	VCVTDQ2PS     Z5, Z5
+	VFMADD231PS   Z11, Z5, Z4
+	VMULPS.BCST   32(CX)(R9*1), Z12, Z11
+	VCVTDQ2PS     Z7, Z7
+	VFMADD231PS   Z11, Z7, Z6
+	VMULPS.BCST   32(CX)(DI*4), Z12, Z11
+	VCVTDQ2PS     Z9, Z9
+	VFMADD231PS   Z11, Z9, Z8
+	ADDQ          $0x28, CX
+	ADDQ          $0x00000200, DX
+	ADDQ          $0x20, BX
+	DECQ          AX
+	JNZ           loop
+	VMOVUPS       Z0, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z2, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z4, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z6, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z8, (SI)
+	VZEROUPPER
+	RET
+
+// func q8VNNI_5x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·q8VNNI_5x2(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	LEAQ         (DI)(DI*2), R9
+	MOVQ         wp+32(FP), R10
+	MOVQ         sp+48(FP), R11
+	MOVQ         acc+72(FP), R12
+	TESTQ        R12, R12
+	VPBROADCASTD signs<>+0(SB), Z20
+	JZ           zero
+	MOVQ         SI, R12
+	VMOVUPS      (R12), Z0
+	VMOVUPS      64(R12), Z2
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z4
+	VMOVUPS      64(R12), Z6
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z8
+	VMOVUPS      64(R12), Z10
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z12
+	VMOVUPS      64(R12), Z14
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z16
+	VMOVUPS      64(R12), Z18
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+	VPXORD Z8, Z8, Z8
+	VPXORD Z10, Z10, Z10
+	VPXORD Z12, Z12, Z12
+	VPXORD Z14, Z14, Z14
+	VPXORD Z16, Z16, Z16
+	VPXORD Z18, Z18, Z18
+
+loop:
+	VPBROADCASTD 36(CX), Z1
+	VPBROADCASTD 36(CX), Z3
+	VPBROADCASTD 36(CX)(DI*1), Z5
+	VPBROADCASTD 36(CX)(DI*1), Z7
+	VPBROADCASTD 36(CX)(DI*2), Z9
+	VPBROADCASTD 36(CX)(DI*2), Z11
+	VPBROADCASTD 36(CX)(R9*1), Z13
+	VPBROADCASTD 36(CX)(R9*1), Z15
+	VPBROADCASTD 36(CX)(DI*4), Z17
+	VPBROADCASTD 36(CX)(DI*4), Z19
+	VPXORD       (DX), Z20, Z22
+	VPXORD       (DX)(R10*1), Z20, Z23
+	VPBROADCASTD (CX), Z21
+	VPDPBUSD     Z21, Z22, Z1
+	VPDPBUSD     Z21, Z23, Z3
+	VPBROADCASTD (CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z22, Z5
+	VPDPBUSD     Z21, Z23, Z7
+	VPBROADCASTD (CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z22, Z9
+	VPDPBUSD     Z21, Z23, Z11
+	VPBROADCASTD (CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z22, Z13
+	VPDPBUSD     Z21, Z23, Z15
+	VPBROADCASTD (CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z22, Z17
+	VPDPBUSD     Z21, Z23, Z19
+	VPXORD       64(DX), Z20, Z22
+	VPXORD       64(DX)(R10*1), Z20, Z23
+	VPBROADCASTD 4(CX), Z21
+	VPDPBUSD     Z21, Z22, Z1
+	VPDPBUSD     Z21, Z23, Z3
+	VPBROADCASTD 4(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z22, Z5
+	VPDPBUSD     Z21, Z23, Z7
+	VPBROADCASTD 4(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z22, Z9
+	VPDPBUSD     Z21, Z23, Z11
+	VPBROADCASTD 4(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z22, Z13
+	VPDPBUSD     Z21, Z23, Z15
+	VPBROADCASTD 4(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z22, Z17
+	VPDPBUSD     Z21, Z23, Z19
+	VPXORD       128(DX), Z20, Z22
+	VPXORD       128(DX)(R10*1), Z20, Z23
+	VPBROADCASTD 8(CX), Z21
+	VPDPBUSD     Z21, Z22, Z1
+	VPDPBUSD     Z21, Z23, Z3
+	VPBROADCASTD 8(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z22, Z5
+	VPDPBUSD     Z21, Z23, Z7
+	VPBROADCASTD 8(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z22, Z9
+	VPDPBUSD     Z21, Z23, Z11
+	VPBROADCASTD 8(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z22, Z13
+	VPDPBUSD     Z21, Z23, Z15
+	VPBROADCASTD 8(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z22, Z17
+	VPDPBUSD     Z21, Z23, Z19
+	VPXORD       192(DX), Z20, Z22
+	VPXORD       192(DX)(R10*1), Z20, Z23
+	VPBROADCASTD 12(CX), Z21
+	VPDPBUSD     Z21, Z22, Z1
+	VPDPBUSD     Z21, Z23, Z3
+	VPBROADCASTD 12(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z22, Z5
+	VPDPBUSD     Z21, Z23, Z7
+	VPBROADCASTD 12(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z22, Z9
+	VPDPBUSD     Z21, Z23, Z11
+	VPBROADCASTD 12(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z22, Z13
+	VPDPBUSD     Z21, Z23, Z15
+	VPBROADCASTD 12(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z22, Z17
+	VPDPBUSD     Z21, Z23, Z19
+	VPXORD       256(DX), Z20, Z22
+	VPXORD       256(DX)(R10*1), Z20, Z23
+	VPBROADCASTD 16(CX), Z21
+	VPDPBUSD     Z21, Z22, Z1
+	VPDPBUSD     Z21, Z23, Z3
+	VPBROADCASTD 16(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z22, Z5
+	VPDPBUSD     Z21, Z23, Z7
+	VPBROADCASTD 16(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z22, Z9
+	VPDPBUSD     Z21, Z23, Z11
+	VPBROADCASTD 16(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z22, Z13
+	VPDPBUSD     Z21, Z23, Z15
+	VPBROADCASTD 16(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z22, Z17
+	VPDPBUSD     Z21, Z23, Z19
+	VPXORD       320(DX), Z20, Z22
+	VPXORD       320(DX)(R10*1), Z20, Z23
+	VPBROADCASTD 20(CX), Z21
+	VPDPBUSD     Z21, Z22, Z1
+	VPDPBUSD     Z21, Z23, Z3
+	VPBROADCASTD 20(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z22, Z5
+	VPDPBUSD     Z21, Z23, Z7
+	VPBROADCASTD 20(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z22, Z9
+	VPDPBUSD     Z21, Z23, Z11
+	VPBROADCASTD 20(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z22, Z13
+	VPDPBUSD     Z21, Z23, Z15
+	VPBROADCASTD 20(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z22, Z17
+	VPDPBUSD     Z21, Z23, Z19
+	VPXORD       384(DX), Z20, Z22
+	VPXORD       384(DX)(R10*1), Z20, Z23
+	VPBROADCASTD 24(CX), Z21
+	VPDPBUSD     Z21, Z22, Z1
+	VPDPBUSD     Z21, Z23, Z3
+	VPBROADCASTD 24(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z22, Z5
+	VPDPBUSD     Z21, Z23, Z7
+	VPBROADCASTD 24(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z22, Z9
+	VPDPBUSD     Z21, Z23, Z11
+	VPBROADCASTD 24(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z22, Z13
+	VPDPBUSD     Z21, Z23, Z15
+	VPBROADCASTD 24(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z22, Z17
+	VPDPBUSD     Z21, Z23, Z19
+	VPXORD       448(DX), Z20, Z22
+	VPXORD       448(DX)(R10*1), Z20, Z23
+	VPBROADCASTD 28(CX), Z21
+	VPDPBUSD     Z21, Z22, Z1
+	VPDPBUSD     Z21, Z23, Z3
+	VPBROADCASTD 28(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z22, Z5
+	VPDPBUSD     Z21, Z23, Z7
+	VPBROADCASTD 28(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z22, Z9
+	VPDPBUSD     Z21, Z23, Z11
+	VPBROADCASTD 28(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z22, Z13
+	VPDPBUSD     Z21, Z23, Z15
+	VPBROADCASTD 28(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z22, Z17
+	VPDPBUSD     Z21, Z23, Z19
+	VCVTPH2PS    (BX), Z22
+	VCVTPH2PS    (BX)(R11*1), Z23
+	VMULPS.BCST  32(CX), Z22, Z21
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z21, Z1, Z0
+	VMULPS.BCST  32(CX), Z23, Z21
+	VCVTDQ2PS    Z3, Z3
+	VFMADD231PS  Z21, Z3, Z2
+	VMULPS.BCST  32(CX)(DI*1), Z22, Z21
+	VCVTDQ2PS    Z5, Z5
+	VFMADD231PS  Z21, Z5, Z4
+	VMULPS.BCST  32(CX)(DI*1), Z23, Z21
+	VCVTDQ2PS    Z7, Z7
+	VFMADD231PS  Z21, Z7, Z6
+	VMULPS.BCST  32(CX)(DI*2), Z22, Z21
+	VCVTDQ2PS    Z9, Z9
+	VFMADD231PS  Z21, Z9, Z8
+	VMULPS.BCST  32(CX)(DI*2), Z23, Z21
+	VCVTDQ2PS    Z11, Z11
+	VFMADD231PS  Z21, Z11, Z10
+	VMULPS.BCST  32(CX)(R9*1), Z22, Z21
+	VCVTDQ2PS    Z13, Z13
+	VFMADD231PS  Z21, Z13, Z12
+	VMULPS.BCST  32(CX)(R9*1), Z23, Z21
+	VCVTDQ2PS    Z15, Z15
+	VFMADD231PS  Z21, Z15, Z14
+	VMULPS.BCST  32(CX)(DI*4), Z22, Z21
+	VCVTDQ2PS    Z17, Z17
+	VFMADD231PS  Z21, Z17, Z16
+	VMULPS.BCST  32(CX)(DI*4), Z23, Z21
+	VCVTDQ2PS    Z19, Z19
+	VFMADD231PS  Z21, Z19, Z18
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000200, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z6, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z8, (SI)
+	VMOVUPS      Z10, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z12, (SI)
+	VMOVUPS      Z14, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z16, (SI)
+	VMOVUPS      Z18, 64(SI)
+	VZEROUPPER
+	RET
+
+// func q8VNNI_6x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·q8VNNI_6x1(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+	MOVQ         acc+72(FP), R11
+	TESTQ        R11, R11
+	VPBROADCASTD signs<>+0(SB), Z12
+	JZ           zero
+	MOVQ         SI, R11
+	VMOVUPS      (R11), Z0
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z2
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z10
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+	VPXORD Z8, Z8, Z8
+	VPXORD Z10, Z10, Z10
+
+loop:
+	VPBROADCASTD  36(CX), Z1
+	VPBROADCASTD  36(CX)(DI*1), Z3
+	VPBROADCASTD  36(CX)(DI*2), Z5
+	VPBROADCASTD  36(CX)(R9*1), Z7
+	VPBROADCASTD  36(CX)(DI*4), Z9
+	VPBROADCASTD  36(CX)(R10*1), Z11
+	VPXORD        (DX), Z12, Z14
+	VPDPBUSD.BCST (CX), Z14, Z1
+	VPDPBUSD.BCST (CX)(DI*1), Z14, Z3
+	VPDPBUSD.BCST (CX)(DI*2), Z14, Z5
+	VPDPBUSD.BCST (CX)(R9*1), Z14, Z7
+	VPDPBUSD.BCST (CX)(DI*4), Z14, Z9
+	VPDPBUSD.BCST (CX)(R10*1), Z14, Z11
+	VPXORD        64(DX), Z12, Z14
+	VPDPBUSD.BCST 4(CX), Z14, Z1
+	VPDPBUSD.BCST 4(CX)(DI*1), Z14, Z3
+	VPDPBUSD.BCST 4(CX)(DI*2), Z14, Z5
+	VPDPBUSD.BCST 4(CX)(R9*1), Z14, Z7
+	VPDPBUSD.BCST 4(CX)(DI*4), Z14, Z9
+	VPDPBUSD.BCST 4(CX)(R10*1), Z14, Z11
+	VPXORD        128(DX), Z12, Z14
+	VPDPBUSD.BCST 8(CX), Z14, Z1
+	VPDPBUSD.BCST 8(CX)(DI*1), Z14, Z3
+	VPDPBUSD.BCST 8(CX)(DI*2), Z14, Z5
+	VPDPBUSD.BCST 8(CX)(R9*1), Z14, Z7
+	VPDPBUSD.BCST 8(CX)(DI*4), Z14, Z9
+	VPDPBUSD.BCST 8(CX)(R10*1), Z14, Z11
+	VPXORD        192(DX), Z12, Z14
+	VPDPBUSD.BCST 12(CX), Z14, Z1
+	VPDPBUSD.BCST 12(CX)(DI*1), Z14, Z3
+	VPDPBUSD.BCST 12(CX)(DI*2), Z14, Z5
+	VPDPBUSD.BCST 12(CX)(R9*1), Z14, Z7
+	VPDPBUSD.BCST 12(CX)(DI*4), Z14, Z9
+	VPDPBUSD.BCST 12(CX)(R10*1), Z14, Z11
+	VPXORD        256(DX), Z12, Z14
+	VPDPBUSD.BCST 16(CX), Z14, Z1
+	VPDPBUSD.BCST 16(CX)(DI*1), Z14, Z3
+	VPDPBUSD.BCST 16(CX)(DI*2), Z14, Z5
+	VPDPBUSD.BCST 16(CX)(R9*1), Z14, Z7
+	VPDPBUSD.BCST 16(CX)(DI*4), Z14, Z9
+	VPDPBUSD.BCST 16(CX)(R10*1), Z14, Z11
+	VPXORD        320(DX), Z12, Z14
+	VPDPBUSD.BCST 20(CX), Z14, Z1
+	VPDPBUSD.BCST 20(CX)(DI*1), Z14, Z3
+	VPDPBUSD.BCST 20(CX)(DI*2), Z14, Z5
+	VPDPBUSD.BCST 20(CX)(R9*1), Z14, Z7
+	VPDPBUSD.BCST 20(CX)(DI*4), Z14, Z9
+	VPDPBUSD.BCST 20(CX)(R10*1), Z14, Z11
+	VPXORD        384(DX), Z12, Z14
+	VPDPBUSD.BCST 24(CX), Z14, Z1
+	VPDPBUSD.BCST 24(CX)(DI*1), Z14, Z3
+	VPDPBUSD.BCST 24(CX)(DI*2), Z14, Z5
+	VPDPBUSD.BCST 24(CX)(R9*1), Z14, Z7
+	VPDPBUSD.BCST 24(CX)(DI*4), Z14, Z9
+	VPDPBUSD.BCST 24(CX)(R10*1), Z14, Z11
+	VPXORD        448(DX), Z12, Z14
+	VPDPBUSD.BCST 28(CX), Z14, Z1
+	VPDPBUSD.BCST 28(CX)(DI*1), Z14, Z3
+	VPDPBUSD.BCST 28(CX)(DI*2), Z14, Z5
+	VPDPBUSD.BCST 28(CX)(R9*1), Z14, Z7
+	VPDPBUSD.BCST 28(CX)(DI*4), Z14, Z9
+	VPDPBUSD.BCST 28(CX)(R10*1), Z14, Z11
+	VCVTPH2PS     (BX), Z14
+	VMULPS.BCST   32(CX), Z14, Z13
+	VCVTDQ2PS     Z1, Z1
+	VFMADD231PS   Z13, Z1, Z0
+	VMULPS.BCST   32(CX)(DI*1), Z14, Z13
+	VCVTDQ2PS     Z3, Z3
+	VFMADD231PS   Z13, Z3, Z2
+	VMULPS.BCST   32(CX)(DI*2), Z14, Z13
+	VCVTDQ2PS     Z5, Z5
+	VFMADD231PS   Z13, Z5, Z4
+	VMULPS.BCST   32(CX)(R9*1), Z14, Z13
+	VCVTDQ2PS     Z7, Z7
+	VFMADD231PS   Z13, Z7, Z6
+	VMULPS.BCST   32(CX)(DI*4), Z14, Z13
+	VCVTDQ2PS     Z9, Z9
+	VFMADD231PS   Z13, Z9, Z8
+	VMULPS.BCST   32(CX)(R10*1), Z14, Z13
+	VCVTDQ2PS     Z11, Z11
+	VFMADD231PS   Z13, Z11, Z10
+	ADDQ          $0x28, CX
+	ADDQ          $0x00000200, DX
+	ADDQ          $0x20, BX
+	DECQ          AX
+	JNZ           loop
+	VMOVUPS       Z0, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z2, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z4, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z6, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z8, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z10, (SI)
+	VZEROUPPER
+	RET
+
+// func q8VNNI_6x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·q8VNNI_6x2(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+	MOVQ         wp+32(FP), R11
+	MOVQ         sp+48(FP), R12
+	MOVQ         acc+72(FP), R13
+	TESTQ        R13, R13
+	VPBROADCASTD signs<>+0(SB), Z24
+	JZ           zero
+	MOVQ         SI, R13
+	VMOVUPS      (R13), Z0
+	VMOVUPS      64(R13), Z2
+	ADDQ         R8, R13
+	VMOVUPS      (R13), Z4
+	VMOVUPS      64(R13), Z6
+	ADDQ         R8, R13
+	VMOVUPS      (R13), Z8
+	VMOVUPS      64(R13), Z10
+	ADDQ         R8, R13
+	VMOVUPS      (R13), Z12
+	VMOVUPS      64(R13), Z14
+	ADDQ         R8, R13
+	VMOVUPS      (R13), Z16
+	VMOVUPS      64(R13), Z18
+	ADDQ         R8, R13
+	VMOVUPS      (R13), Z20
+	VMOVUPS      64(R13), Z22
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+	VPXORD Z8, Z8, Z8
+	VPXORD Z10, Z10, Z10
+	VPXORD Z12, Z12, Z12
+	VPXORD Z14, Z14, Z14
+	VPXORD Z16, Z16, Z16
+	VPXORD Z18, Z18, Z18
+	VPXORD Z20, Z20, Z20
+	VPXORD Z22, Z22, Z22
+
+loop:
+	VPBROADCASTD 36(CX), Z1
+	VPBROADCASTD 36(CX), Z3
+	VPBROADCASTD 36(CX)(DI*1), Z5
+	VPBROADCASTD 36(CX)(DI*1), Z7
+	VPBROADCASTD 36(CX)(DI*2), Z9
+	VPBROADCASTD 36(CX)(DI*2), Z11
+	VPBROADCASTD 36(CX)(R9*1), Z13
+	VPBROADCASTD 36(CX)(R9*1), Z15
+	VPBROADCASTD 36(CX)(DI*4), Z17
+	VPBROADCASTD 36(CX)(DI*4), Z19
+	VPBROADCASTD 36(CX)(R10*1), Z21
+	VPBROADCASTD 36(CX)(R10*1), Z23
+	VPXORD       (DX), Z24, Z26
+	VPXORD       (DX)(R11*1), Z24, Z27
+	VPBROADCASTD (CX), Z25
+	VPDPBUSD     Z25, Z26, Z1
+	VPDPBUSD     Z25, Z27, Z3
+	VPBROADCASTD (CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z26, Z5
+	VPDPBUSD     Z25, Z27, Z7
+	VPBROADCASTD (CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z26, Z9
+	VPDPBUSD     Z25, Z27, Z11
+	VPBROADCASTD (CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z26, Z13
+	VPDPBUSD     Z25, Z27, Z15
+	VPBROADCASTD (CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z26, Z17
+	VPDPBUSD     Z25, Z27, Z19
+	VPBROADCASTD (CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z26, Z21
+	VPDPBUSD     Z25, Z27, Z23
+	VPXORD       64(DX), Z24, Z26
+	VPXORD       64(DX)(R11*1), Z24, Z27
+	VPBROADCASTD 4(CX), Z25
+	VPDPBUSD     Z25, Z26, Z1
+	VPDPBUSD     Z25, Z27, Z3
+	VPBROADCASTD 4(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z26, Z5
+	VPDPBUSD     Z25, Z27, Z7
+	VPBROADCASTD 4(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z26, Z9
+	VPDPBUSD     Z25, Z27, Z11
+	VPBROADCASTD 4(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z26, Z13
+	VPDPBUSD     Z25, Z27, Z15
+	VPBROADCASTD 4(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z26, Z17
+	VPDPBUSD     Z25, Z27, Z19
+	VPBROADCASTD 4(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z26, Z21
+	VPDPBUSD     Z25, Z27, Z23
+	VPXORD       128(DX), Z24, Z26
+	VPXORD       128(DX)(R11*1), Z24, Z27
+	VPBROADCASTD 8(CX), Z25
+	VPDPBUSD     Z25, Z26, Z1
+	VPDPBUSD     Z25, Z27, Z3
+	VPBROADCASTD 8(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z26, Z5
+	VPDPBUSD     Z25, Z27, Z7
+	VPBROADCASTD 8(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z26, Z9
+	VPDPBUSD     Z25, Z27, Z11
+	VPBROADCASTD 8(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z26, Z13
+	VPDPBUSD     Z25, Z27, Z15
+	VPBROADCASTD 8(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z26, Z17
+	VPDPBUSD     Z25, Z27, Z19
+	VPBROADCASTD 8(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z26, Z21
+	VPDPBUSD     Z25, Z27, Z23
+	VPXORD       192(DX), Z24, Z26
+	VPXORD       192(DX)(R11*1), Z24, Z27
+	VPBROADCASTD 12(CX), Z25
+	VPDPBUSD     Z25, Z26, Z1
+	VPDPBUSD     Z25, Z27, Z3
+	VPBROADCASTD 12(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z26, Z5
+	VPDPBUSD     Z25, Z27, Z7
+	VPBROADCASTD 12(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z26, Z9
+	VPDPBUSD     Z25, Z27, Z11
+	VPBROADCASTD 12(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z26, Z13
+	VPDPBUSD     Z25, Z27, Z15
+	VPBROADCASTD 12(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z26, Z17
+	VPDPBUSD     Z25, Z27, Z19
+	VPBROADCASTD 12(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z26, Z21
+	VPDPBUSD     Z25, Z27, Z23
+	VPXORD       256(DX), Z24, Z26
+	VPXORD       256(DX)(R11*1), Z24, Z27
+	VPBROADCASTD 16(CX), Z25
+	VPDPBUSD     Z25, Z26, Z1
+	VPDPBUSD     Z25, Z27, Z3
+	VPBROADCASTD 16(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z26, Z5
+	VPDPBUSD     Z25, Z27, Z7
+	VPBROADCASTD 16(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z26, Z9
+	VPDPBUSD     Z25, Z27, Z11
+	VPBROADCASTD 16(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z26, Z13
+	VPDPBUSD     Z25, Z27, Z15
+	VPBROADCASTD 16(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z26, Z17
+	VPDPBUSD     Z25, Z27, Z19
+	VPBROADCASTD 16(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z26, Z21
+	VPDPBUSD     Z25, Z27, Z23
+	VPXORD       320(DX), Z24, Z26
+	VPXORD       320(DX)(R11*1), Z24, Z27
+	VPBROADCASTD 20(CX), Z25
+	VPDPBUSD     Z25, Z26, Z1
+	VPDPBUSD     Z25, Z27, Z3
+	VPBROADCASTD 20(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z26, Z5
+	VPDPBUSD     Z25, Z27, Z7
+	VPBROADCASTD 20(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z26, Z9
+	VPDPBUSD     Z25, Z27, Z11
+	VPBROADCASTD 20(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z26, Z13
+	VPDPBUSD     Z25, Z27, Z15
+	VPBROADCASTD 20(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z26, Z17
+	VPDPBUSD     Z25, Z27, Z19
+	VPBROADCASTD 20(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z26, Z21
+	VPDPBUSD     Z25, Z27, Z23
+	VPXORD       384(DX), Z24, Z26
+	VPXORD       384(DX)(R11*1), Z24, Z27
+	VPBROADCASTD 24(CX), Z25
+	VPDPBUSD     Z25, Z26, Z1
+	VPDPBUSD     Z25, Z27, Z3
+	VPBROADCASTD 24(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z26, Z5
+	VPDPBUSD     Z25, Z27, Z7
+	VPBROADCASTD 24(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z26, Z9
+	VPDPBUSD     Z25, Z27, Z11
+	VPBROADCASTD 24(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z26, Z13
+	VPDPBUSD     Z25, Z27, Z15
+	VPBROADCASTD 24(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z26, Z17
+	VPDPBUSD     Z25, Z27, Z19
+	VPBROADCASTD 24(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z26, Z21
+	VPDPBUSD     Z25, Z27, Z23
+	VPXORD       448(DX), Z24, Z26
+	VPXORD       448(DX)(R11*1), Z24, Z27
+	VPBROADCASTD 28(CX), Z25
+	VPDPBUSD     Z25, Z26, Z1
+	VPDPBUSD     Z25, Z27, Z3
+	VPBROADCASTD 28(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z26, Z5
+	VPDPBUSD     Z25, Z27, Z7
+	VPBROADCASTD 28(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z26, Z9
+	VPDPBUSD     Z25, Z27, Z11
+	VPBROADCASTD 28(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z26, Z13
+	VPDPBUSD     Z25, Z27, Z15
+	VPBROADCASTD 28(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z26, Z17
+	VPDPBUSD     Z25, Z27, Z19
+	VPBROADCASTD 28(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z26, Z21
+	VPDPBUSD     Z25, Z27, Z23
+	VCVTPH2PS    (BX), Z26
+	VCVTPH2PS    (BX)(R12*1), Z27
+	VMULPS.BCST  32(CX), Z26, Z25
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z25, Z1, Z0
+	VMULPS.BCST  32(CX), Z27, Z25
+	VCVTDQ2PS    Z3, Z3
+	VFMADD231PS  Z25, Z3, Z2
+	VMULPS.BCST  32(CX)(DI*1), Z26, Z25
+	VCVTDQ2PS    Z5, Z5
+	VFMADD231PS  Z25, Z5, Z4
+	VMULPS.BCST  32(CX)(DI*1), Z27, Z25
+	VCVTDQ2PS    Z7, Z7
+	VFMADD231PS  Z25, Z7, Z6
+	VMULPS.BCST  32(CX)(DI*2), Z26, Z25
+	VCVTDQ2PS    Z9, Z9
+	VFMADD231PS  Z25, Z9, Z8
+	VMULPS.BCST  32(CX)(DI*2), Z27, Z25
+	VCVTDQ2PS    Z11, Z11
+	VFMADD231PS  Z25, Z11, Z10
+	VMULPS.BCST  32(CX)(R9*1), Z26, Z25
+	VCVTDQ2PS    Z13, Z13
+	VFMADD231PS  Z25, Z13, Z12
+	VMULPS.BCST  32(CX)(R9*1), Z27, Z25
+	VCVTDQ2PS    Z15, Z15
+	VFMADD231PS  Z25, Z15, Z14
+	VMULPS.BCST  32(CX)(DI*4), Z26, Z25
+	VCVTDQ2PS    Z17, Z17
+	VFMADD231PS  Z25, Z17, Z16
+	VMULPS.BCST  32(CX)(DI*4), Z27, Z25
+	VCVTDQ2PS    Z19, Z19
+	VFMADD231PS  Z25, Z19, Z18
+	VMULPS.BCST  32(CX)(R10*1), Z26, Z25
+	VCVTDQ2PS    Z21, Z21
+	VFMADD231PS  Z25, Z21, Z20
+	VMULPS.BCST  32(CX)(R10*1), Z27, Z25
+	VCVTDQ2PS    Z23, Z23
+	VFMADD231PS  Z25, Z23, Z22
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000200, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z6, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z8, (SI)
+	VMOVUPS      Z10, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z12, (SI)
+	VMOVUPS      Z14, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z16, (SI)
+	VMOVUPS      Z18, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z20, (SI)
+	VMOVUPS      Z22, 64(SI)
+	VZEROUPPER
+	RET
+
+// func q8AVX2_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·q8AVX2_1x1(SB), NOSPLIT, $0-80
+	MOVQ    blocks+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    w+24(FP), DX
+	MOVQ    s+40(FP), BX
+	MOVQ    c+56(FP), SI
+	MOVQ    acc+72(FP), DI
+	TESTQ   DI, DI
+	JZ      zero
+	MOVQ    SI, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	JMP     loop
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+
+loop:
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VPBROADCASTD ones16<>+0(SB), Y4
+	VMOVDQU      (DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD (CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      32(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD (CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VMOVDQU      64(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 4(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      96(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 4(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VMOVDQU      128(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 8(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      160(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 8(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VMOVDQU      192(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 12(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      224(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 12(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VMOVDQU      256(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 16(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      288(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 16(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VMOVDQU      320(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 20(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      352(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 20(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VMOVDQU      384(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 24(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      416(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 24(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VMOVDQU      448(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 28(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      480(DX), Y5
+	VPABSB       Y5, Y7
+	VPBROADCASTD 28(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y7, Y6
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VCVTPH2PS    (BX), Y5
+	VBROADCASTSS 32(CX), Y6
+	VMULPS       Y6, Y5, Y6
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y6, Y2, Y0
+	VCVTPH2PS    16(BX), Y5
+	VBROADCASTSS 32(CX), Y6
+	VMULPS       Y6, Y5, Y6
+	VCVTDQ2PS    Y3, Y3
+	VFMADD231PS  Y6, Y3, Y1
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000200, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	VZEROUPPER
+	RET
+
+DATA ones16<>+0(SB)/4, $0x00010001
+GLOBL ones16<>(SB), RODATA|NOPTR, $4
+
+// func q8AVX2_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·q8AVX2_2x1(SB), NOSPLIT, $0-80
+	MOVQ    blocks+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    w+24(FP), DX
+	MOVQ    s+40(FP), BX
+	MOVQ    c+56(FP), SI
+	MOVQ    as+16(FP), DI
+	MOVQ    ldc+64(FP), R8
+	MOVQ    acc+72(FP), R9
+	TESTQ   R9, R9
+	JZ      zero
+	MOVQ    SI, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y4
+	VMOVUPS 32(R9), Y5
+	JMP     loop
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+loop:
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y7, Y7, Y7
+	VPBROADCASTD ones16<>+0(SB), Y8
+	VMOVDQU      (DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD (CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPBROADCASTD (CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      32(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD (CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VMOVDQU      64(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 4(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPBROADCASTD 4(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 4(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VMOVDQU      128(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 8(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPBROADCASTD 8(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      160(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 8(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 8(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VMOVDQU      192(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 12(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPBROADCASTD 12(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 12(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 12(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VMOVDQU      256(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 16(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPBROADCASTD 16(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      288(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 16(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 16(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VMOVDQU      320(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 20(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPBROADCASTD 20(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      352(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 20(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 20(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VMOVDQU      384(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 24(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPBROADCASTD 24(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      416(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 24(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 24(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VMOVDQU      448(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 28(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPBROADCASTD 28(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      480(DX), Y9
+	VPABSB       Y9, Y11
+	VPBROADCASTD 28(CX), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 28(CX)(DI*1), Y10
+	VPSIGNB      Y9, Y10, Y10
+	VPMADDUBSW   Y10, Y11, Y10
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VCVTPH2PS    (BX), Y9
+	VBROADCASTSS 32(CX), Y10
+	VMULPS       Y10, Y9, Y10
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y10, Y2, Y0
+	VBROADCASTSS 32(CX)(DI*1), Y10
+	VMULPS       Y10, Y9, Y10
+	VCVTDQ2PS    Y6, Y6
+	VFMADD231PS  Y10, Y6, Y4
+	VCVTPH2PS    16(BX), Y9
+	VBROADCASTSS 32(CX), Y10
+	VMULPS       Y10, Y9, Y10
+	VCVTDQ2PS    Y3, Y3
+	VFMADD231PS  Y10, Y3, Y1
+	VBROADCASTSS 32(CX)(DI*1), Y10
+	VMULPS       Y10, Y9, Y10
+	VCVTDQ2PS    Y7, Y7
+	VFMADD231PS  Y10, Y7, Y5
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000200, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VZEROUPPER
+	RET
+
+// func q8AVX2_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·q8AVX2_3x1(SB), NOSPLIT, $0-80
+	MOVQ    blocks+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    w+24(FP), DX
+	MOVQ    s+40(FP), BX
+	MOVQ    c+56(FP), SI
+	MOVQ    as+16(FP), DI
+	MOVQ    ldc+64(FP), R8
+	MOVQ    acc+72(FP), R9
+	TESTQ   R9, R9
+	JZ      zero
+	MOVQ    SI, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y4
+	VMOVUPS 32(R9), Y5
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y8
+	VMOVUPS 32(R9), Y9
+	JMP     loop
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+
+loop:
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y7, Y7, Y7
+	VPXOR        Y10, Y10, Y10
+	VPXOR        Y11, Y11, Y11
+	VPBROADCASTD ones16<>+0(SB), Y12
+	VMOVDQU      (DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD (CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPBROADCASTD (CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPBROADCASTD (CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VMOVDQU      32(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD (CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y3, Y3
+	VPBROADCASTD (CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y7, Y7
+	VPBROADCASTD (CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y11, Y11
+	VMOVDQU      64(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 4(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPBROADCASTD 4(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPBROADCASTD 4(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VMOVDQU      96(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 4(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y3, Y3
+	VPBROADCASTD 4(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y7, Y7
+	VPBROADCASTD 4(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y11, Y11
+	VMOVDQU      128(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 8(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPBROADCASTD 8(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPBROADCASTD 8(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VMOVDQU      160(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 8(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y3, Y3
+	VPBROADCASTD 8(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y7, Y7
+	VPBROADCASTD 8(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y11, Y11
+	VMOVDQU      192(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 12(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPBROADCASTD 12(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPBROADCASTD 12(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VMOVDQU      224(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 12(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y3, Y3
+	VPBROADCASTD 12(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y7, Y7
+	VPBROADCASTD 12(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y11, Y11
+	VMOVDQU      256(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 16(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPBROADCASTD 16(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPBROADCASTD 16(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VMOVDQU      288(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 16(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y3, Y3
+	VPBROADCASTD 16(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y7, Y7
+	VPBROADCASTD 16(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y11, Y11
+	VMOVDQU      320(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 20(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPBROADCASTD 20(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPBROADCASTD 20(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VMOVDQU      352(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 20(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y3, Y3
+	VPBROADCASTD 20(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y7, Y7
+	VPBROADCASTD 20(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y11, Y11
+	VMOVDQU      384(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 24(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPBROADCASTD 24(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPBROADCASTD 24(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VMOVDQU      416(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 24(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y3, Y3
+	VPBROADCASTD 24(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y7, Y7
+	VPBROADCASTD 24(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y11, Y11
+	VMOVDQU      448(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 28(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPBROADCASTD 28(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPBROADCASTD 28(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VMOVDQU      480(DX), Y13
+	VPABSB       Y13, Y15
+	VPBROADCASTD 28(CX), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y3, Y3
+	VPBROADCASTD 28(CX)(DI*1), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y7, Y7
+	VPBROADCASTD 28(CX)(DI*2), Y14
+	VPSIGNB      Y13, Y14, Y14
+	VPMADDUBSW   Y14, Y15, Y14
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y11, Y11
+	VCVTPH2PS    (BX), Y13
+	VBROADCASTSS 32(CX), Y14
+	VMULPS       Y14, Y13, Y14
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y14, Y2, Y0
+	VBROADCASTSS 32(CX)(DI*1), Y14
+	VMULPS       Y14, Y13, Y14
+	VCVTDQ2PS    Y6, Y6
+	VFMADD231PS  Y14, Y6, Y4
+	VBROADCASTSS 32(CX)(DI*2), Y14
+	VMULPS       Y14, Y13, Y14
+	VCVTDQ2PS    Y10, Y10
+	VFMADD231PS  Y14, Y10, Y8
+	VCVTPH2PS    16(BX), Y13
+	VBROADCASTSS 32(CX), Y14
+	VMULPS       Y14, Y13, Y14
+	VCVTDQ2PS    Y3, Y3
+	VFMADD231PS  Y14, Y3, Y1
+	VBROADCASTSS 32(CX)(DI*1), Y14
+	VMULPS       Y14, Y13, Y14
+	VCVTDQ2PS    Y7, Y7
+	VFMADD231PS  Y14, Y7, Y5
+	VBROADCASTSS 32(CX)(DI*2), Y14
+	VMULPS       Y14, Y13, Y14
+	VCVTDQ2PS    Y11, Y11
+	VFMADD231PS  Y14, Y11, Y9
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000200, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Y8, (SI)
+	VMOVUPS      Y9, 32(SI)
+	VZEROUPPER
+	RET
+
+// func q4VNNI_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, MMX+
+TEXT ·q4VNNI_1x1(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         acc+72(FP), DI
+	TESTQ        DI, DI
+	VPBROADCASTD nibbles<>+0(SB), Z2
+	JZ           zero
+	MOVQ         SI, DI
+	VMOVUPS      (DI), Z0
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+
+loop:
+	VPBROADCASTD  36(CX), Z1
+	PREFETCHT0    2048(DX)
+	VMOVDQU32     (DX), Z3
+	VPSRLW        $0x04, Z3, Z4
+	VPANDD        Z3, Z2, Z3
+	VPANDD        Z4, Z2, Z4
+	VPDPBUSD.BCST (CX), Z3, Z1
+	VPDPBUSD.BCST 16(CX), Z4, Z1
+	PREFETCHT0    2112(DX)
+	VMOVDQU32     64(DX), Z3
+	VPSRLW        $0x04, Z3, Z4
+	VPANDD        Z3, Z2, Z3
+	VPANDD        Z4, Z2, Z4
+	VPDPBUSD.BCST 4(CX), Z3, Z1
+	VPDPBUSD.BCST 20(CX), Z4, Z1
+	PREFETCHT0    2176(DX)
+	VMOVDQU32     128(DX), Z3
+	VPSRLW        $0x04, Z3, Z4
+	VPANDD        Z3, Z2, Z3
+	VPANDD        Z4, Z2, Z4
+	VPDPBUSD.BCST 8(CX), Z3, Z1
+	VPDPBUSD.BCST 24(CX), Z4, Z1
+	PREFETCHT0    2240(DX)
+	VMOVDQU32     192(DX), Z3
+	VPSRLW        $0x04, Z3, Z4
+	VPANDD        Z3, Z2, Z3
+	VPANDD        Z4, Z2, Z4
+	VPDPBUSD.BCST 12(CX), Z3, Z1
+	VPDPBUSD.BCST 28(CX), Z4, Z1
+	VCVTPH2PS     (BX), Z3
+	VMULPS.BCST   32(CX), Z3, Z3
+	VCVTDQ2PS     Z1, Z1
+	VFMADD231PS   Z3, Z1, Z0
+	ADDQ          $0x28, CX
+	ADDQ          $0x00000100, DX
+	ADDQ          $0x20, BX
+	DECQ          AX
+	JNZ           loop
+	VMOVUPS       Z0, (SI)
+	VZEROUPPER
+	RET
+
+DATA nibbles<>+0(SB)/4, $0x0f0f0f0f
+GLOBL nibbles<>(SB), RODATA|NOPTR, $4
+
+// func q4VNNI_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, MMX+
+TEXT ·q4VNNI_2x1(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	MOVQ         acc+72(FP), R9
+	TESTQ        R9, R9
+	VPBROADCASTD nibbles<>+0(SB), Z4
+	JZ           zero
+	MOVQ         SI, R9
+	VMOVUPS      (R9), Z0
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z2
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+
+loop:
+	VPBROADCASTD  36(CX), Z1
+	VPBROADCASTD  36(CX)(DI*1), Z3
+	PREFETCHT0    2048(DX)
+	VMOVDQU32     (DX), Z6
+	VPSRLW        $0x04, Z6, Z5
+	VPANDD        Z6, Z4, Z6
+	VPANDD        Z5, Z4, Z5
+	VPDPBUSD.BCST (CX), Z6, Z1
+	VPDPBUSD.BCST (CX)(DI*1), Z6, Z3
+	VPDPBUSD.BCST 16(CX), Z5, Z1
+	VPDPBUSD.BCST 16(CX)(DI*1), Z5, Z3
+	PREFETCHT0    2112(DX)
+	VMOVDQU32     64(DX), Z6
+	VPSRLW        $0x04, Z6, Z5
+	VPANDD        Z6, Z4, Z6
+	VPANDD        Z5, Z4, Z5
+	VPDPBUSD.BCST 4(CX), Z6, Z1
+	VPDPBUSD.BCST 4(CX)(DI*1), Z6, Z3
+	VPDPBUSD.BCST 20(CX), Z5, Z1
+	VPDPBUSD.BCST 20(CX)(DI*1), Z5, Z3
+	PREFETCHT0    2176(DX)
+	VMOVDQU32     128(DX), Z6
+	VPSRLW        $0x04, Z6, Z5
+	VPANDD        Z6, Z4, Z6
+	VPANDD        Z5, Z4, Z5
+	VPDPBUSD.BCST 8(CX), Z6, Z1
+	VPDPBUSD.BCST 8(CX)(DI*1), Z6, Z3
+	VPDPBUSD.BCST 24(CX), Z5, Z1
+	VPDPBUSD.BCST 24(CX)(DI*1), Z5, Z3
+	PREFETCHT0    2240(DX)
+	VMOVDQU32     192(DX), Z6
+	VPSRLW        $0x04, Z6, Z5
+	VPANDD        Z6, Z4, Z6
+	VPANDD        Z5, Z4, Z5
+	VPDPBUSD.BCST 12(CX), Z6, Z1
+	VPDPBUSD.BCST 12(CX)(DI*1), Z6, Z3
+	VPDPBUSD.BCST 28(CX), Z5, Z1
+	VPDPBUSD.BCST 28(CX)(DI*1), Z5, Z3
+	VCVTPH2PS     (BX), Z6
+	VMULPS.BCST   32(CX), Z6, Z5
+	VCVTDQ2PS     Z1, Z1
+	VFMADD231PS   Z5, Z1, Z0
+	VMULPS.BCST   32(CX)(DI*1), Z6, Z5
+	VCVTDQ2PS     Z3, Z3
+	VFMADD231PS   Z5, Z3, Z2
+	ADDQ          $0x28, CX
+	ADDQ          $0x00000100, DX
+	ADDQ          $0x20, BX
+	DECQ          AX
+	JNZ           loop
+	VMOVUPS       Z0, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z2, (SI)
+	VZEROUPPER
+	RET
+
+// func q4VNNI_2x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, MMX+
+TEXT ·q4VNNI_2x2(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	MOVQ         wp+32(FP), R9
+	MOVQ         sp+48(FP), R10
+	MOVQ         acc+72(FP), R11
+	TESTQ        R11, R11
+	VPBROADCASTD nibbles<>+0(SB), Z8
+	JZ           zero
+	MOVQ         SI, R11
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z2
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z4
+	VMOVUPS      64(R11), Z6
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+
+loop:
+	VPBROADCASTD 36(CX), Z1
+	VPBROADCASTD 36(CX), Z3
+	VPBROADCASTD 36(CX)(DI*1), Z5
+	VPBROADCASTD 36(CX)(DI*1), Z7
+	PREFETCHT0   2048(DX)
+	VMOVDQU32    (DX), Z10
+	VPSRLW       $0x04, Z10, Z11
+	VPANDD       Z10, Z8, Z10
+	VPANDD       Z11, Z8, Z11
+	PREFETCHT0   2048(DX)(R9*1)
+	VMOVDQU32    (DX)(R9*1), Z12
+	VPSRLW       $0x04, Z12, Z13
+	VPANDD       Z12, Z8, Z12
+	VPANDD       Z13, Z8, Z13
+	VPBROADCASTD (CX), Z9
+	VPDPBUSD     Z9, Z10, Z1
+	VPDPBUSD     Z9, Z12, Z3
+	VPBROADCASTD (CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z10, Z5
+	VPDPBUSD     Z9, Z12, Z7
+	VPBROADCASTD 16(CX), Z9
+	VPDPBUSD     Z9, Z11, Z1
+	VPDPBUSD     Z9, Z13, Z3
+	VPBROADCASTD 16(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z11, Z5
+	VPDPBUSD     Z9, Z13, Z7
+	PREFETCHT0   2112(DX)
+	VMOVDQU32    64(DX), Z10
+	VPSRLW       $0x04, Z10, Z11
+	VPANDD       Z10, Z8, Z10
+	VPANDD       Z11, Z8, Z11
+	PREFETCHT0   2112(DX)(R9*1)
+	VMOVDQU32    64(DX)(R9*1), Z12
+	VPSRLW       $0x04, Z12, Z13
+	VPANDD       Z12, Z8, Z12
+	VPANDD       Z13, Z8, Z13
+	VPBROADCASTD 4(CX), Z9
+	VPDPBUSD     Z9, Z10, Z1
+	VPDPBUSD     Z9, Z12, Z3
+	VPBROADCASTD 4(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z10, Z5
+	VPDPBUSD     Z9, Z12, Z7
+	VPBROADCASTD 20(CX), Z9
+	VPDPBUSD     Z9, Z11, Z1
+	VPDPBUSD     Z9, Z13, Z3
+	VPBROADCASTD 20(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z11, Z5
+	VPDPBUSD     Z9, Z13, Z7
+	PREFETCHT0   2176(DX)
+	VMOVDQU32    128(DX), Z10
+	VPSRLW       $0x04, Z10, Z11
+	VPANDD       Z10, Z8, Z10
+	VPANDD       Z11, Z8, Z11
+	PREFETCHT0   2176(DX)(R9*1)
+	VMOVDQU32    128(DX)(R9*1), Z12
+	VPSRLW       $0x04, Z12, Z13
+	VPANDD       Z12, Z8, Z12
+	VPANDD       Z13, Z8, Z13
+	VPBROADCASTD 8(CX), Z9
+	VPDPBUSD     Z9, Z10, Z1
+	VPDPBUSD     Z9, Z12, Z3
+	VPBROADCASTD 8(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z10, Z5
+	VPDPBUSD     Z9, Z12, Z7
+	VPBROADCASTD 24(CX), Z9
+	VPDPBUSD     Z9, Z11, Z1
+	VPDPBUSD     Z9, Z13, Z3
+	VPBROADCASTD 24(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z11, Z5
+	VPDPBUSD     Z9, Z13, Z7
+	PREFETCHT0   2240(DX)
+	VMOVDQU32    192(DX), Z10
+	VPSRLW       $0x04, Z10, Z11
+	VPANDD       Z10, Z8, Z10
+	VPANDD       Z11, Z8, Z11
+	PREFETCHT0   2240(DX)(R9*1)
+	VMOVDQU32    192(DX)(R9*1), Z12
+	VPSRLW       $0x04, Z12, Z13
+	VPANDD       Z12, Z8, Z12
+	VPANDD       Z13, Z8, Z13
+	VPBROADCASTD 12(CX), Z9
+	VPDPBUSD     Z9, Z10, Z1
+	VPDPBUSD     Z9, Z12, Z3
+	VPBROADCASTD 12(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z10, Z5
+	VPDPBUSD     Z9, Z12, Z7
+	VPBROADCASTD 28(CX), Z9
+	VPDPBUSD     Z9, Z11, Z1
+	VPDPBUSD     Z9, Z13, Z3
+	VPBROADCASTD 28(CX)(DI*1), Z9
+	VPDPBUSD     Z9, Z11, Z5
+	VPDPBUSD     Z9, Z13, Z7
+	VCVTPH2PS    (BX), Z10
+	VCVTPH2PS    (BX)(R10*1), Z12
+	VMULPS.BCST  32(CX), Z10, Z9
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z9, Z1, Z0
+	VMULPS.BCST  32(CX), Z12, Z9
+	VCVTDQ2PS    Z3, Z3
+	VFMADD231PS  Z9, Z3, Z2
+	VMULPS.BCST  32(CX)(DI*1), Z10, Z9
+	VCVTDQ2PS    Z5, Z5
+	VFMADD231PS  Z9, Z5, Z4
+	VMULPS.BCST  32(CX)(DI*1), Z12, Z9
+	VCVTDQ2PS    Z7, Z7
+	VFMADD231PS  Z9, Z7, Z6
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000100, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z6, 64(SI)
+	VZEROUPPER
+	RET
+
+// func q4VNNI_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI
+TEXT ·q4VNNI_3x1(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	MOVQ         acc+72(FP), R9
+	TESTQ        R9, R9
+	VPBROADCASTD nibbles<>+0(SB), Z6
+	JZ           zero
+	MOVQ         SI, R9
+	VMOVUPS      (R9), Z0
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z2
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z4
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+
+loop:
+	VPBROADCASTD  36(CX), Z1
+	VPBROADCASTD  36(CX)(DI*1), Z3
+	VPBROADCASTD  36(CX)(DI*2), Z5
+	VMOVDQU32     (DX), Z8
+	VPSRLW        $0x04, Z8, Z7
+	VPANDD        Z8, Z6, Z8
+	VPANDD        Z7, Z6, Z7
+	VPDPBUSD.BCST (CX), Z8, Z1
+	VPDPBUSD.BCST (CX)(DI*1), Z8, Z3
+	VPDPBUSD.BCST (CX)(DI*2), Z8, Z5
+	VPDPBUSD.BCST 16(CX), Z7, Z1
+	VPDPBUSD.BCST 16(CX)(DI*1), Z7, Z3
+	VPDPBUSD.BCST 16(CX)(DI*2), Z7, Z5
+	VMOVDQU32     64(DX), Z8
+	VPSRLW        $0x04, Z8, Z7
+	VPANDD        Z8, Z6, Z8
+	VPANDD        Z7, Z6, Z7
+	VPDPBUSD.BCST 4(CX), Z8, Z1
+	VPDPBUSD.BCST 4(CX)(DI*1), Z8, Z3
+	VPDPBUSD.BCST 4(CX)(DI*2), Z8, Z5
+	VPDPBUSD.BCST 20(CX), Z7, Z1
+	VPDPBUSD.BCST 20(CX)(DI*1), Z7, Z3
+	VPDPBUSD.BCST 20(CX)(DI*2), Z7, Z5
+	VMOVDQU32     128(DX), Z8
+	VPSRLW        $0x04, Z8, Z7
+	VPANDD        Z8, Z6, Z8
+	VPANDD        Z7, Z6, Z7
+	VPDPBUSD.BCST 8(CX), Z8, Z1
+	VPDPBUSD.BCST 8(CX)(DI*1), Z8, Z3
+	VPDPBUSD.BCST 8(CX)(DI*2), Z8, Z5
+	VPDPBUSD.BCST 24(CX), Z7, Z1
+	VPDPBUSD.BCST 24(CX)(DI*1), Z7, Z3
+	VPDPBUSD.BCST 24(CX)(DI*2), Z7, Z5
+	VMOVDQU32     192(DX), Z8
+	VPSRLW        $0x04, Z8, Z7
+	VPANDD        Z8, Z6, Z8
+	VPANDD        Z7, Z6, Z7
+	VPDPBUSD.BCST 12(CX), Z8, Z1
+	VPDPBUSD.BCST 12(CX)(DI*1), Z8, Z3
+	VPDPBUSD.BCST 12(CX)(DI*2), Z8, Z5
+	VPDPBUSD.BCST 28(CX), Z7, Z1
+	VPDPBUSD.BCST 28(CX)(DI*1), Z7, Z3
+	VPDPBUSD.BCST 28(CX)(DI*2), Z7, Z5
+	VCVTPH2PS     (BX), Z8
+	VMULPS.BCST   32(CX), Z8, Z7
+	VCVTDQ2PS     Z1, Z1
+	VFMADD231PS   Z7, Z1, Z0
+	VMULPS.BCST   32(CX)(DI*1), Z8, Z7
+	VCVTDQ2PS     Z3, Z3
+	VFMADD231PS   Z7, Z3, Z2
+	VMULPS.BCST   32(CX)(DI*2), Z8, Z7
+	VCVTDQ2PS     Z5, Z5
+	VFMADD231PS   Z7, Z5, Z4
+	ADDQ          $0x28, CX
+	ADDQ          $0x00000100, DX
+	ADDQ          $0x20, BX
+	DECQ          AX
+	JNZ           loop
+	VMOVUPS       Z0, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z2, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z4, (SI)
+	VZEROUPPER
+	RET
+
+// func q4VNNI_3x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI
+TEXT ·q4VNNI_3x2(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	MOVQ         wp+32(FP), R9
+	MOVQ         sp+48(FP), R10
+	MOVQ         acc+72(FP), R11
+	TESTQ        R11, R11
+	VPBROADCASTD nibbles<>+0(SB), Z12
+	JZ           zero
+	MOVQ         SI, R11
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z2
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z4
+	VMOVUPS      64(R11), Z6
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z8
+	VMOVUPS      64(R11), Z10
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+	VPXORD Z8, Z8, Z8
+	VPXORD Z10, Z10, Z10
+
+loop:
+	VPBROADCASTD 36(CX), Z1
+	VPBROADCASTD 36(CX), Z3
+	VPBROADCASTD 36(CX)(DI*1), Z5
+	VPBROADCASTD 36(CX)(DI*1), Z7
+	VPBROADCASTD 36(CX)(DI*2), Z9
+	VPBROADCASTD 36(CX)(DI*2), Z11
+	VMOVDQU32    (DX), Z14
+	VPSRLW       $0x04, Z14, Z15
+	VPANDD       Z14, Z12, Z14
+	VPANDD       Z15, Z12, Z15
+	VMOVDQU32    (DX)(R9*1), Z16
+	VPSRLW       $0x04, Z16, Z17
+	VPANDD       Z16, Z12, Z16
+	VPANDD       Z17, Z12, Z17
+	VPBROADCASTD (CX), Z13
+	VPDPBUSD     Z13, Z14, Z1
+	VPDPBUSD     Z13, Z16, Z3
+	VPBROADCASTD (CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z14, Z5
+	VPDPBUSD     Z13, Z16, Z7
+	VPBROADCASTD (CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z14, Z9
+	VPDPBUSD     Z13, Z16, Z11
+	VPBROADCASTD 16(CX), Z13
+	VPDPBUSD     Z13, Z15, Z1
+	VPDPBUSD     Z13, Z17, Z3
+	VPBROADCASTD 16(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z15, Z5
+	VPDPBUSD     Z13, Z17, Z7
+	VPBROADCASTD 16(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z15, Z9
+	VPDPBUSD     Z13, Z17, Z11
+	VMOVDQU32    64(DX), Z14
+	VPSRLW       $0x04, Z14, Z15
+	VPANDD       Z14, Z12, Z14
+	VPANDD       Z15, Z12, Z15
+	VMOVDQU32    64(DX)(R9*1), Z16
+	VPSRLW       $0x04, Z16, Z17
+	VPANDD       Z16, Z12, Z16
+	VPANDD       Z17, Z12, Z17
+	VPBROADCASTD 4(CX), Z13
+	VPDPBUSD     Z13, Z14, Z1
+	VPDPBUSD     Z13, Z16, Z3
+	VPBROADCASTD 4(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z14, Z5
+	VPDPBUSD     Z13, Z16, Z7
+	VPBROADCASTD 4(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z14, Z9
+	VPDPBUSD     Z13, Z16, Z11
+	VPBROADCASTD 20(CX), Z13
+	VPDPBUSD     Z13, Z15, Z1
+	VPDPBUSD     Z13, Z17, Z3
+	VPBROADCASTD 20(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z15, Z5
+	VPDPBUSD     Z13, Z17, Z7
+	VPBROADCASTD 20(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z15, Z9
+	VPDPBUSD     Z13, Z17, Z11
+	VMOVDQU32    128(DX), Z14
+	VPSRLW       $0x04, Z14, Z15
+	VPANDD       Z14, Z12, Z14
+	VPANDD       Z15, Z12, Z15
+	VMOVDQU32    128(DX)(R9*1), Z16
+	VPSRLW       $0x04, Z16, Z17
+	VPANDD       Z16, Z12, Z16
+	VPANDD       Z17, Z12, Z17
+	VPBROADCASTD 8(CX), Z13
+	VPDPBUSD     Z13, Z14, Z1
+	VPDPBUSD     Z13, Z16, Z3
+	VPBROADCASTD 8(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z14, Z5
+	VPDPBUSD     Z13, Z16, Z7
+	VPBROADCASTD 8(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z14, Z9
+	VPDPBUSD     Z13, Z16, Z11
+	VPBROADCASTD 24(CX), Z13
+	VPDPBUSD     Z13, Z15, Z1
+	VPDPBUSD     Z13, Z17, Z3
+	VPBROADCASTD 24(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z15, Z5
+	VPDPBUSD     Z13, Z17, Z7
+	VPBROADCASTD 24(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z15, Z9
+	VPDPBUSD     Z13, Z17, Z11
+	VMOVDQU32    192(DX), Z14
+	VPSRLW       $0x04, Z14, Z15
+	VPANDD       Z14, Z12, Z14
+	VPANDD       Z15, Z12, Z15
+	VMOVDQU32    192(DX)(R9*1), Z16
+	VPSRLW       $0x04, Z16, Z17
+	VPANDD       Z16, Z12, Z16
+	VPANDD       Z17, Z12, Z17
+	VPBROADCASTD 12(CX), Z13
+	VPDPBUSD     Z13, Z14, Z1
+	VPDPBUSD     Z13, Z16, Z3
+	VPBROADCASTD 12(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z14, Z5
+	VPDPBUSD     Z13, Z16, Z7
+	VPBROADCASTD 12(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z14, Z9
+	VPDPBUSD     Z13, Z16, Z11
+	VPBROADCASTD 28(CX), Z13
+	VPDPBUSD     Z13, Z15, Z1
+	VPDPBUSD     Z13, Z17, Z3
+	VPBROADCASTD 28(CX)(DI*1), Z13
+	VPDPBUSD     Z13, Z15, Z5
+	VPDPBUSD     Z13, Z17, Z7
+	VPBROADCASTD 28(CX)(DI*2), Z13
+	VPDPBUSD     Z13, Z15, Z9
+	VPDPBUSD     Z13, Z17, Z11
+	VCVTPH2PS    (BX), Z14
+	VCVTPH2PS    (BX)(R10*1), Z16
+	VMULPS.BCST  32(CX), Z14, Z13
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z13, Z1, Z0
+	VMULPS.BCST  32(CX), Z16, Z13
+	VCVTDQ2PS    Z3, Z3
+	VFMADD231PS  Z13, Z3, Z2
+	VMULPS.BCST  32(CX)(DI*1), Z14, Z13
+	VCVTDQ2PS    Z5, Z5
+	VFMADD231PS  Z13, Z5, Z4
+	VMULPS.BCST  32(CX)(DI*1), Z16, Z13
+	VCVTDQ2PS    Z7, Z7
+	VFMADD231PS  Z13, Z7, Z6
+	VMULPS.BCST  32(CX)(DI*2), Z14, Z13
+	VCVTDQ2PS    Z9, Z9
+	VFMADD231PS  Z13, Z9, Z8
+	VMULPS.BCST  32(CX)(DI*2), Z16, Z13
+	VCVTDQ2PS    Z11, Z11
+	VFMADD231PS  Z13, Z11, Z10
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000100, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z6, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z8, (SI)
+	VMOVUPS      Z10, 64(SI)
+	VZEROUPPER
+	RET
+
+// func q4VNNI_4x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI
+TEXT ·q4VNNI_4x1(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	LEAQ         (DI)(DI*2), R9
+	MOVQ         acc+72(FP), R10
+	TESTQ        R10, R10
+	VPBROADCASTD nibbles<>+0(SB), Z8
+	JZ           zero
+	MOVQ         SI, R10
+	VMOVUPS      (R10), Z0
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z2
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z4
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z6
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+
+loop:
+	VPBROADCASTD  36(CX), Z1
+	VPBROADCASTD  36(CX)(DI*1), Z3
+	VPBROADCASTD  36(CX)(DI*2), Z5
+	VPBROADCASTD  36(CX)(R9*1), Z7
+	VMOVDQU32     (DX), Z10
+	VPSRLW        $0x04, Z10, Z9
+	VPANDD        Z10, Z8, Z10
+	VPANDD        Z9, Z8, Z9
+	VPDPBUSD.BCST (CX), Z10, Z1
+	VPDPBUSD.BCST (CX)(DI*1), Z10, Z3
+	VPDPBUSD.BCST (CX)(DI*2), Z10, Z5
+	VPDPBUSD.BCST (CX)(R9*1), Z10, Z7
+	VPDPBUSD.BCST 16(CX), Z9, Z1
+	VPDPBUSD.BCST 16(CX)(DI*1), Z9, Z3
+	VPDPBUSD.BCST 16(CX)(DI*2), Z9, Z5
+	VPDPBUSD.BCST 16(CX)(R9*1), Z9, Z7
+	VMOVDQU32     64(DX), Z10
+	VPSRLW        $0x04, Z10, Z9
+	VPANDD        Z10, Z8, Z10
+	VPANDD        Z9, Z8, Z9
+	VPDPBUSD.BCST 4(CX), Z10, Z1
+	VPDPBUSD.BCST 4(CX)(DI*1), Z10, Z3
+	VPDPBUSD.BCST 4(CX)(DI*2), Z10, Z5
+	VPDPBUSD.BCST 4(CX)(R9*1), Z10, Z7
+	VPDPBUSD.BCST 20(CX), Z9, Z1
+	VPDPBUSD.BCST 20(CX)(DI*1), Z9, Z3
+	VPDPBUSD.BCST 20(CX)(DI*2), Z9, Z5
+	VPDPBUSD.BCST 20(CX)(R9*1), Z9, Z7
+	VMOVDQU32     128(DX), Z10
+	VPSRLW        $0x04, Z10, Z9
+	VPANDD        Z10, Z8, Z10
+	VPANDD        Z9, Z8, Z9
+	VPDPBUSD.BCST 8(CX), Z10, Z1
+	VPDPBUSD.BCST 8(CX)(DI*1), Z10, Z3
+	VPDPBUSD.BCST 8(CX)(DI*2), Z10, Z5
+	VPDPBUSD.BCST 8(CX)(R9*1), Z10, Z7
+	VPDPBUSD.BCST 24(CX), Z9, Z1
+	VPDPBUSD.BCST 24(CX)(DI*1), Z9, Z3
+	VPDPBUSD.BCST 24(CX)(DI*2), Z9, Z5
+	VPDPBUSD.BCST 24(CX)(R9*1), Z9, Z7
+	VMOVDQU32     192(DX), Z10
+	VPSRLW        $0x04, Z10, Z9
+	VPANDD        Z10, Z8, Z10
+	VPANDD        Z9, Z8, Z9
+	VPDPBUSD.BCST 12(CX), Z10, Z1
+	VPDPBUSD.BCST 12(CX)(DI*1), Z10, Z3
+	VPDPBUSD.BCST 12(CX)(DI*2), Z10, Z5
+	VPDPBUSD.BCST 12(CX)(R9*1), Z10, Z7
+	VPDPBUSD.BCST 28(CX), Z9, Z1
+	VPDPBUSD.BCST 28(CX)(DI*1), Z9, Z3
+	VPDPBUSD.BCST 28(CX)(DI*2), Z9, Z5
+	VPDPBUSD.BCST 28(CX)(R9*1), Z9, Z7
+	VCVTPH2PS     (BX), Z10
+	VMULPS.BCST   32(CX), Z10, Z9
+	VCVTDQ2PS     Z1, Z1
+	VFMADD231PS   Z9, Z1, Z0
+	VMULPS.BCST   32(CX)(DI*1), Z10, Z9
+	VCVTDQ2PS     Z3, Z3
+	VFMADD231PS   Z9, Z3, Z2
+	VMULPS.BCST   32(CX)(DI*2), Z10, Z9
+	VCVTDQ2PS     Z5, Z5
+	VFMADD231PS   Z9, Z5, Z4
+	VMULPS.BCST   32(CX)(R9*1), Z10, Z9
+	VCVTDQ2PS     Z7, Z7
+	VFMADD231PS   Z9, Z7, Z6
+	ADDQ          $0x28, CX
+	ADDQ          $0x00000100, DX
+	ADDQ          $0x20, BX
+	DECQ          AX
+	JNZ           loop
+	VMOVUPS       Z0, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z2, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z4, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z6, (SI)
+	VZEROUPPER
+	RET
+
+// func q4VNNI_4x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI
+TEXT ·q4VNNI_4x2(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	LEAQ         (DI)(DI*2), R9
+	MOVQ         wp+32(FP), R10
+	MOVQ         sp+48(FP), R11
+	MOVQ         acc+72(FP), R12
+	TESTQ        R12, R12
+	VPBROADCASTD nibbles<>+0(SB), Z16
+	JZ           zero
+	MOVQ         SI, R12
+	VMOVUPS      (R12), Z0
+	VMOVUPS      64(R12), Z2
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z4
+	VMOVUPS      64(R12), Z6
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z8
+	VMOVUPS      64(R12), Z10
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z12
+	VMOVUPS      64(R12), Z14
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+	VPXORD Z8, Z8, Z8
+	VPXORD Z10, Z10, Z10
+	VPXORD Z12, Z12, Z12
+	VPXORD Z14, Z14, Z14
+
+loop:
+	VPBROADCASTD 36(CX), Z1
+	VPBROADCASTD 36(CX), Z3
+	VPBROADCASTD 36(CX)(DI*1), Z5
+	VPBROADCASTD 36(CX)(DI*1), Z7
+	VPBROADCASTD 36(CX)(DI*2), Z9
+	VPBROADCASTD 36(CX)(DI*2), Z11
+	VPBROADCASTD 36(CX)(R9*1), Z13
+	VPBROADCASTD 36(CX)(R9*1), Z15
+	VMOVDQU32    (DX), Z18
+	VPSRLW       $0x04, Z18, Z19
+	VPANDD       Z18, Z16, Z18
+	VPANDD       Z19, Z16, Z19
+	VMOVDQU32    (DX)(R10*1), Z20
+	VPSRLW       $0x04, Z20, Z21
+	VPANDD       Z20, Z16, Z20
+	VPANDD       Z21, Z16, Z21
+	VPBROADCASTD (CX), Z17
+	VPDPBUSD     Z17, Z18, Z1
+	VPDPBUSD     Z17, Z20, Z3
+	VPBROADCASTD (CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z18, Z5
+	VPDPBUSD     Z17, Z20, Z7
+	VPBROADCASTD (CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z18, Z9
+	VPDPBUSD     Z17, Z20, Z11
+	VPBROADCASTD (CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z18, Z13
+	VPDPBUSD     Z17, Z20, Z15
+	VPBROADCASTD 16(CX), Z17
+	VPDPBUSD     Z17, Z19, Z1
+	VPDPBUSD     Z17, Z21, Z3
+	VPBROADCASTD 16(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z19, Z5
+	VPDPBUSD     Z17, Z21, Z7
+	VPBROADCASTD 16(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z19, Z9
+	VPDPBUSD     Z17, Z21, Z11
+	VPBROADCASTD 16(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z19, Z13
+	VPDPBUSD     Z17, Z21, Z15
+	VMOVDQU32    64(DX), Z18
+	VPSRLW       $0x04, Z18, Z19
+	VPANDD       Z18, Z16, Z18
+	VPANDD       Z19, Z16, Z19
+	VMOVDQU32    64(DX)(R10*1), Z20
+	VPSRLW       $0x04, Z20, Z21
+	VPANDD       Z20, Z16, Z20
+	VPANDD       Z21, Z16, Z21
+	VPBROADCASTD 4(CX), Z17
+	VPDPBUSD     Z17, Z18, Z1
+	VPDPBUSD     Z17, Z20, Z3
+	VPBROADCASTD 4(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z18, Z5
+	VPDPBUSD     Z17, Z20, Z7
+	VPBROADCASTD 4(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z18, Z9
+	VPDPBUSD     Z17, Z20, Z11
+	VPBROADCASTD 4(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z18, Z13
+	VPDPBUSD     Z17, Z20, Z15
+	VPBROADCASTD 20(CX), Z17
+	VPDPBUSD     Z17, Z19, Z1
+	VPDPBUSD     Z17, Z21, Z3
+	VPBROADCASTD 20(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z19, Z5
+	VPDPBUSD     Z17, Z21, Z7
+	VPBROADCASTD 20(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z19, Z9
+	VPDPBUSD     Z17, Z21, Z11
+	VPBROADCASTD 20(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z19, Z13
+	VPDPBUSD     Z17, Z21, Z15
+	VMOVDQU32    128(DX), Z18
+	VPSRLW       $0x04, Z18, Z19
+	VPANDD       Z18, Z16, Z18
+	VPANDD       Z19, Z16, Z19
+	VMOVDQU32    128(DX)(R10*1), Z20
+	VPSRLW       $0x04, Z20, Z21
+	VPANDD       Z20, Z16, Z20
+	VPANDD       Z21, Z16, Z21
+	VPBROADCASTD 8(CX), Z17
+	VPDPBUSD     Z17, Z18, Z1
+	VPDPBUSD     Z17, Z20, Z3
+	VPBROADCASTD 8(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z18, Z5
+	VPDPBUSD     Z17, Z20, Z7
+	VPBROADCASTD 8(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z18, Z9
+	VPDPBUSD     Z17, Z20, Z11
+	VPBROADCASTD 8(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z18, Z13
+	VPDPBUSD     Z17, Z20, Z15
+	VPBROADCASTD 24(CX), Z17
+	VPDPBUSD     Z17, Z19, Z1
+	VPDPBUSD     Z17, Z21, Z3
+	VPBROADCASTD 24(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z19, Z5
+	VPDPBUSD     Z17, Z21, Z7
+	VPBROADCASTD 24(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z19, Z9
+	VPDPBUSD     Z17, Z21, Z11
+	VPBROADCASTD 24(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z19, Z13
+	VPDPBUSD     Z17, Z21, Z15
+	VMOVDQU32    192(DX), Z18
+	VPSRLW       $0x04, Z18, Z19
+	VPANDD       Z18, Z16, Z18
+	VPANDD       Z19, Z16, Z19
+	VMOVDQU32    192(DX)(R10*1), Z20
+	VPSRLW       $0x04, Z20, Z21
+	VPANDD       Z20, Z16, Z20
+	VPANDD       Z21, Z16, Z21
+	VPBROADCASTD 12(CX), Z17
+	VPDPBUSD     Z17, Z18, Z1
+	VPDPBUSD     Z17, Z20, Z3
+	VPBROADCASTD 12(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z18, Z5
+	VPDPBUSD     Z17, Z20, Z7
+	VPBROADCASTD 12(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z18, Z9
+	VPDPBUSD     Z17, Z20, Z11
+	VPBROADCASTD 12(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z18, Z13
+	VPDPBUSD     Z17, Z20, Z15
+	VPBROADCASTD 28(CX), Z17
+	VPDPBUSD     Z17, Z19, Z1
+	VPDPBUSD     Z17, Z21, Z3
+	VPBROADCASTD 28(CX)(DI*1), Z17
+	VPDPBUSD     Z17, Z19, Z5
+	VPDPBUSD     Z17, Z21, Z7
+	VPBROADCASTD 28(CX)(DI*2), Z17
+	VPDPBUSD     Z17, Z19, Z9
+	VPDPBUSD     Z17, Z21, Z11
+	VPBROADCASTD 28(CX)(R9*1), Z17
+	VPDPBUSD     Z17, Z19, Z13
+	VPDPBUSD     Z17, Z21, Z15
+	VCVTPH2PS    (BX), Z18
+	VCVTPH2PS    (BX)(R11*1), Z20
+	VMULPS.BCST  32(CX), Z18, Z17
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z17, Z1, Z0
+	VMULPS.BCST  32(CX), Z20, Z17
+	VCVTDQ2PS    Z3, Z3
+	VFMADD231PS  Z17, Z3, Z2
+	VMULPS.BCST  32(CX)(DI*1), Z18, Z17
+	VCVTDQ2PS    Z5, Z5
+	VFMADD231PS  Z17, Z5, Z4
+	VMULPS.BCST  32(CX)(DI*1), Z20, Z17
+	VCVTDQ2PS    Z7, Z7
+	VFMADD231PS  Z17, Z7, Z6
+	VMULPS.BCST  32(CX)(DI*2), Z18, Z17
+	VCVTDQ2PS    Z9, Z9
+	VFMADD231PS  Z17, Z9, Z8
+	VMULPS.BCST  32(CX)(DI*2), Z20, Z17
+	VCVTDQ2PS    Z11, Z11
+	VFMADD231PS  Z17, Z11, Z10
+	VMULPS.BCST  32(CX)(R9*1), Z18, Z17
+	VCVTDQ2PS    Z13, Z13
+	VFMADD231PS  Z17, Z13, Z12
+	VMULPS.BCST  32(CX)(R9*1), Z20, Z17
+	VCVTDQ2PS    Z15, Z15
+	VFMADD231PS  Z17, Z15, Z14
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000100, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z6, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z8, (SI)
+	VMOVUPS      Z10, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z12, (SI)
+	VMOVUPS      Z14, 64(SI)
+	VZEROUPPER
+	RET
+
+// func q4VNNI_5x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI
+TEXT ·q4VNNI_5x1(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	LEAQ         (DI)(DI*2), R9
+	MOVQ         acc+72(FP), R10
+	TESTQ        R10, R10
+	VPBROADCASTD nibbles<>+0(SB), Z10
+	JZ           zero
+	MOVQ         SI, R10
+	VMOVUPS      (R10), Z0
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z2
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z4
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z8
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+	VPXORD Z8, Z8, Z8
+
+loop:
+	VPBROADCASTD  36(CX), Z1
+	VPBROADCASTD  36(CX)(DI*1), Z3
+	VPBROADCASTD  36(CX)(DI*2), Z5
+	VPBROADCASTD  36(CX)(R9*1), Z7
+	VPBROADCASTD  36(CX)(DI*4), Z9
+	VMOVDQU32     (DX), Z12
+	VPSRLW        $0x04, Z12, Z11
+	VPANDD        Z12, Z10, Z12
+	VPANDD        Z11, Z10, Z11
+	VPDPBUSD.BCST (CX), Z12, Z1
+	VPDPBUSD.BCST (CX)(DI*1), Z12, Z3
+	VPDPBUSD.BCST (CX)(DI*2), Z12, Z5
+	VPDPBUSD.BCST (CX)(R9*1), Z12, Z7
+	VPDPBUSD.BCST (CX)(DI*4), Z12, Z9
+	VPDPBUSD.BCST 16(CX), Z11, Z1
+	VPDPBUSD.BCST 16(CX)(DI*1), Z11, Z3
+	VPDPBUSD.BCST 16(CX)(DI*2), Z11, Z5
+	VPDPBUSD.BCST 16(CX)(R9*1), Z11, Z7
+	VPDPBUSD.BCST 16(CX)(DI*4), Z11, Z9
+	VMOVDQU32     64(DX), Z12
+	VPSRLW        $0x04, Z12, Z11
+	VPANDD        Z12, Z10, Z12
+	VPANDD        Z11, Z10, Z11
+	VPDPBUSD.BCST 4(CX), Z12, Z1
+	VPDPBUSD.BCST 4(CX)(DI*1), Z12, Z3
+	VPDPBUSD.BCST 4(CX)(DI*2), Z12, Z5
+	VPDPBUSD.BCST 4(CX)(R9*1), Z12, Z7
+	VPDPBUSD.BCST 4(CX)(DI*4), Z12, Z9
+	VPDPBUSD.BCST 20(CX), Z11, Z1
+	VPDPBUSD.BCST 20(CX)(DI*1), Z11, Z3
+	VPDPBUSD.BCST 20(CX)(DI*2), Z11, Z5
+	VPDPBUSD.BCST 20(CX)(R9*1), Z11, Z7
+	VPDPBUSD.BCST 20(CX)(DI*4), Z11, Z9
+	VMOVDQU32     128(DX), Z12
+	VPSRLW        $0x04, Z12, Z11
+	VPANDD        Z12, Z10, Z12
+	VPANDD        Z11, Z10, Z11
+	VPDPBUSD.BCST 8(CX), Z12, Z1
+	VPDPBUSD.BCST 8(CX)(DI*1), Z12, Z3
+	VPDPBUSD.BCST 8(CX)(DI*2), Z12, Z5
+	VPDPBUSD.BCST 8(CX)(R9*1), Z12, Z7
+	VPDPBUSD.BCST 8(CX)(DI*4), Z12, Z9
+	VPDPBUSD.BCST 24(CX), Z11, Z1
+	VPDPBUSD.BCST 24(CX)(DI*1), Z11, Z3
+	VPDPBUSD.BCST 24(CX)(DI*2), Z11, Z5
+	VPDPBUSD.BCST 24(CX)(R9*1), Z11, Z7
+	VPDPBUSD.BCST 24(CX)(DI*4), Z11, Z9
+	VMOVDQU32     192(DX), Z12
+	VPSRLW        $0x04, Z12, Z11
+	VPANDD        Z12, Z10, Z12
+	VPANDD        Z11, Z10, Z11
+	VPDPBUSD.BCST 12(CX), Z12, Z1
+	VPDPBUSD.BCST 12(CX)(DI*1), Z12, Z3
+	VPDPBUSD.BCST 12(CX)(DI*2), Z12, Z5
+	VPDPBUSD.BCST 12(CX)(R9*1), Z12, Z7
+	VPDPBUSD.BCST 12(CX)(DI*4), Z12, Z9
+	VPDPBUSD.BCST 28(CX), Z11, Z1
+	VPDPBUSD.BCST 28(CX)(DI*1), Z11, Z3
+	VPDPBUSD.BCST 28(CX)(DI*2), Z11, Z5
+	VPDPBUSD.BCST 28(CX)(R9*1), Z11, Z7
+	VPDPBUSD.BCST 28(CX)(DI*4), Z11, Z9
+	VCVTPH2PS     (BX), Z12
+	VMULPS.BCST   32(CX), Z12, Z11
+	VCVTDQ2PS     Z1, Z1
+	VFMADD231PS   Z11, Z1, Z0
+	VMULPS.BCST   32(CX)(DI*1), Z12, Z11
+	VCVTDQ2PS     Z3, Z3
+	VFMADD231PS   Z11, Z3, Z2
+	VMULPS.BCST   32(CX)(DI*2), Z12, Z11
+	VCVTDQ2PS     Z5, Z5
+	VFMADD231PS   Z11, Z5, Z4
+	VMULPS.BCST   32(CX)(R9*1), Z12, Z11
+	VCVTDQ2PS     Z7, Z7
+	VFMADD231PS   Z11, Z7, Z6
+	VMULPS.BCST   32(CX)(DI*4), Z12, Z11
+	VCVTDQ2PS     Z9, Z9
+	VFMADD231PS   Z11, Z9, Z8
+	ADDQ          $0x28, CX
+	ADDQ          $0x00000100, DX
+	ADDQ          $0x20, BX
+	DECQ          AX
+	JNZ           loop
+	VMOVUPS       Z0, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z2, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z4, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z6, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z8, (SI)
+	VZEROUPPER
+	RET
+
+// func q4VNNI_5x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI
+TEXT ·q4VNNI_5x2(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	LEAQ         (DI)(DI*2), R9
+	MOVQ         wp+32(FP), R10
+	MOVQ         sp+48(FP), R11
+	MOVQ         acc+72(FP), R12
+	TESTQ        R12, R12
+	VPBROADCASTD nibbles<>+0(SB), Z20
+	JZ           zero
+	MOVQ         SI, R12
+	VMOVUPS      (R12), Z0
+	VMOVUPS      64(R12), Z2
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z4
+	VMOVUPS      64(R12), Z6
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z8
+	VMOVUPS      64(R12), Z10
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z12
+	VMOVUPS      64(R12), Z14
+	ADDQ         R8, R12
+	VMOVUPS      (R12), Z16
+	VMOVUPS      64(R12), Z18
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+	VPXORD Z8, Z8, Z8
+	VPXORD Z10, Z10, Z10
+	VPXORD Z12, Z12, Z12
+	VPXORD Z14, Z14, Z14
+	VPXORD Z16, Z16, Z16
+	VPXORD Z18, Z18, Z18
+
+loop:
+	VPBROADCASTD 36(CX), Z1
+	VPBROADCASTD 36(CX), Z3
+	VPBROADCASTD 36(CX)(DI*1), Z5
+	VPBROADCASTD 36(CX)(DI*1), Z7
+	VPBROADCASTD 36(CX)(DI*2), Z9
+	VPBROADCASTD 36(CX)(DI*2), Z11
+	VPBROADCASTD 36(CX)(R9*1), Z13
+	VPBROADCASTD 36(CX)(R9*1), Z15
+	VPBROADCASTD 36(CX)(DI*4), Z17
+	VPBROADCASTD 36(CX)(DI*4), Z19
+	VMOVDQU32    (DX), Z22
+	VPSRLW       $0x04, Z22, Z23
+	VPANDD       Z22, Z20, Z22
+	VPANDD       Z23, Z20, Z23
+	VMOVDQU32    (DX)(R10*1), Z24
+	VPSRLW       $0x04, Z24, Z25
+	VPANDD       Z24, Z20, Z24
+	VPANDD       Z25, Z20, Z25
+	VPBROADCASTD (CX), Z21
+	VPDPBUSD     Z21, Z22, Z1
+	VPDPBUSD     Z21, Z24, Z3
+	VPBROADCASTD (CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z22, Z5
+	VPDPBUSD     Z21, Z24, Z7
+	VPBROADCASTD (CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z22, Z9
+	VPDPBUSD     Z21, Z24, Z11
+	VPBROADCASTD (CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z22, Z13
+	VPDPBUSD     Z21, Z24, Z15
+	VPBROADCASTD (CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z22, Z17
+	VPDPBUSD     Z21, Z24, Z19
+	VPBROADCASTD 16(CX), Z21
+	VPDPBUSD     Z21, Z23, Z1
+	VPDPBUSD     Z21, Z25, Z3
+	VPBROADCASTD 16(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z23, Z5
+	VPDPBUSD     Z21, Z25, Z7
+	VPBROADCASTD 16(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z23, Z9
+	VPDPBUSD     Z21, Z25, Z11
+	VPBROADCASTD 16(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z23, Z13
+	VPDPBUSD     Z21, Z25, Z15
+	VPBROADCASTD 16(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z23, Z17
+	VPDPBUSD     Z21, Z25, Z19
+	VMOVDQU32    64(DX), Z22
+	VPSRLW       $0x04, Z22, Z23
+	VPANDD       Z22, Z20, Z22
+	VPANDD       Z23, Z20, Z23
+	VMOVDQU32    64(DX)(R10*1), Z24
+	VPSRLW       $0x04, Z24, Z25
+	VPANDD       Z24, Z20, Z24
+	VPANDD       Z25, Z20, Z25
+	VPBROADCASTD 4(CX), Z21
+	VPDPBUSD     Z21, Z22, Z1
+	VPDPBUSD     Z21, Z24, Z3
+	VPBROADCASTD 4(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z22, Z5
+	VPDPBUSD     Z21, Z24, Z7
+	VPBROADCASTD 4(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z22, Z9
+	VPDPBUSD     Z21, Z24, Z11
+	VPBROADCASTD 4(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z22, Z13
+	VPDPBUSD     Z21, Z24, Z15
+	VPBROADCASTD 4(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z22, Z17
+	VPDPBUSD     Z21, Z24, Z19
+	VPBROADCASTD 20(CX), Z21
+	VPDPBUSD     Z21, Z23, Z1
+	VPDPBUSD     Z21, Z25, Z3
+	VPBROADCASTD 20(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z23, Z5
+	VPDPBUSD     Z21, Z25, Z7
+	VPBROADCASTD 20(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z23, Z9
+	VPDPBUSD     Z21, Z25, Z11
+	VPBROADCASTD 20(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z23, Z13
+	VPDPBUSD     Z21, Z25, Z15
+	VPBROADCASTD 20(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z23, Z17
+	VPDPBUSD     Z21, Z25, Z19
+	VMOVDQU32    128(DX), Z22
+	VPSRLW       $0x04, Z22, Z23
+	VPANDD       Z22, Z20, Z22
+	VPANDD       Z23, Z20, Z23
+	VMOVDQU32    128(DX)(R10*1), Z24
+	VPSRLW       $0x04, Z24, Z25
+	VPANDD       Z24, Z20, Z24
+	VPANDD       Z25, Z20, Z25
+	VPBROADCASTD 8(CX), Z21
+	VPDPBUSD     Z21, Z22, Z1
+	VPDPBUSD     Z21, Z24, Z3
+	VPBROADCASTD 8(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z22, Z5
+	VPDPBUSD     Z21, Z24, Z7
+	VPBROADCASTD 8(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z22, Z9
+	VPDPBUSD     Z21, Z24, Z11
+	VPBROADCASTD 8(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z22, Z13
+	VPDPBUSD     Z21, Z24, Z15
+	VPBROADCASTD 8(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z22, Z17
+	VPDPBUSD     Z21, Z24, Z19
+	VPBROADCASTD 24(CX), Z21
+	VPDPBUSD     Z21, Z23, Z1
+	VPDPBUSD     Z21, Z25, Z3
+	VPBROADCASTD 24(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z23, Z5
+	VPDPBUSD     Z21, Z25, Z7
+	VPBROADCASTD 24(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z23, Z9
+	VPDPBUSD     Z21, Z25, Z11
+	VPBROADCASTD 24(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z23, Z13
+	VPDPBUSD     Z21, Z25, Z15
+	VPBROADCASTD 24(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z23, Z17
+	VPDPBUSD     Z21, Z25, Z19
+	VMOVDQU32    192(DX), Z22
+	VPSRLW       $0x04, Z22, Z23
+	VPANDD       Z22, Z20, Z22
+	VPANDD       Z23, Z20, Z23
+	VMOVDQU32    192(DX)(R10*1), Z24
+	VPSRLW       $0x04, Z24, Z25
+	VPANDD       Z24, Z20, Z24
+	VPANDD       Z25, Z20, Z25
+	VPBROADCASTD 12(CX), Z21
+	VPDPBUSD     Z21, Z22, Z1
+	VPDPBUSD     Z21, Z24, Z3
+	VPBROADCASTD 12(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z22, Z5
+	VPDPBUSD     Z21, Z24, Z7
+	VPBROADCASTD 12(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z22, Z9
+	VPDPBUSD     Z21, Z24, Z11
+	VPBROADCASTD 12(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z22, Z13
+	VPDPBUSD     Z21, Z24, Z15
+	VPBROADCASTD 12(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z22, Z17
+	VPDPBUSD     Z21, Z24, Z19
+	VPBROADCASTD 28(CX), Z21
+	VPDPBUSD     Z21, Z23, Z1
+	VPDPBUSD     Z21, Z25, Z3
+	VPBROADCASTD 28(CX)(DI*1), Z21
+	VPDPBUSD     Z21, Z23, Z5
+	VPDPBUSD     Z21, Z25, Z7
+	VPBROADCASTD 28(CX)(DI*2), Z21
+	VPDPBUSD     Z21, Z23, Z9
+	VPDPBUSD     Z21, Z25, Z11
+	VPBROADCASTD 28(CX)(R9*1), Z21
+	VPDPBUSD     Z21, Z23, Z13
+	VPDPBUSD     Z21, Z25, Z15
+	VPBROADCASTD 28(CX)(DI*4), Z21
+	VPDPBUSD     Z21, Z23, Z17
+	VPDPBUSD     Z21, Z25, Z19
+	VCVTPH2PS    (BX), Z22
+	VCVTPH2PS    (BX)(R11*1), Z24
+	VMULPS.BCST  32(CX), Z22, Z21
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z21, Z1, Z0
+	VMULPS.BCST  32(CX), Z24, Z21
+	VCVTDQ2PS    Z3, Z3
+	VFMADD231PS  Z21, Z3, Z2
+	VMULPS.BCST  32(CX)(DI*1), Z22, Z21
+	VCVTDQ2PS    Z5, Z5
+	VFMADD231PS  Z21, Z5, Z4
+	VMULPS.BCST  32(CX)(DI*1), Z24, Z21
+	VCVTDQ2PS    Z7, Z7
+	VFMADD231PS  Z21, Z7, Z6
+	VMULPS.BCST  32(CX)(DI*2), Z22, Z21
+	VCVTDQ2PS    Z9, Z9
+	VFMADD231PS  Z21, Z9, Z8
+	VMULPS.BCST  32(CX)(DI*2), Z24, Z21
+	VCVTDQ2PS    Z11, Z11
+	VFMADD231PS  Z21, Z11, Z10
+	VMULPS.BCST  32(CX)(R9*1), Z22, Z21
+	VCVTDQ2PS    Z13, Z13
+	VFMADD231PS  Z21, Z13, Z12
+	VMULPS.BCST  32(CX)(R9*1), Z24, Z21
+	VCVTDQ2PS    Z15, Z15
+	VFMADD231PS  Z21, Z15, Z14
+	VMULPS.BCST  32(CX)(DI*4), Z22, Z21
+	VCVTDQ2PS    Z17, Z17
+	VFMADD231PS  Z21, Z17, Z16
+	VMULPS.BCST  32(CX)(DI*4), Z24, Z21
+	VCVTDQ2PS    Z19, Z19
+	VFMADD231PS  Z21, Z19, Z18
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000100, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z6, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z8, (SI)
+	VMOVUPS      Z10, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z12, (SI)
+	VMOVUPS      Z14, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z16, (SI)
+	VMOVUPS      Z18, 64(SI)
+	VZEROUPPER
+	RET
+
+// func q4VNNI_6x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI
+TEXT ·q4VNNI_6x1(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+	MOVQ         acc+72(FP), R11
+	TESTQ        R11, R11
+	VPBROADCASTD nibbles<>+0(SB), Z12
+	JZ           zero
+	MOVQ         SI, R11
+	VMOVUPS      (R11), Z0
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z2
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         R8, R11
+	VMOVUPS      (R11), Z10
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+	VPXORD Z8, Z8, Z8
+	VPXORD Z10, Z10, Z10
+
+loop:
+	VPBROADCASTD  36(CX), Z1
+	VPBROADCASTD  36(CX)(DI*1), Z3
+	VPBROADCASTD  36(CX)(DI*2), Z5
+	VPBROADCASTD  36(CX)(R9*1), Z7
+	VPBROADCASTD  36(CX)(DI*4), Z9
+	VPBROADCASTD  36(CX)(R10*1), Z11
+	VMOVDQU32     (DX), Z14
+	VPSRLW        $0x04, Z14, Z13
+	VPANDD        Z14, Z12, Z14
+	VPANDD        Z13, Z12, Z13
+	VPDPBUSD.BCST (CX), Z14, Z1
+	VPDPBUSD.BCST (CX)(DI*1), Z14, Z3
+	VPDPBUSD.BCST (CX)(DI*2), Z14, Z5
+	VPDPBUSD.BCST (CX)(R9*1), Z14, Z7
+	VPDPBUSD.BCST (CX)(DI*4), Z14, Z9
+	VPDPBUSD.BCST (CX)(R10*1), Z14, Z11
+	VPDPBUSD.BCST 16(CX), Z13, Z1
+	VPDPBUSD.BCST 16(CX)(DI*1), Z13, Z3
+	VPDPBUSD.BCST 16(CX)(DI*2), Z13, Z5
+	VPDPBUSD.BCST 16(CX)(R9*1), Z13, Z7
+	VPDPBUSD.BCST 16(CX)(DI*4), Z13, Z9
+	VPDPBUSD.BCST 16(CX)(R10*1), Z13, Z11
+	VMOVDQU32     64(DX), Z14
+	VPSRLW        $0x04, Z14, Z13
+	VPANDD        Z14, Z12, Z14
+	VPANDD        Z13, Z12, Z13
+	VPDPBUSD.BCST 4(CX), Z14, Z1
+	VPDPBUSD.BCST 4(CX)(DI*1), Z14, Z3
+	VPDPBUSD.BCST 4(CX)(DI*2), Z14, Z5
+	VPDPBUSD.BCST 4(CX)(R9*1), Z14, Z7
+	VPDPBUSD.BCST 4(CX)(DI*4), Z14, Z9
+	VPDPBUSD.BCST 4(CX)(R10*1), Z14, Z11
+	VPDPBUSD.BCST 20(CX), Z13, Z1
+	VPDPBUSD.BCST 20(CX)(DI*1), Z13, Z3
+	VPDPBUSD.BCST 20(CX)(DI*2), Z13, Z5
+	VPDPBUSD.BCST 20(CX)(R9*1), Z13, Z7
+	VPDPBUSD.BCST 20(CX)(DI*4), Z13, Z9
+	VPDPBUSD.BCST 20(CX)(R10*1), Z13, Z11
+	VMOVDQU32     128(DX), Z14
+	VPSRLW        $0x04, Z14, Z13
+	VPANDD        Z14, Z12, Z14
+	VPANDD        Z13, Z12, Z13
+	VPDPBUSD.BCST 8(CX), Z14, Z1
+	VPDPBUSD.BCST 8(CX)(DI*1), Z14, Z3
+	VPDPBUSD.BCST 8(CX)(DI*2), Z14, Z5
+	VPDPBUSD.BCST 8(CX)(R9*1), Z14, Z7
+	VPDPBUSD.BCST 8(CX)(DI*4), Z14, Z9
+	VPDPBUSD.BCST 8(CX)(R10*1), Z14, Z11
+	VPDPBUSD.BCST 24(CX), Z13, Z1
+	VPDPBUSD.BCST 24(CX)(DI*1), Z13, Z3
+	VPDPBUSD.BCST 24(CX)(DI*2), Z13, Z5
+	VPDPBUSD.BCST 24(CX)(R9*1), Z13, Z7
+	VPDPBUSD.BCST 24(CX)(DI*4), Z13, Z9
+	VPDPBUSD.BCST 24(CX)(R10*1), Z13, Z11
+	VMOVDQU32     192(DX), Z14
+	VPSRLW        $0x04, Z14, Z13
+	VPANDD        Z14, Z12, Z14
+	VPANDD        Z13, Z12, Z13
+	VPDPBUSD.BCST 12(CX), Z14, Z1
+	VPDPBUSD.BCST 12(CX)(DI*1), Z14, Z3
+	VPDPBUSD.BCST 12(CX)(DI*2), Z14, Z5
+	VPDPBUSD.BCST 12(CX)(R9*1), Z14, Z7
+	VPDPBUSD.BCST 12(CX)(DI*4), Z14, Z9
+	VPDPBUSD.BCST 12(CX)(R10*1), Z14, Z11
+	VPDPBUSD.BCST 28(CX), Z13, Z1
+	VPDPBUSD.BCST 28(CX)(DI*1), Z13, Z3
+	VPDPBUSD.BCST 28(CX)(DI*2), Z13, Z5
+	VPDPBUSD.BCST 28(CX)(R9*1), Z13, Z7
+	VPDPBUSD.BCST 28(CX)(DI*4), Z13, Z9
+	VPDPBUSD.BCST 28(CX)(R10*1), Z13, Z11
+	VCVTPH2PS     (BX), Z14
+	VMULPS.BCST   32(CX), Z14, Z13
+	VCVTDQ2PS     Z1, Z1
+	VFMADD231PS   Z13, Z1, Z0
+	VMULPS.BCST   32(CX)(DI*1), Z14, Z13
+	VCVTDQ2PS     Z3, Z3
+	VFMADD231PS   Z13, Z3, Z2
+	VMULPS.BCST   32(CX)(DI*2), Z14, Z13
+	VCVTDQ2PS     Z5, Z5
+	VFMADD231PS   Z13, Z5, Z4
+	VMULPS.BCST   32(CX)(R9*1), Z14, Z13
+	VCVTDQ2PS     Z7, Z7
+	VFMADD231PS   Z13, Z7, Z6
+	VMULPS.BCST   32(CX)(DI*4), Z14, Z13
+	VCVTDQ2PS     Z9, Z9
+	VFMADD231PS   Z13, Z9, Z8
+	VMULPS.BCST   32(CX)(R10*1), Z14, Z13
+	VCVTDQ2PS     Z11, Z11
+	VFMADD231PS   Z13, Z11, Z10
+	ADDQ          $0x28, CX
+	ADDQ          $0x00000100, DX
+	ADDQ          $0x20, BX
+	DECQ          AX
+	JNZ           loop
+	VMOVUPS       Z0, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z2, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z4, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z6, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z8, (SI)
+	ADDQ          R8, SI
+	VMOVUPS       Z10, (SI)
+	VZEROUPPER
+	RET
+
+// func q4VNNI_6x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI
+TEXT ·q4VNNI_6x2(SB), NOSPLIT, $0-80
+	MOVQ         blocks+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         w+24(FP), DX
+	MOVQ         s+40(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVQ         as+16(FP), DI
+	MOVQ         ldc+64(FP), R8
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+	MOVQ         wp+32(FP), R11
+	MOVQ         sp+48(FP), R12
+	MOVQ         acc+72(FP), R13
+	TESTQ        R13, R13
+	VPBROADCASTD nibbles<>+0(SB), Z24
+	JZ           zero
+	MOVQ         SI, R13
+	VMOVUPS      (R13), Z0
+	VMOVUPS      64(R13), Z2
+	ADDQ         R8, R13
+	VMOVUPS      (R13), Z4
+	VMOVUPS      64(R13), Z6
+	ADDQ         R8, R13
+	VMOVUPS      (R13), Z8
+	VMOVUPS      64(R13), Z10
+	ADDQ         R8, R13
+	VMOVUPS      (R13), Z12
+	VMOVUPS      64(R13), Z14
+	ADDQ         R8, R13
+	VMOVUPS      (R13), Z16
+	VMOVUPS      64(R13), Z18
+	ADDQ         R8, R13
+	VMOVUPS      (R13), Z20
+	VMOVUPS      64(R13), Z22
+	JMP          loop
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+	VPXORD Z8, Z8, Z8
+	VPXORD Z10, Z10, Z10
+	VPXORD Z12, Z12, Z12
+	VPXORD Z14, Z14, Z14
+	VPXORD Z16, Z16, Z16
+	VPXORD Z18, Z18, Z18
+	VPXORD Z20, Z20, Z20
+	VPXORD Z22, Z22, Z22
+
+loop:
+	VPBROADCASTD 36(CX), Z1
+	VPBROADCASTD 36(CX), Z3
+	VPBROADCASTD 36(CX)(DI*1), Z5
+	VPBROADCASTD 36(CX)(DI*1), Z7
+	VPBROADCASTD 36(CX)(DI*2), Z9
+	VPBROADCASTD 36(CX)(DI*2), Z11
+	VPBROADCASTD 36(CX)(R9*1), Z13
+	VPBROADCASTD 36(CX)(R9*1), Z15
+	VPBROADCASTD 36(CX)(DI*4), Z17
+	VPBROADCASTD 36(CX)(DI*4), Z19
+	VPBROADCASTD 36(CX)(R10*1), Z21
+	VPBROADCASTD 36(CX)(R10*1), Z23
+	VMOVDQU32    (DX), Z26
+	VPSRLW       $0x04, Z26, Z27
+	VPANDD       Z26, Z24, Z26
+	VPANDD       Z27, Z24, Z27
+	VMOVDQU32    (DX)(R11*1), Z28
+	VPSRLW       $0x04, Z28, Z29
+	VPANDD       Z28, Z24, Z28
+	VPANDD       Z29, Z24, Z29
+	VPBROADCASTD (CX), Z25
+	VPDPBUSD     Z25, Z26, Z1
+	VPDPBUSD     Z25, Z28, Z3
+	VPBROADCASTD (CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z26, Z5
+	VPDPBUSD     Z25, Z28, Z7
+	VPBROADCASTD (CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z26, Z9
+	VPDPBUSD     Z25, Z28, Z11
+	VPBROADCASTD (CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z26, Z13
+	VPDPBUSD     Z25, Z28, Z15
+	VPBROADCASTD (CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z26, Z17
+	VPDPBUSD     Z25, Z28, Z19
+	VPBROADCASTD (CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z26, Z21
+	VPDPBUSD     Z25, Z28, Z23
+	VPBROADCASTD 16(CX), Z25
+	VPDPBUSD     Z25, Z27, Z1
+	VPDPBUSD     Z25, Z29, Z3
+	VPBROADCASTD 16(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z27, Z5
+	VPDPBUSD     Z25, Z29, Z7
+	VPBROADCASTD 16(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z27, Z9
+	VPDPBUSD     Z25, Z29, Z11
+	VPBROADCASTD 16(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z27, Z13
+	VPDPBUSD     Z25, Z29, Z15
+	VPBROADCASTD 16(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z27, Z17
+	VPDPBUSD     Z25, Z29, Z19
+	VPBROADCASTD 16(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z27, Z21
+	VPDPBUSD     Z25, Z29, Z23
+	VMOVDQU32    64(DX), Z26
+	VPSRLW       $0x04, Z26, Z27
+	VPANDD       Z26, Z24, Z26
+	VPANDD       Z27, Z24, Z27
+	VMOVDQU32    64(DX)(R11*1), Z28
+	VPSRLW       $0x04, Z28, Z29
+	VPANDD       Z28, Z24, Z28
+	VPANDD       Z29, Z24, Z29
+	VPBROADCASTD 4(CX), Z25
+	VPDPBUSD     Z25, Z26, Z1
+	VPDPBUSD     Z25, Z28, Z3
+	VPBROADCASTD 4(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z26, Z5
+	VPDPBUSD     Z25, Z28, Z7
+	VPBROADCASTD 4(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z26, Z9
+	VPDPBUSD     Z25, Z28, Z11
+	VPBROADCASTD 4(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z26, Z13
+	VPDPBUSD     Z25, Z28, Z15
+	VPBROADCASTD 4(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z26, Z17
+	VPDPBUSD     Z25, Z28, Z19
+	VPBROADCASTD 4(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z26, Z21
+	VPDPBUSD     Z25, Z28, Z23
+	VPBROADCASTD 20(CX), Z25
+	VPDPBUSD     Z25, Z27, Z1
+	VPDPBUSD     Z25, Z29, Z3
+	VPBROADCASTD 20(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z27, Z5
+	VPDPBUSD     Z25, Z29, Z7
+	VPBROADCASTD 20(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z27, Z9
+	VPDPBUSD     Z25, Z29, Z11
+	VPBROADCASTD 20(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z27, Z13
+	VPDPBUSD     Z25, Z29, Z15
+	VPBROADCASTD 20(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z27, Z17
+	VPDPBUSD     Z25, Z29, Z19
+	VPBROADCASTD 20(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z27, Z21
+	VPDPBUSD     Z25, Z29, Z23
+	VMOVDQU32    128(DX), Z26
+	VPSRLW       $0x04, Z26, Z27
+	VPANDD       Z26, Z24, Z26
+	VPANDD       Z27, Z24, Z27
+	VMOVDQU32    128(DX)(R11*1), Z28
+	VPSRLW       $0x04, Z28, Z29
+	VPANDD       Z28, Z24, Z28
+	VPANDD       Z29, Z24, Z29
+	VPBROADCASTD 8(CX), Z25
+	VPDPBUSD     Z25, Z26, Z1
+	VPDPBUSD     Z25, Z28, Z3
+	VPBROADCASTD 8(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z26, Z5
+	VPDPBUSD     Z25, Z28, Z7
+	VPBROADCASTD 8(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z26, Z9
+	VPDPBUSD     Z25, Z28, Z11
+	VPBROADCASTD 8(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z26, Z13
+	VPDPBUSD     Z25, Z28, Z15
+	VPBROADCASTD 8(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z26, Z17
+	VPDPBUSD     Z25, Z28, Z19
+	VPBROADCASTD 8(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z26, Z21
+	VPDPBUSD     Z25, Z28, Z23
+	VPBROADCASTD 24(CX), Z25
+	VPDPBUSD     Z25, Z27, Z1
+	VPDPBUSD     Z25, Z29, Z3
+	VPBROADCASTD 24(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z27, Z5
+	VPDPBUSD     Z25, Z29, Z7
+	VPBROADCASTD 24(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z27, Z9
+	VPDPBUSD     Z25, Z29, Z11
+	VPBROADCASTD 24(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z27, Z13
+	VPDPBUSD     Z25, Z29, Z15
+	VPBROADCASTD 24(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z27, Z17
+	VPDPBUSD     Z25, Z29, Z19
+	VPBROADCASTD 24(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z27, Z21
+	VPDPBUSD     Z25, Z29, Z23
+	VMOVDQU32    192(DX), Z26
+	VPSRLW       $0x04, Z26, Z27
+	VPANDD       Z26, Z24, Z26
+	VPANDD       Z27, Z24, Z27
+	VMOVDQU32    192(DX)(R11*1), Z28
+	VPSRLW       $0x04, Z28, Z29
+	VPANDD       Z28, Z24, Z28
+	VPANDD       Z29, Z24, Z29
+	VPBROADCASTD 12(CX), Z25
+	VPDPBUSD     Z25, Z26, Z1
+	VPDPBUSD     Z25, Z28, Z3
+	VPBROADCASTD 12(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z26, Z5
+	VPDPBUSD     Z25, Z28, Z7
+	VPBROADCASTD 12(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z26, Z9
+	VPDPBUSD     Z25, Z28, Z11
+	VPBROADCASTD 12(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z26, Z13
+	VPDPBUSD     Z25, Z28, Z15
+	VPBROADCASTD 12(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z26, Z17
+	VPDPBUSD     Z25, Z28, Z19
+	VPBROADCASTD 12(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z26, Z21
+	VPDPBUSD     Z25, Z28, Z23
+	VPBROADCASTD 28(CX), Z25
+	VPDPBUSD     Z25, Z27, Z1
+	VPDPBUSD     Z25, Z29, Z3
+	VPBROADCASTD 28(CX)(DI*1), Z25
+	VPDPBUSD     Z25, Z27, Z5
+	VPDPBUSD     Z25, Z29, Z7
+	VPBROADCASTD 28(CX)(DI*2), Z25
+	VPDPBUSD     Z25, Z27, Z9
+	VPDPBUSD     Z25, Z29, Z11
+	VPBROADCASTD 28(CX)(R9*1), Z25
+	VPDPBUSD     Z25, Z27, Z13
+	VPDPBUSD     Z25, Z29, Z15
+	VPBROADCASTD 28(CX)(DI*4), Z25
+	VPDPBUSD     Z25, Z27, Z17
+	VPDPBUSD     Z25, Z29, Z19
+	VPBROADCASTD 28(CX)(R10*1), Z25
+	VPDPBUSD     Z25, Z27, Z21
+	VPDPBUSD     Z25, Z29, Z23
+	VCVTPH2PS    (BX), Z26
+	VCVTPH2PS    (BX)(R12*1), Z28
+	VMULPS.BCST  32(CX), Z26, Z25
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z25, Z1, Z0
+	VMULPS.BCST  32(CX), Z28, Z25
+	VCVTDQ2PS    Z3, Z3
+	VFMADD231PS  Z25, Z3, Z2
+	VMULPS.BCST  32(CX)(DI*1), Z26, Z25
+	VCVTDQ2PS    Z5, Z5
+	VFMADD231PS  Z25, Z5, Z4
+	VMULPS.BCST  32(CX)(DI*1), Z28, Z25
+	VCVTDQ2PS    Z7, Z7
+	VFMADD231PS  Z25, Z7, Z6
+	VMULPS.BCST  32(CX)(DI*2), Z26, Z25
+	VCVTDQ2PS    Z9, Z9
+	VFMADD231PS  Z25, Z9, Z8
+	VMULPS.BCST  32(CX)(DI*2), Z28, Z25
+	VCVTDQ2PS    Z11, Z11
+	VFMADD231PS  Z25, Z11, Z10
+	VMULPS.BCST  32(CX)(R9*1), Z26, Z25
+	VCVTDQ2PS    Z13, Z13
+	VFMADD231PS  Z25, Z13, Z12
+	VMULPS.BCST  32(CX)(R9*1), Z28, Z25
+	VCVTDQ2PS    Z15, Z15
+	VFMADD231PS  Z25, Z15, Z14
+	VMULPS.BCST  32(CX)(DI*4), Z26, Z25
+	VCVTDQ2PS    Z17, Z17
+	VFMADD231PS  Z25, Z17, Z16
+	VMULPS.BCST  32(CX)(DI*4), Z28, Z25
+	VCVTDQ2PS    Z19, Z19
+	VFMADD231PS  Z25, Z19, Z18
+	VMULPS.BCST  32(CX)(R10*1), Z26, Z25
+	VCVTDQ2PS    Z21, Z21
+	VFMADD231PS  Z25, Z21, Z20
+	VMULPS.BCST  32(CX)(R10*1), Z28, Z25
+	VCVTDQ2PS    Z23, Z23
+	VFMADD231PS  Z25, Z23, Z22
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000100, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      Z6, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z8, (SI)
+	VMOVUPS      Z10, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z12, (SI)
+	VMOVUPS      Z14, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z16, (SI)
+	VMOVUPS      Z18, 64(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Z20, (SI)
+	VMOVUPS      Z22, 64(SI)
+	VZEROUPPER
+	RET
+
+// func q4AVX2_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·q4AVX2_1x1(SB), NOSPLIT, $0-80
+	MOVQ    blocks+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    w+24(FP), DX
+	MOVQ    s+40(FP), BX
+	MOVQ    c+56(FP), SI
+	MOVQ    acc+72(FP), DI
+	TESTQ   DI, DI
+	JZ      zero
+	MOVQ    SI, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	JMP     loop
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+
+loop:
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VPBROADCASTD nibbles<>+0(SB), Y6
+	VMOVDQU      (DX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        Y4, Y6, Y4
+	VPAND        Y7, Y6, Y7
+	VPBROADCASTD (CX), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 16(CX), Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPADDW       Y5, Y2, Y2
+	VMOVDQU      32(DX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        Y4, Y6, Y4
+	VPAND        Y7, Y6, Y7
+	VPBROADCASTD (CX), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 16(CX), Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPADDW       Y5, Y3, Y3
+	VMOVDQU      64(DX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        Y4, Y6, Y4
+	VPAND        Y7, Y6, Y7
+	VPBROADCASTD 4(CX), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 20(CX), Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPADDW       Y5, Y2, Y2
+	VMOVDQU      96(DX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        Y4, Y6, Y4
+	VPAND        Y7, Y6, Y7
+	VPBROADCASTD 4(CX), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 20(CX), Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPADDW       Y5, Y3, Y3
+	VMOVDQU      128(DX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        Y4, Y6, Y4
+	VPAND        Y7, Y6, Y7
+	VPBROADCASTD 8(CX), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 24(CX), Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPADDW       Y5, Y2, Y2
+	VMOVDQU      160(DX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        Y4, Y6, Y4
+	VPAND        Y7, Y6, Y7
+	VPBROADCASTD 8(CX), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 24(CX), Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPADDW       Y5, Y3, Y3
+	VMOVDQU      192(DX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        Y4, Y6, Y4
+	VPAND        Y7, Y6, Y7
+	VPBROADCASTD 12(CX), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 28(CX), Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPADDW       Y5, Y2, Y2
+	VMOVDQU      224(DX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        Y4, Y6, Y4
+	VPAND        Y7, Y6, Y7
+	VPBROADCASTD 12(CX), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 28(CX), Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD ones16<>+0(SB), Y4
+	VPBROADCASTD 36(CX), Y5
+	VPMADDWD     Y4, Y2, Y2
+	VPADDD       Y5, Y2, Y2
+	VPMADDWD     Y4, Y3, Y3
+	VPADDD       Y5, Y3, Y3
+	VCVTPH2PS    (BX), Y4
+	VBROADCASTSS 32(CX), Y5
+	VMULPS       Y5, Y4, Y5
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y5, Y2, Y0
+	VCVTPH2PS    16(BX), Y4
+	VBROADCASTSS 32(CX), Y5
+	VMULPS       Y5, Y4, Y5
+	VCVTDQ2PS    Y3, Y3
+	VFMADD231PS  Y5, Y3, Y1
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000100, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	VZEROUPPER
+	RET
+
+// func q4AVX2_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·q4AVX2_2x1(SB), NOSPLIT, $0-80
+	MOVQ    blocks+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    w+24(FP), DX
+	MOVQ    s+40(FP), BX
+	MOVQ    c+56(FP), SI
+	MOVQ    as+16(FP), DI
+	MOVQ    ldc+64(FP), R8
+	MOVQ    acc+72(FP), R9
+	TESTQ   R9, R9
+	JZ      zero
+	MOVQ    SI, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y4
+	VMOVUPS 32(R9), Y5
+	JMP     loop
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+loop:
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y7, Y7, Y7
+	VPBROADCASTD nibbles<>+0(SB), Y10
+	VMOVDQU      (DX), Y8
+	VPSRLW       $0x04, Y8, Y11
+	VPAND        Y8, Y10, Y8
+	VPAND        Y11, Y10, Y11
+	VPBROADCASTD (CX), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y2, Y2
+	VPBROADCASTD 16(CX), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y2, Y2
+	VPBROADCASTD (CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 16(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y6, Y6
+	VMOVDQU      32(DX), Y8
+	VPSRLW       $0x04, Y8, Y11
+	VPAND        Y8, Y10, Y8
+	VPAND        Y11, Y10, Y11
+	VPBROADCASTD (CX), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y3, Y3
+	VPBROADCASTD 16(CX), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y3, Y3
+	VPBROADCASTD (CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 16(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y7, Y7
+	VMOVDQU      64(DX), Y8
+	VPSRLW       $0x04, Y8, Y11
+	VPAND        Y8, Y10, Y8
+	VPAND        Y11, Y10, Y11
+	VPBROADCASTD 4(CX), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y2, Y2
+	VPBROADCASTD 20(CX), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y2, Y2
+	VPBROADCASTD 4(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 20(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y6, Y6
+	VMOVDQU      96(DX), Y8
+	VPSRLW       $0x04, Y8, Y11
+	VPAND        Y8, Y10, Y8
+	VPAND        Y11, Y10, Y11
+	VPBROADCASTD 4(CX), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y3, Y3
+	VPBROADCASTD 20(CX), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y3, Y3
+	VPBROADCASTD 4(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 20(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y7, Y7
+	VMOVDQU      128(DX), Y8
+	VPSRLW       $0x04, Y8, Y11
+	VPAND        Y8, Y10, Y8
+	VPAND        Y11, Y10, Y11
+	VPBROADCASTD 8(CX), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y2, Y2
+	VPBROADCASTD 24(CX), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y2, Y2
+	VPBROADCASTD 8(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 24(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y6, Y6
+	VMOVDQU      160(DX), Y8
+	VPSRLW       $0x04, Y8, Y11
+	VPAND        Y8, Y10, Y8
+	VPAND        Y11, Y10, Y11
+	VPBROADCASTD 8(CX), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y3, Y3
+	VPBROADCASTD 24(CX), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y3, Y3
+	VPBROADCASTD 8(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 24(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y7, Y7
+	VMOVDQU      192(DX), Y8
+	VPSRLW       $0x04, Y8, Y11
+	VPAND        Y8, Y10, Y8
+	VPAND        Y11, Y10, Y11
+	VPBROADCASTD 12(CX), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y2, Y2
+	VPBROADCASTD 28(CX), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y2, Y2
+	VPBROADCASTD 12(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 28(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y6, Y6
+	VMOVDQU      224(DX), Y8
+	VPSRLW       $0x04, Y8, Y11
+	VPAND        Y8, Y10, Y8
+	VPAND        Y11, Y10, Y11
+	VPBROADCASTD 12(CX), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y3, Y3
+	VPBROADCASTD 28(CX), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y3, Y3
+	VPBROADCASTD 12(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 28(CX)(DI*1), Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD ones16<>+0(SB), Y8
+	VPBROADCASTD 36(CX), Y9
+	VPMADDWD     Y8, Y2, Y2
+	VPADDD       Y9, Y2, Y2
+	VPMADDWD     Y8, Y3, Y3
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 36(CX)(DI*1), Y9
+	VPMADDWD     Y8, Y6, Y6
+	VPADDD       Y9, Y6, Y6
+	VPMADDWD     Y8, Y7, Y7
+	VPADDD       Y9, Y7, Y7
+	VCVTPH2PS    (BX), Y8
+	VBROADCASTSS 32(CX), Y9
+	VMULPS       Y9, Y8, Y9
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y9, Y2, Y0
+	VBROADCASTSS 32(CX)(DI*1), Y9
+	VMULPS       Y9, Y8, Y9
+	VCVTDQ2PS    Y6, Y6
+	VFMADD231PS  Y9, Y6, Y4
+	VCVTPH2PS    16(BX), Y8
+	VBROADCASTSS 32(CX), Y9
+	VMULPS       Y9, Y8, Y9
+	VCVTDQ2PS    Y3, Y3
+	VFMADD231PS  Y9, Y3, Y1
+	VBROADCASTSS 32(CX)(DI*1), Y9
+	VMULPS       Y9, Y8, Y9
+	VCVTDQ2PS    Y7, Y7
+	VFMADD231PS  Y9, Y7, Y5
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000100, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	VZEROUPPER
+	RET
+
+// func q4AVX2_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·q4AVX2_3x1(SB), NOSPLIT, $0-80
+	MOVQ    blocks+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    w+24(FP), DX
+	MOVQ    s+40(FP), BX
+	MOVQ    c+56(FP), SI
+	MOVQ    as+16(FP), DI
+	MOVQ    ldc+64(FP), R8
+	MOVQ    acc+72(FP), R9
+	TESTQ   R9, R9
+	JZ      zero
+	MOVQ    SI, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y4
+	VMOVUPS 32(R9), Y5
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y8
+	VMOVUPS 32(R9), Y9
+	JMP     loop
+
+zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+
+loop:
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y7, Y7, Y7
+	VPXOR        Y10, Y10, Y10
+	VPXOR        Y11, Y11, Y11
+	VPBROADCASTD nibbles<>+0(SB), Y14
+	VMOVDQU      (DX), Y12
+	VPSRLW       $0x04, Y12, Y15
+	VPAND        Y12, Y14, Y12
+	VPAND        Y15, Y14, Y15
+	VPBROADCASTD (CX), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y2, Y2
+	VPBROADCASTD 16(CX), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y2, Y2
+	VPBROADCASTD (CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y6, Y6
+	VPBROADCASTD 16(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y6, Y6
+	VPBROADCASTD (CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y10, Y10
+	VPBROADCASTD 16(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y10, Y10
+	VMOVDQU      32(DX), Y12
+	VPSRLW       $0x04, Y12, Y15
+	VPAND        Y12, Y14, Y12
+	VPAND        Y15, Y14, Y15
+	VPBROADCASTD (CX), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y3, Y3
+	VPBROADCASTD 16(CX), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y3, Y3
+	VPBROADCASTD (CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y7, Y7
+	VPBROADCASTD 16(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y7, Y7
+	VPBROADCASTD (CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y11, Y11
+	VPBROADCASTD 16(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y11, Y11
+	VMOVDQU      64(DX), Y12
+	VPSRLW       $0x04, Y12, Y15
+	VPAND        Y12, Y14, Y12
+	VPAND        Y15, Y14, Y15
+	VPBROADCASTD 4(CX), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y2, Y2
+	VPBROADCASTD 20(CX), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y2, Y2
+	VPBROADCASTD 4(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y6, Y6
+	VPBROADCASTD 20(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y6, Y6
+	VPBROADCASTD 4(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y10, Y10
+	VPBROADCASTD 20(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y10, Y10
+	VMOVDQU      96(DX), Y12
+	VPSRLW       $0x04, Y12, Y15
+	VPAND        Y12, Y14, Y12
+	VPAND        Y15, Y14, Y15
+	VPBROADCASTD 4(CX), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y3, Y3
+	VPBROADCASTD 20(CX), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y3, Y3
+	VPBROADCASTD 4(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y7, Y7
+	VPBROADCASTD 20(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y7, Y7
+	VPBROADCASTD 4(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y11, Y11
+	VPBROADCASTD 20(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y11, Y11
+	VMOVDQU      128(DX), Y12
+	VPSRLW       $0x04, Y12, Y15
+	VPAND        Y12, Y14, Y12
+	VPAND        Y15, Y14, Y15
+	VPBROADCASTD 8(CX), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y2, Y2
+	VPBROADCASTD 24(CX), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y2, Y2
+	VPBROADCASTD 8(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y6, Y6
+	VPBROADCASTD 24(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y6, Y6
+	VPBROADCASTD 8(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y10, Y10
+	VPBROADCASTD 24(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y10, Y10
+	VMOVDQU      160(DX), Y12
+	VPSRLW       $0x04, Y12, Y15
+	VPAND        Y12, Y14, Y12
+	VPAND        Y15, Y14, Y15
+	VPBROADCASTD 8(CX), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y3, Y3
+	VPBROADCASTD 24(CX), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y3, Y3
+	VPBROADCASTD 8(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y7, Y7
+	VPBROADCASTD 24(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y7, Y7
+	VPBROADCASTD 8(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y11, Y11
+	VPBROADCASTD 24(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y11, Y11
+	VMOVDQU      192(DX), Y12
+	VPSRLW       $0x04, Y12, Y15
+	VPAND        Y12, Y14, Y12
+	VPAND        Y15, Y14, Y15
+	VPBROADCASTD 12(CX), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y2, Y2
+	VPBROADCASTD 28(CX), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y2, Y2
+	VPBROADCASTD 12(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y6, Y6
+	VPBROADCASTD 28(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y6, Y6
+	VPBROADCASTD 12(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y10, Y10
+	VPBROADCASTD 28(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y10, Y10
+	VMOVDQU      224(DX), Y12
+	VPSRLW       $0x04, Y12, Y15
+	VPAND        Y12, Y14, Y12
+	VPAND        Y15, Y14, Y15
+	VPBROADCASTD 12(CX), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y3, Y3
+	VPBROADCASTD 28(CX), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y3, Y3
+	VPBROADCASTD 12(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y7, Y7
+	VPBROADCASTD 28(CX)(DI*1), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y7, Y7
+	VPBROADCASTD 12(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y12, Y13
+	VPADDW       Y13, Y11, Y11
+	VPBROADCASTD 28(CX)(DI*2), Y13
+	VPMADDUBSW   Y13, Y15, Y13
+	VPADDW       Y13, Y11, Y11
+	VPBROADCASTD ones16<>+0(SB), Y12
+	VPBROADCASTD 36(CX), Y13
+	VPMADDWD     Y12, Y2, Y2
+	VPADDD       Y13, Y2, Y2
+	VPMADDWD     Y12, Y3, Y3
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 36(CX)(DI*1), Y13
+	VPMADDWD     Y12, Y6, Y6
+	VPADDD       Y13, Y6, Y6
+	VPMADDWD     Y12, Y7, Y7
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 36(CX)(DI*2), Y13
+	VPMADDWD     Y12, Y10, Y10
+	VPADDD       Y13, Y10, Y10
+	VPMADDWD     Y12, Y11, Y11
+	VPADDD       Y13, Y11, Y11
+	VCVTPH2PS    (BX), Y12
+	VBROADCASTSS 32(CX), Y13
+	VMULPS       Y13, Y12, Y13
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y13, Y2, Y0
+	VBROADCASTSS 32(CX)(DI*1), Y13
+	VMULPS       Y13, Y12, Y13
+	VCVTDQ2PS    Y6, Y6
+	VFMADD231PS  Y13, Y6, Y4
+	VBROADCASTSS 32(CX)(DI*2), Y13
+	VMULPS       Y13, Y12, Y13
+	VCVTDQ2PS    Y10, Y10
+	VFMADD231PS  Y13, Y10, Y8
+	VCVTPH2PS    16(BX), Y12
+	VBROADCASTSS 32(CX), Y13
+	VMULPS       Y13, Y12, Y13
+	VCVTDQ2PS    Y3, Y3
+	VFMADD231PS  Y13, Y3, Y1
+	VBROADCASTSS 32(CX)(DI*1), Y13
+	VMULPS       Y13, Y12, Y13
+	VCVTDQ2PS    Y7, Y7
+	VFMADD231PS  Y13, Y7, Y5
+	VBROADCASTSS 32(CX)(DI*2), Y13
+	VMULPS       Y13, Y12, Y13
+	VCVTDQ2PS    Y11, Y11
+	VFMADD231PS  Y13, Y11, Y9
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000100, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	ADDQ         R8, SI
+	VMOVUPS      Y8, (SI)
+	VMOVUPS      Y9, 32(SI)
+	VZEROUPPER
+	RET
+
+// func quantiseBlocks(dst *byte, x *float32, blocks int, factor int)
+// Requires: AVX, AVX2
+TEXT ·quantiseBlocks(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVQ         factor+24(FP), BX
+	VPBROADCASTD absMask<>+0(SB), Y0
+	VPBROADCASTD lowByte<>+0(SB), Y1
+	VBROADCASTSS f127<>+0(SB), Y2
+	VPBROADCASTD ones8<>+0(SB), Y4
+	VPBROADCASTD ones16<>+0(SB), Y5
+	VMOVDQU      packOrder<>+0(SB), Y3
+
+loop:
+	VMOVUPS      (CX), Y6
+	VPAND        Y6, Y0, Y10
+	VMOVUPS      32(CX), Y7
+	VPAND        Y7, Y0, Y11
+	VPMAXSD      Y11, Y10, Y10
+	VMOVUPS      64(CX), Y8
+	VPAND        Y8, Y0, Y11
+	VPMAXSD      Y11, Y10, Y10
+	VMOVUPS      96(CX), Y9
+	VPAND        Y9, Y0, Y11
+	VPMAXSD      Y11, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X11
+	VPMAXSD      X11, X10, X10
+	VPSHUFD      $0x4e, X10, X11
+	VPMAXSD      X11, X10, X10
+	VPSHUFD      $0xb1, X10, X11
+	VPMAXSD      X11, X10, X10
+	VBROADCASTSS X10, Y10
+	VDIVPS       Y2, Y10, Y11
+	VMOVSS       X11, 32(AX)
+	VDIVPS       Y10, Y2, Y10
+	VMULPS       Y10, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPAND        Y1, Y6, Y6
+	VMULPS       Y10, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPAND        Y1, Y7, Y7
+	VMULPS       Y10, Y8, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPAND        Y1, Y8, Y8
+	VMULPS       Y10, Y9, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPAND        Y1, Y9, Y9
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSDW    Y9, Y8, Y8
+	VPACKUSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y3, Y6
+	VMOVDQU      Y6, (AX)
+	VPMADDUBSW   Y6, Y4, Y11
+	VPMADDWD     Y11, Y5, Y11
+	VEXTRACTI128 $0x01, Y11, X10
+	VPADDD       X10, X11, X11
+	VPSHUFD      $0x4e, X11, X10
+	VPADDD       X10, X11, X11
+	VPSHUFD      $0xb1, X11, X10
+	VPADDD       X10, X11, X11
+	VMOVD        X11, SI
+	IMULL        BX, SI
+	MOVL         SI, 36(AX)
+	ADDQ         $0x28, AX
+	ADDQ         $0x00000080, CX
+	DECQ         DX
+	JNZ          loop
+	VZEROUPPER
+	RET
+
+DATA absMask<>+0(SB)/4, $0x7fffffff
+GLOBL absMask<>(SB), RODATA|NOPTR, $4
+
+DATA lowByte<>+0(SB)/4, $0x000000ff
+GLOBL lowByte<>(SB), RODATA|NOPTR, $4
+
+DATA f127<>+0(SB)/4, $0x42fe0000
+GLOBL f127<>(SB), RODATA|NOPTR, $4
+
+DATA ones8<>+0(SB)/4, $0x01010101
+GLOBL ones8<>(SB), RODATA|NOPTR, $4
+
+DATA packOrder<>+0(SB)/4, $0x00000000
+DATA packOrder<>+4(SB)/4, $0x00000004
+DATA packOrder<>+8(SB)/4, $0x00000001
+DATA packOrder<>+12(SB)/4, $0x00000005
+DATA packOrder<>+16(SB)/4, $0x00000002
+DATA packOrder<>+20(SB)/4, $0x00000006
+DATA packOrder<>+24(SB)/4, $0x00000003
+DATA packOrder<>+28(SB)/4, $0x00000007
+GLOBL packOrder<>(SB), RODATA|NOPTR, $32
 
 // func gemmNarrow_1(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
 // Requires: AVX, FMA3

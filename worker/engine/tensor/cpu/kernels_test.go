@@ -132,14 +132,17 @@ func TestHalfProduct_HasTheBitsOfFloat32(t *testing.T) {
 					packHalf(half, w, n, k, k)
 					packT(panels, w, n, k, k)
 					back, wide := make([]float32, n*k), make([]float32, panelCols*k)
-					unpackHalf(back, half, n, k, k)
+					pw := weight{out: n, in: k, halves: half}
+					for j := range n {
+						pw.row(back[j*k:][:k], j)
+					}
 					sameAll(t, "unpacked", back, w)
 					widenPanel(lv, wide, half, k/2)
 					sameAll(t, "widened", wide, panels[:panelCols*k])
 					for _, acc := range []bool{false, true} {
 						got, want := append([]float32(nil), c...), append([]float32(nil), c...)
 						h := halfProduct{m: m, n: n, k: k, a: a, rs: k, b: half, bp: panelCols * k / 2, c: got, ldc: n + 3, acc: acc}
-						h.run(lv)
+						h.run(lv, new(scratch))
 						g := product{m: m, n: n, k: k, a: a, rs: k, cs: 1, b: panels, bs: panelCols, bp: panelCols * k, c: want, ldc: n + 3, acc: acc}
 						g.run(levelGo)
 						sameAll(t, "product", got, want)

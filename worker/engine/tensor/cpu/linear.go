@@ -21,6 +21,10 @@ func (b *Backend) Linear(y, x tensor.Mat, tw tensor.Weight, accumulate bool) {
 	if y.Rows == 0 {
 		return
 	}
+	if w.scales != nil {
+		b.linearQuant(y, x, w, accumulate)
+		return
+	}
 	t := b.linears.Get().(*linearTask)
 	*t = linearTask{lv: b.lv, y: y, x: x, w: w, acc: accumulate}
 	var rows int
@@ -42,7 +46,7 @@ func tiling(m, n, threads int) (mt, nt, rows, cols int) {
 	return mt, nt, (m + mt - 1) / mt, (n + nt - 1) / nt
 }
 
-// widenRows is from how many rows on a tile of a bfloat16 weight is widened before it is used.
+// widenRows is from how many rows on a tile of a weight in two bytes is widened before it is used.
 const widenRows = 24
 
 func (t *linearTask) tile(s *scratch, i int) {
@@ -50,10 +54,15 @@ func (t *linearTask) tile(s *scratch, i int) {
 	xs, ys := t.x.Host(), t.y.Host()
 	m, n, in := min(t.mt, t.y.Rows-r), min(t.nt, t.w.out-c), t.w.in
 	a, out := xs[r*t.x.Stride:], ys[r*t.y.Stride+c:]
-	if t.w.halves != nil && m < widenRows {
-		g := halfProduct{m: m, n: n, k: in, a: a, rs: t.x.Stride, b: t.w.halves[c*in/2:], bp: panelCols * in / 2,
-			c: out, ldc: t.y.Stride, acc: t.acc}
-		g.run(t.lv)
+	half := t.w.halves != nil || t.w.f16 != nil
+	if half && m < widenRows {
+		g := halfProduct{m: m, n: n, k: in, a: a, rs: t.x.Stride, c: out, ldc: t.y.Stride, acc: t.acc}
+		if t.w.f16 != nil {
+			g.h, g.bp = t.w.f16[c*in:], panelCols*in
+		} else {
+			g.b, g.bp = t.w.halves[c*in/2:], panelCols*in/2
+		}
+		g.run(t.lv, s)
 		return
 	}
 	g := product{m: m, n: n, rs: t.x.Stride, cs: 1, bs: panelCols, ldc: t.y.Stride, c: out}
@@ -63,9 +72,13 @@ func (t *linearTask) tile(s *scratch, i int) {
 	}
 	for k := 0; k < in; k += step {
 		g.k, g.a, g.acc = min(step, in-k), a[k:], t.acc || k > 0
-		if t.w.halves != nil {
+		if half {
 			g.b, g.bp = s.get(0, packedLen(n, g.k)), panelCols*g.k
 			for p := 0; p*panelCols < n; p++ {
+				if t.w.f16 != nil {
+					widenF16Panel(t.lv, g.b[p*g.bp:], t.w.f16[(c+p*panelCols)*in+k*panelCols:][:g.k*panelCols])
+					continue
+				}
 				widenPanel(t.lv, g.b[p*g.bp:], t.w.halves[((c+p*panelCols)*in+k*panelCols)/2:], g.k/2)
 			}
 		} else {

@@ -10,6 +10,7 @@ type rowOp int
 
 const (
 	opGather rowOp = iota
+	opGatherWeight
 	opAdd
 	opScale
 	opAddRow
@@ -35,6 +36,7 @@ type rowTask struct {
 	flag     bool
 	table    tensor.RopeTable
 	losses   []float64
+	w        *weight
 }
 
 // run cuts n rows or columns, each of the given cost in operations, into blocks.
@@ -191,6 +193,8 @@ func (t *rowTask) tile(s *scratch, i int) {
 		switch t.op {
 		case opGather:
 			copy(at(0, r), at(1, int(t.idx[r])))
+		case opGatherWeight:
+			t.w.row(at(0, r), int(t.idx[r]))
 		case opAdd:
 			addRow(t.lv, at(0, r), at(1, r))
 		case opAddRow:

@@ -8,6 +8,7 @@ package tensortest
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/openledger/openledger/worker/engine/nn"
@@ -32,7 +33,7 @@ func Run(t *testing.T, o Options) {
 	if o.Same != nil && o.Same.Profile() != o.Backend.Profile() {
 		t.Fatalf("profiles %q and %q promise no equal bits", o.Same.Profile(), o.Backend.Profile())
 	}
-	for _, c := range append(productCases(), layerCases()...) {
+	for _, c := range slices.Concat(productCases(), encodedCases(t), layerCases()) {
 		t.Run(c.name, func(t *testing.T) {
 			h := &Host{t: t, b: o.Backend}
 			got := c.run(h)
@@ -51,6 +52,7 @@ func Run(t *testing.T, o Options) {
 		})
 	}
 	t.Run("rows are independent", func(t *testing.T) { rowsIndependent(t, o.Backend) })
+	t.Run("encoded weights", func(t *testing.T) { encodedRows(t, o.Backend) })
 	t.Run("pack and unpack", func(t *testing.T) { packUnpack(t, o.Backend) })
 }
 

@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -14,24 +15,27 @@ import (
 func main() {
 	ConstraintExpr("amd64")
 	for r := 1; r <= 6; r++ {
-		gemm(r, 1, 8, false)
-		gemm(r, 1, 8, true)
+		gemm(r, 1, 8, plain)
+		gemm(r, 1, 8, masked)
 	}
-	gemm(2, 2, 8, false)
-	gemm(1, 4, 8, false)
+	gemm(2, 2, 8, plain)
+	gemm(1, 4, 8, plain)
 	for r := 1; r <= 6; r++ {
-		gemm(r, 1, 16, false)
-		gemm(r, 2, 16, false)
+		gemm(r, 1, 16, plain)
+		gemm(r, 2, 16, plain)
 	}
-	gemm(2, 4, 16, false)
-	gemm(1, 8, 16, false)
+	gemm(2, 4, 16, plain)
+	gemm(1, 8, 16, plain)
 
 	for _, t := range [][3]int{{1, 1, 8}, {2, 1, 8}, {3, 1, 8}, {4, 1, 8}, {5, 1, 8}, {6, 1, 8}, {2, 2, 8}, {1, 4, 8},
 		{1, 1, 16}, {2, 1, 16}, {3, 1, 16}, {4, 1, 16}, {5, 1, 16}, {6, 1, 16},
 		{1, 2, 16}, {2, 2, 16}, {3, 2, 16}, {4, 2, 16}, {5, 2, 16}, {6, 2, 16}, {2, 4, 16}, {1, 8, 16}} {
 		gemmHalf(t[0], t[1], t[2])
+		gemm(t[0], t[1], t[2], float16)
 	}
 	widen()
+	widenFloat16()
+	quants()
 	for _, r := range []int{1, 2, 3, 4, 5, 6, 12} {
 		narrow(r)
 	}
@@ -50,11 +54,21 @@ func main() {
 	Generate()
 }
 
+// variant of a kernel of float32 products.
+type variant int
+
+const (
+	plain variant = iota
+	masked
+	float16
+)
+
 // gemm emits a kernel of rows x (panels*16) elements, with vectors of `lanes` floats. Every element of c is one chain of
 // FMAs over k; it starts at c if acc is not 0, else at +0. Strides are in bytes: rs and cs from row to row and from k to
 // k of a, bs from k to k of b, bp from panel to panel of b, ldc from row to row of c.
-func gemm(rows, panels, lanes int, masked bool) {
-	isa, params, doc := "AVX2", "", ""
+func gemm(rows, panels, lanes int, form variant) {
+	masked, half := form == masked, form == float16
+	isa, params, doc, elem, size := "AVX2", "", "", "*float32", 4
 	if lanes == 16 {
 		isa = "AVX512"
 	}
@@ -64,7 +78,11 @@ func gemm(rows, panels, lanes int, masked bool) {
 		params = ", mask *int32"
 		doc = ", of which mask selects the columns"
 	}
-	TEXT(name, NOSPLIT, "func(k int, a *float32, rs int, cs int, b *float32, bs int, bp int, c *float32, ldc int, acc int"+params+")")
+	if half {
+		name = strings.Replace(name, "gemm", "gemmF16", 1)
+		doc, elem, size = " with b in float16", "*uint16", 2
+	}
+	TEXT(name, NOSPLIT, "func(k int, a *float32, rs int, cs int, b "+elem+", bs int, bp int, c *float32, ldc int, acc int"+params+")")
 	Pragma("noescape")
 	Doc(fmt.Sprintf("%s computes a tile of %d x %d%s.", name, rows, panels*16, doc))
 	vec := func() VecVirtual {
@@ -148,7 +166,7 @@ func gemm(rows, panels, lanes int, masked bool) {
 		LEAQ(Mem{Base: b, Index: bp, Scale: 4}, b4)
 	}
 	bmem := func(j int) Mem {
-		p, off := j*lanes/16, j*lanes%16*4
+		p, off := j*lanes/16, j*lanes%16*size
 		base := Register(b)
 		if p >= 4 {
 			base, p = b4, p-4
@@ -192,6 +210,8 @@ func gemm(rows, panels, lanes int, masked bool) {
 			if masked {
 				VMOVDQU(Mem{Base: maskp, Disp: j * 32}, t)
 				VMASKMOVPS(bmem(j), t, bv[j])
+			} else if half {
+				VCVTPH2PS(bmem(j), bv[j])
 			} else {
 				VMOVUPS(bmem(j), bv[j])
 			}
@@ -209,6 +229,10 @@ func gemm(rows, panels, lanes int, masked bool) {
 				mv, v := YMM(), YMM()
 				VMOVDQU(Mem{Base: maskp, Disp: j * 32}, mv)
 				VMASKMOVPS(bmem(j), mv, v)
+				VFMADD231PS(v, t, acc[0][j])
+			} else if half {
+				v := vec()
+				VCVTPH2PS(bmem(j), v)
 				VFMADD231PS(v, t, acc[0][j])
 			} else {
 				VFMADD231PS(bmem(j), t, acc[0][j])

@@ -222,3 +222,25 @@ func widen() {
 	VZEROUPPER()
 	RET()
 }
+
+// widenFloat16 emits the expansion of float16 values to float32.
+func widenFloat16() {
+	TEXT("widenF16", NOSPLIT, "func(dst *float32, src *uint16, n int)")
+	Pragma("noescape")
+	Doc("widenF16 expands n values, a multiple of 16, of float16 to float32.")
+	d := Load(Param("dst"), GP64())
+	s := Load(Param("src"), GP64())
+	n := Load(Param("n"), GP64())
+	Label("loop")
+	lo, hi := YMM(), YMM()
+	VCVTPH2PS(Mem{Base: s}, lo)
+	VCVTPH2PS(Mem{Base: s, Disp: 16}, hi)
+	VMOVUPS(lo, Mem{Base: d})
+	VMOVUPS(hi, Mem{Base: d, Disp: 32})
+	ADDQ(U8(32), s)
+	ADDQ(U8(64), d)
+	SUBQ(U8(16), n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
