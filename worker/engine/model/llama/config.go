@@ -164,6 +164,9 @@ func (c Config) HF() ([]byte, error) {
 		"max_position_embeddings": c.MaxPositions, "rms_norm_eps": c.RMSEps, "rope_theta": c.RopeTheta,
 		"tie_word_embeddings": c.TieEmbeddings, "attention_bias": c.OutBias, "mlp_bias": c.MLPBias, "torch_dtype": "bfloat16",
 	}
+	if c.ModelType == "mistral" { // what the window allows is in the context already
+		m["sliding_window"] = nil
+	}
 	if r := ropeJSON(c.RopeScaling); r != nil {
 		m["rope_scaling"] = r
 	}

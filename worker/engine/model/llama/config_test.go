@@ -35,7 +35,21 @@ func TestParseConfig(t *testing.T) {
 	if want := (nn.RopeScaling{Type: "llama3", Factor: 32, LowFreqFactor: 1, HighFreqFactor: 4, OriginalContext: 8192}); err != nil || r.RopeScaling != want {
 		t.Errorf("Llama 3: %v, %+v", err, r.RopeScaling)
 	}
-	for _, c := range []Config{c, q, r} {
+	v02, err := ParseConfig([]byte(strings.Replace(smol, `"llama"`, `"mistral","sliding_window":null`, 1)))
+	if err != nil || v02.MaxPositions != 2048 {
+		t.Errorf("Mistral without a window: %v, %+v", err, v02)
+	}
+	long, err := ParseConfig([]byte(strings.Replace(smol, `"llama"`, `"llama","original_max_position_embeddings":512,"rope_scaling":{"type":"longrope",
+		"short_factor":[`+factors("1", 32)+`],"long_factor":[`+factors("2.5", 32)+`]}`, 1)))
+	if err != nil || long.RopeScaling.Factor != 4 || long.MaxPositions != 512 {
+		t.Errorf("longrope, served within its original context: %v, %+v", err, long)
+	}
+	y, err := ParseConfig([]byte(strings.Replace(smol, `"llama"`, `"llama","rope_parameters":{"rope_type":"yarn","factor":4,
+		"original_max_position_embeddings":512,"truncate":false,"rope_theta":7}`, 1)))
+	if err != nil || y.RopeTheta != 7 || !y.RopeScaling.NoTruncate {
+		t.Errorf("yarn: %v, %+v", err, y)
+	}
+	for _, c := range []Config{c, q, m, r, v02, long, y} {
 		data, err := c.HF()
 		if err != nil {
 			t.Fatal(err)
@@ -47,6 +61,8 @@ func TestParseConfig(t *testing.T) {
 	}
 }
 
+func factors(f string, n int) string { return f + strings.Repeat(","+f, n-1) }
+
 func TestParseConfig_SaysWhatIsWrong(t *testing.T) {
 	for old, c := range map[string][2]string{
 		`"llama"`:        {`"gpt2"`, "model_type"},
@@ -55,7 +71,8 @@ func TestParseConfig_SaysWhatIsWrong(t *testing.T) {
 		`576`:            {`99999999`, "hidden_size"},
 		`_heads":3`:      {`_heads":4`, "num_key_value_heads"},
 		`1e-05`:          {`-1`, "rms_norm_eps"},
-		`"rope_theta":1`: {`"rope_scaling":{"rope_type":"yarn","factor":2},"rope_theta":1`, "yarn"},
+		`"rope_theta":1`: {`"rope_scaling":{"rope_type":"ntk","factor":2},"rope_theta":1`, "ntk"},
+		`"hidden_act"`:   {`"rope_scaling":{"rope_type":"longrope","short_factor":[1],"long_factor":[1]},"hidden_act"`, "1 factors"},
 		`"tie`:           {`"quantization_config":{},"tie`, "quantization_config"},
 		`}`:              {``, "config.json"},
 	} {
