@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 
@@ -14,9 +15,8 @@ import (
 const (
 	// loraRows is how many rows of a segment one item takes at most.
 	loraRows = 48
-	// loraFew is up to how many rows a segment is computed row by row: rows of an adapter after the first find it in the
-	// nearest cache.
-	loraFew = 5
+	// loraFew is up to how many rows a segment is computed row by row.
+	loraFew = 8
 	// loraQuad is how many rows are computed side by side.
 	loraQuad = 4
 )
@@ -36,8 +36,17 @@ type loraTask struct {
 // loraItem is rows [row, row+n) of segment seg, or, if seg is -1, n of the single rows, from the row-th on.
 type loraItem struct{ seg, row, n int }
 
-// loraRow is a row to be computed by itself; class sorts them.
-type loraRow struct{ class, row, seg int }
+// loraRow is a row to be computed by itself. Rows of one class can share an item; those of one pack are put together, for
+// then they find its values in the nearest cache.
+type loraRow struct {
+	class    int
+	pack     uint64
+	row, seg int
+}
+
+func (a loraRow) compare(b loraRow) int {
+	return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.pack, b.pack), cmp.Compare(a.row, b.row))
+}
 
 // Lora adds the segments' low-rank products of one group to ys.
 func (b *Backend) Lora(ys []tensor.Mat, x tensor.Mat, group int, segs []tensor.LoraSegment) {
@@ -60,7 +69,7 @@ func (b *Backend) Lora(ys []tensor.Mat, x tensor.Mat, group int, segs []tensor.L
 		work += values * (s.Rows + loraReadCost)
 		if s.Rows <= loraFew {
 			for r := range s.Rows {
-				rows = append(rows, loraRow{int(p.kind)<<32 | g.rank, s.Row + r, i})
+				rows = append(rows, loraRow{int(p.kind)<<32 | g.rank, p.serial, s.Row + r, i})
 			}
 			continue
 		}
@@ -68,7 +77,7 @@ func (b *Backend) Lora(ys []tensor.Mat, x tensor.Mat, group int, segs []tensor.L
 			items = append(items, loraItem{i, s.Row + r, min(loraRows, s.Rows-r)})
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b loraRow) int { return a.class - b.class })
+	slices.SortFunc(rows, loraRow.compare)
 	for i := 0; i < len(rows); {
 		n := 1
 		for n < loraQuad && i+n < len(rows) && rows[i+n].class == rows[i].class {

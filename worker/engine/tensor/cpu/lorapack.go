@@ -3,6 +3,7 @@ package cpu
 import (
 	"fmt"
 	"math"
+	"sync/atomic"
 
 	"github.com/openledger/openledger/worker/engine/quant"
 	"github.com/openledger/openledger/worker/engine/tensor"
@@ -21,6 +22,7 @@ const (
 // loraPack holds an adapter in one piece of memory, in the order in which it is read: of each group first A, k-major with
 // the columns of all parts side by side, then each part's B in panels of 16 columns, k-major.
 type loraPack struct {
+	serial uint64 // orders packs
 	kind   loraKind
 	f32    []float32
 	u16    []uint16
@@ -40,6 +42,8 @@ type packedPart struct {
 	scale     float32
 }
 
+var loraSerial atomic.Uint64
+
 const (
 	// loraAlign is the multiple at which each matrix begins, so that vectors cross few cache lines.
 	loraAlign = 16
@@ -58,7 +62,7 @@ func (p *loraPack) Bytes() int64 {
 
 // PackLora lays an adapter out for Lora.
 func (b *Backend) PackLora(groups []tensor.LoraGroup) (tensor.LoraPack, error) {
-	p := &loraPack{kind: loraKindOf(groups), groups: make([]packedGroup, len(groups))}
+	p := &loraPack{serial: loraSerial.Add(1), kind: loraKindOf(groups), groups: make([]packedGroup, len(groups))}
 	at := 0
 	take := func(n int) (from int) {
 		from = at
