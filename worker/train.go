@@ -57,7 +57,11 @@ func (w *Worker) Train(ctx context.Context, from protocol.PeerID, job protocol.T
 		return protocol.TrainingResult{}, err
 	}
 	w.log.Info("training", "job", job.ID, "from", from, "name", job.Order.Name, "root", job.Order.Root)
-	result, err := w.train(ctx, job, progress)
+	work := w.train
+	if job.Hyper.Merge != nil {
+		work = w.merge
+	}
+	result, err := work(ctx, job, progress)
 	switch {
 	case err == nil:
 		rec.Status, rec.Result = store.JobDone, result
@@ -140,7 +144,7 @@ func (w *Worker) train(ctx context.Context, job protocol.TrainingJob, progress f
 	if err != nil {
 		return protocol.TrainingResult{}, err
 	}
-	if err := r.writeIndex(ctx, tuned, adapterDigest, files); err != nil {
+	if err := r.writeIndex(ctx, tuned, adapterDigest, r.records(), files); err != nil {
 		return protocol.TrainingResult{}, err
 	}
 	id, err := r.publish(ctx, files)
@@ -164,15 +168,9 @@ func (r *run) fetch(ctx context.Context) error {
 	if err := r.tell(protocol.TrainingProgress{Phase: "fetch"}); err != nil {
 		return err
 	}
-	providers, err := ipfs.ParseProviders(r.job.Sources)
-	if err != nil {
+	var err error
+	if r.version, err = r.openVersion(ctx, r.job.Order.Root, r.job.Order.Datanet, r.job.Order.Version); err != nil {
 		return err
-	}
-	if r.version, err = datanet.OpenVersion(ctx, r.w.ipfs, r.job.Order.Root, providers); err != nil {
-		return err
-	}
-	if m := r.version.Manifest; m.Datanet != r.job.Order.Datanet || m.Version != r.job.Order.Version {
-		return protocol.Errorf(protocol.KindInvalid, "root", "%s is version %d of datanet %d, the order says version %d of %d", r.job.Order.Root, m.Version, m.Datanet, r.job.Order.Version, r.job.Order.Datanet)
 	}
 	renderer, err := finetune.NewRenderer(r.w.cfg.Bundle.Tokenizer, r.job.Hyper.PromptTemplate, r.job.Hyper.AnswerTemplate)
 	if err != nil {
@@ -251,14 +249,19 @@ func (r *run) writeAdapter(ctx context.Context, a *lora.Adapter, files map[strin
 	return ipfs.Digest(files[adapter.WeightsFile])
 }
 
-func (r *run) writeIndex(ctx context.Context, a *lora.Adapter, adapterDigest protocol.Hash, files map[string]protocol.CID) error {
-	root, err := ipfs.Digest(r.job.Order.Root)
-	if err != nil {
-		return err
-	}
+// records are the examples as attribution wants them.
+func (r *run) records() []attrib.Record {
 	records := make([]attrib.Record, len(r.examples))
 	for i, e := range r.examples {
 		records[i] = attrib.Record{ID: e.Record, Contributor: r.version.Records[i].Contributor, Prompt: e.Prompt, Answer: e.Answer}
+	}
+	return records
+}
+
+func (r *run) writeIndex(ctx context.Context, a *lora.Adapter, adapterDigest protocol.Hash, records []attrib.Record, files map[string]protocol.CID) error {
+	root, err := ipfs.Digest(r.job.Order.Root)
+	if err != nil {
+		return err
 	}
 	started := time.Now()
 	var mu sync.Mutex
