@@ -58,7 +58,7 @@ func (c *Coordinator) StartTraining(ctx context.Context, job protocol.TrainingJo
 	if job.ID == (protocol.Hash{}) {
 		return api.TrainingStatus{}, protocol.Errorf(protocol.KindInvalid, "id", "it is zero: choose a random one")
 	}
-	job.Sources = c.host.Addrs()
+	job.Sources = c.trainingSources(job.Hyper)
 	t := newTraining(running, job)
 	t.status.State = string(store.JobQueued)
 	c.mu.Lock()
@@ -103,6 +103,9 @@ func (c *Coordinator) checkOrder(ctx context.Context, job protocol.TrainingJob) 
 		return protocol.Errorf(protocol.KindNotFound, "base", "this network serves the base %s (%s)", c.cfg.BaseName, c.cfg.Base)
 	case o.Deadline <= time.Now().Unix():
 		return protocol.Errorf(protocol.KindDeadline, "deadline", "the order has expired: sign a new one")
+	}
+	if err := c.checkMerge(ctx, job); err != nil {
+		return err
 	}
 	versions, err := c.Versions(ctx, o.Datanet)
 	if err != nil {
@@ -309,7 +312,7 @@ func (c *Coordinator) resumeTraining(ctx context.Context) error {
 			return protocol.Errorf(protocol.KindCorrupt, "detail", "training job %s: %w", rec.ID, err)
 		}
 		t := newTraining(ctx, d.Job)
-		t.job.Sources = c.host.Addrs()
+		t.job.Sources = c.trainingSources(d.Job.Hyper)
 		t.status = d.Status
 		c.mu.Lock()
 		c.training[rec.ID] = t

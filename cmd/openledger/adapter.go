@@ -29,12 +29,12 @@ import (
 func newAdapter(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "adapter",
-		Short: "Adapters: fine-tune one on a datanet, list, show, download",
+		Short: "Adapters: fine-tune one on a datanet, merge, list, show, download",
 		Example: `  openledger adapter train fable-lessons --datanet 1 --prompt 'What is the lesson of "{title}"?' --answer '{lesson}' --as owner
   openledger adapter list
   openledger adapter show fable-lessons`,
 	}
-	cmd.AddCommand(adapterTrain(c), adapterCancel(c), adapterList(c), adapterShow(c), adapterGet(c))
+	cmd.AddCommand(adapterTrain(c), adapterMerge(c), adapterCancel(c), adapterList(c), adapterShow(c), adapterGet(c))
 	return cmd
 }
 
@@ -184,7 +184,7 @@ func (c *cli) follow(cmd *cobra.Command, cl *client.Client, id protocol.Hash) (a
 func adapterCancel(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:     "cancel JOB",
-		Short:   "Stop a training job that you ordered",
+		Short:   "Stop a training or merge job that you ordered",
 		Example: "  openledger adapter cancel 0x3f… --as owner",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -313,11 +313,14 @@ func adapterShow(c *cli) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withManifest(cmd, args[0], func(m api.Model, manifest protocol.AdapterManifest, _ *ipfs.Node) error {
-				return c.print(map[string]any{"adapter": m, "manifest": manifest}, func(w io.Writer) {
-					h := manifest.Hyper
+				parents, err := c.parents(cmd, manifest.Hyper.Merge)
+				if err != nil {
+					return err
+				}
+				return c.print(map[string]any{"adapter": m, "manifest": manifest, "parents": parents}, func(w io.Writer) {
 					fmt.Fprintf(w, "%s  %s\nbase      %s\ndatanet   %d version %d\nowner     %s\ntrained   by %s under %s\nprice     %s OPEN per answer\n",
 						m.ID, m.CID, m.Base, m.Datanet, m.Version, m.Owner.Hex(), manifest.Trainer.Hex(), manifest.Profile, node.FormatOpen(m.Access))
-					fmt.Fprintf(w, "hyper     rank %d, alpha %g, lr %g, %d epochs, batch %d\n", h.Rank, h.Alpha, h.LearningRate, h.Epochs, h.BatchSize)
+					printHyper(w, manifest.Hyper, parents)
 				})
 			})
 		},
