@@ -2,10 +2,12 @@ package llama
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/openledger/openledger/worker/engine/lora"
 	"github.com/openledger/openledger/worker/engine/nn"
+	"github.com/openledger/openledger/worker/engine/quant"
 	"github.com/openledger/openledger/worker/engine/tensor"
 )
 
@@ -17,6 +19,9 @@ type Options struct {
 	// MaxPositions bounds the context, whose rotary table is computed in advance; 0 means 32768. A model whose own
 	// context is shorter keeps that.
 	MaxPositions int
+	// Weights is the format to keep the linear maps and the embeddings in; nil keeps them as they are stored. A model that
+	// is converted has another numeric profile, unless the new format holds the stored values exactly.
+	Weights *quant.Type
 }
 
 const defaultPositions = 32768
@@ -27,7 +32,8 @@ type Model struct {
 	backend tensor.Backend
 	opt     Options
 
-	embed     tensor.Mat // [vocab, hidden]
+	table     tensor.Weight // embeddings [vocab, hidden], unless trainable
+	embed     tensor.Mat    // embeddings of a trainable model
 	embedGrad tensor.Mat
 	layers    []layer
 	norm      nn.Norm
@@ -36,6 +42,7 @@ type Model struct {
 	bytes     int64
 	params    []Param
 	repacks   []repack
+	kept      map[quant.Type]int64
 }
 
 type layer struct {
@@ -62,6 +69,9 @@ func New(b tensor.Backend, cfg Config, src WeightSource, opt Options) (*Model, e
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
+	if opt.Trainable && opt.Weights != nil {
+		return nil, fmt.Errorf("model: a model whose parameters are trained keeps them in float32: leave the weights' format open")
+	}
 	if opt.Trainable {
 		if probe, err := b.Alloc(1); err != nil {
 			return nil, fmt.Errorf("model: %w", err)
@@ -69,7 +79,7 @@ func New(b tensor.Backend, cfg Config, src WeightSource, opt Options) (*Model, e
 			return nil, fmt.Errorf("model: backend %s keeps weights outside host memory: train all parameters on the CPU backend", b.Name())
 		}
 	}
-	m := &Model{cfg: cfg, backend: b, opt: opt, layers: make([]layer, cfg.Layers)}
+	m := &Model{cfg: cfg, backend: b, opt: opt, layers: make([]layer, cfg.Layers), kept: map[quant.Type]int64{}}
 	var err error
 	if m.rope, err = nn.RopeTable(b, cfg.HeadDim, cfg.RopeTheta, cfg.MaxPositions, cfg.RopeScaling); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
@@ -90,109 +100,6 @@ func New(b tensor.Backend, cfg Config, src WeightSource, opt Options) (*Model, e
 	return m, nil
 }
 
-// load puts one parameter in its place.
-func (m *Model) load(src WeightSource, p NamedShape) error {
-	data, shape, err := src.Tensor(p.Name)
-	if err != nil {
-		return fmt.Errorf("tensor %s: %w", p.Name, err)
-	}
-	if len(shape) != len(p.Shape) || shape[0] != p.Shape[0] || shape[len(shape)-1] != p.Shape[len(shape)-1] {
-		return fmt.Errorf("tensor %s has shape %v, the configuration asks for %v", p.Name, shape, p.Shape)
-	}
-	rows, cols := 1, p.Shape[0]
-	if len(p.Shape) == 2 {
-		rows, cols = p.Shape[0], p.Shape[1]
-	}
-	if len(data) != rows*cols {
-		return fmt.Errorf("tensor %s has %d values, its shape %v needs %d", p.Name, len(data), p.Shape, rows*cols)
-	}
-	lin, val, grad := m.place(p.Name)
-	linear := lin != nil && val == nil
-	if linear {
-		if lin.W, err = m.backend.Pack(rows, cols, data); err != nil {
-			return fmt.Errorf("tensor %s: %w", p.Name, err)
-		}
-		m.bytes += lin.W.Bytes()
-		val, grad = &lin.Rows, &lin.Grad
-		if !m.opt.Trainable {
-			return nil
-		}
-	}
-	if *val, err = nn.Upload(m.backend, rows, cols, data); err != nil {
-		return fmt.Errorf("tensor %s: %w", p.Name, err)
-	}
-	m.bytes += int64(len(data)) * 4
-	if m.opt.Trainable {
-		if *grad, err = nn.Zeros(m.backend, rows, cols); err != nil {
-			return fmt.Errorf("tensor %s: %w", p.Name, err)
-		}
-		m.bytes += int64(len(data)) * 4
-		m.params = append(m.params, Param{Name: p.Name, Shape: p.Shape, Data: val.Host(), Grad: grad.Host()})
-		if linear {
-			m.repacks = append(m.repacks, repack{lin.W, lin.Rows})
-		}
-	}
-	return nil
-}
-
-// place finds where a parameter lives: the linear map (for its weight), or the matrix and its gradient.
-func (m *Model) place(name string) (lin *nn.Linear, val, grad *tensor.Mat) {
-	norm := func(n *nn.Norm) (*nn.Linear, *tensor.Mat, *tensor.Mat) {
-		n.Eps = float32(m.cfg.RMSEps)
-		return nil, &n.W, &n.Grad
-	}
-	switch name {
-	case "model.embed_tokens.weight":
-		return nil, &m.embed, &m.embedGrad
-	case "model.norm.weight":
-		return norm(&m.norm)
-	case "lm_head.weight":
-		return &m.head, nil, nil
-	}
-	var l int
-	var rest string
-	if _, err := fmt.Sscanf(name, "model.layers.%d.%s", &l, &rest); err != nil {
-		panic("llama: no place for " + name)
-	}
-	ly := &m.layers[l]
-	switch rest {
-	case "input_layernorm.weight":
-		return norm(&ly.attnNorm)
-	case "post_attention_layernorm.weight":
-		return norm(&ly.mlpNorm)
-	case "self_attn.q_norm.weight":
-		return norm(&ly.qNorm)
-	case "self_attn.k_norm.weight":
-		return norm(&ly.kNorm)
-	}
-	dot := strings.LastIndexByte(rest, '.')
-	mod, err := lora.ParseModule(rest[:dot])
-	if err != nil {
-		panic("llama: no place for " + name)
-	}
-	lin = &ly.lin[mod]
-	if rest[dot:] == ".bias" {
-		return lin, &lin.Bias, &lin.BiasGrad
-	}
-	return lin, nil, nil
-}
-
-// tieHead makes the output map of the embeddings.
-func (m *Model) tieHead() error {
-	data := make([]float32, m.cfg.VocabSize*m.cfg.HiddenSize)
-	m.backend.Download(data, m.embed.Buf, 0)
-	w, err := m.backend.Pack(m.cfg.VocabSize, m.cfg.HiddenSize, data)
-	if err != nil {
-		return fmt.Errorf("tied lm_head: %w", err)
-	}
-	m.head = nn.Linear{W: w, Rows: m.embed, Grad: m.embedGrad}
-	m.bytes += w.Bytes()
-	if m.opt.Trainable {
-		m.repacks = append(m.repacks, repack{w, m.embed})
-	}
-	return nil
-}
-
 // Config is the model's configuration.
 func (m *Model) Config() Config { return m.cfg }
 
@@ -201,6 +108,18 @@ func (m *Model) Backend() tensor.Backend { return m.backend }
 
 // Bytes is the memory that the weights (and gradients) take.
 func (m *Model) Bytes() int64 { return m.bytes }
+
+// Profile is the numeric profile of the model's results: the backend's, and the format if the weights were converted on
+// loading. Two models of one file and one profile give the same bits.
+func (m *Model) Profile() string {
+	if m.opt.Weights == nil {
+		return m.backend.Profile()
+	}
+	return m.backend.Profile() + "/" + strings.ToLower(m.opt.Weights.String())
+}
+
+// WeightBytes is the memory of the linear maps and embeddings by the format they are kept in.
+func (m *Model) WeightBytes() map[quant.Type]int64 { return maps.Clone(m.kept) }
 
 // Params lists a trainable model's parameters in a stable order. Data and Grad are the live values; after changing Data
 // call Repack.

@@ -44,7 +44,7 @@ func (r *Runner) Forward(seqs []Seq) (*Output, error) {
 	headInv := r.buf.mat(n*max(c.Heads, c.KVHeads), 1)
 	scale := float32(1 / sqrt(float64(c.HeadDim)))
 
-	b.Gather(x, m.embed, r.ids)
+	m.embeddings(x, r.ids)
 	for l := range m.layers {
 		ly := &m.layers[l]
 		ly.attnNorm.Forward(b, y, x, inv)

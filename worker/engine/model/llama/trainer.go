@@ -233,7 +233,7 @@ func (t *Trainer) forward(grad bool) tensor.Mat {
 			t.saved[l] = t.saved[0]
 		}
 	}
-	b.Gather(t.saved[0].x, t.m.embed, t.ids)
+	t.m.embeddings(t.saved[0].x, t.ids)
 	scale := float32(1 / sqrt(float64(c.HeadDim)))
 	for l := range t.m.layers {
 		ly, s := &t.m.layers[l], &t.saved[l]
