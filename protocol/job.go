@@ -87,7 +87,7 @@ type Hyper struct {
 	LearningRate float32  `json:"learning_rate"`
 	WeightDecay  float32  `json:"weight_decay"`
 	Epochs       int      `json:"epochs"`
-	BatchSize    int      `json:"batch_size"` // records per optimiser step
+	BatchSize    int      `json:"batch_size"` // records of a batch
 	MaxLength    int      `json:"max_length"` // tokens; longer examples are cut
 	WarmupRatio  float32  `json:"warmup_ratio"`
 	Seed         uint64   `json:"seed"`
@@ -95,6 +95,18 @@ type Hyper struct {
 	// example: "{title}" is replaced by the field title. The loss is on the answer only.
 	PromptTemplate string `json:"prompt_template"`
 	AnswerTemplate string `json:"answer_template"`
+	// What follows is left out of the JSON when it is not set, so that older orders keep
+	// their hash; not set is the trainer's default.
+	Schedule     string  `json:"schedule,omitempty"`     // HyperSchedules; not set is cosine
+	Accumulation int     `json:"accumulation,omitempty"` // batches per optimiser step; not set is 1
+	ClipNorm     float32 `json:"clip_norm,omitempty"`    // of the global gradient norm; not set is 1
+	RSLoRA       bool    `json:"rslora,omitempty"`       // scale by alpha/sqrt(rank) instead of alpha/rank
+	// EvalRatio of the records, chosen by their digest, is held out; the adapter with the
+	// lowest loss on them is the result. Evaluated every EvalSteps steps, or every epoch;
+	// the training stops after Patience evaluations without a lower loss.
+	EvalRatio float32 `json:"eval_ratio,omitempty"`
+	EvalSteps int     `json:"eval_steps,omitempty"`
+	Patience  int     `json:"patience,omitempty"`
 	// Merge is set for an adapter that is merged of others instead of trained. Then only
 	// Rank, Seed and MaxLength stand beside it.
 	Merge *Merge `json:"merge,omitempty"`
@@ -132,6 +144,16 @@ type TrainingProgress struct {
 	Loss      float64 `json:"loss"`
 	TokensSec float64 `json:"tokens_per_second"`
 	ETA       int64   `json:"eta_ms"`
+	// Eval is the newest evaluation, nil when there was none yet.
+	Eval *TrainingEval `json:"eval,omitempty"`
+}
+
+// TrainingEval is how an adapter in training does on the records that are held out.
+type TrainingEval struct {
+	Step    int     `json:"step"`
+	Loss    float64 `json:"loss"`  // mean over the answers' tokens
+	Exact   int     `json:"exact"` // answers that it would give word for word
+	Records int     `json:"records"`
 }
 
 // TrainingResult is how a training job ends.
@@ -142,8 +164,10 @@ type TrainingResult struct {
 	LossFirst float64 `json:"loss_first"`
 	LossLast  float64 `json:"loss_last"`
 	Seconds   float64 `json:"seconds"`
-	Records   int     `json:"records"`
-	TxHash    Hash    `json:"tx_hash"` // registration of adapter and lineage; zero when an attempt that was cut off had done it
+	Records   int     `json:"records"` // trained on
+	// Eval is that of the adapter, nil when no records were held out.
+	Eval   *TrainingEval `json:"eval,omitempty"`
+	TxHash Hash          `json:"tx_hash"` // registration of adapter and lineage; zero when an attempt that was cut off had done it
 }
 
 // AdapterManifest is the document behind an adapter's CID.

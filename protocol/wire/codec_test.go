@@ -3,6 +3,7 @@ package wire
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -44,12 +45,14 @@ func TestEverythingComesBackAsItWent(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, training)
 
-	progress := protocol.TrainingProgress{Phase: "train", Step: 3, Steps: 9, Loss: -0.5, TokensSec: 1e6, ETA: 77}
+	progress := protocol.TrainingProgress{Phase: "train", Step: 3, Steps: 9, Loss: -0.5, TokensSec: 1e6, ETA: 77,
+		Eval: &protocol.TrainingEval{Step: 2, Loss: 0.25, Exact: 1, Records: 4}}
 	p, err := ProgressFromPB(travels(t, ProgressToPB(progress), &pb.TrainingProgress{}))
 	require.NoError(t, err)
 	require.Equal(t, progress, p)
 
-	result := protocol.TrainingResult{Adapter: sampleCID, Index: sampleCID, Steps: 1, LossFirst: 2, LossLast: 1, Seconds: 3, Records: 4, TxHash: protocol.Hash{1}}
+	result := protocol.TrainingResult{Adapter: sampleCID, Index: sampleCID, Steps: 1, LossFirst: 2, LossLast: 1, Seconds: 3, Records: 4, TxHash: protocol.Hash{1},
+		Eval: &protocol.TrainingEval{Step: 1, Loss: 0.5, Exact: 2, Records: 3}}
 	r, err := ResultFromPB(travels(t, ResultToPB(result), &pb.TrainingResult{}))
 	require.NoError(t, err)
 	require.Equal(t, result, r)
@@ -272,5 +275,27 @@ func TestFrames(t *testing.T) {
 	}
 	for _, in := range []string{"\x04aaaa", "\x80\x00", "\xff\xff\xff\xff\xff\x01", "\x02\xff\xff"} {
 		requireField(t, "frame", ReadFrame(bufio.NewReader(strings.NewReader(in)), &got, 3))
+	}
+}
+
+// Orders that were signed before a hyper-parameter existed keep their hash.
+func TestHyperHashOfOlderOrdersStays(t *testing.T) {
+	h := protocol.Hyper{Rank: 8, Alpha: 16, Targets: []string{"q_proj"}, LearningRate: 1e-3, Epochs: 3, BatchSize: 4, MaxLength: 64,
+		WarmupRatio: 0.5, Seed: 7, PromptTemplate: "{q}", AnswerTemplate: "{a}"}
+	signed := `{"rank":8,"alpha":16,"targets":["q_proj"],"learning_rate":0.001,"weight_decay":0,"epochs":3,"batch_size":4,"max_length":64,` +
+		`"warmup_ratio":0.5,"seed":7,"prompt_template":"{q}","answer_template":"{a}"}`
+	got, err := HyperHash(h)
+	require.NoError(t, err)
+	require.Equal(t, protocol.Hash(sha256.Sum256([]byte(signed))), got)
+	for _, change := range []func(*protocol.Hyper){
+		func(h *protocol.Hyper) { h.Schedule = "linear" }, func(h *protocol.Hyper) { h.Accumulation = 2 },
+		func(h *protocol.Hyper) { h.ClipNorm = 2 }, func(h *protocol.Hyper) { h.RSLoRA = true },
+		func(h *protocol.Hyper) { h.EvalRatio = 0.1 }, func(h *protocol.Hyper) { h.EvalSteps = 5 }, func(h *protocol.Hyper) { h.Patience = 5 },
+	} {
+		changed := h
+		change(&changed)
+		other, err := HyperHash(changed)
+		require.NoError(t, err)
+		require.NotEqual(t, got, other, "%+v is not covered by the signature", changed)
 	}
 }

@@ -103,6 +103,8 @@ func TrainingJobToPB(j protocol.TrainingJob) *pb.TrainingJob {
 			Rank: number32(h.Rank), Alpha: h.Alpha, Targets: h.Targets, LearningRate: h.LearningRate, WeightDecay: h.WeightDecay,
 			Epochs: number32(h.Epochs), BatchSize: number32(h.BatchSize), MaxLength: number32(h.MaxLength),
 			WarmupRatio: h.WarmupRatio, Seed: h.Seed, PromptTemplate: h.PromptTemplate, AnswerTemplate: h.AnswerTemplate,
+			Schedule: h.Schedule, Accumulation: number32(h.Accumulation), ClipNorm: h.ClipNorm, Rslora: h.RSLoRA,
+			EvalRatio: h.EvalRatio, EvalSteps: number32(h.EvalSteps), Patience: number32(h.Patience),
 			Merge: mergeToPB(h.Merge),
 		},
 		Sources: j.Sources,
@@ -150,6 +152,13 @@ func TrainingJobFromPB(m *pb.TrainingJob) (protocol.TrainingJob, error) {
 			Seed:           h.GetSeed(),
 			PromptTemplate: f.text("prompt_template", h.GetPromptTemplate(), MaxTemplate),
 			AnswerTemplate: f.text("answer_template", h.GetAnswerTemplate(), MaxTemplate),
+			Schedule:       f.text("schedule", h.GetSchedule(), protocol.MaxNameBytes),
+			Accumulation:   f.count("accumulation", h.GetAccumulation(), 1<<16),
+			ClipNorm:       f.float("clip_norm", h.GetClipNorm()),
+			RSLoRA:         h.GetRslora(),
+			EvalRatio:      f.float("eval_ratio", h.GetEvalRatio()),
+			EvalSteps:      f.count("eval_steps", h.GetEvalSteps(), 1<<30),
+			Patience:       f.count("patience", h.GetPatience(), 10_000),
 		}
 		f.in("merge", func() { j.Hyper.Merge = f.merge(h.GetMerge()) })
 	})
@@ -170,8 +179,30 @@ func TrainingJobFromPB(m *pb.TrainingJob) (protocol.TrainingJob, error) {
 func ProgressToPB(p protocol.TrainingProgress) *pb.TrainingProgress {
 	return &pb.TrainingProgress{
 		Phase: p.Phase, Step: number32(p.Step), Steps: number32(p.Steps), Loss: p.Loss,
-		TokensPerSecond: p.TokensSec, EtaMs: uint64(max(0, p.ETA)),
+		TokensPerSecond: p.TokensSec, EtaMs: uint64(max(0, p.ETA)), Eval: evalToPB(p.Eval),
 	}
+}
+
+func evalToPB(e *protocol.TrainingEval) *pb.TrainingEval {
+	if e == nil {
+		return nil
+	}
+	return &pb.TrainingEval{Step: number32(e.Step), Loss: e.Loss, Exact: number32(e.Exact), Records: number32(e.Records)}
+}
+
+func (f *fields) eval(m *pb.TrainingEval) (e *protocol.TrainingEval) {
+	if m == nil {
+		return nil
+	}
+	f.in("eval", func() {
+		e = &protocol.TrainingEval{
+			Step:    f.count("step", m.GetStep(), 1<<30),
+			Loss:    f.number("loss", m.GetLoss()),
+			Exact:   f.count("exact", m.GetExact(), 1<<30),
+			Records: f.count("records", m.GetRecords(), 1<<30),
+		}
+	})
+	return e
 }
 
 // ProgressFromPB is the strict inverse of ProgressToPB.
@@ -184,6 +215,7 @@ func ProgressFromPB(m *pb.TrainingProgress) (protocol.TrainingProgress, error) {
 		Loss:      f.number("loss", m.GetLoss()),
 		TokensSec: f.number("tokens_per_second", m.GetTokensPerSecond()),
 		ETA:       f.time("eta_ms", m.GetEtaMs()),
+		Eval:      f.eval(m.GetEval()),
 	}
 	return p, f.err
 }
@@ -192,7 +224,7 @@ func ProgressFromPB(m *pb.TrainingProgress) (protocol.TrainingProgress, error) {
 func ResultToPB(r protocol.TrainingResult) *pb.TrainingResult {
 	return &pb.TrainingResult{
 		Adapter: string(r.Adapter), Index: string(r.Index), Steps: number32(r.Steps), LossFirst: r.LossFirst, LossLast: r.LossLast,
-		Seconds: r.Seconds, Records: number32(r.Records), TxHash: r.TxHash[:],
+		Seconds: r.Seconds, Records: number32(r.Records), TxHash: r.TxHash[:], Eval: evalToPB(r.Eval),
 	}
 }
 
@@ -208,6 +240,7 @@ func ResultFromPB(m *pb.TrainingResult) (protocol.TrainingResult, error) {
 		Seconds:   f.number("seconds", m.GetSeconds()),
 		Records:   f.count("records", m.GetRecords(), 1<<30),
 		TxHash:    f.hash("tx_hash", m.GetTxHash()),
+		Eval:      f.eval(m.GetEval()),
 	}
 	if r.Adapter == "" {
 		f.fail("adapter", "is empty")

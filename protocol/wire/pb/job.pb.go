@@ -311,6 +311,13 @@ type Hyper struct {
 	Seed           uint64                 `protobuf:"varint,10,opt,name=seed,proto3" json:"seed,omitempty"`
 	PromptTemplate string                 `protobuf:"bytes,11,opt,name=prompt_template,json=promptTemplate,proto3" json:"prompt_template,omitempty"`
 	AnswerTemplate string                 `protobuf:"bytes,12,opt,name=answer_template,json=answerTemplate,proto3" json:"answer_template,omitempty"`
+	Schedule       string                 `protobuf:"bytes,13,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	Accumulation   uint32                 `protobuf:"varint,14,opt,name=accumulation,proto3" json:"accumulation,omitempty"`
+	ClipNorm       float32                `protobuf:"fixed32,15,opt,name=clip_norm,json=clipNorm,proto3" json:"clip_norm,omitempty"`
+	Rslora         bool                   `protobuf:"varint,16,opt,name=rslora,proto3" json:"rslora,omitempty"`
+	EvalRatio      float32                `protobuf:"fixed32,17,opt,name=eval_ratio,json=evalRatio,proto3" json:"eval_ratio,omitempty"`
+	EvalSteps      uint32                 `protobuf:"varint,18,opt,name=eval_steps,json=evalSteps,proto3" json:"eval_steps,omitempty"`
+	Patience       uint32                 `protobuf:"varint,19,opt,name=patience,proto3" json:"patience,omitempty"`
 	Merge          *Merge                 `protobuf:"bytes,30,opt,name=merge,proto3" json:"merge,omitempty"` // instead of training
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -428,6 +435,55 @@ func (x *Hyper) GetAnswerTemplate() string {
 		return x.AnswerTemplate
 	}
 	return ""
+}
+
+func (x *Hyper) GetSchedule() string {
+	if x != nil {
+		return x.Schedule
+	}
+	return ""
+}
+
+func (x *Hyper) GetAccumulation() uint32 {
+	if x != nil {
+		return x.Accumulation
+	}
+	return 0
+}
+
+func (x *Hyper) GetClipNorm() float32 {
+	if x != nil {
+		return x.ClipNorm
+	}
+	return 0
+}
+
+func (x *Hyper) GetRslora() bool {
+	if x != nil {
+		return x.Rslora
+	}
+	return false
+}
+
+func (x *Hyper) GetEvalRatio() float32 {
+	if x != nil {
+		return x.EvalRatio
+	}
+	return 0
+}
+
+func (x *Hyper) GetEvalSteps() uint32 {
+	if x != nil {
+		return x.EvalSteps
+	}
+	return 0
+}
+
+func (x *Hyper) GetPatience() uint32 {
+	if x != nil {
+		return x.Patience
+	}
+	return 0
 }
 
 func (x *Hyper) GetMerge() *Merge {
@@ -817,6 +873,7 @@ type TrainingProgress struct {
 	Loss            float64                `protobuf:"fixed64,4,opt,name=loss,proto3" json:"loss,omitempty"`
 	TokensPerSecond float64                `protobuf:"fixed64,5,opt,name=tokens_per_second,json=tokensPerSecond,proto3" json:"tokens_per_second,omitempty"`
 	EtaMs           uint64                 `protobuf:"varint,6,opt,name=eta_ms,json=etaMs,proto3" json:"eta_ms,omitempty"`
+	Eval            *TrainingEval          `protobuf:"bytes,7,opt,name=eval,proto3" json:"eval,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -893,6 +950,81 @@ func (x *TrainingProgress) GetEtaMs() uint64 {
 	return 0
 }
 
+func (x *TrainingProgress) GetEval() *TrainingEval {
+	if x != nil {
+		return x.Eval
+	}
+	return nil
+}
+
+type TrainingEval struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Step          uint32                 `protobuf:"varint,1,opt,name=step,proto3" json:"step,omitempty"`
+	Loss          float64                `protobuf:"fixed64,2,opt,name=loss,proto3" json:"loss,omitempty"`
+	Exact         uint32                 `protobuf:"varint,3,opt,name=exact,proto3" json:"exact,omitempty"`
+	Records       uint32                 `protobuf:"varint,4,opt,name=records,proto3" json:"records,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrainingEval) Reset() {
+	*x = TrainingEval{}
+	mi := &file_openledger_v1_job_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrainingEval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrainingEval) ProtoMessage() {}
+
+func (x *TrainingEval) ProtoReflect() protoreflect.Message {
+	mi := &file_openledger_v1_job_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrainingEval.ProtoReflect.Descriptor instead.
+func (*TrainingEval) Descriptor() ([]byte, []int) {
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *TrainingEval) GetStep() uint32 {
+	if x != nil {
+		return x.Step
+	}
+	return 0
+}
+
+func (x *TrainingEval) GetLoss() float64 {
+	if x != nil {
+		return x.Loss
+	}
+	return 0
+}
+
+func (x *TrainingEval) GetExact() uint32 {
+	if x != nil {
+		return x.Exact
+	}
+	return 0
+}
+
+func (x *TrainingEval) GetRecords() uint32 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
 type TrainingResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Adapter       string                 `protobuf:"bytes,1,opt,name=adapter,proto3" json:"adapter,omitempty"`
@@ -903,13 +1035,14 @@ type TrainingResult struct {
 	Seconds       float64                `protobuf:"fixed64,6,opt,name=seconds,proto3" json:"seconds,omitempty"`
 	Records       uint32                 `protobuf:"varint,7,opt,name=records,proto3" json:"records,omitempty"`
 	TxHash        []byte                 `protobuf:"bytes,8,opt,name=tx_hash,json=txHash,proto3" json:"tx_hash,omitempty"`
+	Eval          *TrainingEval          `protobuf:"bytes,9,opt,name=eval,proto3" json:"eval,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TrainingResult) Reset() {
 	*x = TrainingResult{}
-	mi := &file_openledger_v1_job_proto_msgTypes[10]
+	mi := &file_openledger_v1_job_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -921,7 +1054,7 @@ func (x *TrainingResult) String() string {
 func (*TrainingResult) ProtoMessage() {}
 
 func (x *TrainingResult) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[10]
+	mi := &file_openledger_v1_job_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -934,7 +1067,7 @@ func (x *TrainingResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingResult.ProtoReflect.Descriptor instead.
 func (*TrainingResult) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{10}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TrainingResult) GetAdapter() string {
@@ -993,6 +1126,13 @@ func (x *TrainingResult) GetTxHash() []byte {
 	return nil
 }
 
+func (x *TrainingResult) GetEval() *TrainingEval {
+	if x != nil {
+		return x.Eval
+	}
+	return nil
+}
+
 var File_openledger_v1_job_proto protoreflect.FileDescriptor
 
 const file_openledger_v1_job_proto_rawDesc = "" +
@@ -1024,7 +1164,7 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\bdeadline\x18\n" +
 	" \x01(\x04R\bdeadline\x12\x18\n" +
 	"\asources\x18\v \x03(\tR\asources\x12$\n" +
-	"\rauthorization\x18\f \x01(\fR\rauthorization\"\x9e\x03\n" +
+	"\rauthorization\x18\f \x01(\fR\rauthorization\"\xed\x04\n" +
 	"\x05Hyper\x12\x12\n" +
 	"\x04rank\x18\x01 \x01(\rR\x04rank\x12\x14\n" +
 	"\x05alpha\x18\x02 \x01(\x02R\x05alpha\x12\x18\n" +
@@ -1040,7 +1180,16 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\x04seed\x18\n" +
 	" \x01(\x04R\x04seed\x12'\n" +
 	"\x0fprompt_template\x18\v \x01(\tR\x0epromptTemplate\x12'\n" +
-	"\x0fanswer_template\x18\f \x01(\tR\x0eanswerTemplate\x12*\n" +
+	"\x0fanswer_template\x18\f \x01(\tR\x0eanswerTemplate\x12\x1a\n" +
+	"\bschedule\x18\r \x01(\tR\bschedule\x12\"\n" +
+	"\faccumulation\x18\x0e \x01(\rR\faccumulation\x12\x1b\n" +
+	"\tclip_norm\x18\x0f \x01(\x02R\bclipNorm\x12\x16\n" +
+	"\x06rslora\x18\x10 \x01(\bR\x06rslora\x12\x1d\n" +
+	"\n" +
+	"eval_ratio\x18\x11 \x01(\x02R\tevalRatio\x12\x1d\n" +
+	"\n" +
+	"eval_steps\x18\x12 \x01(\rR\tevalSteps\x12\x1a\n" +
+	"\bpatience\x18\x13 \x01(\rR\bpatience\x12*\n" +
 	"\x05merge\x18\x1e \x01(\v2\x14.openledger.v1.MergeR\x05merge\"\xc7\x01\n" +
 	"\x05Merge\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x18\n" +
@@ -1074,14 +1223,20 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\x05order\x18\x02 \x01(\v2\x1c.openledger.v1.TrainingOrderR\x05order\x12\x1c\n" +
 	"\tsignature\x18\x03 \x01(\fR\tsignature\x12*\n" +
 	"\x05hyper\x18\x04 \x01(\v2\x14.openledger.v1.HyperR\x05hyper\x12\x18\n" +
-	"\asources\x18\x05 \x03(\tR\asources\"\xa9\x01\n" +
+	"\asources\x18\x05 \x03(\tR\asources\"\xda\x01\n" +
 	"\x10TrainingProgress\x12\x14\n" +
 	"\x05phase\x18\x01 \x01(\tR\x05phase\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\rR\x04step\x12\x14\n" +
 	"\x05steps\x18\x03 \x01(\rR\x05steps\x12\x12\n" +
 	"\x04loss\x18\x04 \x01(\x01R\x04loss\x12*\n" +
 	"\x11tokens_per_second\x18\x05 \x01(\x01R\x0ftokensPerSecond\x12\x15\n" +
-	"\x06eta_ms\x18\x06 \x01(\x04R\x05etaMs\"\xdf\x01\n" +
+	"\x06eta_ms\x18\x06 \x01(\x04R\x05etaMs\x12/\n" +
+	"\x04eval\x18\a \x01(\v2\x1b.openledger.v1.TrainingEvalR\x04eval\"f\n" +
+	"\fTrainingEval\x12\x12\n" +
+	"\x04step\x18\x01 \x01(\rR\x04step\x12\x12\n" +
+	"\x04loss\x18\x02 \x01(\x01R\x04loss\x12\x14\n" +
+	"\x05exact\x18\x03 \x01(\rR\x05exact\x12\x18\n" +
+	"\arecords\x18\x04 \x01(\rR\arecords\"\x90\x02\n" +
 	"\x0eTrainingResult\x12\x18\n" +
 	"\aadapter\x18\x01 \x01(\tR\aadapter\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\tR\x05index\x12\x14\n" +
@@ -1091,7 +1246,8 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\tloss_last\x18\x05 \x01(\x01R\blossLast\x12\x18\n" +
 	"\aseconds\x18\x06 \x01(\x01R\aseconds\x12\x18\n" +
 	"\arecords\x18\a \x01(\rR\arecords\x12\x17\n" +
-	"\atx_hash\x18\b \x01(\fR\x06txHashB3Z1github.com/openledger/openledger/protocol/wire/pbb\x06proto3"
+	"\atx_hash\x18\b \x01(\fR\x06txHash\x12/\n" +
+	"\x04eval\x18\t \x01(\v2\x1b.openledger.v1.TrainingEvalR\x04evalB3Z1github.com/openledger/openledger/protocol/wire/pbb\x06proto3"
 
 var (
 	file_openledger_v1_job_proto_rawDescOnce sync.Once
@@ -1105,7 +1261,7 @@ func file_openledger_v1_job_proto_rawDescGZIP() []byte {
 	return file_openledger_v1_job_proto_rawDescData
 }
 
-var file_openledger_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_openledger_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_openledger_v1_job_proto_goTypes = []any{
 	(*ChatMessage)(nil),      // 0: openledger.v1.ChatMessage
 	(*Sampling)(nil),         // 1: openledger.v1.Sampling
@@ -1117,23 +1273,26 @@ var file_openledger_v1_job_proto_goTypes = []any{
 	(*TrainingOrder)(nil),    // 7: openledger.v1.TrainingOrder
 	(*TrainingJob)(nil),      // 8: openledger.v1.TrainingJob
 	(*TrainingProgress)(nil), // 9: openledger.v1.TrainingProgress
-	(*TrainingResult)(nil),   // 10: openledger.v1.TrainingResult
-	(*Price)(nil),            // 11: openledger.v1.Price
+	(*TrainingEval)(nil),     // 10: openledger.v1.TrainingEval
+	(*TrainingResult)(nil),   // 11: openledger.v1.TrainingResult
+	(*Price)(nil),            // 12: openledger.v1.Price
 }
 var file_openledger_v1_job_proto_depIdxs = []int32{
 	0,  // 0: openledger.v1.InferenceJob.messages:type_name -> openledger.v1.ChatMessage
 	1,  // 1: openledger.v1.InferenceJob.sampling:type_name -> openledger.v1.Sampling
-	11, // 2: openledger.v1.InferenceJob.price:type_name -> openledger.v1.Price
+	12, // 2: openledger.v1.InferenceJob.price:type_name -> openledger.v1.Price
 	4,  // 3: openledger.v1.Hyper.merge:type_name -> openledger.v1.Merge
 	5,  // 4: openledger.v1.Merge.parents:type_name -> openledger.v1.MergeParent
 	6,  // 5: openledger.v1.Merge.renderings:type_name -> openledger.v1.Rendering
 	7,  // 6: openledger.v1.TrainingJob.order:type_name -> openledger.v1.TrainingOrder
 	3,  // 7: openledger.v1.TrainingJob.hyper:type_name -> openledger.v1.Hyper
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	10, // 8: openledger.v1.TrainingProgress.eval:type_name -> openledger.v1.TrainingEval
+	10, // 9: openledger.v1.TrainingResult.eval:type_name -> openledger.v1.TrainingEval
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_openledger_v1_job_proto_init() }
@@ -1148,7 +1307,7 @@ func file_openledger_v1_job_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_openledger_v1_job_proto_rawDesc), len(file_openledger_v1_job_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
