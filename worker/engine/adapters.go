@@ -17,6 +17,7 @@ import (
 // done outside every lock and never by the loop.
 type adapters struct {
 	backend tensor.Backend
+	geom    lora.Geometry
 	tier    *lora.Residency[*resident]
 	poke    func() // the loop has something to look at
 
@@ -43,18 +44,29 @@ type loading struct {
 // errLoading: the adapter is being packed, poke will tell.
 var errLoading = errors.New("the adapter is being loaded")
 
-func newAdapters(b tensor.Backend, limit int64, poke func()) (*adapters, error) {
+func newAdapters(b tensor.Backend, geom lora.Geometry, limit int64, poke func()) (*adapters, error) {
 	tier, err := lora.NewResidency(lora.ResidencyConfig{MaxBytes: limit}, func(r *resident) { r.packed.Free() })
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	return &adapters{backend: b, tier: tier, poke: poke, loading: map[string]*loading{}}, nil
+	return &adapters{backend: b, geom: geom, tier: tier, poke: poke, loading: map[string]*loading{}}, nil
+}
+
+// check refuses what would fail in the batch.
+func (s *adapters) check(key string, a *lora.Adapter) error {
+	switch {
+	case key == "":
+		return fmt.Errorf("%w: an adapter's key must not be empty", ErrInvalid)
+	case a.Geom != s.geom:
+		return fmt.Errorf("%w: adapter %q was made for a base with other layers or widths", ErrInvalid, key)
+	}
+	return nil
 }
 
 // load makes an adapter resident before it returns, if there is room now.
 func (s *adapters) load(key string, a *lora.Adapter) error {
-	if key == "" {
-		return fmt.Errorf("%w: an adapter's key must not be empty", ErrInvalid)
+	if err := s.check(key, a); err != nil {
+		return err
 	}
 	for {
 		if s.tier.Has(key) {

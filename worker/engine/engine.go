@@ -63,7 +63,7 @@ func New(cfg Config) (*Engine, error) {
 		cfg: cfg, runner: cfg.Model.NewRunner(memory), memory: memory, stop: map[uint32]bool{}, wake: make(chan struct{}, 1),
 		totalKV: pages * tensor.PageTokens, waitingBy: map[string]waitingOf{},
 	}
-	if e.adapters, err = newAdapters(cfg.Model.Backend(), cfg.AdapterBytes, e.poke); err != nil {
+	if e.adapters, err = newAdapters(cfg.Model.Backend(), geometry.Geometry(), cfg.AdapterBytes, e.poke); err != nil {
 		memory.Free()
 		return nil, err
 	}
@@ -232,6 +232,11 @@ func (e *Engine) prepare(req Request) (*job, error) {
 	j.input = make([]uint32, 0, n+limit)
 	j.input = append(append(j.input, req.Prompt...), req.Resume...)
 	j.text = textStream{stream: e.cfg.Tokenizer.NewStream(), stops: req.Sampling.Stop}
+	if req.Weights != nil {
+		if err := e.adapters.check(req.Adapter, req.Weights); err != nil {
+			return nil, err
+		}
+	}
 	if req.Adapter != "" && req.Weights == nil { // else it is made resident when its turn comes
 		var ok bool
 		if j.adapter, ok = e.adapters.tier.Acquire(req.Adapter); !ok {
