@@ -29,6 +29,7 @@ require (
 	github.com/multiformats/go-varint v0.1.0
 	github.com/openai/openai-go v1.12.0
 	github.com/prometheus/client_golang v1.24.1
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2
 	github.com/schollz/progressbar/v3 v3.18.0
 	github.com/spf13/cobra v1.10.2
 	github.com/stretchr/testify v1.12.1
