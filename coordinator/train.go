@@ -89,6 +89,9 @@ func newTraining(running context.Context, job protocol.TrainingJob) *liveTrainin
 // checkOrder refuses an order that the registry would refuse after the training.
 func (c *Coordinator) checkOrder(ctx context.Context, job protocol.TrainingJob) error {
 	o := job.Order
+	if err := job.Hyper.Validate(); err != nil {
+		return err
+	}
 	if err := wire.VerifyTrainingOrder(c.modelsDomain, o, job.Signature); err != nil {
 		return err
 	}
@@ -263,7 +266,7 @@ func (c *Coordinator) endTraining(t *liveTraining, result *protocol.TrainingResu
 		switch {
 		case err == nil:
 			s.State, s.Result = "succeeded", result
-			s.Progress = protocol.TrainingProgress{Phase: "done", Step: result.Steps, Steps: result.Steps, Loss: result.LossLast}
+			s.Progress = protocol.TrainingProgress{Phase: "done", Step: result.Steps, Steps: result.Steps, Loss: result.LossLast, Eval: result.Eval}
 		case protocol.KindOf(err) == protocol.KindCancelled:
 			s.State, s.Error = string(store.JobCancelled), err.Error()
 		default:

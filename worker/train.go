@@ -102,6 +102,9 @@ func (w *Worker) enterTraining(id protocol.Hash) (leave func(), err error) {
 }
 
 func (w *Worker) checkOrder(job protocol.TrainingJob) error {
+	if err := job.Hyper.Validate(); err != nil {
+		return err
+	}
 	if err := wire.VerifyTrainingOrder(w.modelsDomain, job.Order, job.Signature); err != nil {
 		return err
 	}
@@ -127,6 +130,7 @@ type run struct {
 	progress func(protocol.TrainingProgress) error
 	version  *datanet.OpenedVersion
 	examples []finetune.Example
+	trained  []int // of examples; the others are held out
 }
 
 func (w *Worker) train(ctx context.Context, job protocol.TrainingJob, progress func(protocol.TrainingProgress) error) (protocol.TrainingResult, error) {
@@ -157,7 +161,7 @@ func (w *Worker) train(ctx context.Context, job protocol.TrainingJob, progress f
 	}
 	return protocol.TrainingResult{
 		Adapter: id, Index: files[adapter.IndexFile], Steps: summary.Steps, LossFirst: summary.LossFirst, LossLast: summary.LossLast,
-		Seconds: time.Since(started).Seconds(), Records: len(r.examples), TxHash: tx,
+		Seconds: time.Since(started).Seconds(), Records: len(r.trained), Eval: evaluation(summary.Best), TxHash: tx,
 	}, r.tell(protocol.TrainingProgress{Phase: "done", Step: summary.Steps, Steps: summary.Steps, Loss: summary.LossLast})
 }
 
@@ -168,13 +172,12 @@ func (r *run) fetch(ctx context.Context) error {
 	if err := r.tell(protocol.TrainingProgress{Phase: "fetch"}); err != nil {
 		return err
 	}
-	var err error
-	if r.version, err = r.openVersion(ctx, r.job.Order.Root, r.job.Order.Datanet, r.job.Order.Version); err != nil {
-		return err
-	}
 	renderer, err := finetune.NewRenderer(r.w.cfg.Bundle.Tokenizer, r.job.Hyper.PromptTemplate, r.job.Hyper.AnswerTemplate)
 	if err != nil {
-		return protocol.Errorf(protocol.KindInvalid, "hyper", "%w", err)
+		return badHyper(err)
+	}
+	if r.version, err = r.openVersion(ctx, r.job.Order.Root, r.job.Order.Datanet, r.job.Order.Version); err != nil {
+		return err
 	}
 	for _, rec := range r.version.Records {
 		if rec.Type != datanet.TypeText {
@@ -182,11 +185,28 @@ func (r *run) fetch(ctx context.Context) error {
 		}
 		e, err := renderer.Example(rec.ID, rec.Fields)
 		if err != nil {
-			return protocol.Errorf(protocol.KindInvalid, "hyper", "record %s: %w", rec.CID(), err)
+			return badHyper(fmt.Errorf("record %s: %w", rec.CID(), err))
 		}
 		r.examples = append(r.examples, e)
 	}
+	r.trained, _ = finetune.Split(r.examples, r.job.Hyper.EvalRatio)
 	return nil
+}
+
+// badHyper names the hyper-parameter that an error of the trainer is about, if there is one.
+func badHyper(err error) error {
+	var field *finetune.FieldError
+	if errors.As(err, &field) {
+		return protocol.Errorf(protocol.KindInvalid, "hyper."+field.Field, "%w", err)
+	}
+	return err
+}
+
+func evaluation(e finetune.Evaluation) *protocol.TrainingEval {
+	if e.Step == 0 {
+		return nil
+	}
+	return &protocol.TrainingEval{Step: e.Step, Loss: e.Loss, Exact: e.Exact, Records: e.Examples}
 }
 
 // checkpoints keeps a job's newest checkpoint in the worker's store.
@@ -209,20 +229,17 @@ func (r *run) fit(ctx context.Context) (*lora.Adapter, finetune.Summary, error) 
 	defer cancel(nil)
 	var last time.Time
 	tuned, summary, err := finetune.Train(ctx, r.w.cfg.Model, r.examples, hyper(r.job.Hyper, r.w), checkpoints{r.w.book, r.job.ID}, func(p finetune.Progress) {
-		if time.Since(last) < 200*time.Millisecond && p.Step != p.Steps {
+		if time.Since(last) < 200*time.Millisecond && p.Step != p.Steps && !p.Evaluated {
 			return
 		}
 		last = time.Now()
-		if err := r.tell(protocol.TrainingProgress{Phase: "train", Step: p.Step, Steps: p.Steps, Loss: p.Loss, TokensSec: p.TokensSec, ETA: p.ETA.Milliseconds()}); err != nil {
+		if err := r.tell(protocol.TrainingProgress{Phase: "train", Step: p.Step, Steps: p.Steps, Loss: p.Loss, TokensSec: p.TokensSec, ETA: p.ETA.Milliseconds(),
+			Eval: evaluation(p.Eval)}); err != nil {
 			cancel(err) // nobody listens any more
 		}
 	})
 	if err != nil {
-		var field *finetune.FieldError
-		if errors.As(err, &field) {
-			err = protocol.Errorf(protocol.KindInvalid, "hyper."+field.Field, "%w", err)
-		}
-		return nil, summary, err
+		return nil, summary, badHyper(err)
 	}
 	return tuned, summary, nil
 }
@@ -231,7 +248,8 @@ func hyper(h protocol.Hyper, w *Worker) finetune.Config {
 	return finetune.Config{
 		Rank: h.Rank, Alpha: h.Alpha, Targets: h.Targets, LearningRate: h.LearningRate, WeightDecay: h.WeightDecay, Epochs: h.Epochs,
 		BatchSize: h.BatchSize, MaxLength: h.MaxLength, WarmupRatio: h.WarmupRatio, Seed: h.Seed, Base: w.base,
-		ClipNorm: 1, CheckpointEvery: w.cfg.CheckpointEvery, Logger: w.log,
+		Schedule: h.Schedule, Accumulation: h.Accumulation, ClipNorm: h.ClipNorm, RSLoRA: h.RSLoRA,
+		EvalRatio: h.EvalRatio, EvalSteps: h.EvalSteps, Patience: h.Patience, CheckpointEvery: w.cfg.CheckpointEvery, Logger: w.log,
 	}
 }
 
@@ -249,11 +267,12 @@ func (r *run) writeAdapter(ctx context.Context, a *lora.Adapter, files map[strin
 	return ipfs.Digest(files[adapter.WeightsFile])
 }
 
-// records are the examples as attribution wants them.
+// records are the examples that were trained on, as attribution wants them: those held out taught nothing.
 func (r *run) records() []attrib.Record {
-	records := make([]attrib.Record, len(r.examples))
-	for i, e := range r.examples {
-		records[i] = attrib.Record{ID: e.Record, Contributor: r.version.Records[i].Contributor, Prompt: e.Prompt, Answer: e.Answer}
+	records := make([]attrib.Record, len(r.trained))
+	for j, i := range r.trained {
+		e := r.examples[i]
+		records[j] = attrib.Record{ID: e.Record, Contributor: r.version.Records[i].Contributor, Prompt: e.Prompt, Answer: e.Answer}
 	}
 	return records
 }

@@ -94,6 +94,12 @@ Interrupting this command leaves the training running: '--resume JOB' shows it a
 				if err != nil {
 					return err
 				}
+				if !cmd.Flags().Changed("alpha") {
+					h.Alpha = finetune.DefaultAlpha(h.Rank, h.RSLoRA)
+				}
+				if err := checkHyper(h); err != nil {
+					return err
+				}
 				order, err := SignOrder(info, key, protocol.TrainingOrder{Name: args[0], Datanet: id, Version: number, Root: v.Root, Access: price}, h)
 				if err != nil {
 					return err
@@ -112,6 +118,9 @@ Interrupting this command leaves the training running: '--resume JOB' shows it a
 			return c.print(status, func(w io.Writer) {
 				fmt.Fprintf(w, "adapter %s\nloss %.4f -> %.4f in %d steps, %.1f s, %d records\n", status.Result.Adapter,
 					status.Result.LossFirst, status.Result.LossLast, status.Result.Steps, status.Result.Seconds, status.Result.Records)
+				if e := status.Result.Eval; e != nil {
+					fmt.Fprintf(w, "best at step %d: loss %.4f on %d held-out records, %d of them exact\n", e.Step, e.Loss, e.Records, e.Exact)
+				}
 				fmt.Fprintf(w, "ask it: openledger infer %s 'your question'\n", args[0])
 			})
 		},
@@ -123,17 +132,37 @@ Interrupting this command leaves the training running: '--resume JOB' shows it a
 	f.StringVar(&h.PromptTemplate, "prompt", h.PromptTemplate, "how a record becomes a prompt; {field} stands for a field")
 	f.StringVar(&h.AnswerTemplate, "answer", h.AnswerTemplate, "how a record becomes the answer to learn")
 	f.IntVar(&h.Rank, "rank", h.Rank, "rank of the adapter's matrices")
-	f.Float32Var(&h.Alpha, "alpha", h.Alpha, "scaling; the usual choice is twice the rank")
+	f.Float32Var(&h.Alpha, "alpha", h.Alpha, "scaling: the change is multiplied by alpha/rank (default: 4 times the rank, or that over its root with --rslora)")
+	f.BoolVar(&h.RSLoRA, "rslora", h.RSLoRA, "multiply by alpha/sqrt(rank) instead, which keeps large ranks learning")
 	f.StringSliceVar(&h.Targets, "targets", h.Targets, "projections that get matrices")
-	f.Float32Var(&h.LearningRate, "learning-rate", h.LearningRate, "peak learning rate")
-	f.Float32Var(&h.WeightDecay, "weight-decay", h.WeightDecay, "weight decay")
+	f.Float32Var(&h.LearningRate, "learning-rate", h.LearningRate, "peak learning rate, reached after the warm-up")
+	f.StringVar(&h.Schedule, "schedule", h.Schedule, "how the learning rate falls from there: cosine (to a tenth), linear (to nothing) or constant (default cosine)")
+	f.Float32Var(&h.WeightDecay, "weight-decay", h.WeightDecay, "decoupled weight decay of AdamW")
+	f.Float32Var(&h.ClipNorm, "clip-norm", h.ClipNorm, "gradients are scaled down to this norm over all of them (default 1; a large number switches it off)")
 	f.IntVar(&h.Epochs, "epochs", h.Epochs, "passes over the records")
-	f.IntVar(&h.BatchSize, "batch-size", h.BatchSize, "records per step")
+	f.IntVar(&h.BatchSize, "batch-size", h.BatchSize, "records of a batch")
+	f.IntVar(&h.Accumulation, "accumulation", h.Accumulation, "batches whose gradients are added up for one step (default 1)")
+	f.Float32Var(&h.EvalRatio, "eval-ratio", h.EvalRatio, "share of the records to hold out, chosen by their digests; the adapter with the lowest loss on them is the result")
+	f.IntVar(&h.EvalSteps, "eval-steps", h.EvalSteps, "steps between two evaluations (default: an epoch)")
+	f.IntVar(&h.Patience, "patience", h.Patience, "stop after so many evaluations without a lower held-out loss (default: never)")
 	f.IntVar(&h.MaxLength, "max-length", h.MaxLength, "tokens of an example; longer ones are cut")
 	f.Float32Var(&h.WarmupRatio, "warmup-ratio", h.WarmupRatio, "share of the steps in which the learning rate rises")
 	f.Uint64Var(&h.Seed, "seed", h.Seed, "seed of the initial matrices and of the shuffling")
 	f.StringVar(&resume, "resume", "", "show a running job again instead of starting one")
 	return cmd
+}
+
+// checkHyper finds what a coordinator or a worker would refuse, before anything is signed.
+func checkHyper(h protocol.Hyper) error {
+	if err := h.Validate(); err != nil {
+		return err
+	}
+	err := finetune.CheckTemplates(h.PromptTemplate, h.AnswerTemplate)
+	var field *finetune.FieldError
+	if errors.As(err, &field) {
+		return protocol.Errorf(protocol.KindInvalid, "hyper."+field.Field, "%s", field.Message)
+	}
+	return err
 }
 
 // SignOrder completes a training order and signs it.
@@ -317,7 +346,7 @@ func adapterShow(c *cli) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return c.print(map[string]any{"adapter": m, "manifest": manifest, "parents": parents}, func(w io.Writer) {
+				return c.print(map[string]any{"adapter": &m, "manifest": manifest, "parents": parents}, func(w io.Writer) {
 					fmt.Fprintf(w, "%s  %s\nbase      %s\ndatanet   %d version %d\nowner     %s\ntrained   by %s under %s\nprice     %s OPEN per answer\n",
 						m.ID, m.CID, m.Base, m.Datanet, m.Version, m.Owner.Hex(), manifest.Trainer.Hex(), manifest.Profile, node.FormatOpen(m.Access))
 					printHyper(w, manifest.Hyper, parents)
@@ -353,7 +382,7 @@ func adapterGet(c *cli) *cobra.Command {
 						return err
 					}
 				}
-				return c.print(map[string]any{"adapter": m, "folder": dir, "files": manifest.Files}, func(w io.Writer) {
+				return c.print(map[string]any{"adapter": &m, "folder": dir, "files": manifest.Files}, func(w io.Writer) {
 					fmt.Fprintf(w, "%s is in %s\n", m.ID, dir)
 				})
 			})

@@ -75,7 +75,11 @@ func (b *bar) training(p protocol.TrainingProgress) {
 	}
 	note := ""
 	if p.Phase == "train" && p.Step > 0 {
-		note = fmt.Sprintf("loss %.3f, %.0f tok/s, %s left", p.Loss, p.TokensSec, (time.Duration(p.ETA) * time.Millisecond).Round(time.Second))
+		note = fmt.Sprintf("loss %.3f, ", p.Loss)
+		if e := p.Eval; e != nil {
+			note += fmt.Sprintf("held out %.3f (%d of %d exact), ", e.Loss, e.Exact, e.Records)
+		}
+		note += fmt.Sprintf("%.0f tok/s, %s left", p.TokensSec, (time.Duration(p.ETA) * time.Millisecond).Round(time.Second))
 	}
 	b.set(p.Step, note)
 }

@@ -72,6 +72,14 @@ func Defaults() Config {
 	}
 }
 
+// DefaultAlpha scales an adapter's change by 4, whatever its rank.
+func DefaultAlpha(rank int, rslora bool) float32 {
+	if rslora {
+		return 4 * float32(math.Sqrt(float64(rank)))
+	}
+	return 4 * float32(rank)
+}
+
 // EnsureDefaults fills unset fields. WeightDecay, WarmupRatio, Seed, PassTokens, CheckpointSteps
 // and those of the evaluation keep their zero: it has a meaning.
 func (c *Config) EnsureDefaults() {
@@ -80,7 +88,7 @@ func (c *Config) EnsureDefaults() {
 		c.Rank = d.Rank
 	}
 	if c.Alpha == 0 {
-		c.Alpha = 4 * float32(c.Rank)
+		c.Alpha = DefaultAlpha(c.Rank, c.RSLoRA)
 	}
 	if len(c.Targets) == 0 {
 		c.Targets = d.Targets

@@ -162,7 +162,7 @@ func TestNewHyperParametersMatter(t *testing.T) {
 		"schedule":     func(c *Config) { c.Schedule = "linear" },
 		"weight decay": func(c *Config) { c.WeightDecay = 0.5 },
 		"clip norm":    func(c *Config) { c.ClipNorm = 0.01 },
-		"rslora":       func(c *Config) { c.RSLoRA = true },
+		"rslora":       func(c *Config) { c.RSLoRA, c.Alpha = true, 16 },
 		"targets":      func(c *Config) { c.Targets = []string{"q_proj", "v_proj"} },
 	} {
 		cfg := small()

@@ -20,18 +20,30 @@ func NewRenderer(t *tokenizer.Tokenizer, promptTemplate, answerTemplate string) 
 	if t.ChatFormat() == "" || len(t.StopIDs()) == 0 {
 		return nil, fmt.Errorf("the base model's tokenizer has no chat format that this trainer knows: choose an instruction-tuned base")
 	}
-	p, err := ParseTemplate(promptTemplate)
+	p, a, err := parseTemplates(promptTemplate, answerTemplate)
 	if err != nil {
-		return nil, &FieldError{Field: "prompt_template", Message: err.Error()}
-	}
-	a, err := ParseTemplate(answerTemplate)
-	if err != nil {
-		return nil, &FieldError{Field: "answer_template", Message: err.Error()}
-	}
-	if len(a.Fields()) == 0 {
-		return nil, &FieldError{Field: "answer_template", Message: "names no field of a record, so every answer would be the same: write for example {answer}"}
+		return nil, err
 	}
 	return &Renderer{tokens: t, prompt: p, answer: a}, nil
+}
+
+// CheckTemplates says what NewRenderer would say of the templates.
+func CheckTemplates(promptTemplate, answerTemplate string) error {
+	_, _, err := parseTemplates(promptTemplate, answerTemplate)
+	return err
+}
+
+func parseTemplates(promptTemplate, answerTemplate string) (p, a *Template, err error) {
+	if p, err = ParseTemplate(promptTemplate); err != nil {
+		return nil, nil, &FieldError{Field: "prompt_template", Message: err.Error()}
+	}
+	if a, err = ParseTemplate(answerTemplate); err != nil {
+		return nil, nil, &FieldError{Field: "answer_template", Message: err.Error()}
+	}
+	if len(a.Fields()) == 0 {
+		return nil, nil, &FieldError{Field: "answer_template", Message: "names no field of a record, so every answer would be the same: write for example {answer}"}
+	}
+	return p, a, nil
 }
 
 // Example renders one record. An error names the missing field.
