@@ -38,6 +38,7 @@ type Engine struct {
 
 	loop    loop
 	scratch sample.Scratch // of the loop's samplers
+	formats *formats
 }
 
 // New makes an engine; Run starts it. Requests that arrive before wait.
@@ -71,6 +72,7 @@ func New(cfg Config) (*Engine, error) {
 		e.stop[id] = true
 	}
 	e.stats = Stats{Slots: cfg.MaxBatch, FreeKV: kv.Stats().FreeTokens(), TotalKV: e.totalKV}
+	e.formats = newFormats(cfg.Tokenizer, geometry.VocabSize, cfg.StopIDs)
 	if e.metrics, err = newMetrics(cfg.Registerer, e); err != nil {
 		memory.Free()
 		return nil, err
@@ -227,7 +229,11 @@ func (e *Engine) prepare(req Request) (*job, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: sampling.%w", ErrInvalid, err)
 	}
-	j := &job{req: req, limit: limit, prompt: n, sampler: s, queued: time.Now()}
+	match, err := e.formats.matcher(req.Sampling.Format)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{req: req, limit: limit, prompt: n, sampler: s, match: match, queued: time.Now()}
 	j.out.wake = make(chan struct{}, 1)
 	j.input = make([]uint32, 0, n+limit)
 	j.input = append(append(j.input, req.Prompt...), req.Resume...)

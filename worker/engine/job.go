@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/openledger/openledger/worker/engine/grammar"
 	"github.com/openledger/openledger/worker/engine/kvcache"
 	"github.com/openledger/openledger/worker/engine/sample"
 	"github.com/openledger/openledger/worker/engine/tokenizer"
@@ -32,6 +33,7 @@ type job struct {
 	chunk   int      // how many go into the current step
 	text    textStream
 	sampler *sample.Sampler
+	match   *grammar.Matcher // nil: plain text
 	ended   bool
 
 	cancelled atomic.Bool // set by Generate

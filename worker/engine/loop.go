@@ -112,18 +112,25 @@ func (l *loop) reap() {
 
 // replay brings a resumed job's text and sampler to where the other worker left
 // them. What it delivered is not sent again.
-func (l *loop) replay(j *job) (reason string) {
+func (l *loop) replay(j *job) (reason string, err error) {
 	for _, id := range j.output() {
-		j.sampler.Accept(id)
+		done, err := j.follow(id)
+		if err != nil {
+			return "", err
+		}
 		if _, stopped := j.text.push(id); stopped {
-			return FinishStop
+			return FinishStop, nil
+		}
+		if done {
+			j.text.flush()
+			return FinishStop, nil
 		}
 	}
 	if len(j.output()) >= j.limit {
 		j.text.flush()
-		return FinishLength
+		return FinishLength, nil
 	}
-	return ""
+	return "", nil
 }
 
 // step runs one batch: one token of every decoding job, and as many prompt
@@ -197,7 +204,7 @@ func (l *loop) emit(j *job, id uint32, lp *LogProbs, now time.Time) {
 		m.perToken.Observe(now.Sub(j.last).Seconds())
 	}
 	j.last = now
-	if l.engine.stop[id] && !j.req.Sampling.IgnoreEOS {
+	if l.ends(j, id) {
 		if text, _ := j.text.flush(); text != "" {
 			j.out.push(Token{Text: text, TextOnly: true})
 		}
@@ -206,11 +213,19 @@ func (l *loop) emit(j *job, id uint32, lp *LogProbs, now time.Time) {
 	}
 	m.outputTokens.Inc()
 	j.input = append(j.input, id)
-	j.sampler.Accept(id)
+	done, err := j.follow(id)
+	if err != nil { // the token is not the mask's: a defect, and not of other jobs
+		l.finish(j, "", err)
+		return
+	}
 	text, stopped := j.text.push(id)
 	reason := ""
 	switch {
 	case stopped:
+		reason = FinishStop
+	case done:
+		rest, _ := j.text.flush()
+		text += rest
 		reason = FinishStop
 	case len(j.output()) >= j.limit:
 		rest, _ := j.text.flush()

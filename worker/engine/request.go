@@ -44,9 +44,16 @@ type Sampling struct {
 	Seed              uint64
 	MaxTokens         int      // output tokens in all, resumed ones included; at least 1
 	Stop              []string // the output ends before the first of these
-	IgnoreEOS         bool
+	IgnoreEOS         bool     // without a Format, which says itself when an output is complete
+	Format            Format
 	LogProbs          bool // tell each token's log-probability
 	TopLogProbs       int  // and those of this many likeliest ones
+}
+
+// Format constrains the output. The zero value is plain text.
+type Format struct {
+	JSON   bool   // the output is one JSON value
+	Schema string // that this JSON Schema allows; empty: any object
 }
 
 // LogProbs are the log-probabilities at one position, as package sample defines them.
@@ -130,6 +137,8 @@ func (s *Sampling) validate() error {
 		return bad("top_logprobs", "must lie between 0 and %d, got %d", sample.MaxTopLogProbs, s.TopLogProbs)
 	case s.TopLogProbs > 0 && !s.LogProbs:
 		return bad("top_logprobs", "needs logprobs")
+	case s.Format.Schema != "" && !s.Format.JSON:
+		return bad("format", "has a schema, so it must be JSON")
 	}
 	for _, stop := range s.Stop {
 		if stop == "" || len(stop) > maxStopBytes {

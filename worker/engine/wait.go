@@ -115,8 +115,8 @@ func (l *loop) try(j *job) error {
 	e.left(j)
 	j.admitted = time.Now()
 	e.metrics.queue.Observe(j.admitted.Sub(j.queued).Seconds())
-	if reason := l.replay(j); reason != "" {
-		l.finish(j, reason, nil)
+	if reason, err := l.replay(j); reason != "" || err != nil {
+		l.finish(j, reason, err)
 		return nil
 	}
 	l.running = append(l.running, j)
