@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -40,6 +41,9 @@ type Tokenizer struct {
 	characterLevel bool // SentencePiece style; see sentencepiece.go
 	meta           metaspace
 	strip          bool // a text loses one leading space when decoded
+
+	once  sync.Once
+	texts []string // by id, of tokens that are text by themselves; see wholeTexts
 }
 
 const none = ^uint32(0)
@@ -177,6 +181,11 @@ func (t *Tokenizer) NewStream() *Stream { return &Stream{t: t} }
 
 // Push takes one token and returns the text that is certain now; it may be empty.
 func (s *Stream) Push(id uint32) string {
+	if len(s.held) == 0 && s.started {
+		if texts := s.t.wholeTexts(); int(id) < len(texts) && texts[id] != "" {
+			return texts[id]
+		}
+	}
 	s.held = append(s.held, s.t.Bytes(id)...)
 	n := len(s.held)
 	// Keep back a trailing sequence that more bytes may complete.
@@ -195,6 +204,28 @@ func (s *Stream) Push(id uint32) string {
 		out = s.t.trim(out)
 	}
 	return out
+}
+
+// wholeTexts has the text of every token that is text by itself, so that decoding
+// makes no new string for it. Made at first use.
+func (t *Tokenizer) wholeTexts() []string {
+	t.once.Do(func() {
+		var all strings.Builder
+		ends := make([]int, len(t.pieces))
+		for id := range t.pieces {
+			if b := t.Bytes(uint32(id)); utf8.Valid(b) {
+				_, _ = all.Write(b) // never fails
+			}
+			ends[id] = all.Len()
+		}
+		text, start := all.String(), 0
+		t.texts = make([]string, len(ends))
+		for id, end := range ends {
+			t.texts[id] = text[start:end]
+			start = end
+		}
+	})
+	return t.texts
 }
 
 // Flush returns what is held back at the end of the output, U+FFFD for half a rune.
