@@ -3,6 +3,9 @@ package tokenizer
 import (
 	"errors"
 	"fmt"
+	"slices"
+
+	"github.com/openledger/openledger/worker/engine/chat"
 )
 
 // Message is one turn of a chat.
@@ -79,16 +82,31 @@ func detectChat(t *Tokenizer) chatFormat {
 	return chatFormat{}
 }
 
-// ChatFormat names the chat format ("openledger", "llama3", "chatml"), or is empty
-// if the tokenizer has none of them.
-func (t *Tokenizer) ChatFormat() string { return t.chat.name }
+// ChatFormat names the chat format ("openledger", "llama3", "chatml") by the special
+// tokens; "jinja" if there are none of them but the model has a template; empty if it
+// has neither.
+func (t *Tokenizer) ChatFormat() string {
+	if t.chat.name == "" && t.jinja != nil {
+		return "jinja"
+	}
+	return t.chat.name
+}
 
 // RenderChat turns a chat into tokens. With prompt set it ends where the
 // assistant is to speak. Contents are literal: they cannot forge a turn.
 func (t *Tokenizer) RenderChat(messages []Message, prompt bool) ([]uint32, error) {
+	list := make([]chat.Message, len(messages))
+	for i, m := range messages {
+		list[i] = chat.Message{Role: m.Role, Content: m.Content}
+	}
+	return t.RenderMessages(list, ChatOptions{Prompt: prompt})
+}
+
+// renderBuiltin does so for a model without a template.
+func (t *Tokenizer) renderBuiltin(messages []chat.Message, prompt bool) ([]uint32, error) {
 	f := t.chat
 	if f.name == "" {
-		return nil, errors.New("tokenizer: this tokenizer has no known chat format; send plain text")
+		return nil, errors.New("tokenizer: this model has no chat template and no known chat format; send plain text")
 	}
 	out := t.EncodeSpecial(f.start)
 	for i, m := range messages {
@@ -96,6 +114,9 @@ func (t *Tokenizer) RenderChat(messages []Message, prompt bool) ([]uint32, error
 		case "system", "user", "assistant":
 		default:
 			return nil, fmt.Errorf("messages[%d].role: %q is not system, user or assistant", i, m.Role)
+		}
+		if len(m.Fields) > 0 {
+			return nil, fmt.Errorf("messages[%d]: only text is possible with a model without a chat template", i)
 		}
 		out = append(out, t.EncodeSpecial(f.before(m.Role))...)
 		out = append(out, t.Encode(m.Content)...)
@@ -109,6 +130,9 @@ func (t *Tokenizer) RenderChat(messages []Message, prompt bool) ([]uint32, error
 
 // StopIDs are the tokens that end the assistant's turn, in a fixed order.
 func (t *Tokenizer) StopIDs() []uint32 {
+	if t.jinja != nil {
+		return slices.Clone(t.jinja.stops)
+	}
 	var out []uint32
 	for _, s := range t.chat.stops {
 		if id, ok := t.vocab[s]; ok {

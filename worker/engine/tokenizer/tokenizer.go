@@ -8,7 +8,8 @@
 // turn of the chat; a Stream never emits half a UTF-8 sequence. A Tokenizer is
 // immutable after loading and safe for concurrent use.
 //
-// It does not run Jinja: the chat formats it knows are listed in chat.go. It does
+// A chat is rendered by the model's own template (package chat), or by one of the
+// formats listed in chat.go if the model has none. It does
 // not read WordPiece or Unigram models, nor SentencePiece's own files, and says so.
 package tokenizer
 
@@ -37,6 +38,7 @@ type Tokenizer struct {
 	fuseUnk      bool
 	unk          uint32
 	chat         chatFormat
+	jinja        *jinjaChat // nil: the model has no template
 
 	characterLevel bool // SentencePiece style; see sentencepiece.go
 	meta           metaspace
@@ -111,14 +113,21 @@ func (t *Tokenizer) WithTemplate(ids []uint32) []uint32 {
 }
 
 func (t *Tokenizer) encode(out []uint32, text string, m *matcher) []uint32 {
-	for first := true; text != ""; first = false {
-		start, end, id, ok := m.find(text)
+	return t.encodeWhere(out, text, m, nil)
+}
+
+// encodeWhere takes an added token only where allow, if it is not nil, says so; start
+// and end are its place in text.
+func (t *Tokenizer) encodeWhere(out []uint32, text string, m *matcher, allow func(start, end int, id uint32) bool) []uint32 {
+	at := 0
+	for first := true; at < len(text); first = false {
+		start, end, id, ok := m.find(text, at, allow)
 		if !ok {
-			return t.encodeText(out, text, first)
+			return t.encodeText(out, text[at:], first)
 		}
-		out = t.encodeText(out, text[:start], first)
+		out = t.encodeText(out, text[at:start], first)
 		out = append(out, id)
-		text = text[end:]
+		at = end
 	}
 	return out
 }
@@ -262,21 +271,22 @@ func newMatcher(tokens []addedToken) *matcher {
 	return m
 }
 
-func (m *matcher) find(text string) (start, end int, id uint32, ok bool) {
+// find looks for the next added token in text[from:].
+func (m *matcher) find(text string, from int, allow func(start, end int, id uint32) bool) (start, end int, id uint32, ok bool) {
 	if !m.any {
 		return 0, 0, 0, false
 	}
-	for i := 0; i < len(text); i++ {
+	for i := from; i < len(text); i++ {
 		for _, a := range m.byFirst[text[i]] {
 			if !strings.HasPrefix(text[i:], a.text) {
 				continue
 			}
 			start, end = i, i+len(a.text)
-			if a.singleWord && !wordBounded(text, start, end) {
+			if a.singleWord && !wordBounded(text[from:], start-from, end-from) || allow != nil && !allow(start, end, a.id) {
 				continue
 			}
 			if a.lstrip {
-				start = len(strings.TrimRight(text[:start], whitespace))
+				start = from + len(strings.TrimRight(text[from:start], whitespace))
 			}
 			if a.rstrip {
 				end = len(text) - len(strings.TrimLeft(text[end:], whitespace))
