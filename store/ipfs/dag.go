@@ -30,7 +30,9 @@ func (n *Node) Fetch(ctx context.Context, c protocol.CID, providers []peer.AddrI
 	if err != nil {
 		return Stats{}, err
 	}
-	stats, err := n.walk(ctx, id, n.fetch(ctx, providers))
+	f := n.fetch(ctx, providers)
+	defer f.close()
+	stats, err := n.walk(ctx, id, f)
 	if err != nil {
 		return stats, err
 	}
@@ -48,6 +50,7 @@ func (n *Node) GetBlocks(ctx context.Context, cids []protocol.CID, providers []p
 		ids[i] = id
 	}
 	f := n.fetch(ctx, providers)
+	defer f.close()
 	for len(ids) > 0 {
 		window := ids[:min(fetchWindow, len(ids))]
 		ids = ids[len(window):]

@@ -19,11 +19,13 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
-// fetcher reads blocks for one request: from the blockstore, or else in one
-// bitswap session from the named providers. It dials only when a block is missing.
+// fetcher reads blocks for one request: from the blockstore, or else in a bitswap
+// session from the named providers. It dials only when a block is missing. Close ends
+// the session.
 type fetcher struct {
 	node      *Node
 	ctx       context.Context // of the session
+	close     context.CancelFunc
 	providers []peer.AddrInfo
 	localOnly bool
 
@@ -33,11 +35,14 @@ type fetcher struct {
 }
 
 func (n *Node) fetch(ctx context.Context, providers []peer.AddrInfo) *fetcher {
-	return &fetcher{node: n, ctx: ctx, providers: providers}
+	ctx, cancel := context.WithCancel(ctx)
+	return &fetcher{node: n, ctx: ctx, close: cancel, providers: providers}
 }
 
 // offline reads only what is here.
-func (n *Node) offline() *fetcher { return &fetcher{node: n, localOnly: true} }
+func (n *Node) offline() *fetcher {
+	return &fetcher{node: n, localOnly: true, close: func() {}}
+}
 
 var _ format.NodeGetter = (*fetcher)(nil)
 
@@ -109,23 +114,26 @@ func (f *fetcher) many(ctx context.Context, ids []cid.Cid, fn func(blocks.Block)
 	}
 	stalled := time.NewTimer(f.node.cfg.StallTimeout)
 	defer stalled.Stop()
-	for len(missing) > 0 {
-		err := f.ask(ctx, want, missing, stalled, fn)
-		if err != nil && !errors.Is(err, errAskAgain) {
+	session := f.session
+	for {
+		err := f.ask(ctx, session, want, missing, stalled, fn)
+		if !errors.Is(err, errAskAgain) {
 			return err
 		}
+		f.node.awaitWithdrawal(ctx, want)
+		session = nil
 	}
-	return nil
 }
 
 var errAskAgain = errors.New("nothing came for a while")
 
-// ask requests the missing blocks of want once. What comes is kept before fn sees it.
-// When nothing comes for a third of the stall timeout it withdraws the request and
-// gives errAskAgain: a peer drops a request for a block that it is just then sending,
-// because of an earlier request that was given up, and bitswap by itself would not
-// repeat it within the timeout.
-func (f *fetcher) ask(ctx context.Context, want []cid.Cid, missing map[cid.Cid]struct{}, stalled *time.Timer, fn func(blocks.Block) error) error {
+// ask requests the missing blocks of want once, in a session of its own if none is
+// given. What comes is kept before fn sees it.
+// When nothing comes for a third of the stall timeout it gives errAskAgain: a request
+// can be lost when another one for the same block has just ended, at the sender, which
+// is still sending, or here, where bitswap takes requests back on its own time. It would
+// repeat it only after the timeout.
+func (f *fetcher) ask(ctx context.Context, session boxofetch.Fetcher, want []cid.Cid, missing map[cid.Cid]struct{}, stalled *time.Timer, fn func(blocks.Block) error) error {
 	timeout := f.node.cfg.StallTimeout
 	once, withdraw := context.WithCancel(ctx)
 	defer withdraw()
@@ -133,7 +141,10 @@ func (f *fetcher) ask(ctx context.Context, want []cid.Cid, missing map[cid.Cid]s
 		_, ok := missing[id]
 		return !ok
 	})
-	in, err := f.session.GetBlocks(once, rest)
+	if session == nil {
+		session = f.node.swap.NewSession(once)
+	}
+	in, err := session.GetBlocks(once, rest)
 	if err != nil {
 		return f.failure(ctx, rest[0], err)
 	}
@@ -163,6 +174,21 @@ func (f *fetcher) ask(ctx context.Context, want []cid.Cid, missing map[cid.Cid]s
 	return nil
 }
 
+// withdrawalTime bounds the wait for bitswap to take a request back: another fetch may
+// want the same blocks for longer.
+const withdrawalTime = 250 * time.Millisecond
+
+// awaitWithdrawal waits until bitswap has taken a request back. It does so on its own
+// time, and would take back a request for the same blocks that came before that.
+func (n *Node) awaitWithdrawal(ctx context.Context, ids []cid.Cid) {
+	for until := time.Now().Add(withdrawalTime); time.Now().Before(until) && ctx.Err() == nil; time.Sleep(2 * time.Millisecond) {
+		wanted := n.swap.GetWantlist()
+		if !slices.ContainsFunc(ids, func(id cid.Cid) bool { return slices.Contains(wanted, id) }) {
+			return
+		}
+	}
+}
+
 func first(order []cid.Cid, in map[cid.Cid]struct{}) cid.Cid {
 	for _, id := range order {
 		if _, ok := in[id]; ok {
@@ -186,9 +212,7 @@ func (f *fetcher) connect() error {
 			return
 		}
 		f.dialErr = f.dialAny()
-		if f.dialErr == nil {
-			f.session = n.swap.NewSession(f.ctx)
-		}
+		f.session = n.swap.NewSession(f.ctx)
 	})
 	return f.dialErr
 }

@@ -191,7 +191,9 @@ func (n *Node) GetBlock(ctx context.Context, c protocol.CID, providers []peer.Ad
 	if err != nil {
 		return nil, err
 	}
-	b, err := n.fetch(ctx, providers).block(ctx, id)
+	f := n.fetch(ctx, providers)
+	defer f.close()
+	b, err := f.block(ctx, id)
 	if err != nil {
 		return nil, err
 	}

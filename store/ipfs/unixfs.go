@@ -69,23 +69,22 @@ func (n *Node) Get(ctx context.Context, c protocol.CID, providers []peer.AddrInf
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
 	f := n.fetch(ctx, providers)
-	nd, err := f.Get(ctx, id)
+	nd, err := f.Get(f.ctx, id)
 	if err != nil {
-		cancel()
+		f.close()
 		return nil, err
 	}
-	r, err := uio.NewDagReader(ctx, nd, f)
+	r, err := uio.NewDagReader(f.ctx, nd, f)
 	if err != nil {
-		cancel()
+		f.close()
 		return nil, notFile(c, err)
 	}
 	if r.Size() > uint64(n.cfg.MaxFileBytes) {
-		cancel()
+		f.close()
 		return nil, protocol.Errorf(protocol.KindInvalid, "cid", "%s says it is %d bytes, the limit is %d", c, r.Size(), n.cfg.MaxFileBytes)
 	}
-	return &File{DagReader: r, cancel: cancel}, nil
+	return &File{DagReader: r, cancel: f.close}, nil
 }
 
 // ReadFile reads the whole file behind c, of at most limit bytes.
@@ -161,7 +160,9 @@ func (n *Node) AddDirectory(ctx context.Context, entries []Entry) (protocol.CID,
 
 // List gives the entries of a directory, sorted by name.
 func (n *Node) List(ctx context.Context, c protocol.CID, providers []peer.AddrInfo) ([]Entry, error) {
-	dir, err := n.directory(ctx, c, n.fetch(ctx, providers))
+	f := n.fetch(ctx, providers)
+	defer f.close()
+	dir, err := n.directory(ctx, c, f)
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +181,7 @@ func (n *Node) List(ctx context.Context, c protocol.CID, providers []peer.AddrIn
 // Resolve follows a path such as "records/x" from a directory.
 func (n *Node) Resolve(ctx context.Context, root protocol.CID, path string, providers []peer.AddrInfo) (protocol.CID, error) {
 	f := n.fetch(ctx, providers)
+	defer f.close()
 	at := root
 	for _, name := range strings.Split(strings.Trim(path, "/"), "/") {
 		dir, err := n.directory(ctx, at, f)
