@@ -32,7 +32,7 @@ func over(t *testing.T, test func(t *testing.T, requester, worker *node)) {
 
 func TestInferStreamsTokensAndReceipt(t *testing.T) {
 	over(t, func(t *testing.T, requester, worker *node) {
-		var took protocol.SignedVoucher
+		took := make(chan protocol.SignedVoucher, 1)
 		worker.HandleJobs(handler{
 			infer: func(_ context.Context, job protocol.InferenceJob, out Output) (protocol.SignedReceipt, protocol.Evidence, error) {
 				if err := out.Accepted(3); err != nil {
@@ -53,7 +53,7 @@ func TestInferStreamsTokensAndReceipt(t *testing.T) {
 				if receipt != inferenceJob().ID {
 					return protocol.Errorf(protocol.KindNotFound, "receipt", "is not mine")
 				}
-				took = v
+				took <- v
 				return nil
 			},
 		})
@@ -74,7 +74,7 @@ func TestInferStreamsTokensAndReceipt(t *testing.T) {
 		v, err := wire.SignVoucher(domain, protocol.Voucher{Requester: job.Requester, Worker: worker.account(), Cumulative: *uint256.NewInt(5), Expires: 99}, requester.owner)
 		require.NoError(t, err)
 		require.NoError(t, requester.SendVoucher(t.Context(), worker.ID(), v, job.ID))
-		require.Equal(t, v, took)
+		require.Equal(t, v, <-took)
 		requireKind(t, protocol.KindNotFound, requester.SendVoucher(t.Context(), worker.ID(), v, protocol.Hash{9}))
 	})
 }
