@@ -3,6 +3,7 @@ package cpu
 import (
 	"sync"
 
+	"github.com/openledger/openledger/worker/engine/quant"
 	"github.com/openledger/openledger/worker/engine/tensor"
 )
 
@@ -60,23 +61,64 @@ func (t *linearGradTask) tile(s *scratch, i int) {
 	}
 }
 
-// transposed decodes outputs [j, j+nj) by inputs [c, c+nc), both beginning at a multiple of 16: element (j+y, c+x) goes to
-// (x/16)*bp + y*16 + x%16 of dst. What lies past the matrix in dst is of no meaning.
+// transposed decodes outputs [j, j+nj) by inputs [c, c+nc), where j is a multiple of 16 and c one of 32: element
+// (j+y, c+x) goes to (x/16)*bp + y*16 + x%16 of dst. What lies past the matrix in dst is of no meaning.
 func (w *weight) transposed(lv level, s *scratch, dst []float32, bp, j, nj, c, nc int) {
 	for y := 0; y < nj; y += panelCols {
-		at := (j+y)*w.in + c*panelCols
-		transposePanel(lv, dst[y*panelCols:], bp, w.wide(lv, s, at, nc), nc)
+		transposePanel(lv, dst[y*panelCols:], bp, w.wide(lv, s, (j+y)/panelCols, c, nc), nc)
 	}
 }
 
-// wide gives n inputs of a panel as float32, 16 outputs each, from place at of its values on.
-func (w *weight) wide(lv level, s *scratch, at, n int) []float32 {
-	if w.halves == nil {
+// wide gives inputs [c, c+n) of panel p as float32: 16 outputs for each.
+func (w *weight) wide(lv level, s *scratch, p, c, n int) []float32 {
+	at := p*panelCols*w.in + c*panelCols
+	if w.panels != nil {
 		return w.panels[at:][:n*panelCols]
 	}
 	buf := s.get(1, n*panelCols)
-	widenPanel(lv, buf, w.halves[at/2:][:n*panelCols/2], n/2)
+	switch {
+	case w.halves != nil:
+		widenPanel(lv, buf, w.halves[at/2:][:n*panelCols/2], n/2)
+	case w.f16 != nil:
+		widenF16Panel(lv, buf, w.f16[at:][:n*panelCols])
+	default:
+		for b := range n / blockLen {
+			w.wideBlock(buf[b*blockLen*panelCols:][:blockLen*panelCols], p*(w.in/blockLen)+c/blockLen+b)
+		}
+	}
 	return buf
+}
+
+// wideBlock decodes a block of a panel: 16 outputs for each of its 32 inputs.
+func (w *weight) wideBlock(dst []float32, block int) {
+	var d [panelCols]float32
+	for j, h := range w.scales[block*panelCols:][:panelCols] {
+		d[j] = quant.FromF16(h)
+	}
+	if w.q4 == nil {
+		const size = panelCols * blockLen
+		for k := 0; k < blockLen; k += 4 {
+			src, o := (*[4 * panelCols]byte)(w.q8[block*size+k*panelCols:]), (*[4 * panelCols]float32)(dst[k*panelCols:])
+			for j := range panelCols {
+				f := d[j]
+				o[j] = float32(f * float32(int8(src[4*j])))
+				o[panelCols+j] = float32(f * float32(int8(src[4*j+1])))
+				o[2*panelCols+j] = float32(f * float32(int8(src[4*j+2])))
+				o[3*panelCols+j] = float32(f * float32(int8(src[4*j+3])))
+			}
+		}
+		return
+	}
+	const size = panelCols * blockLen / 2
+	for k := 0; k < blockLen/2; k++ {
+		src := w.q4[block*size+k/4*4*panelCols+k%4:]
+		lo, hi := (*[panelCols]float32)(dst[k*panelCols:]), (*[panelCols]float32)(dst[(k+blockLen/2)*panelCols:])
+		for j := range panelCols {
+			v := src[4*j]
+			lo[j] = float32(d[j] * float32(int32(v&15)-8))
+			hi[j] = float32(d[j] * float32(int32(v>>4)-8))
+		}
+	}
 }
 
 // transposePanel writes n rows of 16 values as columns: value y of row x goes to (x/16)*bp + y*16 + x%16.

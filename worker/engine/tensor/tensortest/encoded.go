@@ -79,7 +79,21 @@ func encodedCases(tb testing.TB) (cs []testCase) {
 			if t.BlockSize() > 1 {
 				acts = roundedActs(x)
 			}
+			dy, dx := Random(m*n, 4), Random(m*k, 5)
 			cs = append(cs, testCase{
+				name: fmt.Sprintf("LinearGrad/%v/%dx%dx%d", t, m, n, k),
+				run: func(h *Host) []float32 {
+					pw := packEncoded(h, t, n, k, raw)
+					x := h.Mat(m, k, dx)
+					h.b.LinearGrad(x, h.Mat(m, n, dy), pw, true)
+					out := h.Values(x)
+					h.b.LinearGrad(x, h.Mat(m, n, dy), pw, false)
+					return append(out, h.Values(x)...)
+				},
+				want: func() []float64 {
+					return append(matmul(dx, dy, values, m, k, n, false, false), matmul(nil, dy, values, m, k, n, false, false)...)
+				},
+			}, testCase{
 				name: fmt.Sprintf("Linear/%v/%dx%dx%d", t, m, n, k),
 				run: func(h *Host) []float32 {
 					pw := packEncoded(h, t, n, k, raw)
