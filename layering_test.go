@@ -50,6 +50,7 @@ var grants = map[string][]string{
 	"contracts/chain":          {"protocol", "contracts/bindings"},
 	"contracts/devchain":       {"protocol", "contracts/..."},
 	"contracts/genesis":        {},
+	"contracts/supply":         {"protocol"},
 	"contracts/keystore":       {"protocol"},
 	"sim":                      {"protocol", "protocol/payout", "scheduler"},
 	"sim/cluster":              {"..."},

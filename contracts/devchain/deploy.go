@@ -2,14 +2,10 @@ package devchain
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"math/big"
-	"os"
-	"path/filepath"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -51,18 +47,7 @@ func Deploy(ctx context.Context, client *chain.Client, d Deployment) (chain.Addr
 
 // ReadAddresses reads a deployments file.
 func ReadAddresses(path string) (chain.Addresses, error) {
-	var a chain.Addresses
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return a, fmt.Errorf("read deployed addresses: %w", err)
-	}
-	if len(raw) > maxParamsBytes {
-		return a, protocol.Errorf(protocol.KindInvalid, "deployments", "%s has %d bytes: at most %d", path, len(raw), maxParamsBytes)
-	}
-	if err := json.Unmarshal(raw, &a); err != nil {
-		return a, protocol.Errorf(protocol.KindInvalid, "deployments", "%s is no deployments file: %w", path, err)
-	}
-	return a, nil
+	return readJSON[chain.Addresses](path, "deployments")
 }
 
 type deployer struct {
@@ -172,29 +157,4 @@ func (p *deployer) roles() error {
 	)
 }
 
-// save writes the addresses so that the file is there whole or not at all.
-func (p *deployer) save() error {
-	if p.d.File == "" {
-		return nil
-	}
-	raw, err := json.MarshalIndent(p.out, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode deployed addresses: %w", err)
-	}
-	dir := filepath.Dir(p.d.File)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make the folder for deployed addresses: %w", err)
-	}
-	f, err := os.CreateTemp(dir, ".deployments-*")
-	if err != nil {
-		return fmt.Errorf("write deployed addresses: %w", err)
-	}
-	_, werr := f.Write(append(raw, '\n'))
-	if err := errors.Join(werr, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("write deployed addresses: %w", err), os.Remove(f.Name()))
-	}
-	if err := os.Rename(f.Name(), p.d.File); err != nil {
-		return errors.Join(fmt.Errorf("write deployed addresses: %w", err), os.Remove(f.Name()))
-	}
-	return nil
-}
+func (p *deployer) save() error { return writeJSON(p.d.File, "deployments", p.out) }
