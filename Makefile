@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION)
 BIN     := bin/openledger
 
-.PHONY: build demo test test-go test-contracts test-long lint bench generate check-generated clean
+.PHONY: build demo test test-go test-contracts test-long lint bench bench-train generate check-generated clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/openledger
@@ -35,6 +35,11 @@ lint:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./worker/... ./scheduler/... ./store/... ./protocol/...
+
+# LoRA training against PyTorch with PEFT (docs/benchmarks.md); PYTHON has torch, transformers and peft.
+PYTHON ?= python3
+bench-train:
+	$(PYTHON) worker/finetune/bench/compare.py --go $(GO)
 
 generate: contracts/node_modules/.package-lock.json
 	$(GO) generate ./...
