@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION)
 BIN     := bin/openledger
 
-.PHONY: build demo test test-go test-contracts test-long lint bench bench-train generate check-generated clean
+.PHONY: build demo test test-go test-contracts test-long lint bench bench-lora bench-train generate check-generated clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/openledger
@@ -35,6 +35,12 @@ lint:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./worker/... ./scheduler/... ./store/... ./protocol/...
+
+# Many adapters on one base (docs/benchmarks.md): S-LoRA's workload on two shapes. Takes about an hour.
+bench-lora:
+	@mkdir -p bin
+	$(GO) run ./worker/engine/lorabench/run -shape mid -json bin/bench-lora-mid.json
+	$(GO) run ./worker/engine/lorabench/run -shape small -json bin/bench-lora-small.json
 
 # LoRA training against PyTorch with PEFT (docs/benchmarks.md); PYTHON has torch, transformers and peft.
 PYTHON ?= python3
