@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION)
 BIN     := bin/openledger
 
-.PHONY: build demo test test-go test-contracts test-long lint bench bench-lora bench-train generate check-generated clean
+.PHONY: build demo test test-go test-contracts test-long lint bench bench-lora bench-train bench-llama generate check-generated clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/openledger
@@ -41,6 +41,12 @@ bench-lora:
 	@mkdir -p bin
 	$(GO) run ./worker/engine/lorabench/run -shape mid -json bin/bench-lora-mid.json
 	$(GO) run ./worker/engine/lorabench/run -shape small -json bin/bench-lora-small.json
+
+# One model against llama.cpp on the same GGUF files (docs/benchmarks.md says how to make them and llama-bench).
+bench-llama:
+	@mkdir -p bin
+	$(GO) build -o bin/llamabench ./worker/engine/llamabench
+	bin/llamabench -llama-bench "$(LLAMA_BENCH)" -json bin/bench-llama.json $(MODELS)
 
 # LoRA training against PyTorch with PEFT (docs/benchmarks.md); PYTHON has torch, transformers and peft.
 PYTHON ?= python3

@@ -304,3 +304,28 @@ func quantMicro(lv level, rows, panels int, w *weight, p int, a []byte, c []floa
 	_, _ = q[panels*blocks*size-1], sc[panels*blocks*panelCols-1]
 	kernels[lv][rows][panels](blocks, &a[0], blocks*actBlock, &q[0], blocks*size, &sc[0], blocks*panelCols*2, &c[0], ldc*4, flag(acc))
 }
+
+func readAll(mem []byte) {
+	if detect() == levelGo {
+		readAllGo(mem)
+		return
+	}
+	readBytes(&mem[0], len(mem))
+}
+
+// fmaVector is the number of values that one step of fmaLoop multiplies.
+func fmaVector() int {
+	return [...]int{levelGo: 1, levelAVX2: 12 * 8, levelAVX512: 12 * 16}[detect()]
+}
+
+func fmaLoop(n int) {
+	x := float32(1e-30)
+	switch detect() {
+	case levelGo:
+		fmaLoopGo(n)
+	case levelAVX2:
+		fmaAVX2(n, &x)
+	case levelAVX512:
+		fmaAVX512(n, &x)
+	}
+}

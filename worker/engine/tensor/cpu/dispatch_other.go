@@ -38,3 +38,7 @@ func swigluGradBlock(*float32, *float32, *float32, *float32, *float32, int) { pa
 func addBlock(*float32, *float32, int)                                      { panic(noAssembly) }
 func mulScaledBlock(*float32, *float32, *float32, int, float32)             { panic(noAssembly) }
 func copyPanelRows(*float32, *float32, int, int)                            { panic(noAssembly) }
+
+func readAll(mem []byte) { readAllGo(mem) }
+func fmaVector() int     { return 1 }
+func fmaLoop(n int)      { fmaLoopGo(n) }
