@@ -144,6 +144,18 @@ func (c *Client) Watch(ctx context.Context, from uint64, every time.Duration, fn
 }
 
 func (c *Client) logs(ctx context.Context, from, to uint64, at []common.Address, topics [][]common.Hash, fn func(Event) error) (uint64, error) {
+	return c.rawLogs(ctx, from, to, at, topics, func(l *types.Log) error {
+		e, ok, err := c.event(l)
+		if err != nil || !ok {
+			return err
+		}
+		return fn(e)
+	})
+}
+
+// rawLogs calls fn with the logs of the blocks from..to (0: the newest), a range at a
+// time, and gives the block to go on from.
+func (c *Client) rawLogs(ctx context.Context, from, to uint64, at []common.Address, topics [][]common.Hash, fn func(*types.Log) error) (uint64, error) {
 	from = max(from, c.cfg.Addresses.Block)
 	if to == 0 {
 		head, _, err := c.Head(ctx)
@@ -161,14 +173,10 @@ func (c *Client) logs(ctx context.Context, from, to uint64, at []common.Address,
 			return from, c.unavailable("read events", err)
 		}
 		for i := range logs {
-			e, ok, err := c.event(&logs[i])
-			if err != nil {
-				return from, err
-			}
-			if !ok || logs[i].Removed {
+			if logs[i].Removed {
 				continue
 			}
-			if err := fn(e); err != nil {
+			if err := fn(&logs[i]); err != nil {
 				return from, err
 			}
 		}

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"math/big"
 	"slices"
 	"strings"
 
-	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
@@ -70,27 +68,21 @@ type namedAddress struct {
 // one, since the deployment's block, and has it now.
 func (c *Client) Roles(ctx context.Context) ([]RoleHolder, error) {
 	on := map[protocol.Account]string{}
-	query := ethereum.FilterQuery{
-		FromBlock: new(big.Int).SetUint64(c.cfg.Addresses.Block), ToBlock: c.block,
-		Topics: [][]common.Hash{{crypto.Keccak256Hash([]byte("RoleGranted(bytes32,address,address)"))}},
-	}
+	var at []common.Address
 	for _, g := range c.cfg.Addresses.governed() {
 		on[g.at] = g.name
-		query.Addresses = append(query.Addresses, g.at)
+		at = append(at, g.at)
 	}
-	logs, err := c.eth.FilterLogs(ctx, query)
-	if err != nil {
-		return nil, c.unavailable("read grants of roles", err)
-	}
+	granted := [][]common.Hash{{crypto.Keccak256Hash([]byte("RoleGranted(bytes32,address,address)"))}}
 	var out []RoleHolder
-	for _, l := range logs {
+	if _, err := c.rawLogs(ctx, 0, 0, at, granted, func(l *types.Log) error {
 		h, ok, err := c.holder(ctx, on[l.Address], l)
-		if err != nil {
-			return nil, err
-		}
 		if ok && !slices.Contains(out, h) {
 			out = append(out, h)
 		}
+		return err
+	}); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(out, func(a, b RoleHolder) int {
 		return cmp.Or(cmp.Compare(a.On, b.On), cmp.Compare(a.Role, b.Role), bytes.Compare(a.Account[:], b.Account[:]))
@@ -98,7 +90,7 @@ func (c *Client) Roles(ctx context.Context) ([]RoleHolder, error) {
 	return out, nil
 }
 
-func (c *Client) holder(ctx context.Context, on string, l types.Log) (RoleHolder, bool, error) {
+func (c *Client) holder(ctx context.Context, on string, l *types.Log) (RoleHolder, bool, error) {
 	if len(l.Topics) != 4 {
 		return RoleHolder{}, false, protocol.Errorf(protocol.KindCorrupt, "log", "a grant of a role on %s has %d topics", l.Address, len(l.Topics))
 	}

@@ -1,0 +1,176 @@
+package chain
+
+import (
+	"context"
+	"math/big"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/holiman/uint256"
+
+	"github.com/openledger/openledger/contracts/bindings"
+	"github.com/openledger/openledger/protocol"
+)
+
+// Unit says what a number of a setting means.
+type Unit string
+
+// The units of settings.
+const (
+	UnitBps     Unit = "basis points"
+	UnitSeconds Unit = "seconds"
+	UnitWei     Unit = "wei"
+	UnitPercent Unit = "percent"
+	UnitAccount Unit = "account"
+)
+
+// Setting is a governed parameter: what a proposal can change. Its values, one for each
+// field, are numbers; an account is its 160 bits.
+type Setting struct {
+	Name   string
+	Fields []Field
+
+	on   func(Addresses) protocol.Account
+	read func(context.Context, *Client) ([]*big.Int, error)
+	pack func([]*big.Int) ([]byte, error)
+}
+
+// Field is one value of a setting.
+type Field struct {
+	Name string
+	Unit Unit
+	Bits uint // how many the contract holds
+}
+
+// Values reads what the setting is now.
+func (s Setting) Values(ctx context.Context, c *Client) ([]uint256.Int, error) {
+	raw, err := s.read(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]uint256.Int, len(raw))
+	for i, v := range raw {
+		if out[i], err = toU256(v); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Action is the call that sets the values. What the contract refuses, such as shares
+// that do not add up, only shows when it is executed.
+func (s Setting) Action(at Addresses, values []uint256.Int) (Action, error) {
+	if len(values) != len(s.Fields) {
+		return Action{}, protocol.Errorf(protocol.KindInvalid, s.Name, "takes %d values, not %d", len(s.Fields), len(values))
+	}
+	raw := make([]*big.Int, len(values))
+	for i := range values {
+		if f := s.Fields[i]; uint(values[i].BitLen()) > f.Bits {
+			return Action{}, protocol.Errorf(protocol.KindInvalid, s.Name, "%s of %s has more than %d bits", f.Name, values[i].Dec(), f.Bits)
+		}
+		raw[i] = values[i].ToBig()
+	}
+	data, err := s.pack(raw)
+	if err != nil {
+		return Action{}, protocol.Errorf(protocol.KindInvalid, s.Name, "%w", err)
+	}
+	return Action{To: s.on(at), Data: data}, nil
+}
+
+// GrantAction pays from the treasury.
+func GrantAction(at Addresses, to protocol.Account, amount uint256.Int, memo string) Action {
+	return Action{To: at.Treasury, Data: access.PackGrant(to, amount.ToBig(), memo)}
+}
+
+// Settings are all governed parameters.
+func Settings() []Setting {
+	seconds := func(bits uint) []Field { return []Field{{"seconds", UnitSeconds, bits}} }
+	return []Setting{
+		{
+			Name: "fees.shares", on: func(a Addresses) protocol.Account { return a.Fees },
+			Fields: []Field{{"platform", UnitBps, 16}, {"owner", UnitBps, 16}, {"stakers", UnitBps, 16}, {"contributors", UnitBps, 16}},
+			read: func(ctx context.Context, c *Client) ([]*big.Int, error) {
+				p, err := c.FeeParams(ctx)
+				return []*big.Int{number(p.PlatformBps), number(p.OwnerPart), number(p.StakersPart), number(p.ContributorsPart)}, err
+			},
+			pack: func(v []*big.Int) ([]byte, error) {
+				return fees.TryPackSetShares(bindings.Shares{
+					PlatformBps: uint16(v[0].Uint64()), OwnerPart: uint16(v[1].Uint64()), StakersPart: uint16(v[2].Uint64()), ContributorsPart: uint16(v[3].Uint64()),
+				})
+			},
+		},
+		{
+			Name: "fees.treasury", Fields: []Field{{"account", UnitAccount, 160}}, on: func(a Addresses) protocol.Account { return a.Fees },
+			read: func(ctx context.Context, c *Client) ([]*big.Int, error) {
+				p, err := c.FeeParams(ctx)
+				return []*big.Int{new(big.Int).SetBytes(p.Treasury[:])}, err
+			},
+			pack: func(v []*big.Int) ([]byte, error) { return fees.TryPackSetTreasury(common.BigToAddress(v[0])) },
+		},
+		{
+			Name: "staking.minimums", Fields: []Field{{"bond", UnitWei, 256}, {"delegation", UnitWei, 256}},
+			on:   func(a Addresses) protocol.Account { return a.Staking },
+			read: numbers(func(a Addresses) protocol.Account { return a.Staking }, staking.PackMinStake(), staking.PackMinDelegation()),
+			pack: func(v []*big.Int) ([]byte, error) { return staking.TryPackSetMinimums(v[0], v[1]) },
+		},
+		{
+			Name: "staking.unbonding", Fields: seconds(64), on: func(a Addresses) protocol.Account { return a.Staking },
+			read: numbers(func(a Addresses) protocol.Account { return a.Staking }, staking.PackUnbondingPeriod()),
+			pack: func(v []*big.Int) ([]byte, error) { return staking.TryPackSetUnbondingPeriod(v[0].Uint64()) },
+		},
+		{
+			Name: "escrow.withdrawal_delay", Fields: seconds(64), on: func(a Addresses) protocol.Account { return a.Escrow },
+			read: numbers(func(a Addresses) protocol.Account { return a.Escrow }, escrow.PackWithdrawalDelay()),
+			pack: func(v []*big.Int) ([]byte, error) { return escrow.TryPackSetWithdrawalDelay(v[0].Uint64()) },
+		},
+		{
+			Name: "settlement.challenge_window", Fields: seconds(64), on: func(a Addresses) protocol.Account { return a.Settlement },
+			read: numbers(func(a Addresses) protocol.Account { return a.Settlement }, settlement.PackChallengeWindow()),
+			pack: func(v []*big.Int) ([]byte, error) { return settlement.TryPackSetChallengeWindow(v[0].Uint64()) },
+		},
+		{
+			Name: "settlement.cover", Fields: []Field{{"cover", UnitBps, 32}}, on: func(a Addresses) protocol.Account { return a.Settlement },
+			read: numbers(func(a Addresses) protocol.Account { return a.Settlement }, settlement.PackCoverBps()),
+			pack: func(v []*big.Int) ([]byte, error) { return settlement.TryPackSetCover(uint32(v[0].Uint64())) },
+		},
+		{
+			Name: "governance.voting_delay", Fields: seconds(48), on: ofGovernor, read: numbers(ofGovernor, governor.PackVotingDelay()),
+			pack: func(v []*big.Int) ([]byte, error) { return governor.TryPackSetVotingDelay(v[0]) },
+		},
+		{
+			Name: "governance.voting_period", Fields: seconds(32), on: ofGovernor, read: numbers(ofGovernor, governor.PackVotingPeriod()),
+			pack: func(v []*big.Int) ([]byte, error) { return governor.TryPackSetVotingPeriod(uint32(v[0].Uint64())) },
+		},
+		{
+			Name: "governance.proposal_threshold", Fields: []Field{{"votes", UnitWei, 256}}, on: ofGovernor, read: numbers(ofGovernor, governor.PackProposalThreshold()),
+			pack: func(v []*big.Int) ([]byte, error) { return governor.TryPackSetProposalThreshold(v[0]) },
+		},
+		{
+			Name: "governance.quorum", Fields: []Field{{"quorum", UnitPercent, 256}}, on: ofGovernor, read: numbers(ofGovernor, governor.PackQuorumNumerator0()),
+			pack: func(v []*big.Int) ([]byte, error) { return governor.TryPackUpdateQuorumNumerator(v[0]) },
+		},
+		{
+			Name: "governance.timelock", Fields: seconds(256), on: func(a Addresses) protocol.Account { return a.Timelock },
+			read: numbers(func(a Addresses) protocol.Account { return a.Timelock }, timelock.PackGetMinDelay()),
+			pack: func(v []*big.Int) ([]byte, error) { return timelock.TryPackUpdateDelay(v[0]) },
+		},
+	}
+}
+
+func ofGovernor(a Addresses) protocol.Account { return a.Governor }
+
+func number(v uint64) *big.Int { return new(big.Int).SetUint64(v) }
+
+// numbers reads functions that each answer with one number.
+func numbers(on func(Addresses) protocol.Account, calls ...[]byte) func(context.Context, *Client) ([]*big.Int, error) {
+	return func(ctx context.Context, c *Client) ([]*big.Int, error) {
+		out := make([]*big.Int, len(calls))
+		for i, data := range calls {
+			v, err := read(ctx, c, "read a governed parameter", on(c.cfg.Addresses), data, governor.UnpackVotingDelay)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = v
+		}
+		return out, nil
+	}
+}
