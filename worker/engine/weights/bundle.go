@@ -24,12 +24,15 @@ const (
 	IndexFile           = "model.safetensors.index.json"
 	TokenizerFile       = "tokenizer.json"
 	TokenizerConfigFile = "tokenizer_config.json"
+	ChatTemplateFile    = "chat_template.jinja"
 )
 
 const (
 	maxConfig = 1 << 20
-	maxIndex  = 64 << 20
-	maxShards = 4096
+	// Some tokenizers list thousands of added tokens there.
+	maxTokenizerConfig = 16 << 20
+	maxIndex           = 64 << 20
+	maxShards          = 4096
 )
 
 // Weights are the open weight files of a model folder: a llama.WeightSource.
@@ -40,7 +43,7 @@ type Weights struct {
 	sums    map[string][32]byte // sha256 of what was read
 }
 
-var _ llama.WeightSource = (*Weights)(nil)
+var _ Source = (*Weights)(nil)
 
 // OpenWeights opens model.safetensors, or the files that
 // model.safetensors.index.json lists.
@@ -56,21 +59,36 @@ func OpenWeights(fsys fs.FS) (*Weights, error) {
 	return w, nil
 }
 
-// Bundle is an open model folder: configuration, weights and tokenizer.
+// Format is how a model is stored.
+type Format string
+
+// The formats of models.
+const (
+	FormatHF   Format = "hf"
+	FormatGGUF Format = "gguf"
+)
+
+// Bundle is an open model: configuration, weights and tokenizer.
 type Bundle struct {
-	*Weights
+	Source
+	Format    Format
 	Config    llama.Config
 	Tokenizer *tokenizer.Tokenizer
-	// Hash identifies the content: sha256 over the names and sha256 of all files
-	// that were read, sorted by name.
+	// TokenizerJSON is the tokenizer.json, or one that does what a GGUF file describes.
+	TokenizerJSON []byte
+	// ChatTemplate is the Jinja template that the model came with, empty if none did.
+	ChatTemplate string
+	// Hash identifies the content. Of a folder it is sha256 over the names and sha256
+	// of all files that were read, sorted by name; of a GGUF file the same, as if its
+	// name were model.gguf.
 	Hash [32]byte
 }
 
 // Open opens a model folder. Close it when the weights have been loaded.
 func Open(fsys fs.FS) (*Bundle, error) {
-	b := &Bundle{Weights: &Weights{}}
+	b := &Bundle{Format: FormatHF}
 	if err := b.open(fsys); err != nil {
-		return nil, errors.Join(err, b.Close())
+		return nil, err
 	}
 	return b, nil
 }
@@ -84,25 +102,64 @@ func (b *Bundle) open(fsys fs.FS) error {
 	if b.Config, err = llama.ParseConfig(raw); err != nil {
 		return err
 	}
-	if raw, err = readFile(fsys, TokenizerFile, tokenizer.MaxFileSize, sums); err != nil {
+	if b.TokenizerJSON, err = readFile(fsys, TokenizerFile, tokenizer.MaxFileSize, sums); err != nil {
 		return err
 	}
-	if b.Tokenizer, err = tokenizer.Load(raw); err != nil {
+	if b.Tokenizer, err = tokenizer.Load(b.TokenizerJSON); err != nil {
 		return err
 	}
-	if _, err = readFile(fsys, TokenizerConfigFile, maxConfig, sums); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if b.ChatTemplate, err = readTemplate(fsys, sums); err != nil {
 		return err
 	}
 	w, err := OpenWeights(fsys)
 	if err != nil {
 		return err
 	}
-	b.Weights = w
+	b.Source = w
 	for name, sum := range w.sums { // combine sorts
 		sums[name] = sum
 	}
 	b.Hash = combine(sums)
 	return nil
+}
+
+// readTemplate finds the chat template: in a file of its own, or in
+// tokenizer_config.json, where it is a string or a list of named ones.
+func readTemplate(fsys fs.FS, sums map[string][32]byte) (string, error) {
+	raw, err := readFile(fsys, TokenizerConfigFile, maxTokenizerConfig, sums)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	own, err := readFile(fsys, ChatTemplateFile, maxConfig, sums)
+	if err == nil {
+		return string(own), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	var c struct {
+		Template json.RawMessage `json:"chat_template"`
+	}
+	if len(raw) == 0 {
+		return "", nil
+	}
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return "", fmt.Errorf("%s: %w", TokenizerConfigFile, err)
+	}
+	var one string
+	var list []struct{ Name, Template string }
+	switch {
+	case len(c.Template) == 0 || json.Unmarshal(c.Template, &one) == nil:
+		return one, nil
+	case json.Unmarshal(c.Template, &list) != nil:
+		return "", fmt.Errorf("%s: chat_template is neither a text nor a list of named ones", TokenizerConfigFile)
+	}
+	for _, t := range list {
+		if t.Name == "default" {
+			return t.Template, nil
+		}
+	}
+	return "", nil
 }
 
 // listShards names the weight files.

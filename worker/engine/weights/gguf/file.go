@@ -90,6 +90,12 @@ type File struct {
 // Meta is the file's metadata.
 func (f *File) Meta() *Metadata { return &f.meta }
 
+// ReadAt reads the file itself.
+func (f *File) ReadAt(b []byte, at int64) (int, error) { return f.r.ReadAt(b, at) }
+
+// Size of the file in bytes.
+func (f *File) Size() int64 { return f.size }
+
 // Version of the format.
 func (f *File) Version() int { return int(f.version) }
 

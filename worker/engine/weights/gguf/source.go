@@ -2,6 +2,8 @@ package gguf
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/openledger/openledger/worker/engine/lora"
 	"github.com/openledger/openledger/worker/engine/model/llama"
@@ -67,4 +69,17 @@ func headsOf(c llama.Config, m lora.Module) int {
 		return c.KVHeads
 	}
 	return c.Heads
+}
+
+// Parameters lists the parameters under their Hugging Face names, as they are stored.
+func (s *Source) Parameters() []Info {
+	var out []Info
+	for _, t := range s.f.tensors {
+		if name, ok := toHF(t.Name); ok {
+			t.Name = name
+			out = append(out, t)
+		}
+	}
+	slices.SortFunc(out, func(a, b Info) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
