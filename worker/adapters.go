@@ -2,103 +2,133 @@ package worker
 
 import (
 	"context"
-	"slices"
-	"sync"
+	"errors"
+	"fmt"
 
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/store/ipfs"
 	"github.com/openledger/openledger/worker/adapter"
+	"github.com/openledger/openledger/worker/engine"
+	"github.com/openledger/openledger/worker/engine/lora"
 )
 
-// maxOpenAdapters bounds the adapters that are held in memory with their indices.
-const maxOpenAdapters = 64
-
-// adapterSet holds the adapters that this worker has opened. Opening is done once
-// per adapter, also when many requests ask for it at the same time.
-type adapterSet struct {
-	mu     sync.Mutex
-	open   map[protocol.CID]*opening
-	recent []protocol.CID // least recently used first
-}
-
-type opening struct {
-	done chan struct{}
-	a    *adapter.Adapter
-	err  error
-}
-
-// get gives the adapter behind a CID, opening it if it must.
-func (s *adapterSet) get(ctx context.Context, id protocol.CID, open func(context.Context) (*adapter.Adapter, error)) (*adapter.Adapter, error) {
-	s.mu.Lock()
-	if s.open == nil {
-		s.open = map[protocol.CID]*opening{}
-	}
-	o := s.open[id]
-	if o == nil {
-		o = &opening{done: make(chan struct{})}
-		s.open[id] = o
-		s.mu.Unlock()
-		o.a, o.err = open(ctx)
-		close(o.done)
-		s.mu.Lock()
-		if o.err != nil {
-			delete(s.open, id) // the next request tries again
+// adapter gives an adapter ready to be asked: fetched by CID from whoever has it,
+// checked, and in host memory until release is called. The engine takes it to the
+// device when its request's turn comes.
+func (w *Worker) adapter(ctx context.Context, id protocol.CID, sources []string) (a *adapter.Adapter, release func(), err error) {
+	return w.adapters.acquire(ctx, id, func(ctx context.Context, reserve func(int64) error) (*adapter.Adapter, int64, error) {
+		providers, err := ipfs.ParseProviders(sources)
+		if err != nil {
+			return nil, 0, err
 		}
-	}
-	s.recent = append(slices.DeleteFunc(s.recent, func(c protocol.CID) bool { return c == id }), id)
-	if len(s.recent) > maxOpenAdapters { // who uses it still holds it
-		delete(s.open, s.recent[0])
-		s.recent = s.recent[1:]
-	}
-	s.mu.Unlock()
-	select {
-	case <-o.done:
-		return o.a, o.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+		a, bytes, err := w.source.OpenWithin(ctx, id, providers, reserve)
+		if err != nil {
+			return nil, 0, err
+		}
+		w.log.Info("adapter opened", "adapter", id, "name", a.Manifest.Name, "records", a.Index.Len(), "bytes", bytes)
+		w.poke()
+		return a, bytes, nil
+	})
 }
 
-// announced lists adapters for an announcement: those on the device first.
-func (s *adapterSet) announced(resident []string, limit int) []protocol.ResidentAdapter {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// load brings an adapter to the device ahead of requests.
+func (w *Worker) load(ctx context.Context, id protocol.CID, sources []string, pin bool) error {
+	a, release, err := w.adapter(ctx, id, sources)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := ctx.Err(); err != nil { // whoever wanted it has gone
+		return context.Cause(ctx)
+	}
+	if err := w.engine.LoadAdapter(string(id), a.LoRA); err != nil {
+		return engineError(err)
+	}
+	defer w.poke()
+	if !pin {
+		return nil
+	}
+	if err := w.adapters.tier.Pin(string(id)); err != nil {
+		return protocol.Errorf(protocol.KindBusy, "adapter", "host memory: %w", err)
+	}
+	if err := w.engine.Pin(string(id)); err != nil {
+		w.adapters.tier.Unpin(string(id))
+		return engineError(err)
+	}
+	return nil
+}
+
+// unpin lets an adapter go when its memory is needed.
+func (w *Worker) unpin(id protocol.CID) {
+	w.engine.Unpin(string(id))
+	w.adapters.tier.Unpin(string(id))
+}
+
+// unload frees the memory of an adapter that no request uses, pinned or not. It
+// stays on disk.
+func (w *Worker) unload(id protocol.CID) error {
+	w.unpin(id)
+	defer w.poke()
+	err := w.engine.Unload(string(id))
+	if errors.Is(err, engine.ErrUnknownAdapter) {
+		err = nil
+	}
+	if err != nil {
+		return engineError(err)
+	}
+	if err = w.adapters.tier.Evict(string(id)); err != nil && !errors.Is(err, lora.ErrAbsent) {
+		return protocol.Errorf(protocol.KindBusy, "adapter", "%w", err)
+	}
+	return nil
+}
+
+// tierOf says where an adapter is: the tier is that of what takes longest of all that
+// a request needs.
+func (w *Worker) tierOf(id protocol.CID) protocol.Tier {
+	switch {
+	case !w.adapters.tier.Has(string(id)):
+		return protocol.TierDisk
+	case !w.engine.Has(string(id)):
+		return protocol.TierHost
+	}
+	return protocol.TierDevice
+}
+
+// announced lists adapters, given the most recently used first, for an announcement:
+// the warmest first.
+func announced(known []protocol.CID, tierOf func(protocol.CID) protocol.Tier, limit int) []protocol.ResidentAdapter {
+	var tiers [protocol.TierNetwork][]protocol.ResidentAdapter
+	for _, id := range known {
+		digest, err := ipfs.Digest(id)
+		if err != nil {
+			continue // it could not have been opened
+		}
+		t := tierOf(id)
+		tiers[t] = append(tiers[t], protocol.ResidentAdapter{Tag: protocol.AdapterTag(digest), Tier: t})
+	}
 	var out []protocol.ResidentAdapter
-	for _, id := range slices.Backward(s.recent) {
-		o := s.open[id]
-		if o == nil || o.a == nil || len(out) == limit {
-			continue
-		}
-		tier := protocol.TierHost
-		if slices.Contains(resident, string(id)) {
-			tier = protocol.TierDevice
-		}
-		out = append(out, protocol.ResidentAdapter{Tag: protocol.AdapterTag(o.a.Registered.Digest), Tier: tier})
+	for _, t := range tiers {
+		out = append(out, t[:min(len(t), limit-len(out))]...)
 	}
 	return out
 }
 
-// adapter makes an adapter ready: fetched by CID from whoever has it, checked, and
-// resident in the engine.
-func (w *Worker) adapter(ctx context.Context, id protocol.CID, sources []string) (*adapter.Adapter, error) {
-	a, err := w.adapters.get(ctx, id, func(ctx context.Context) (*adapter.Adapter, error) {
-		providers, err := ipfs.ParseProviders(sources)
-		if err != nil {
-			return nil, err
-		}
-		a, err := w.source.Open(ctx, id, providers)
-		if err != nil {
-			return nil, err
-		}
-		w.log.Info("adapter opened", "adapter", id, "name", a.Manifest.Name, "records", a.Index.Len())
-		w.poke()
-		return a, nil
-	})
+// recallDisk remembers which of the registry's adapters are in the content store from
+// before this start.
+func (w *Worker) recallDisk(ctx context.Context) error {
+	registered, err := w.chain.Adapters(ctx)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("adapters of the registry: %w", err)
 	}
-	if err := w.engine.LoadAdapter(string(id), a.LoRA); err != nil {
-		return nil, engineError(err)
+	for _, a := range registered {
+		if a.Base != w.base {
+			continue
+		}
+		if has, err := w.ipfs.Has(ctx, a.CID); err != nil {
+			return err
+		} else if has {
+			w.adapters.touch(a.CID)
+		}
 	}
-	return a, nil
+	return nil
 }

@@ -40,7 +40,8 @@ type Config struct {
 
 	MaxBatch     int   // sequences in one batch; default 16
 	KVTokens     int   // KV cache, in tokens; default 16,384
-	AdapterBytes int64 // memory for resident adapters; default 128 MiB
+	AdapterBytes int64 // memory for adapters on the device; default 128 MiB
+	HostBytes    int64 // host memory for open adapters, values and indices; default 512 MiB
 	// SettleEvery is how often vouchered receipts go to the chain, together. Default 30 s.
 	SettleEvery time.Duration
 	// CheckpointEvery is how much training a crash may cost. Default 5 s.
@@ -63,6 +64,9 @@ func (c *Config) EnsureDefaults() {
 	}
 	if c.AdapterBytes == 0 {
 		c.AdapterBytes = 128 << 20
+	}
+	if c.HostBytes == 0 {
+		c.HostBytes = 512 << 20
 	}
 	if c.SettleEvery == 0 {
 		c.SettleEvery = 30 * time.Second

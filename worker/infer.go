@@ -17,6 +17,7 @@ import (
 	"github.com/openledger/openledger/worker/adapter"
 	"github.com/openledger/openledger/worker/audit"
 	"github.com/openledger/openledger/worker/engine"
+	"github.com/openledger/openledger/worker/engine/lora"
 )
 
 // inFlight keeps a job from running twice on this worker at the same time.
@@ -89,9 +90,11 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 	}
 	var a *adapter.Adapter
 	if job.Adapter != "" {
-		if a, err = w.adapter(ctx, job.Adapter, job.Sources); err != nil {
+		var release func()
+		if a, release, err = w.adapter(ctx, job.Adapter, job.Sources); err != nil {
 			return fail(err)
 		}
+		defer release()
 	}
 	if want := access(a); job.Price.Access != want {
 		return fail(protocol.Errorf(protocol.KindInvalid, "price.access", "the adapter costs %s wei per inference, the job offers %s", want.Dec(), job.Price.Access.Dec()))
@@ -103,7 +106,8 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 	defer w.poke()
 	delivered := slices.Clone(job.Resume)
 	result, err := w.engine.Generate(ctx, engine.Request{
-		ID: job.ID.Hex(), Prompt: prompt, Resume: job.Resume, Adapter: string(job.Adapter), Sampling: audit.Sampling(job.Sampling),
+		ID: job.ID.Hex(), Prompt: prompt, Resume: job.Resume, Adapter: string(job.Adapter), Weights: weightsOf(a), Sampling: audit.Sampling(job.Sampling),
+		Tenant: job.Requester.Hex(), Deadline: time.UnixMilli(job.Deadline),
 	}, func(t engine.Token) error {
 		if t.TextOnly {
 			return nil // no token: this text comes with the evidence
@@ -250,6 +254,13 @@ func (w *Worker) sign(ctx context.Context, a *adapter.Adapter, e protocol.Eviden
 	return s, w.book.AddReceipt(s)
 }
 
+func weightsOf(a *adapter.Adapter) *lora.Adapter {
+	if a == nil {
+		return nil
+	}
+	return a.LoRA
+}
+
 func access(a *adapter.Adapter) uint256.Int {
 	if a == nil {
 		return uint256.Int{}
@@ -266,7 +277,7 @@ func engineError(err error) error {
 		{engine.ErrInvalid, protocol.KindInvalid}, {engine.ErrTooLarge, protocol.KindInvalid},
 		{engine.ErrBusy, protocol.KindBusy}, {engine.ErrAdapterMemory, protocol.KindBusy}, {engine.ErrAdapterInUse, protocol.KindBusy},
 		{engine.ErrUnknownAdapter, protocol.KindBusy}, {engine.ErrClosed, protocol.KindUnavailable},
-		{context.DeadlineExceeded, protocol.KindDeadline}, {context.Canceled, protocol.KindCancelled},
+		{engine.ErrDeadline, protocol.KindDeadline}, {context.DeadlineExceeded, protocol.KindDeadline}, {context.Canceled, protocol.KindCancelled},
 	} {
 		if errors.Is(err, k.is) {
 			return protocol.Errorf(k.kind, "", "%w", err)

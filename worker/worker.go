@@ -20,6 +20,7 @@ import (
 	"github.com/openledger/openledger/worker/adapter"
 	"github.com/openledger/openledger/worker/audit"
 	"github.com/openledger/openledger/worker/engine"
+	"github.com/openledger/openledger/worker/engine/lora"
 	"github.com/openledger/openledger/worker/settle"
 )
 
@@ -41,7 +42,7 @@ type Worker struct {
 	settlementDomain, escrowDomain, modelsDomain wire.Domain
 
 	source   adapter.Source
-	adapters adapterSet
+	adapters *hostTier
 	jobs     inFlight
 	changed  chan struct{} // something that announcements show has changed
 
@@ -75,6 +76,14 @@ func New(cfg Config) (*Worker, error) {
 		base: cfg.Bundle.Hash, settlementDomain: domain(at.Settlement), escrowDomain: domain(at.Escrow), modelsDomain: domain(at.Models),
 		changed: make(chan struct{}, 1), training: map[protocol.Hash]*training{},
 	}
+	if w.adapters, err = newHostTier(cfg.HostBytes); err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	for tier, stats := range map[string]func() lora.ResidencyStats{"host": w.adapters.tier.Stats, "disk": w.adapters.diskStats} {
+		if err := cfg.Registerer.Register(lora.NewCollector(tier, stats)); err != nil {
+			return nil, fmt.Errorf("worker: register metrics: %w", err)
+		}
+	}
 	w.source = adapter.Source{Content: cfg.IPFS, Registry: cfg.Chain, Base: w.base, Model: cfg.Model}
 	if w.settle, err = w.newSettlement(); err != nil {
 		return nil, err
@@ -95,6 +104,13 @@ func (w *Worker) Run(ctx context.Context) error {
 			return err
 		}
 		return w.announce(ctx)
+	})
+	tasks.Go(func() error {
+		if err := w.recallDisk(ctx); err != nil && ctx.Err() == nil {
+			w.log.Warn("adapters on disk are not announced before they are used", "err", err)
+		}
+		w.poke()
+		return nil
 	})
 	tasks.Go(func() error { return w.collectVouchers(ctx) })
 	tasks.Go(func() error { return w.settle.Run(ctx) })

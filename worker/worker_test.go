@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/holiman/uint256"
 	"github.com/stretchr/testify/require"
 
 	"github.com/openledger/openledger/protocol"
-	"github.com/openledger/openledger/worker/adapter"
 	"github.com/openledger/openledger/worker/engine"
 )
 
@@ -48,66 +44,10 @@ func TestInFlightCountsEachJobOnce(t *testing.T) {
 	require.True(t, ok, "it may come again afterwards")
 }
 
-func TestAdapterIsOpenedOnce(t *testing.T) {
-	var s adapterSet
-	var opened atomic.Int32
-	goOn := make(chan struct{})
-	open := func(context.Context) (*adapter.Adapter, error) {
-		opened.Add(1)
-		<-goOn
-		return &adapter.Adapter{}, nil
-	}
-	var wait sync.WaitGroup
-	for range 8 {
-		wait.Go(func() {
-			a, err := s.get(context.Background(), "one", open)
-			if err != nil || a == nil {
-				t.Errorf("%v, %v", a, err)
-			}
-		})
-	}
-	require.Eventually(t, func() bool { return opened.Load() == 1 }, 5*time.Second, time.Millisecond)
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := s.get(gone, "one", open)
-	require.ErrorIs(t, err, context.Canceled, "who goes away does not wait for it")
-	close(goOn)
-	wait.Wait()
-	require.EqualValues(t, 1, opened.Load())
-}
-
-func TestAdapterThatFailedIsTriedAgain(t *testing.T) {
-	var s adapterSet
-	boom := errors.New("no provider")
-	_, err := s.get(t.Context(), "one", func(context.Context) (*adapter.Adapter, error) { return nil, boom })
-	require.ErrorIs(t, err, boom)
-	a, err := s.get(t.Context(), "one", func(context.Context) (*adapter.Adapter, error) { return &adapter.Adapter{}, nil })
-	require.NoError(t, err)
-	require.NotNil(t, a)
-}
-
-func TestOpenAdaptersAreBounded(t *testing.T) {
-	var s adapterSet
-	for i := range maxOpenAdapters + 10 {
-		_, err := s.get(t.Context(), protocol.CID(fmt.Sprint(i)), func(context.Context) (*adapter.Adapter, error) {
-			a := &adapter.Adapter{}
-			a.Registered.Digest = protocol.Hash{byte(i), 1}
-			return a, nil
-		})
-		require.NoError(t, err)
-	}
-	require.Len(t, s.open, maxOpenAdapters)
-	newest := fmt.Sprint(maxOpenAdapters + 9)
-	list := s.announced([]string{newest}, 3)
-	require.Len(t, list, 3, "an announcement has room for so many")
-	require.Equal(t, protocol.ResidentAdapter{Tag: protocol.AdapterTag(protocol.Hash{byte(maxOpenAdapters + 9), 1}), Tier: protocol.TierDevice}, list[0])
-	require.Equal(t, protocol.TierHost, list[1].Tier)
-}
-
 func TestEngineErrorsHaveTheirKind(t *testing.T) {
 	for want, err := range map[protocol.Kind]error{
 		protocol.KindInvalid: engine.ErrTooLarge, protocol.KindBusy: engine.ErrBusy, protocol.KindUnavailable: engine.ErrClosed,
-		protocol.KindDeadline: context.DeadlineExceeded, protocol.KindCancelled: context.Canceled, protocol.KindInternal: errors.New("other"),
+		protocol.KindDeadline: engine.ErrDeadline, protocol.KindCancelled: context.Canceled, protocol.KindInternal: errors.New("other"),
 	} {
 		got := engineError(fmt.Errorf("generate: %w", err))
 		require.Equal(t, want, protocol.KindOf(got))

@@ -11,6 +11,7 @@ package adapter
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -64,6 +65,50 @@ type Adapter struct {
 // Open makes the adapter behind a CID ready. What is not here comes from the
 // providers.
 func (s Source) Open(ctx context.Context, id protocol.CID, providers []peer.AddrInfo) (*Adapter, error) {
+	a, _, err := s.OpenWithin(ctx, id, providers, func(int64) error { return nil })
+	return a, err
+}
+
+// OpenWithin is Open where memory is counted: before any large file is read, reserve
+// is asked for what the adapter may take at most; an error ends it there. bytes is
+// what it takes: values and index.
+func (s Source) OpenWithin(ctx context.Context, id protocol.CID, providers []peer.AddrInfo, reserve func(bytes int64) error) (_ *Adapter, bytes int64, err error) {
+	a, err := s.describe(ctx, id, providers)
+	if err != nil {
+		return nil, 0, err
+	}
+	weightsBytes, err := s.size(ctx, a.Manifest.Files[WeightsFile], providers, maxWeightsBytes)
+	if err != nil {
+		return nil, 0, fmt.Errorf("adapter %s: %s: %w", id, WeightsFile, err)
+	}
+	indexBytes, err := s.size(ctx, a.Manifest.Files[IndexFile], providers, maxIndexBytes)
+	if err != nil {
+		return nil, 0, fmt.Errorf("adapter %s: %s: %w", id, IndexFile, err)
+	}
+	if err := reserve(2*weightsBytes + indexBytes); err != nil { // values of two bytes become four
+		return nil, 0, err
+	}
+	if err := s.read(ctx, a, id, providers, weightsBytes, indexBytes); err != nil {
+		return nil, 0, err
+	}
+	return a, 4*int64(len(a.LoRA.Flat)) + indexBytes, nil
+}
+
+// size is how large a file says it is.
+func (s Source) size(ctx context.Context, id protocol.CID, providers []peer.AddrInfo, limit int64) (_ int64, err error) {
+	f, err := s.Content.Get(ctx, id, providers)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if f.Size() > uint64(limit) {
+		return 0, protocol.Errorf(protocol.KindInvalid, "cid", "%s is %d bytes, the limit is %d", id, f.Size(), limit)
+	}
+	return int64(f.Size()), nil
+}
+
+// describe looks an adapter up: what the registry and its manifest say.
+func (s Source) describe(ctx context.Context, id protocol.CID, providers []peer.AddrInfo) (*Adapter, error) {
 	digest, err := ipfs.Digest(id)
 	if err != nil {
 		return nil, err
@@ -79,36 +124,42 @@ func (s Source) Open(ctx context.Context, id protocol.CID, providers []peer.Addr
 	if err != nil {
 		return nil, err
 	}
-	a := &Adapter{Registered: registered, Manifest: manifest}
+	for _, name := range []string{ConfigFile, WeightsFile, IndexFile} {
+		if manifest.Files[name] == "" {
+			return nil, protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: its manifest lists no %s", id, name)
+		}
+	}
+	return &Adapter{Registered: registered, Manifest: manifest}, nil
+}
+
+// read fills in what the adapter's files hold, which have no more than so many bytes.
+func (s Source) read(ctx context.Context, a *Adapter, id protocol.CID, providers []peer.AddrInfo, weightsBytes, indexBytes int64) (err error) {
 	files := map[string][]byte{}
 	for _, f := range []struct {
 		name  string
 		limit int64
-	}{{ConfigFile, maxConfigBytes}, {WeightsFile, maxWeightsBytes}, {IndexFile, maxIndexBytes}} {
-		if manifest.Files[f.name] == "" {
-			return nil, protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: its manifest lists no %s", id, f.name)
-		}
-		if files[f.name], err = s.Content.ReadFile(ctx, manifest.Files[f.name], providers, f.limit); err != nil {
-			return nil, fmt.Errorf("adapter %s: %s: %w", id, f.name, err)
+	}{{ConfigFile, maxConfigBytes}, {WeightsFile, weightsBytes}, {IndexFile, indexBytes}} {
+		if files[f.name], err = s.Content.ReadFile(ctx, a.Manifest.Files[f.name], providers, f.limit); err != nil {
+			return fmt.Errorf("adapter %s: %s: %w", id, f.name, err)
 		}
 	}
 	if a.LoRA, err = weights.ParsePEFT(files[ConfigFile], files[WeightsFile], s.Model.Config().Geometry()); err != nil {
-		return nil, protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: %w", id, err)
+		return protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: %w", id, err)
 	}
 	if a.Index, err = attrib.Open(files[IndexFile]); err != nil {
-		return nil, fmt.Errorf("adapter %s: %w", id, err)
+		return fmt.Errorf("adapter %s: %w", id, err)
 	}
-	weightsDigest, err := ipfs.Digest(manifest.Files[WeightsFile])
+	weightsDigest, err := ipfs.Digest(a.Manifest.Files[WeightsFile])
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if a.Index.Base() != s.Base || a.Index.Adapter() != weightsDigest || a.Index.Root() != registered.DatanetRoot {
-		return nil, protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: its attribution index is of another base, adapter or datanet version", id)
+	if a.Index.Base() != s.Base || a.Index.Adapter() != weightsDigest || a.Index.Root() != a.Registered.DatanetRoot {
+		return protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: its attribution index is of another base, adapter or datanet version", id)
 	}
 	if a.Querier, err = a.Index.Querier(s.Model, a.LoRA); err != nil {
-		return nil, fmt.Errorf("adapter %s: %w", id, err)
+		return fmt.Errorf("adapter %s: %w", id, err)
 	}
-	return a, nil
+	return nil
 }
 
 func (s Source) manifest(ctx context.Context, id protocol.CID, providers []peer.AddrInfo) (protocol.AdapterManifest, error) {

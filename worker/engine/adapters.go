@@ -147,17 +147,19 @@ func (s *adapters) want(j *job) error {
 			j.loads = nil
 			return err
 		}
-		j.adapter, _ = s.tier.Acquire(j.req.Adapter) // held by the load until the last of its jobs lets go
+		j.adapter, _ = s.tier.Hold(j.req.Adapter) // held by the load until the last of its jobs lets go
 		s.leave(j)
 		return nil
 	}
-	if !j.missed || s.tier.Has(j.req.Adapter) { // one miss a request, however often it asks
-		if r, ok := s.tier.Acquire(j.req.Adapter); ok {
-			j.adapter = r
-			return nil
-		}
-		j.missed = true
+	find := s.tier.Acquire
+	if j.missed { // counted once, however often it asks
+		find = s.tier.Hold
 	}
+	if r, ok := find(j.req.Adapter); ok {
+		j.adapter = r
+		return nil
+	}
+	j.missed = true
 	l, err := s.start(j.req.Adapter, j.req.Weights, 1)
 	if errors.Is(err, lora.ErrPresent) {
 		return s.want(j)

@@ -9,8 +9,7 @@ import (
 )
 
 // One step of a full batch of mixed adapters, without the loop around it: what is
-// left per token is the model's work, and no allocation but the cache's hashes of
-// full pages.
+// left per token is the model's work.
 func BenchmarkStep(b *testing.B) {
 	m, closeModel, err := enginetest.Model(1)
 	require.NoError(b, err)

@@ -104,6 +104,9 @@ func (e *Engine) Unpin(key string) bool {
 	return e.adapters.tier.Unpin(key)
 }
 
+// Has says whether an adapter is resident.
+func (e *Engine) Has(key string) bool { return e.adapters.tier.Has(key) }
+
 // Resident lists the keys of the resident adapters, those in use first, then the
 // others, the next to leave last.
 func (e *Engine) Resident() []string {

@@ -103,16 +103,30 @@ func NewResidency[V any](cfg ResidencyConfig, free func(V)) (*Residency[V], erro
 	return &Residency[V]{cfg: cfg, free: free, byKey: map[string]*resident[V]{}, idle: list.New()}, nil
 }
 
-// Acquire holds the adapter if it is resident. Every successful Acquire needs a Release.
+// Acquire holds the adapter if it is resident, and counts whether it was. Every successful Acquire needs a Release.
 func (r *Residency[V]) Acquire(key string) (v V, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if v, ok = r.hold(key); ok {
+		r.stats.Hits++
+	} else {
+		r.stats.Misses++
+	}
+	return v, ok
+}
+
+// Hold is Acquire for who was counted before.
+func (r *Residency[V]) Hold(key string) (v V, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hold(key)
+}
+
+func (r *Residency[V]) hold(key string) (v V, ok bool) {
 	e := r.byKey[key]
 	if e == nil || e.loading {
-		r.stats.Misses++
 		return v, false
 	}
-	r.stats.Hits++
 	r.change(e, func() { e.holders++ })
 	return e.v, true
 }
