@@ -27,7 +27,7 @@ func (f *File) Config() (llama.Config, error) {
 func (f *File) config() (llama.Config, error) {
 	var c llama.Config
 	if t, _ := f.meta.String("general.type"); t != "" && t != "model" {
-		return c, fmt.Errorf("holds a %s, not a model", t)
+		return c, fmt.Errorf("holds no model, but: %s", t)
 	}
 	arch, err := f.Architecture()
 	if err != nil {
