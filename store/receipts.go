@@ -87,6 +87,25 @@ func (w *Worker) CountReceipts() (map[ReceiptStatus]int, error) {
 	return out, err
 }
 
+// OpenReceiptStatuses are those of receipts that are not settled, in their order.
+var OpenReceiptStatuses = []ReceiptStatus{ReceiptSigned, ReceiptVouchered, ReceiptBatched}
+
+// CountOpenReceipts counts the receipts that are not settled. It takes time in
+// proportion to them, not to all that were ever signed.
+func (w *Worker) CountOpenReceipts() (map[ReceiptStatus]int, error) {
+	out := map[ReceiptStatus]int{}
+	for _, s := range OpenReceiptStatuses {
+		err := ScanFirst(w.db, receiptByStatus, StringKey[ReceiptStatus](), s, func(Pair[int64, protocol.Hash], Mark) error {
+			out[s]++
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // putReceipt writes a receipt and its place in the index; old is what it replaces.
 func putReceipt(tx *Tx, old *ReceiptRecord, rec ReceiptRecord) error {
 	at := PairOf(rec.Signed.Receipt.FinishedAt, rec.Signed.Receipt.ID)

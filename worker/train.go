@@ -62,11 +62,12 @@ func (w *Worker) Train(ctx context.Context, from protocol.PeerID, job protocol.T
 		work = w.merge
 	}
 	result, err := work(ctx, job, progress)
+	w.metrics.trained(job.Hyper, cancelledOr(ctx, err))
 	switch {
 	case err == nil:
 		rec.Status, rec.Result = store.JobDone, result
 	case ctx.Err() != nil: // its checkpoint stays: the requester may ask again
-		return result, protocol.Errorf(protocol.KindCancelled, "", "training stopped: %w", context.Cause(ctx))
+		return result, cancelledOr(ctx, err)
 	default:
 		rec.Status, rec.Error = store.JobFailed, err.Error()
 	}
@@ -74,6 +75,14 @@ func (w *Worker) Train(ctx context.Context, from protocol.PeerID, job protocol.T
 		err = saveErr
 	}
 	return result, err
+}
+
+// cancelledOr is err, or that the job was stopped.
+func cancelledOr(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return protocol.Errorf(protocol.KindCancelled, "", "training stopped: %w", context.Cause(ctx))
+	}
+	return err
 }
 
 func (w *Worker) saveTraining(rec *store.TrainingRecord) error {

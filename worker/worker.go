@@ -44,6 +44,7 @@ type Worker struct {
 	source   adapter.Source
 	adapters *hostTier
 	jobs     inFlight
+	metrics  *metrics
 	changed  chan struct{} // something that announcements show has changed
 
 	mu       sync.Mutex
@@ -86,6 +87,9 @@ func New(cfg Config) (*Worker, error) {
 	}
 	w.source = adapter.Source{Content: cfg.IPFS, Registry: cfg.Chain, Base: w.base, Model: cfg.Model}
 	if w.settle, err = w.newSettlement(); err != nil {
+		return nil, err
+	}
+	if w.metrics, err = newMetrics(w); err != nil {
 		return nil, err
 	}
 	return w, nil
