@@ -138,6 +138,7 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 	}
 	w.log.Info("answered", "job", job.ID, "from", from, "adapter", job.Adapter, "prompt_tokens", len(prompt),
 		"output_tokens", len(evidence.Output), "finished_by", evidence.FinishedBy)
+	w.metrics.answered(job.Adapter, len(evidence.Output)-len(job.Resume))
 	return receipt, evidence, nil
 }
 
@@ -217,6 +218,7 @@ func (w *Worker) attribute(ctx context.Context, a *adapter.Adapter, prompt, outp
 	if a == nil {
 		return protocol.Attribution{Algorithm: audit.NoAttribution, Pool: protocol.WeightScale}, nil
 	}
+	defer w.metrics.attributed(time.Now())
 	return a.Querier.Query(ctx, prompt, output)
 }
 
