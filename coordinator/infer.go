@@ -73,6 +73,7 @@ func (c *Coordinator) Infer(ctx context.Context, requester protocol.Account, r a
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.JobTimeout)
 	defer cancel()
+	onText = firstText(c.metrics, onText)
 	deadline, _ := ctx.Deadline()
 	j := &liveJob{ctx: ctx, adapter: adapter, onText: onText, done: make(chan struct{}), job: protocol.InferenceJob{
 		ID: r.ID, Requester: requester, Base: c.cfg.Base, Adapter: adapter.CID, Messages: r.Messages, Prompt: r.Prompt,

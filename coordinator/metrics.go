@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/big"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -14,6 +15,7 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	latency  prometheus.Histogram
+	first    prometheus.Histogram
 	retries  prometheus.Counter
 	fees     *feeCounter
 }
@@ -24,14 +26,19 @@ func newMetrics(r prometheus.Registerer, c *Coordinator) (*metrics, error) {
 			Name: "openledger_requests_total", Help: "Inference requests by outcome.",
 		}, []string{"outcome"}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "openledger_e2e_request_latency_seconds", Help: "From admission to the receipt.",
+			Name: "openledger_coordinator_request_latency_seconds", Help: "From admission to the receipt.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 14),
+		}),
+		first: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "openledger_coordinator_time_to_first_token_seconds", Help: "From a request's arrival to its first text, as the requester sees it.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 2, 15),
 		}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "openledger_job_retries_total", Help: "Attempts that moved to another worker.",
 		}),
 		fees: &feeCounter{},
 	}
+	m.requests.WithLabelValues("ok")
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
 			c.mu.Lock()
@@ -40,7 +47,7 @@ func newMetrics(r prometheus.Registerer, c *Coordinator) (*metrics, error) {
 		})
 	}
 	for _, col := range []prometheus.Collector{
-		m.requests, m.latency, m.retries,
+		m.requests, m.latency, m.first, m.retries,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "openledger_fees_open_total", Help: "Fees of accepted receipts, in OPEN.",
 		}, m.fees.open),
@@ -66,6 +73,16 @@ func (m *metrics) observe(err error, ms int64) {
 	}
 	m.requests.WithLabelValues(outcome).Inc()
 	m.latency.Observe(float64(ms) / 1000)
+}
+
+// firstText tells how long a request's first text takes, counted from now.
+func firstText[T any](m *metrics, onText func(T) error) func(T) error {
+	began := time.Now()
+	var once sync.Once
+	return func(t T) error {
+		once.Do(func() { m.first.Observe(time.Since(began).Seconds()) })
+		return onText(t)
+	}
 }
 
 // feeCounter adds wei exactly and shows OPEN.
