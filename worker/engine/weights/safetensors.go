@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/openledger/openledger/worker/engine/quant"
 )
 
 // DType is how values are stored.
@@ -231,10 +233,9 @@ func (f *File) Tensor(name string) ([]float32, []int, error) {
 const chunk = 1 << 20
 
 func (f *File) read(info Info) ([]float32, error) {
-	switch info.DType {
-	case F32, F16, BF16:
-	default:
-		return nil, fmt.Errorf("dtype %s is not supported (F32, F16, BF16)", info.DType)
+	q, err := info.DType.quant()
+	if err != nil {
+		return nil, err
 	}
 	width, _ := info.DType.size()
 	out := make([]float32, info.Elements()) // bounded: the bytes were found in the file
@@ -245,53 +246,17 @@ func (f *File) read(info Info) ([]float32, error) {
 			return nil, fmt.Errorf("read: %w", err)
 		}
 		n := len(b) / int(width)
-		convert(out[done:done+n], b, info.DType)
+		if err := quant.Decode(q, out[done:done+n], b); err != nil {
+			return nil, err
+		}
 		done += n
 		at += int64(len(b))
 	}
 	return out, nil
 }
 
-func convert(dst []float32, b []byte, d DType) {
-	switch d {
-	case F32:
-		for i := range dst {
-			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-		}
-	case BF16:
-		for i := range dst {
-			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)
-		}
-	case F16:
-		for i := range dst {
-			dst[i] = float16(binary.LittleEndian.Uint16(b[2*i:]))
-		}
-	}
-}
-
-func float16(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exp := uint32(h>>10) & 31
-	frac := uint32(h) & 0x3ff
-	switch exp {
-	case 0:
-		v := float32(frac) * (1.0 / (1 << 24)) // exact
-		return math.Float32frombits(math.Float32bits(v) | sign)
-	case 31:
-		return math.Float32frombits(sign | 0xff<<23 | frac<<13)
-	default:
-		return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
-	}
-}
-
 // ToBF16 rounds to the nearest bfloat16, ties to even.
-func ToBF16(v float32) uint16 {
-	b := math.Float32bits(v)
-	if b&0x7fffffff > 0x7f800000 { // NaN stays one
-		return uint16(b>>16) | 0x40
-	}
-	return uint16((b + 0x7fff + (b>>16)&1) >> 16)
-}
+func ToBF16(v float32) uint16 { return quant.ToBF16(v) }
 
 // Named is a tensor to be written.
 type Named struct {
@@ -300,15 +265,46 @@ type Named struct {
 	Data  []float32
 }
 
+// Stored is a tensor to be written as it is stored. Data gives its bytes when their
+// turn comes, so that one tensor at a time is in memory.
+type Stored struct {
+	Name  string
+	DType DType
+	Shape []int
+	Data  func() ([]byte, error)
+}
+
 // WriteSafetensors writes tensors as F32 or BF16, sorted by name: equal values give
 // equal files.
 func WriteSafetensors(w io.Writer, tensors []Named, d DType, metadata map[string]string) error {
 	if d != F32 && d != BF16 {
 		return fmt.Errorf("safetensors: writing %s is not supported (F32, BF16)", d)
 	}
-	width, _ := d.size()
+	stored := make([]Stored, len(tensors))
+	for i, t := range tensors {
+		n := 1
+		for _, s := range t.Shape {
+			n *= s
+		}
+		if n != len(t.Data) {
+			return fmt.Errorf("safetensors: tensor %q: shape %v does not hold %d values", t.Name, t.Shape, len(t.Data))
+		}
+		stored[i] = Stored{Name: t.Name, DType: d, Shape: t.Shape, Data: func() ([]byte, error) {
+			q, err := d.quant()
+			if err != nil {
+				return nil, err
+			}
+			b := make([]byte, len(t.Data)*q.BlockBytes())
+			return b, quant.Encode(q, b, t.Data)
+		}}
+	}
+	return WriteStored(w, stored, metadata)
+}
+
+// WriteStored writes tensors sorted by name.
+func WriteStored(w io.Writer, tensors []Stored, metadata map[string]string) error {
 	order := slices.Clone(tensors)
-	slices.SortFunc(order, func(a, b Named) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(order, func(a, b Stored) int { return strings.Compare(a.Name, b.Name) })
 	type entry struct {
 		DType   DType    `json:"dtype"`
 		Shape   []int    `json:"shape"`
@@ -323,19 +319,19 @@ func WriteSafetensors(w io.Writer, tensors []Named, d DType, metadata map[string
 		if t.Name == "" || t.Name == "__metadata__" || (i > 0 && order[i-1].Name == t.Name) {
 			return fmt.Errorf("safetensors: tensor %q: the name is not allowed or not unique", t.Name)
 		}
-		n := 1
+		width, ok := t.DType.size()
+		if !ok {
+			return fmt.Errorf("safetensors: tensor %q: dtype %q is unknown", t.Name, t.DType)
+		}
+		end := at + width
 		for _, s := range t.Shape {
-			n *= s
+			end = at + (end-at)*int64(s)
 		}
-		if n != len(t.Data) {
-			return fmt.Errorf("safetensors: tensor %q: shape %v does not hold %d values", t.Name, t.Shape, len(t.Data))
-		}
-		end := at + width*int64(n)
 		shape := t.Shape
 		if shape == nil {
 			shape = []int{}
 		}
-		header[t.Name] = entry{DType: d, Shape: shape, Offsets: [2]int64{at, end}}
+		header[t.Name] = entry{DType: t.DType, Shape: shape, Offsets: [2]int64{at, end}}
 		at = end
 	}
 	b, err := json.Marshal(header)
@@ -349,29 +345,17 @@ func WriteSafetensors(w io.Writer, tensors []Named, d DType, metadata map[string
 		return fmt.Errorf("safetensors: %w", err)
 	}
 	for _, t := range order {
-		if err := writeValues(w, t.Data, d); err != nil {
+		data, err := t.Data()
+		offsets := header[t.Name].(entry).Offsets //nolint:errcheck // put there above
+		if err == nil && int64(len(data)) != offsets[1]-offsets[0] {
+			err = fmt.Errorf("has %d bytes, its shape %v of %s needs %d", len(data), t.Shape, t.DType, offsets[1]-offsets[0])
+		}
+		if err == nil {
+			_, err = w.Write(data)
+		}
+		if err != nil {
 			return fmt.Errorf("safetensors: tensor %q: %w", t.Name, err)
 		}
-	}
-	return nil
-}
-
-func writeValues(w io.Writer, data []float32, d DType) error {
-	var buf []byte
-	for len(data) > 0 {
-		n := min(len(data), chunk/4)
-		buf = buf[:0]
-		for _, v := range data[:n] {
-			if d == BF16 {
-				buf = binary.LittleEndian.AppendUint16(buf, ToBF16(v))
-			} else {
-				buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
-			}
-		}
-		if _, err := w.Write(buf); err != nil {
-			return err
-		}
-		data = data[n:]
 	}
 	return nil
 }
