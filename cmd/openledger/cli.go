@@ -77,7 +77,7 @@ Start with 'openledger demo', which runs the whole story in a few minutes, or wi
 	root.AddCommand(
 		newDemo(c), newDevnet(c), newChain(c), newCoordinator(c), newWorker(c),
 		newDatanet(c), newAdapter(c), newInfer(c), newChat(c), newReceipts(c), newAttribution(c), newRewards(c),
-		newWallet(c), newToken(c), newSim(c), newBase(c), newModel(c), newVersion(c),
+		newWallet(c), newToken(c), newGov(c), newSim(c), newBase(c), newModel(c), newVersion(c),
 	)
 	return root
 }
@@ -217,5 +217,6 @@ func (c *cli) network(ctx context.Context) (*client.Client, api.NetworkInfo, *ch
 func addressesOf(i api.NetworkInfo) chain.Addresses {
 	at := i.Contracts
 	return chain.Addresses{ChainID: i.ChainID, Block: at.FromBlock, Staking: at.Staking, Escrow: at.Escrow, Datanets: at.Datanets,
-		Models: at.Models, Settlement: at.Settlement, Treasury: at.Treasury, Fees: at.Fees}
+		Models: at.Models, Settlement: at.Settlement, Treasury: at.Treasury, Fees: at.Fees,
+		GOPEN: at.GOPEN, Timelock: at.Timelock, Governor: at.Governor}
 }

@@ -227,7 +227,7 @@ func read[T any](ctx context.Context, c *Client, what string, to protocol.Accoun
 	}
 	if len(out) == 0 {
 		if ok, err := c.HasCode(ctx, to); err == nil && !ok {
-			return zero, protocol.Errorf(protocol.KindInvalid, "addresses", "%s: there is no contract at %s: is this the right deployment?", what, to)
+			return zero, noContract(what, to)
 		}
 	}
 	v, err := unpack(out)
@@ -240,6 +240,10 @@ func read[T any](ctx context.Context, c *Client, what string, to protocol.Accoun
 // View calls a view of any contract. The verb says what it does, for errors.
 func (c *Client) View(ctx context.Context, what string, to protocol.Account, data []byte) ([]byte, error) {
 	return read(ctx, c, what, to, data, func(out []byte) ([]byte, error) { return out, nil })
+}
+
+func noContract(what string, at protocol.Account) error {
+	return protocol.Errorf(protocol.KindInvalid, "addresses", "%s: there is no contract at %s: is this the right deployment?", what, at)
 }
 
 // readAmount reads an amount.

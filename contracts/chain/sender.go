@@ -54,6 +54,12 @@ func (s *Sender) Deploy(ctx context.Context, name string, code []byte) (protocol
 // Call sends a call of a contract. The verb of the package that knows the contract
 // says what it does, for errors.
 func (s *Sender) Call(ctx context.Context, what string, to protocol.Account, value uint256.Int, data []byte) (Tx, error) {
+	// A call to an address without code succeeds, and what it carries is lost.
+	if ok, err := s.c.HasCode(ctx, to); err != nil {
+		return Tx{}, err
+	} else if !ok {
+		return Tx{}, noContract(what, to)
+	}
 	return s.transact(ctx, what, call{to: &to, value: big256(value), data: data})
 }
 

@@ -36,9 +36,9 @@ type Setting struct {
 
 // Field is one value of a setting.
 type Field struct {
-	Name string
-	Unit Unit
-	Bits uint // how many the contract holds
+	Name string `json:"name"`
+	Unit Unit   `json:"unit"`
+	Bits uint   `json:"bits"` // how many the contract holds
 }
 
 // Values reads what the setting is now.

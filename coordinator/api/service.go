@@ -25,6 +25,14 @@ type Answer struct {
 	FinishReason string // "stop" or "length"
 }
 
+// Delta is a part of an answer.
+type Delta struct {
+	Text string
+	// LogProbs of the tokens that were generated since the last one, if they were asked
+	// for. Text may come later than its tokens.
+	LogProbs []protocol.TokenLogProbs
+}
+
 // Model is something a request may name.
 type Model struct {
 	ID      string           `json:"id"` // name, unique on this network
@@ -42,8 +50,8 @@ type Inference interface {
 	// Authenticate gives the account that pays for an API key.
 	Authenticate(ctx context.Context, key string) (protocol.Account, error)
 	Models(ctx context.Context) ([]Model, error)
-	// Infer runs one request; onText gets the answer's text as it is generated.
-	Infer(ctx context.Context, requester protocol.Account, r Request, onText func(string) error) (Answer, error)
+	// Infer runs one request; onText gets the answer as it is generated.
+	Infer(ctx context.Context, requester protocol.Account, r Request, onText func(Delta) error) (Answer, error)
 }
 
 // Keys issues API keys.
@@ -177,6 +185,9 @@ type Contracts struct {
 	Settlement protocol.Account `json:"settlement"`
 	Treasury   protocol.Account `json:"treasury"`
 	Fees       protocol.Account `json:"fees"`
+	GOPEN      protocol.Account `json:"gopen"`
+	Timelock   protocol.Account `json:"timelock"`
+	Governor   protocol.Account `json:"governor"`
 }
 
 // Network describes the network around this coordinator.
