@@ -212,7 +212,11 @@ func (c *Coordinator) apply(e scheduler.Effect) {
 			j.release()
 		}
 	case scheduler.Refuse:
-		j.finish(protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(e.Err, "", "%s", e.Reason))
+		err := error(protocol.Errorf(e.Err, "", "%s", e.Reason))
+		if j.failed != nil && j.failed.Error() == e.Reason && protocol.KindOf(j.failed) == e.Err {
+			err = j.failed // it knows which field is at fault
+		}
+		j.finish(protocol.SignedReceipt{}, protocol.Evidence{}, err)
 	}
 }
 

@@ -29,9 +29,10 @@ type liveJob struct {
 	attempt  int
 	release  context.CancelFunc
 	reserved amount
+	failed   error // of the newest attempt that failed
 
 	mu     sync.Mutex         // guards what follows; onText is called under it, so that text stays in order
-	onText func(string) error // nil once the requester is gone
+	onText func(api.Delta) error // nil once the requester is gone
 	tokens []uint32
 	text   strings.Builder
 	part   *api.Answer // paid for, but cut short
@@ -57,7 +58,7 @@ var errStale = errors.New("the job has moved to another worker")
 var errRequester = errors.New("the requester takes no more text")
 
 // Infer answers one request: admission, routing, streaming, receipt, voucher.
-func (c *Coordinator) Infer(ctx context.Context, requester protocol.Account, r api.Request, onText func(string) error) (api.Answer, error) {
+func (c *Coordinator) Infer(ctx context.Context, requester protocol.Account, r api.Request, onText func(api.Delta) error) (api.Answer, error) {
 	if _, err := c.started(); err != nil {
 		return api.Answer{}, err
 	}
@@ -133,7 +134,7 @@ func (c *Coordinator) leave(j *liveJob) {
 }
 
 // replay gives an answer again that was paid for before.
-func (c *Coordinator) replay(ctx context.Context, requester protocol.Account, r api.Request, s protocol.SignedReceipt, onText func(string) error) (api.Answer, error) {
+func (c *Coordinator) replay(ctx context.Context, requester protocol.Account, r api.Request, s protocol.SignedReceipt, onText func(api.Delta) error) (api.Answer, error) {
 	if s.Receipt.Requester != requester {
 		return api.Answer{}, protocol.Errorf(protocol.KindUnauthorized, "Idempotency-Key", "this request belongs to another account")
 	}
@@ -146,7 +147,7 @@ func (c *Coordinator) replay(ctx context.Context, requester protocol.Account, r 
 	if !sameRequest(e.Job, asked) {
 		return api.Answer{}, protocol.Errorf(protocol.KindExists, "Idempotency-Key", "another request was answered under this key: use a new key for a new request")
 	}
-	if err := onText(e.Text); err != nil {
+	if err := onText(api.Delta{Text: e.Text}); err != nil {
 		return api.Answer{}, err
 	}
 	return api.Answer{Receipt: s, Text: e.Text, FinishReason: e.FinishedBy}, nil
@@ -188,6 +189,9 @@ func (c *Coordinator) serve(ctx context.Context, j *liveJob, e scheduler.Effect,
 	default:
 		kind := protocol.KindOf(err)
 		c.log.Warn("attempt failed", "job", j.job.ID, "worker", e.Worker, "attempt", e.Attempt, "err", err)
+		c.mu.Lock()
+		j.failed = err
+		c.mu.Unlock()
 		c.step(scheduler.Fail{At: now(), Job: j.job.ID, Worker: e.Worker, Kind: kind, Reason: err.Error(), Retriable: retriable(kind)})
 		if kind == protocol.KindUnavailable && !c.host.Connected(e.Worker) {
 			c.lost(e.Worker)
@@ -267,15 +271,15 @@ func (c *Coordinator) deliver(j *liveJob, e scheduler.Effect, t p2p.Token) error
 	j.tokens = append(j.tokens, t.IDs...)
 	j.text.WriteString(t.Text)
 	c.step(scheduler.Token{At: now(), Job: j.job.ID, Worker: e.Worker, Count: len(t.IDs)})
-	if t.Text == "" {
+	if t.Text == "" && len(t.LogProbs) == 0 {
 		return nil
 	}
-	return j.pass(t.Text)
+	return j.pass(api.Delta{Text: t.Text, LogProbs: t.LogProbs})
 }
 
 // pass gives text to the requester; j.mu is held.
-func (j *liveJob) pass(text string) error {
-	if j.onText == nil || j.ctx.Err() != nil || j.onText(text) != nil {
+func (j *liveJob) pass(d api.Delta) error {
+	if j.onText == nil || j.ctx.Err() != nil || j.onText(d) != nil {
 		return errRequester
 	}
 	return nil
@@ -297,7 +301,7 @@ func (c *Coordinator) deliverRest(j *liveJob, e scheduler.Effect, text string) e
 		return errStale
 	}
 	j.text.WriteString(rest)
-	return j.pass(rest)
+	return j.pass(api.Delta{Text: rest})
 }
 
 // inFlightTokens is how many tokens may be on their way when a job is cancelled.
@@ -351,8 +355,6 @@ func (c *Coordinator) checkReceipt(j *liveJob, job protocol.InferenceJob, s prot
 // sameRequest says whether the evidence's job is the one that was asked for, price
 // included. What evidence leaves out is not compared.
 func sameRequest(e, job protocol.InferenceJob) bool {
-	a, b := e.Sampling, job.Sampling
 	return e.Adapter == job.Adapter && e.Prompt == job.Prompt && slices.Equal(e.Messages, job.Messages) && e.Price == job.Price &&
-		a.Temperature == b.Temperature && a.TopK == b.TopK && a.TopP == b.TopP && a.Seed == b.Seed && a.MaxTokens == b.MaxTokens &&
-		a.IgnoreEOS == b.IgnoreEOS && slices.Equal(a.Stop, b.Stop)
+		e.Sampling.Equal(job.Sampling)
 }

@@ -8,18 +8,6 @@ type Message struct {
 	Content string `json:"content"`
 }
 
-// Sampling fixes how tokens are drawn. Temperature 0 is greedy. The same
-// Sampling, prompt, model and numeric profile give the same tokens.
-type Sampling struct {
-	Temperature float32  `json:"temperature"`
-	TopK        int      `json:"top_k,omitempty"` // 0: no limit
-	TopP        float32  `json:"top_p,omitempty"` // 0: no limit
-	Seed        uint64   `json:"seed"`
-	MaxTokens   int      `json:"max_tokens"`
-	Stop        []string `json:"stop,omitempty"`
-	IgnoreEOS   bool     `json:"ignore_eos,omitempty"`
-}
-
 // InferenceJob asks one worker for one completion. Exactly one of Messages and
 // Prompt is set.
 type InferenceJob struct {

@@ -17,7 +17,9 @@ import (
 	"github.com/openledger/openledger/worker/adapter"
 	"github.com/openledger/openledger/worker/audit"
 	"github.com/openledger/openledger/worker/engine"
+	"github.com/openledger/openledger/worker/engine/grammar"
 	"github.com/openledger/openledger/worker/engine/lora"
+	"github.com/openledger/openledger/worker/engine/sample"
 )
 
 // inFlight keeps a job from running twice on this worker at the same time.
@@ -112,7 +114,7 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 		if t.TextOnly {
 			return nil // no token: this text comes with the evidence
 		}
-		if err := out.Token(p2p.Token{Index: len(delivered), IDs: []uint32{t.ID}, Text: t.Text}); err != nil {
+		if err := out.Token(p2p.Token{Index: len(delivered), IDs: []uint32{t.ID}, Text: t.Text, LogProbs: w.logProbs(t.LogProbs)}); err != nil {
 			return err
 		}
 		delivered = append(delivered, t.ID)
@@ -153,6 +155,21 @@ func cutShort(ctx context.Context) bool {
 	return ctx.Err() != nil && errors.As(context.Cause(ctx), &why) && (why.Kind == protocol.KindCancelled || why.Kind == protocol.KindDeadline)
 }
 
+// logProbs gives an engine's log-probabilities with what their tokens spell.
+func (w *Worker) logProbs(l *engine.LogProbs) []protocol.TokenLogProbs {
+	if l == nil {
+		return nil
+	}
+	spelled := func(p sample.LogProb) protocol.LogProb {
+		return protocol.LogProb{Token: p.ID, Bytes: w.cfg.Bundle.Tokenizer.Bytes(p.ID), LogProb: p.LogProb}
+	}
+	out := protocol.TokenLogProbs{Chosen: spelled(l.Chosen)}
+	for _, p := range l.Top {
+		out.Top = append(out.Top, spelled(p))
+	}
+	return []protocol.TokenLogProbs{out}
+}
+
 // textOf is the text that tokens have completed.
 func (w *Worker) textOf(tokens []uint32) string {
 	stream := w.cfg.Bundle.Tokenizer.NewStream()
@@ -177,6 +194,7 @@ func (w *Worker) replay(ctx context.Context, job protocol.InferenceJob, s protoc
 		return protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(protocol.KindUnavailable, "id", "this job was cut short here and is signed for: ask another worker")
 	}
 	if e.Job.Requester != job.Requester || e.Job.Adapter != job.Adapter || e.Job.Prompt != job.Prompt || !slices.Equal(e.Job.Messages, job.Messages) ||
+		!e.Job.Sampling.Equal(job.Sampling) ||
 		len(job.Resume) > len(e.Output) || !slices.Equal(e.Output[:len(job.Resume)], job.Resume) {
 		return protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(protocol.KindExists, "id", "this job was answered with other parameters")
 	}
@@ -272,6 +290,13 @@ func access(a *adapter.Adapter) uint256.Int {
 
 // engineError gives an engine's error its kind.
 func engineError(err error) error {
+	var schema *grammar.Error
+	switch {
+	case errors.As(err, &schema):
+		return protocol.Errorf(protocol.KindInvalid, "response_format", "%w", schema)
+	case errors.Is(err, grammar.ErrTooComplex):
+		return protocol.Errorf(protocol.KindInvalid, "response_format", "%w", err)
+	}
 	for _, k := range []struct {
 		is   error
 		kind protocol.Kind

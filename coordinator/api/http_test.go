@@ -22,9 +22,9 @@ import (
 const chatBody = `{"model":"tiny","messages":[{"role":"user","content":"Hi"}]%s}`
 
 func TestStreamFraming(t *testing.T) {
-	s := &service{infer: func(_ context.Context, r Request, onText func(string) error) (Answer, error) {
+	s := &service{infer: func(_ context.Context, r Request, onText func(Delta) error) (Answer, error) {
 		for _, text := range []string{"line\n\nbreak", "data: x", "é", "\u2028"} {
-			if err := onText(text); err != nil {
+			if err := onText(Delta{Text: text}); err != nil {
 				return Answer{}, err
 			}
 		}
@@ -55,8 +55,8 @@ func TestStreamErrorInTheMiddleIsAnEvent(t *testing.T) {
 		"cancelled":   protocol.Errorf(protocol.KindCancelled, "", "stopping: %w", context.Canceled),
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &service{infer: func(_ context.Context, _ Request, onText func(string) error) (Answer, error) {
-				return Answer{}, errors.Join(onText("Slow "), failure)
+			s := &service{infer: func(_ context.Context, _ Request, onText func(Delta) error) (Answer, error) {
+				return Answer{}, errors.Join(onText(Delta{Text: "Slow "}), failure)
 			}}
 			url := serve(t, s, nil)
 			status, _, body := send(t, "POST", url+"/v1/chat/completions", fmt.Sprintf(chatBody, `,"stream":true`))
@@ -82,8 +82,8 @@ func TestHangUpCancelsTheJob(t *testing.T) {
 	for _, streaming := range []bool{true, false} {
 		t.Run(fmt.Sprintf("stream=%v", streaming), func(t *testing.T) {
 			running, ended := make(chan struct{}), make(chan error, 1)
-			s := &service{infer: func(ctx context.Context, _ Request, onText func(string) error) (Answer, error) {
-				err := onText("Slow ")
+			s := &service{infer: func(ctx context.Context, _ Request, onText func(Delta) error) (Answer, error) {
+				err := onText(Delta{Text: "Slow "})
 				close(running)
 				select {
 				case <-ctx.Done():
@@ -115,8 +115,8 @@ func TestHangUpCancelsTheJob(t *testing.T) {
 
 func TestTextArrivesWhileTheJobRuns(t *testing.T) {
 	goOn := make(chan struct{})
-	s := &service{infer: func(_ context.Context, r Request, onText func(string) error) (Answer, error) {
-		err := onText("first")
+	s := &service{infer: func(_ context.Context, r Request, onText func(Delta) error) (Answer, error) {
+		err := onText(Delta{Text: "first"})
 		<-goOn
 		return answerTo(r, "first"), err
 	}}
@@ -137,49 +137,64 @@ func TestBadRequestsNameTheirField(t *testing.T) {
 	url := serve(t, s, func(c *Config) { c.MaxBody = 600 << 10 })
 	big := strings.Repeat("a", protocol.MaxPromptBytes+1)
 	for name, tt := range map[string]struct{ path, body, param string }{
-		"empty body":         {"chat/completions", ``, "body"},
-		"not JSON":           {"chat/completions", `{"model":`, "body"},
-		"a list":             {"chat/completions", `[]`, "body"},
-		"two values":         {"chat/completions", fmt.Sprintf(chatBody, ``) + `{}`, "body"},
-		"too large":          {"chat/completions", `{"model":"` + strings.Repeat("a", 700<<10) + `"}`, "body"},
-		"no model":           {"chat/completions", `{"messages":[{"role":"user","content":"Hi"}]}`, "model"},
-		"no messages":        {"chat/completions", `{"model":"tiny"}`, "messages"},
-		"role":               {"chat/completions", `{"model":"tiny","messages":[{"role":"tool","content":"x"}]}`, "messages"},
-		"content missing":    {"chat/completions", `{"model":"tiny","messages":[{"role":"user"}]}`, "messages"},
-		"content number":     {"chat/completions", `{"model":"tiny","messages":[{"role":"user","content":5}]}`, "messages"},
-		"image":              {"chat/completions", `{"model":"tiny","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}`, "messages"},
-		"tool calls":         {"chat/completions", `{"model":"tiny","messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"1"}]}]}`, "messages"},
-		"messages too long":  {"chat/completions", `{"model":"tiny","messages":[{"role":"user","content":"` + big + `"}]}`, "messages"},
-		"model type":         {"chat/completions", `{"model":5}`, "model"},
-		"max_tokens type":    {"chat/completions", fmt.Sprintf(chatBody, `,"max_tokens":"5"`), "max_tokens"},
-		"max_tokens zero":    {"chat/completions", fmt.Sprintf(chatBody, `,"max_tokens":0`), "max_tokens"},
-		"max_tokens huge":    {"chat/completions", fmt.Sprintf(chatBody, `,"max_tokens":65537`), "max_tokens"},
-		"max_completion":     {"chat/completions", fmt.Sprintf(chatBody, `,"max_completion_tokens":-1`), "max_completion_tokens"},
-		"temperature":        {"chat/completions", fmt.Sprintf(chatBody, `,"temperature":2.1`), "temperature"},
-		"temperature type":   {"chat/completions", fmt.Sprintf(chatBody, `,"temperature":"hot"`), "temperature"},
-		"temperature range":  {"chat/completions", fmt.Sprintf(chatBody, `,"temperature":1e300`), "temperature"},
-		"top_p":              {"chat/completions", fmt.Sprintf(chatBody, `,"top_p":-0.1`), "top_p"},
-		"top_k":              {"chat/completions", fmt.Sprintf(chatBody, `,"top_k":-1`), "top_k"},
-		"stop type":          {"chat/completions", fmt.Sprintf(chatBody, `,"stop":5`), "stop"},
-		"stop five":          {"chat/completions", fmt.Sprintf(chatBody, `,"stop":["a","b","c","d","e"]`), "stop"},
-		"stop empty":         {"chat/completions", fmt.Sprintf(chatBody, `,"stop":""`), "stop"},
-		"n":                  {"chat/completions", fmt.Sprintf(chatBody, `,"n":2`), "n"},
-		"tools":              {"chat/completions", fmt.Sprintf(chatBody, `,"logit_bias":{"1":2},"tools":[{"type":"function"}]`), "tools"},
-		"functions":          {"chat/completions", fmt.Sprintf(chatBody, `,"functions":[{"name":"f"}]`), "functions"},
-		"audio":              {"chat/completions", fmt.Sprintf(chatBody, `,"audio":{"voice":"x"}`), "audio"},
-		"logprobs":           {"chat/completions", fmt.Sprintf(chatBody, `,"logprobs":true`), "logprobs"},
-		"logit_bias":         {"chat/completions", fmt.Sprintf(chatBody, `,"logit_bias":{"1":2}`), "logit_bias"},
-		"response_format":    {"chat/completions", fmt.Sprintf(chatBody, `,"response_format":{"type":"json_object"}`), "response_format"},
-		"presence_penalty":   {"chat/completions", fmt.Sprintf(chatBody, `,"presence_penalty":0.1`), "presence_penalty"},
-		"frequency_penalty":  {"chat/completions", fmt.Sprintf(chatBody, `,"frequency_penalty":0.1`), "frequency_penalty"},
-		"completion prompts": {"completions", `{"model":"tiny","prompt":["a","b"]}`, "prompt"},
-		"completion tokens":  {"completions", `{"model":"tiny","prompt":[1,2]}`, "prompt"},
-		"completion empty":   {"completions", `{"model":"tiny","prompt":""}`, "prompt"},
-		"completion missing": {"completions", `{"model":"tiny"}`, "prompt"},
-		"completion long":    {"completions", `{"model":"tiny","prompt":"` + big + `"}`, "prompt"},
-		"completion echo":    {"completions", `{"model":"tiny","prompt":"a","echo":true}`, "echo"},
-		"completion suffix":  {"completions", `{"model":"tiny","prompt":"a","suffix":"b"}`, "suffix"},
-		"completion best_of": {"completions", `{"model":"tiny","prompt":"a","best_of":2}`, "best_of"},
+		"empty body":                {"chat/completions", ``, "body"},
+		"not JSON":                  {"chat/completions", `{"model":`, "body"},
+		"a list":                    {"chat/completions", `[]`, "body"},
+		"two values":                {"chat/completions", fmt.Sprintf(chatBody, ``) + `{}`, "body"},
+		"too large":                 {"chat/completions", `{"model":"` + strings.Repeat("a", 700<<10) + `"}`, "body"},
+		"no model":                  {"chat/completions", `{"messages":[{"role":"user","content":"Hi"}]}`, "model"},
+		"no messages":               {"chat/completions", `{"model":"tiny"}`, "messages"},
+		"role":                      {"chat/completions", `{"model":"tiny","messages":[{"role":"tool","content":"x"}]}`, "messages"},
+		"content missing":           {"chat/completions", `{"model":"tiny","messages":[{"role":"user"}]}`, "messages"},
+		"content number":            {"chat/completions", `{"model":"tiny","messages":[{"role":"user","content":5}]}`, "messages"},
+		"image":                     {"chat/completions", `{"model":"tiny","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}`, "messages"},
+		"tool calls":                {"chat/completions", `{"model":"tiny","messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"1"}]}]}`, "messages"},
+		"messages too long":         {"chat/completions", `{"model":"tiny","messages":[{"role":"user","content":"` + big + `"}]}`, "messages"},
+		"model type":                {"chat/completions", `{"model":5}`, "model"},
+		"max_tokens type":           {"chat/completions", fmt.Sprintf(chatBody, `,"max_tokens":"5"`), "max_tokens"},
+		"max_tokens zero":           {"chat/completions", fmt.Sprintf(chatBody, `,"max_tokens":0`), "max_tokens"},
+		"max_tokens huge":           {"chat/completions", fmt.Sprintf(chatBody, `,"max_tokens":65537`), "max_tokens"},
+		"max_completion":            {"chat/completions", fmt.Sprintf(chatBody, `,"max_completion_tokens":-1`), "max_completion_tokens"},
+		"temperature":               {"chat/completions", fmt.Sprintf(chatBody, `,"temperature":2.1`), "temperature"},
+		"temperature type":          {"chat/completions", fmt.Sprintf(chatBody, `,"temperature":"hot"`), "temperature"},
+		"temperature range":         {"chat/completions", fmt.Sprintf(chatBody, `,"temperature":1e300`), "temperature"},
+		"top_p":                     {"chat/completions", fmt.Sprintf(chatBody, `,"top_p":-0.1`), "top_p"},
+		"top_k":                     {"chat/completions", fmt.Sprintf(chatBody, `,"top_k":-1`), "top_k"},
+		"stop type":                 {"chat/completions", fmt.Sprintf(chatBody, `,"stop":5`), "stop"},
+		"stop five":                 {"chat/completions", fmt.Sprintf(chatBody, `,"stop":["a","b","c","d","e"]`), "stop"},
+		"stop empty":                {"chat/completions", fmt.Sprintf(chatBody, `,"stop":""`), "stop"},
+		"n":                         {"chat/completions", fmt.Sprintf(chatBody, `,"n":2`), "n"},
+		"tools":                     {"chat/completions", fmt.Sprintf(chatBody, `,"logit_bias":{"1":2},"tools":[{"type":"function"}]`), "tools"},
+		"functions":                 {"chat/completions", fmt.Sprintf(chatBody, `,"functions":[{"name":"f"}]`), "functions"},
+		"audio":                     {"chat/completions", fmt.Sprintf(chatBody, `,"audio":{"voice":"x"}`), "audio"},
+		"logprobs":                  {"chat/completions", fmt.Sprintf(chatBody, `,"logprobs":3`), "logprobs"},
+		"top_logprobs alone":        {"chat/completions", fmt.Sprintf(chatBody, `,"top_logprobs":3`), "top_logprobs"},
+		"top_logprobs many":         {"chat/completions", fmt.Sprintf(chatBody, `,"logprobs":true,"top_logprobs":21`), "top_logprobs"},
+		"top_logprobs type":         {"chat/completions", fmt.Sprintf(chatBody, `,"logprobs":true,"top_logprobs":"3"`), "top_logprobs"},
+		"min_p":                     {"chat/completions", fmt.Sprintf(chatBody, `,"min_p":1.1`), "min_p"},
+		"repetition_penalty":        {"chat/completions", fmt.Sprintf(chatBody, `,"repetition_penalty":0`), "repetition_penalty"},
+		"logit_bias word":           {"chat/completions", fmt.Sprintf(chatBody, `,"logit_bias":{"the":2}`), "logit_bias"},
+		"logit_bias spelling":       {"chat/completions", fmt.Sprintf(chatBody, `,"logit_bias":{"01":2}`), "logit_bias"},
+		"logit_bias range":          {"chat/completions", fmt.Sprintf(chatBody, `,"logit_bias":{"1":101}`), "logit_bias"},
+		"logit_bias type":           {"chat/completions", fmt.Sprintf(chatBody, `,"logit_bias":[1]`), "logit_bias"},
+		"response_format type":      {"chat/completions", fmt.Sprintf(chatBody, `,"response_format":{"type":"xml"}`), "response_format"},
+		"response_format word":      {"chat/completions", fmt.Sprintf(chatBody, `,"response_format":"json"`), "response_format"},
+		"response_format no schema": {"chat/completions", fmt.Sprintf(chatBody, `,"response_format":{"type":"json_schema"}`), "response_format"},
+		"response_format list":      {"chat/completions", fmt.Sprintf(chatBody, `,"response_format":{"type":"json_schema","json_schema":{"schema":[]}}`), "response_format"},
+		"presence_penalty":          {"chat/completions", fmt.Sprintf(chatBody, `,"presence_penalty":2.1`), "presence_penalty"},
+		"frequency_penalty":         {"chat/completions", fmt.Sprintf(chatBody, `,"frequency_penalty":-3`), "frequency_penalty"},
+		"response_format big":       {"chat/completions", fmt.Sprintf(chatBody, `,"response_format":{"type":"json_schema","json_schema":{"schema":{"title":"`+strings.Repeat("x", protocol.MaxSchemaBytes)+`"}}}`), "response_format"},
+		"completion logprobs":       {"completions", `{"model":"tiny","prompt":"a","logprobs":6}`, "logprobs"},
+		"completion logprobs true":  {"completions", `{"model":"tiny","prompt":"a","logprobs":true}`, "logprobs"},
+		"completion top_logprobs":   {"completions", `{"model":"tiny","prompt":"a","top_logprobs":1}`, "top_logprobs"},
+		"completion prompts":        {"completions", `{"model":"tiny","prompt":["a","b"]}`, "prompt"},
+		"completion tokens":         {"completions", `{"model":"tiny","prompt":[1,2]}`, "prompt"},
+		"completion empty":          {"completions", `{"model":"tiny","prompt":""}`, "prompt"},
+		"completion missing":        {"completions", `{"model":"tiny"}`, "prompt"},
+		"completion long":           {"completions", `{"model":"tiny","prompt":"` + big + `"}`, "prompt"},
+		"completion echo":           {"completions", `{"model":"tiny","prompt":"a","echo":true}`, "echo"},
+		"completion suffix":         {"completions", `{"model":"tiny","prompt":"a","suffix":"b"}`, "suffix"},
+		"completion best_of":        {"completions", `{"model":"tiny","prompt":"a","best_of":2}`, "best_of"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, header, body := send(t, "POST", url+"/v1/"+tt.path, tt.body)

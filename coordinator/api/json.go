@@ -68,7 +68,7 @@ func readJSON(r *http.Request, v any) error {
 	case errors.As(err, &tooLarge):
 		return protocol.Errorf(protocol.KindInvalid, "body", "it is larger than %d bytes", tooLarge.Limit)
 	case errors.As(err, &wrongType):
-		field := wrongType.Field
+		field := strings.TrimPrefix(wrongType.Field, "samplingRequest.") // it is embedded: clients do not see it
 		if field == "" {
 			field = "body"
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -16,34 +15,22 @@ import (
 // completionRequest holds the fields of OpenAI's chat and text completion requests
 // that this server honours, and those that would change the answer and are refused.
 type completionRequest struct {
-	Model               string          `json:"model"`
-	Messages            []chatMessage   `json:"messages"`
-	Prompt              json.RawMessage `json:"prompt"`
-	MaxTokens           *int            `json:"max_tokens"`
-	MaxCompletionTokens *int            `json:"max_completion_tokens"`
-	Temperature         *float32        `json:"temperature"`
-	TopP                *float32        `json:"top_p"`
-	TopK                *int            `json:"top_k"`
-	Seed                *int64          `json:"seed"`
-	Stop                stringList      `json:"stop"`
-	Stream              bool            `json:"stream"`
-	StreamOptions       *struct {
+	samplingRequest
+	Model         string          `json:"model"`
+	Messages      []chatMessage   `json:"messages"`
+	Prompt        json.RawMessage `json:"prompt"`
+	Stream        bool            `json:"stream"`
+	StreamOptions *struct {
 		IncludeUsage bool `json:"include_usage"`
 	} `json:"stream_options"`
 	N *int `json:"n"`
 
-	Tools            json.RawMessage `json:"tools"`
-	Functions        json.RawMessage `json:"functions"`
-	Audio            json.RawMessage `json:"audio"`
-	LogProbs         json.RawMessage `json:"logprobs"`
-	TopLogProbs      json.RawMessage `json:"top_logprobs"`
-	LogitBias        json.RawMessage `json:"logit_bias"`
-	ResponseFormat   json.RawMessage `json:"response_format"`
-	PresencePenalty  float64         `json:"presence_penalty"`
-	FrequencyPenalty float64         `json:"frequency_penalty"`
-	Echo             bool            `json:"echo"`
-	Suffix           string          `json:"suffix"`
-	BestOf           *int            `json:"best_of"`
+	Tools     json.RawMessage `json:"tools"`
+	Functions json.RawMessage `json:"functions"`
+	Audio     json.RawMessage `json:"audio"`
+	Echo      bool            `json:"echo"`
+	Suffix    string          `json:"suffix"`
+	BestOf    *int            `json:"best_of"`
 }
 
 // chatMessage accepts content as a string or as a list of text parts.
@@ -85,80 +72,23 @@ func (r *completionRequest) unsupported() error {
 		name string
 		raw  json.RawMessage
 	}{
-		{"tools", r.Tools}, {"functions", r.Functions}, {"audio", r.Audio}, {"logprobs", r.LogProbs}, {"top_logprobs", r.TopLogProbs},
-		{"logit_bias", r.LogitBias},
+		{"tools", r.Tools}, {"functions", r.Functions}, {"audio", r.Audio},
 	} {
 		if given(f.raw) {
 			return protocol.Errorf(protocol.KindInvalid, f.name, "this server does not support it yet: leave it out")
 		}
-	}
-	var format struct {
-		Type string `json:"type"`
-	}
-	if given(r.ResponseFormat) && (json.Unmarshal(r.ResponseFormat, &format) != nil || format.Type != "text") {
-		return protocol.Errorf(protocol.KindInvalid, "response_format", `only {"type":"text"} is supported`)
 	}
 	switch {
 	case r.N != nil && *r.N != 1:
 		return protocol.Errorf(protocol.KindInvalid, "n", "only 1 is supported: send the request again for another answer")
 	case r.BestOf != nil && *r.BestOf != 1:
 		return protocol.Errorf(protocol.KindInvalid, "best_of", "only 1 is supported")
-	case r.PresencePenalty != 0:
-		return protocol.Errorf(protocol.KindInvalid, "presence_penalty", "only 0 is supported")
-	case r.FrequencyPenalty != 0:
-		return protocol.Errorf(protocol.KindInvalid, "frequency_penalty", "only 0 is supported")
 	case r.Echo:
 		return protocol.Errorf(protocol.KindInvalid, "echo", "only false is supported")
 	case r.Suffix != "":
 		return protocol.Errorf(protocol.KindInvalid, "suffix", "it is not supported: leave it out")
 	}
 	return nil
-}
-
-func (r *completionRequest) sampling(id protocol.Hash) (protocol.Sampling, error) {
-	s := protocol.Sampling{Temperature: 1, MaxTokens: defaultMaxTokens, Stop: r.Stop}
-	if r.Temperature != nil {
-		s.Temperature = *r.Temperature
-	}
-	if !(s.Temperature >= 0 && s.Temperature <= 2) {
-		return s, protocol.Errorf(protocol.KindInvalid, "temperature", "it must be between 0 and 2")
-	}
-	if r.TopP != nil {
-		s.TopP = *r.TopP
-	}
-	if !(s.TopP >= 0 && s.TopP <= 1) {
-		return s, protocol.Errorf(protocol.KindInvalid, "top_p", "it must be between 0 and 1")
-	}
-	if r.TopK != nil {
-		s.TopK = *r.TopK
-	}
-	if s.TopK < 0 {
-		return s, protocol.Errorf(protocol.KindInvalid, "top_k", "it must not be negative")
-	}
-	maxField, maxTokens := "max_tokens", r.MaxTokens
-	if r.MaxCompletionTokens != nil {
-		maxField, maxTokens = "max_completion_tokens", r.MaxCompletionTokens
-	}
-	if maxTokens != nil {
-		s.MaxTokens = *maxTokens
-	}
-	if s.MaxTokens < 1 || s.MaxTokens > 1<<16 {
-		return s, protocol.Errorf(protocol.KindInvalid, maxField, "it must be between 1 and 65536")
-	}
-	if len(s.Stop) > 4 {
-		return s, protocol.Errorf(protocol.KindInvalid, "stop", "at most 4 stop strings")
-	}
-	for _, stop := range s.Stop {
-		if stop == "" || len(stop) > 256 {
-			return s, protocol.Errorf(protocol.KindInvalid, "stop", "each stop string has 1 to 256 bytes")
-		}
-	}
-	// Without a seed the request's ID is one: asked again, it draws the same tokens.
-	s.Seed = binary.LittleEndian.Uint64(id[:8])
-	if r.Seed != nil {
-		s.Seed = uint64(*r.Seed)
-	}
-	return s, nil
 }
 
 func (r *completionRequest) chat() ([]protocol.Message, error) {
@@ -249,11 +179,15 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, tenant protoco
 		includeUsage := in.StreamOptions != nil && in.StreamOptions.IncludeUsage
 		return s.stream(r.Context(), w, tenant, req, shape, created, includeUsage)
 	}
-	answer, err := s.cfg.Inference.Infer(r.Context(), tenant, req, func(string) error { return nil })
+	var logprobs []protocol.TokenLogProbs
+	answer, err := s.cfg.Inference.Infer(r.Context(), tenant, req, func(d Delta) error {
+		logprobs = append(logprobs, d.LogProbs...)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, shape.whole(req, created, answer))
+	return writeJSON(w, http.StatusOK, shape.whole(req, created, answer, logprobs))
 }
 
 // requestID derives the job's ID from the Idempotency-Key header, so that a client
@@ -299,11 +233,9 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, tenant proto
 		}
 		return out.Flush()
 	}
-	first := true
-	answer, err := s.cfg.Inference.Infer(ctx, tenant, req, func(delta string) error {
-		chunk := shape.chunk(req, created, delta, first)
-		first = false
-		return event(chunk)
+	var at position
+	answer, err := s.cfg.Inference.Infer(ctx, tenant, req, func(d Delta) error {
+		return event(shape.chunk(req, created, d, &at))
 	})
 	if err != nil {
 		if !started {

@@ -145,7 +145,7 @@ func TestOfficialClientErrors(t *testing.T) {
 		"unheard of":  {&protocol.Error{Kind: "new kind", Message: "from the future"}, refusal{500, "server_error", "internal", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &service{infer: func(context.Context, Request, func(string) error) (Answer, error) { return Answer{}, tt.err }}
+			s := &service{infer: func(context.Context, Request, func(Delta) error) (Answer, error) { return Answer{}, tt.err }}
 			c := official(serve(t, s, nil), testKey)
 			_, err := c.Chat.Completions.New(t.Context(), question())
 			require.Equal(t, tt.want, refused(t, err))

@@ -36,7 +36,7 @@ type service struct {
 	mu    sync.Mutex
 	asked []Request
 
-	infer  func(ctx context.Context, r Request, onText func(string) error) (Answer, error)
+	infer  func(ctx context.Context, r Request, onText func(Delta) error) (Answer, error)
 	export func(w io.Writer) error
 
 	contributed []byte
@@ -72,7 +72,7 @@ func (s *service) Models(context.Context) ([]Model, error) {
 	}, s.err
 }
 
-func (s *service) Infer(ctx context.Context, requester protocol.Account, r Request, onText func(string) error) (Answer, error) {
+func (s *service) Infer(ctx context.Context, requester protocol.Account, r Request, onText func(Delta) error) (Answer, error) {
 	s.mu.Lock()
 	s.asked = append(s.asked, r)
 	s.mu.Unlock()
@@ -83,7 +83,7 @@ func (s *service) Infer(ctx context.Context, requester protocol.Account, r Reque
 		return s.infer(ctx, r, onText)
 	}
 	for _, t := range []string{"Slow ", "and ", "steady."} {
-		if err := onText(t); err != nil {
+		if err := onText(Delta{Text: t}); err != nil {
 			return Answer{}, err
 		}
 	}

@@ -49,12 +49,12 @@ type response struct {
 }
 
 type choice struct {
-	Index        int       `json:"index"`
-	Message      *message  `json:"message,omitempty"`
-	Delta        *message  `json:"delta,omitempty"`
-	Text         *string   `json:"text,omitempty"`
-	LogProbs     *struct{} `json:"logprobs"`
-	FinishReason *string   `json:"finish_reason"`
+	Index        int      `json:"index"`
+	Message      *message `json:"message,omitempty"`
+	Delta        *message `json:"delta,omitempty"`
+	Text         *string  `json:"text,omitempty"`
+	LogProbs     any      `json:"logprobs"` // null unless asked for
+	FinishReason *string  `json:"finish_reason"`
 }
 
 type message struct {
@@ -65,36 +65,53 @@ type message struct {
 // shape is how chat and text completions differ on the wire.
 type shape interface {
 	input(in *completionRequest, out *Request) error
-	whole(r Request, created int64, a Answer) response
-	chunk(r Request, created int64, delta string, first bool) response
+	whole(r Request, created int64, a Answer, l []protocol.TokenLogProbs) response
+	chunk(r Request, created int64, d Delta, at *position) response
 	last(r Request, created int64, a Answer) response
 	usageChunk(r Request, created int64, a Answer) response
+}
+
+// position is how far a stream has come.
+type position struct {
+	begun  bool
+	offset int // characters of tokens whose log-probabilities were sent
 }
 
 type chatShape struct{}
 
 func (chatShape) input(in *completionRequest, out *Request) error {
 	var err error
-	out.Messages, err = in.chat()
-	return err
+	if out.Messages, err = in.chat(); err != nil {
+		return err
+	}
+	return in.chatLogProbs(&out.Sampling)
+}
+
+// logprobs are null if they were not asked for, or if there are none, as in a repeated answer.
+func (chatShape) logprobs(l []protocol.TokenLogProbs) any {
+	if len(l) == 0 {
+		return nil
+	}
+	return newChatLogProbs(l)
 }
 
 func (chatShape) id(r Request) string { return "chatcmpl-" + r.ID.Hex()[2:34] }
 
-func (c chatShape) whole(r Request, created int64, a Answer) response {
+func (c chatShape) whole(r Request, created int64, a Answer, l []protocol.TokenLogProbs) response {
 	return response{
 		ID: c.id(r), Object: "chat.completion", Created: created, Model: r.Model,
-		Choices: []choice{{Message: &message{Role: "assistant", Content: &a.Text}, FinishReason: &a.FinishReason}},
+		Choices: []choice{{Message: &message{Role: "assistant", Content: &a.Text}, LogProbs: c.logprobs(l), FinishReason: &a.FinishReason}},
 		Usage:   newUsage(a),
 	}
 }
 
-func (c chatShape) chunk(r Request, created int64, delta string, first bool) response {
-	m := &message{Content: &delta}
-	if first {
-		m.Role = "assistant"
+func (c chatShape) chunk(r Request, created int64, d Delta, at *position) response {
+	m := &message{Content: &d.Text}
+	if !at.begun {
+		m.Role, at.begun = "assistant", true
 	}
-	return response{ID: c.id(r), Object: "chat.completion.chunk", Created: created, Model: r.Model, Choices: []choice{{Delta: m}}}
+	return response{ID: c.id(r), Object: "chat.completion.chunk", Created: created, Model: r.Model,
+		Choices: []choice{{Delta: m, LogProbs: c.logprobs(d.LogProbs)}}}
 }
 
 func (c chatShape) last(r Request, created int64, a Answer) response {
@@ -122,18 +139,28 @@ func (textShape) input(in *completionRequest, out *Request) error {
 	if len(out.Prompt) > protocol.MaxPromptBytes {
 		return protocol.Errorf(protocol.KindInvalid, "prompt", "it is longer than %d bytes", protocol.MaxPromptBytes)
 	}
-	return nil
+	return in.textLogProbs(&out.Sampling)
+}
+
+func (textShape) logprobs(l []protocol.TokenLogProbs, at *position) any {
+	if len(l) == 0 {
+		return nil
+	}
+	var out *textLogProbs
+	out, at.offset = newTextLogProbs(l, at.offset)
+	return out
 }
 
 func (textShape) id(r Request) string { return "cmpl-" + r.ID.Hex()[2:34] }
 
-func (t textShape) whole(r Request, created int64, a Answer) response {
+func (t textShape) whole(r Request, created int64, a Answer, l []protocol.TokenLogProbs) response {
 	return response{ID: t.id(r), Object: "text_completion", Created: created, Model: r.Model,
-		Choices: []choice{{Text: &a.Text, FinishReason: &a.FinishReason}}, Usage: newUsage(a)}
+		Choices: []choice{{Text: &a.Text, LogProbs: t.logprobs(l, &position{}), FinishReason: &a.FinishReason}}, Usage: newUsage(a)}
 }
 
-func (t textShape) chunk(r Request, created int64, delta string, _ bool) response {
-	return response{ID: t.id(r), Object: "text_completion", Created: created, Model: r.Model, Choices: []choice{{Text: &delta}}}
+func (t textShape) chunk(r Request, created int64, d Delta, at *position) response {
+	return response{ID: t.id(r), Object: "text_completion", Created: created, Model: r.Model,
+		Choices: []choice{{Text: &d.Text, LogProbs: t.logprobs(d.LogProbs, at)}}}
 }
 
 func (t textShape) last(r Request, created int64, a Answer) response {

@@ -24,6 +24,8 @@ type Token struct {
 	Index int      // index of IDs[0] in the whole output, Resume included
 	IDs   []uint32 // may be several at once
 	Text  string   // text completed by these tokens; may be empty
+	// LogProbs are there if the job asks for them: one for each of IDs.
+	LogProbs []protocol.TokenLogProbs
 }
 
 // Output is where a JobHandler sends the output of one inference. Calls block

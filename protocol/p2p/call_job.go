@@ -81,6 +81,9 @@ func (x *exchange) infer(ctx context.Context, job protocol.InferenceJob, events 
 			if t.Index != next || len(t.IDs) > wire.MaxTokens-next {
 				return nil, x.unexpected("tokens out of order")
 			}
+			if t.LogProbs, err = wire.LogProbsFromPB(body.Tokens.GetLogprobs(), t.IDs); err != nil {
+				return nil, err
+			}
 			next += len(t.IDs)
 			if events.Token != nil {
 				if err := events.Token(t); err != nil {

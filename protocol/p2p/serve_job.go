@@ -93,7 +93,7 @@ func (o output) Accepted(promptTokens int) error {
 }
 
 func (o output) Token(t Token) error {
-	return o.send(&pb.JobReply{Body: &pb.JobReply_Tokens{Tokens: &pb.TokenChunk{Index: uint32(t.Index), Ids: t.IDs, Text: []byte(t.Text)}}})
+	return o.send(&pb.JobReply{Body: &pb.JobReply_Tokens{Tokens: &pb.TokenChunk{Index: uint32(t.Index), Ids: t.IDs, Text: []byte(t.Text), Logprobs: wire.LogProbsToPB(t.LogProbs)}}})
 }
 
 // converse runs one job: replies go out through a bounded queue with heartbeats

@@ -11,11 +11,7 @@ import (
 func InferenceJobToPB(j protocol.InferenceJob) *pb.InferenceJob {
 	m := &pb.InferenceJob{
 		Id: j.ID[:], Requester: j.Requester[:], Base: j.Base[:], Adapter: string(j.Adapter), Prompt: j.Prompt,
-		Sampling: &pb.Sampling{
-			Temperature: j.Sampling.Temperature, TopK: number32(j.Sampling.TopK), TopP: j.Sampling.TopP, Seed: j.Sampling.Seed,
-			MaxTokens: number32(j.Sampling.MaxTokens), Stop: j.Sampling.Stop, IgnoreEos: j.Sampling.IgnoreEOS,
-		},
-		Resume: j.Resume, Price: PriceToPB(j.Price), Deadline: uint64(j.Deadline), Sources: j.Sources,
+		Sampling: samplingToPB(j.Sampling), Resume: j.Resume, Price: PriceToPB(j.Price), Deadline: uint64(j.Deadline), Sources: j.Sources,
 		Authorization: j.Authorization,
 	}
 	for _, c := range j.Messages {
@@ -38,7 +34,6 @@ func CheckInferenceJob(j protocol.InferenceJob) error {
 }
 
 func (f *fields) inferenceJob(m *pb.InferenceJob) protocol.InferenceJob {
-	s := m.GetSampling()
 	j := protocol.InferenceJob{
 		ID:        f.hash("id", m.GetId()),
 		Requester: f.account("requester", m.GetRequester()),
@@ -53,23 +48,7 @@ func (f *fields) inferenceJob(m *pb.InferenceJob) protocol.InferenceJob {
 	if len(m.GetAuthorization()) > 0 { // evidence has none
 		j.Authorization = f.signature(m.GetAuthorization())
 	}
-	f.in("sampling", func() {
-		j.Sampling = protocol.Sampling{
-			Temperature: f.float("temperature", s.GetTemperature()),
-			TopK:        f.count("top_k", s.GetTopK(), 1<<20),
-			TopP:        f.float("top_p", s.GetTopP()),
-			Seed:        s.GetSeed(),
-			MaxTokens:   f.count("max_tokens", s.GetMaxTokens(), MaxTokens),
-			Stop:        f.texts("stop", s.GetStop(), MaxStops, MaxStopBytes),
-			IgnoreEOS:   s.GetIgnoreEos(),
-		}
-		if j.Sampling.MaxTokens == 0 {
-			f.fail("max_tokens", "is 0: ask for at least one token")
-		}
-		if j.Sampling.TopP > 1 {
-			f.fail("top_p", "%v is more than 1", j.Sampling.TopP)
-		}
-	})
+	f.in("sampling", func() { j.Sampling = f.sampling(m.GetSampling()) })
 	if (j.Prompt == "") == (len(m.GetMessages()) == 0) {
 		f.fail("messages", "exactly one of messages and prompt must be set")
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/openledger/openledger/worker/adapter"
 	"github.com/openledger/openledger/worker/engine"
 	"github.com/openledger/openledger/worker/engine/model/llama"
+	"github.com/openledger/openledger/worker/engine/sample"
 	"github.com/openledger/openledger/worker/engine/tokenizer"
 )
 
@@ -48,7 +49,15 @@ func Prompt(t *tokenizer.Tokenizer, job protocol.InferenceJob) ([]uint32, error)
 
 // Sampling is a job's sampling in the engine's words.
 func Sampling(s protocol.Sampling) engine.Sampling {
-	return engine.Sampling{Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, Seed: s.Seed, MaxTokens: s.MaxTokens, Stop: s.Stop, IgnoreEOS: s.IgnoreEOS}
+	out := engine.Sampling{
+		Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP, RepetitionPenalty: s.RepetitionPenalty,
+		PresencePenalty: s.PresencePenalty, FrequencyPenalty: s.FrequencyPenalty, Seed: s.Seed, MaxTokens: s.MaxTokens, Stop: s.Stop,
+		IgnoreEOS: s.IgnoreEOS, Format: engine.Format{JSON: s.Format != protocol.FormatText, Schema: s.Schema}, LogProbs: s.LogProbs, TopLogProbs: s.TopLogProbs,
+	}
+	for _, b := range s.LogitBias {
+		out.LogitBias = append(out.LogitBias, sample.Bias{ID: b.Token, Bias: b.Bias})
+	}
+	return out
 }
 
 // Step is one thing that was checked.

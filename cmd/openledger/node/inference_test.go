@@ -161,8 +161,8 @@ func TestFailoverInMidStream(t *testing.T) {
 	text, chunks := "", 0
 	killed := make(chan error, 1)
 	var victim *running
-	a, err := net.coord.Infer(t.Context(), who.Account(), r, func(s string) error {
-		text += s
+	a, err := net.coord.Infer(t.Context(), who.Account(), r, func(d api.Delta) error {
+		text += d.Text
 		if chunks++; chunks == 10 {
 			busiest, n := net.coord.Busiest()
 			if victim = byPeer[busiest]; n == 0 || victim == nil {
@@ -194,7 +194,7 @@ func TestHangUpStopsTheWorker(t *testing.T) {
 	_, _, err := net.ask(ctx, who, request("warm", 1))
 	require.NoError(t, err)
 	chunks := 0
-	_, err = net.coord.Infer(ctx, who.Account(), r, func(string) error {
+	_, err = net.coord.Infer(ctx, who.Account(), r, func(api.Delta) error {
 		if chunks++; chunks == 5 {
 			hangUp()
 		}

@@ -21,8 +21,8 @@ func TestHangUpPaysForWhatWasDelivered(t *testing.T) {
 	ctx, hangUp := context.WithCancel(t.Context())
 	defer hangUp()
 	var text strings.Builder
-	_, err := net.coord.Infer(ctx, who.Account(), r, func(s string) error {
-		text.WriteString(s)
+	_, err := net.coord.Infer(ctx, who.Account(), r, func(d api.Delta) error {
+		text.WriteString(d.Text)
 		if text.Len() > 40 {
 			hangUp()
 		}

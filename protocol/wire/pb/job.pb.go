@@ -74,16 +74,25 @@ func (x *ChatMessage) GetContent() string {
 }
 
 type Sampling struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Temperature   float32                `protobuf:"fixed32,1,opt,name=temperature,proto3" json:"temperature,omitempty"`
-	TopK          uint32                 `protobuf:"varint,2,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
-	TopP          float32                `protobuf:"fixed32,3,opt,name=top_p,json=topP,proto3" json:"top_p,omitempty"`
-	Seed          uint64                 `protobuf:"varint,4,opt,name=seed,proto3" json:"seed,omitempty"`
-	MaxTokens     uint32                 `protobuf:"varint,5,opt,name=max_tokens,json=maxTokens,proto3" json:"max_tokens,omitempty"`
-	Stop          []string               `protobuf:"bytes,6,rep,name=stop,proto3" json:"stop,omitempty"`
-	IgnoreEos     bool                   `protobuf:"varint,7,opt,name=ignore_eos,json=ignoreEos,proto3" json:"ignore_eos,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Temperature       float32                `protobuf:"fixed32,1,opt,name=temperature,proto3" json:"temperature,omitempty"`
+	TopK              uint32                 `protobuf:"varint,2,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
+	TopP              float32                `protobuf:"fixed32,3,opt,name=top_p,json=topP,proto3" json:"top_p,omitempty"`
+	Seed              uint64                 `protobuf:"varint,4,opt,name=seed,proto3" json:"seed,omitempty"`
+	MaxTokens         uint32                 `protobuf:"varint,5,opt,name=max_tokens,json=maxTokens,proto3" json:"max_tokens,omitempty"`
+	Stop              []string               `protobuf:"bytes,6,rep,name=stop,proto3" json:"stop,omitempty"`
+	IgnoreEos         bool                   `protobuf:"varint,7,opt,name=ignore_eos,json=ignoreEos,proto3" json:"ignore_eos,omitempty"`
+	MinP              float32                `protobuf:"fixed32,8,opt,name=min_p,json=minP,proto3" json:"min_p,omitempty"`
+	RepetitionPenalty float32                `protobuf:"fixed32,9,opt,name=repetition_penalty,json=repetitionPenalty,proto3" json:"repetition_penalty,omitempty"`
+	PresencePenalty   float32                `protobuf:"fixed32,10,opt,name=presence_penalty,json=presencePenalty,proto3" json:"presence_penalty,omitempty"`
+	FrequencyPenalty  float32                `protobuf:"fixed32,11,opt,name=frequency_penalty,json=frequencyPenalty,proto3" json:"frequency_penalty,omitempty"`
+	LogitBias         []*TokenBias           `protobuf:"bytes,12,rep,name=logit_bias,json=logitBias,proto3" json:"logit_bias,omitempty"`
+	Format            string                 `protobuf:"bytes,13,opt,name=format,proto3" json:"format,omitempty"`
+	Schema            string                 `protobuf:"bytes,14,opt,name=schema,proto3" json:"schema,omitempty"`
+	Logprobs          bool                   `protobuf:"varint,15,opt,name=logprobs,proto3" json:"logprobs,omitempty"`
+	TopLogprobs       uint32                 `protobuf:"varint,16,opt,name=top_logprobs,json=topLogprobs,proto3" json:"top_logprobs,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Sampling) Reset() {
@@ -165,6 +174,121 @@ func (x *Sampling) GetIgnoreEos() bool {
 	return false
 }
 
+func (x *Sampling) GetMinP() float32 {
+	if x != nil {
+		return x.MinP
+	}
+	return 0
+}
+
+func (x *Sampling) GetRepetitionPenalty() float32 {
+	if x != nil {
+		return x.RepetitionPenalty
+	}
+	return 0
+}
+
+func (x *Sampling) GetPresencePenalty() float32 {
+	if x != nil {
+		return x.PresencePenalty
+	}
+	return 0
+}
+
+func (x *Sampling) GetFrequencyPenalty() float32 {
+	if x != nil {
+		return x.FrequencyPenalty
+	}
+	return 0
+}
+
+func (x *Sampling) GetLogitBias() []*TokenBias {
+	if x != nil {
+		return x.LogitBias
+	}
+	return nil
+}
+
+func (x *Sampling) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+func (x *Sampling) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
+func (x *Sampling) GetLogprobs() bool {
+	if x != nil {
+		return x.Logprobs
+	}
+	return false
+}
+
+func (x *Sampling) GetTopLogprobs() uint32 {
+	if x != nil {
+		return x.TopLogprobs
+	}
+	return 0
+}
+
+type TokenBias struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Token         uint32                 `protobuf:"varint,1,opt,name=token,proto3" json:"token,omitempty"`
+	Bias          float32                `protobuf:"fixed32,2,opt,name=bias,proto3" json:"bias,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenBias) Reset() {
+	*x = TokenBias{}
+	mi := &file_openledger_v1_job_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenBias) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenBias) ProtoMessage() {}
+
+func (x *TokenBias) ProtoReflect() protoreflect.Message {
+	mi := &file_openledger_v1_job_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenBias.ProtoReflect.Descriptor instead.
+func (*TokenBias) Descriptor() ([]byte, []int) {
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *TokenBias) GetToken() uint32 {
+	if x != nil {
+		return x.Token
+	}
+	return 0
+}
+
+func (x *TokenBias) GetBias() float32 {
+	if x != nil {
+		return x.Bias
+	}
+	return 0
+}
+
 type InferenceJob struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -185,7 +309,7 @@ type InferenceJob struct {
 
 func (x *InferenceJob) Reset() {
 	*x = InferenceJob{}
-	mi := &file_openledger_v1_job_proto_msgTypes[2]
+	mi := &file_openledger_v1_job_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -197,7 +321,7 @@ func (x *InferenceJob) String() string {
 func (*InferenceJob) ProtoMessage() {}
 
 func (x *InferenceJob) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[2]
+	mi := &file_openledger_v1_job_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -210,7 +334,7 @@ func (x *InferenceJob) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InferenceJob.ProtoReflect.Descriptor instead.
 func (*InferenceJob) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{2}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *InferenceJob) GetId() []byte {
@@ -325,7 +449,7 @@ type Hyper struct {
 
 func (x *Hyper) Reset() {
 	*x = Hyper{}
-	mi := &file_openledger_v1_job_proto_msgTypes[3]
+	mi := &file_openledger_v1_job_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -337,7 +461,7 @@ func (x *Hyper) String() string {
 func (*Hyper) ProtoMessage() {}
 
 func (x *Hyper) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[3]
+	mi := &file_openledger_v1_job_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -350,7 +474,7 @@ func (x *Hyper) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hyper.ProtoReflect.Descriptor instead.
 func (*Hyper) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{3}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Hyper) GetRank() uint32 {
@@ -506,7 +630,7 @@ type Merge struct {
 
 func (x *Merge) Reset() {
 	*x = Merge{}
-	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	mi := &file_openledger_v1_job_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -518,7 +642,7 @@ func (x *Merge) String() string {
 func (*Merge) ProtoMessage() {}
 
 func (x *Merge) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	mi := &file_openledger_v1_job_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -531,7 +655,7 @@ func (x *Merge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Merge.ProtoReflect.Descriptor instead.
 func (*Merge) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{4}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Merge) GetMethod() string {
@@ -579,7 +703,7 @@ type MergeParent struct {
 
 func (x *MergeParent) Reset() {
 	*x = MergeParent{}
-	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	mi := &file_openledger_v1_job_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -591,7 +715,7 @@ func (x *MergeParent) String() string {
 func (*MergeParent) ProtoMessage() {}
 
 func (x *MergeParent) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	mi := &file_openledger_v1_job_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -604,7 +728,7 @@ func (x *MergeParent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeParent.ProtoReflect.Descriptor instead.
 func (*MergeParent) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{5}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *MergeParent) GetAdapter() string {
@@ -631,7 +755,7 @@ type Rendering struct {
 
 func (x *Rendering) Reset() {
 	*x = Rendering{}
-	mi := &file_openledger_v1_job_proto_msgTypes[6]
+	mi := &file_openledger_v1_job_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +767,7 @@ func (x *Rendering) String() string {
 func (*Rendering) ProtoMessage() {}
 
 func (x *Rendering) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[6]
+	mi := &file_openledger_v1_job_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,7 +780,7 @@ func (x *Rendering) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendering.ProtoReflect.Descriptor instead.
 func (*Rendering) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{6}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Rendering) GetPromptTemplate() string {
@@ -691,7 +815,7 @@ type TrainingOrder struct {
 
 func (x *TrainingOrder) Reset() {
 	*x = TrainingOrder{}
-	mi := &file_openledger_v1_job_proto_msgTypes[7]
+	mi := &file_openledger_v1_job_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -703,7 +827,7 @@ func (x *TrainingOrder) String() string {
 func (*TrainingOrder) ProtoMessage() {}
 
 func (x *TrainingOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[7]
+	mi := &file_openledger_v1_job_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -716,7 +840,7 @@ func (x *TrainingOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingOrder.ProtoReflect.Descriptor instead.
 func (*TrainingOrder) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{7}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TrainingOrder) GetOwner() []byte {
@@ -802,7 +926,7 @@ type TrainingJob struct {
 
 func (x *TrainingJob) Reset() {
 	*x = TrainingJob{}
-	mi := &file_openledger_v1_job_proto_msgTypes[8]
+	mi := &file_openledger_v1_job_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -814,7 +938,7 @@ func (x *TrainingJob) String() string {
 func (*TrainingJob) ProtoMessage() {}
 
 func (x *TrainingJob) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[8]
+	mi := &file_openledger_v1_job_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -827,7 +951,7 @@ func (x *TrainingJob) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingJob.ProtoReflect.Descriptor instead.
 func (*TrainingJob) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{8}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TrainingJob) GetId() []byte {
@@ -880,7 +1004,7 @@ type TrainingProgress struct {
 
 func (x *TrainingProgress) Reset() {
 	*x = TrainingProgress{}
-	mi := &file_openledger_v1_job_proto_msgTypes[9]
+	mi := &file_openledger_v1_job_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +1016,7 @@ func (x *TrainingProgress) String() string {
 func (*TrainingProgress) ProtoMessage() {}
 
 func (x *TrainingProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[9]
+	mi := &file_openledger_v1_job_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1029,7 @@ func (x *TrainingProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingProgress.ProtoReflect.Descriptor instead.
 func (*TrainingProgress) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{9}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TrainingProgress) GetPhase() string {
@@ -969,7 +1093,7 @@ type TrainingEval struct {
 
 func (x *TrainingEval) Reset() {
 	*x = TrainingEval{}
-	mi := &file_openledger_v1_job_proto_msgTypes[10]
+	mi := &file_openledger_v1_job_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -981,7 +1105,7 @@ func (x *TrainingEval) String() string {
 func (*TrainingEval) ProtoMessage() {}
 
 func (x *TrainingEval) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[10]
+	mi := &file_openledger_v1_job_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -994,7 +1118,7 @@ func (x *TrainingEval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingEval.ProtoReflect.Descriptor instead.
 func (*TrainingEval) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{10}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TrainingEval) GetStep() uint32 {
@@ -1042,7 +1166,7 @@ type TrainingResult struct {
 
 func (x *TrainingResult) Reset() {
 	*x = TrainingResult{}
-	mi := &file_openledger_v1_job_proto_msgTypes[11]
+	mi := &file_openledger_v1_job_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1054,7 +1178,7 @@ func (x *TrainingResult) String() string {
 func (*TrainingResult) ProtoMessage() {}
 
 func (x *TrainingResult) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[11]
+	mi := &file_openledger_v1_job_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1067,7 +1191,7 @@ func (x *TrainingResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingResult.ProtoReflect.Descriptor instead.
 func (*TrainingResult) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{11}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TrainingResult) GetAdapter() string {
@@ -1140,7 +1264,7 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\x17openledger/v1/job.proto\x12\ropenledger.v1\x1a\x1copenledger/v1/announce.proto\";\n" +
 	"\vChatMessage\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\tR\acontent\"\xbc\x01\n" +
+	"\acontent\x18\x02 \x01(\tR\acontent\"\x80\x04\n" +
 	"\bSampling\x12 \n" +
 	"\vtemperature\x18\x01 \x01(\x02R\vtemperature\x12\x13\n" +
 	"\x05top_k\x18\x02 \x01(\rR\x04topK\x12\x13\n" +
@@ -1150,7 +1274,21 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"max_tokens\x18\x05 \x01(\rR\tmaxTokens\x12\x12\n" +
 	"\x04stop\x18\x06 \x03(\tR\x04stop\x12\x1d\n" +
 	"\n" +
-	"ignore_eos\x18\a \x01(\bR\tignoreEos\"\x8f\x03\n" +
+	"ignore_eos\x18\a \x01(\bR\tignoreEos\x12\x13\n" +
+	"\x05min_p\x18\b \x01(\x02R\x04minP\x12-\n" +
+	"\x12repetition_penalty\x18\t \x01(\x02R\x11repetitionPenalty\x12)\n" +
+	"\x10presence_penalty\x18\n" +
+	" \x01(\x02R\x0fpresencePenalty\x12+\n" +
+	"\x11frequency_penalty\x18\v \x01(\x02R\x10frequencyPenalty\x127\n" +
+	"\n" +
+	"logit_bias\x18\f \x03(\v2\x18.openledger.v1.TokenBiasR\tlogitBias\x12\x16\n" +
+	"\x06format\x18\r \x01(\tR\x06format\x12\x16\n" +
+	"\x06schema\x18\x0e \x01(\tR\x06schema\x12\x1a\n" +
+	"\blogprobs\x18\x0f \x01(\bR\blogprobs\x12!\n" +
+	"\ftop_logprobs\x18\x10 \x01(\rR\vtopLogprobs\"5\n" +
+	"\tTokenBias\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\rR\x05token\x12\x12\n" +
+	"\x04bias\x18\x02 \x01(\x02R\x04bias\"\x8f\x03\n" +
 	"\fInferenceJob\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\trequester\x18\x02 \x01(\fR\trequester\x12\x12\n" +
@@ -1261,38 +1399,40 @@ func file_openledger_v1_job_proto_rawDescGZIP() []byte {
 	return file_openledger_v1_job_proto_rawDescData
 }
 
-var file_openledger_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_openledger_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_openledger_v1_job_proto_goTypes = []any{
 	(*ChatMessage)(nil),      // 0: openledger.v1.ChatMessage
 	(*Sampling)(nil),         // 1: openledger.v1.Sampling
-	(*InferenceJob)(nil),     // 2: openledger.v1.InferenceJob
-	(*Hyper)(nil),            // 3: openledger.v1.Hyper
-	(*Merge)(nil),            // 4: openledger.v1.Merge
-	(*MergeParent)(nil),      // 5: openledger.v1.MergeParent
-	(*Rendering)(nil),        // 6: openledger.v1.Rendering
-	(*TrainingOrder)(nil),    // 7: openledger.v1.TrainingOrder
-	(*TrainingJob)(nil),      // 8: openledger.v1.TrainingJob
-	(*TrainingProgress)(nil), // 9: openledger.v1.TrainingProgress
-	(*TrainingEval)(nil),     // 10: openledger.v1.TrainingEval
-	(*TrainingResult)(nil),   // 11: openledger.v1.TrainingResult
-	(*Price)(nil),            // 12: openledger.v1.Price
+	(*TokenBias)(nil),        // 2: openledger.v1.TokenBias
+	(*InferenceJob)(nil),     // 3: openledger.v1.InferenceJob
+	(*Hyper)(nil),            // 4: openledger.v1.Hyper
+	(*Merge)(nil),            // 5: openledger.v1.Merge
+	(*MergeParent)(nil),      // 6: openledger.v1.MergeParent
+	(*Rendering)(nil),        // 7: openledger.v1.Rendering
+	(*TrainingOrder)(nil),    // 8: openledger.v1.TrainingOrder
+	(*TrainingJob)(nil),      // 9: openledger.v1.TrainingJob
+	(*TrainingProgress)(nil), // 10: openledger.v1.TrainingProgress
+	(*TrainingEval)(nil),     // 11: openledger.v1.TrainingEval
+	(*TrainingResult)(nil),   // 12: openledger.v1.TrainingResult
+	(*Price)(nil),            // 13: openledger.v1.Price
 }
 var file_openledger_v1_job_proto_depIdxs = []int32{
-	0,  // 0: openledger.v1.InferenceJob.messages:type_name -> openledger.v1.ChatMessage
-	1,  // 1: openledger.v1.InferenceJob.sampling:type_name -> openledger.v1.Sampling
-	12, // 2: openledger.v1.InferenceJob.price:type_name -> openledger.v1.Price
-	4,  // 3: openledger.v1.Hyper.merge:type_name -> openledger.v1.Merge
-	5,  // 4: openledger.v1.Merge.parents:type_name -> openledger.v1.MergeParent
-	6,  // 5: openledger.v1.Merge.renderings:type_name -> openledger.v1.Rendering
-	7,  // 6: openledger.v1.TrainingJob.order:type_name -> openledger.v1.TrainingOrder
-	3,  // 7: openledger.v1.TrainingJob.hyper:type_name -> openledger.v1.Hyper
-	10, // 8: openledger.v1.TrainingProgress.eval:type_name -> openledger.v1.TrainingEval
-	10, // 9: openledger.v1.TrainingResult.eval:type_name -> openledger.v1.TrainingEval
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	2,  // 0: openledger.v1.Sampling.logit_bias:type_name -> openledger.v1.TokenBias
+	0,  // 1: openledger.v1.InferenceJob.messages:type_name -> openledger.v1.ChatMessage
+	1,  // 2: openledger.v1.InferenceJob.sampling:type_name -> openledger.v1.Sampling
+	13, // 3: openledger.v1.InferenceJob.price:type_name -> openledger.v1.Price
+	5,  // 4: openledger.v1.Hyper.merge:type_name -> openledger.v1.Merge
+	6,  // 5: openledger.v1.Merge.parents:type_name -> openledger.v1.MergeParent
+	7,  // 6: openledger.v1.Merge.renderings:type_name -> openledger.v1.Rendering
+	8,  // 7: openledger.v1.TrainingJob.order:type_name -> openledger.v1.TrainingOrder
+	4,  // 8: openledger.v1.TrainingJob.hyper:type_name -> openledger.v1.Hyper
+	11, // 9: openledger.v1.TrainingProgress.eval:type_name -> openledger.v1.TrainingEval
+	11, // 10: openledger.v1.TrainingResult.eval:type_name -> openledger.v1.TrainingEval
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_openledger_v1_job_proto_init() }
@@ -1307,7 +1447,7 @@ func file_openledger_v1_job_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_openledger_v1_job_proto_rawDesc), len(file_openledger_v1_job_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

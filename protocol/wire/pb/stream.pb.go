@@ -515,6 +515,7 @@ type TokenChunk struct {
 	Index         uint32                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
 	Ids           []uint32               `protobuf:"varint,2,rep,packed,name=ids,proto3" json:"ids,omitempty"`
 	Text          []byte                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	Logprobs      []*TokenLogProbs       `protobuf:"bytes,4,rep,name=logprobs,proto3" json:"logprobs,omitempty"` // none, or one for each id
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -570,6 +571,125 @@ func (x *TokenChunk) GetText() []byte {
 	return nil
 }
 
+func (x *TokenChunk) GetLogprobs() []*TokenLogProbs {
+	if x != nil {
+		return x.Logprobs
+	}
+	return nil
+}
+
+type TokenLogProbs struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chosen        *LogProb               `protobuf:"bytes,1,opt,name=chosen,proto3" json:"chosen,omitempty"`
+	Top           []*LogProb             `protobuf:"bytes,2,rep,name=top,proto3" json:"top,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenLogProbs) Reset() {
+	*x = TokenLogProbs{}
+	mi := &file_openledger_v1_stream_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenLogProbs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenLogProbs) ProtoMessage() {}
+
+func (x *TokenLogProbs) ProtoReflect() protoreflect.Message {
+	mi := &file_openledger_v1_stream_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenLogProbs.ProtoReflect.Descriptor instead.
+func (*TokenLogProbs) Descriptor() ([]byte, []int) {
+	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TokenLogProbs) GetChosen() *LogProb {
+	if x != nil {
+		return x.Chosen
+	}
+	return nil
+}
+
+func (x *TokenLogProbs) GetTop() []*LogProb {
+	if x != nil {
+		return x.Top
+	}
+	return nil
+}
+
+type LogProb struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Token         uint32                 `protobuf:"varint,1,opt,name=token,proto3" json:"token,omitempty"`
+	Bytes         []byte                 `protobuf:"bytes,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Logprob       float32                `protobuf:"fixed32,3,opt,name=logprob,proto3" json:"logprob,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogProb) Reset() {
+	*x = LogProb{}
+	mi := &file_openledger_v1_stream_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogProb) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogProb) ProtoMessage() {}
+
+func (x *LogProb) ProtoReflect() protoreflect.Message {
+	mi := &file_openledger_v1_stream_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogProb.ProtoReflect.Descriptor instead.
+func (*LogProb) Descriptor() ([]byte, []int) {
+	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *LogProb) GetToken() uint32 {
+	if x != nil {
+		return x.Token
+	}
+	return 0
+}
+
+func (x *LogProb) GetBytes() []byte {
+	if x != nil {
+		return x.Bytes
+	}
+	return nil
+}
+
+func (x *LogProb) GetLogprob() float32 {
+	if x != nil {
+		return x.Logprob
+	}
+	return 0
+}
+
 type InferenceDone struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Receipt       *SignedReceipt         `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
@@ -580,7 +700,7 @@ type InferenceDone struct {
 
 func (x *InferenceDone) Reset() {
 	*x = InferenceDone{}
-	mi := &file_openledger_v1_stream_proto_msgTypes[7]
+	mi := &file_openledger_v1_stream_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -592,7 +712,7 @@ func (x *InferenceDone) String() string {
 func (*InferenceDone) ProtoMessage() {}
 
 func (x *InferenceDone) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_stream_proto_msgTypes[7]
+	mi := &file_openledger_v1_stream_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +725,7 @@ func (x *InferenceDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InferenceDone.ProtoReflect.Descriptor instead.
 func (*InferenceDone) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{7}
+	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *InferenceDone) GetReceipt() *SignedReceipt {
@@ -632,7 +752,7 @@ type ReceiptRequest struct {
 
 func (x *ReceiptRequest) Reset() {
 	*x = ReceiptRequest{}
-	mi := &file_openledger_v1_stream_proto_msgTypes[8]
+	mi := &file_openledger_v1_stream_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -644,7 +764,7 @@ func (x *ReceiptRequest) String() string {
 func (*ReceiptRequest) ProtoMessage() {}
 
 func (x *ReceiptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_stream_proto_msgTypes[8]
+	mi := &file_openledger_v1_stream_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -657,7 +777,7 @@ func (x *ReceiptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptRequest.ProtoReflect.Descriptor instead.
 func (*ReceiptRequest) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{8}
+	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReceiptRequest) GetReceipt() *SignedReceipt {
@@ -680,7 +800,7 @@ type ReceiptReply struct {
 
 func (x *ReceiptReply) Reset() {
 	*x = ReceiptReply{}
-	mi := &file_openledger_v1_stream_proto_msgTypes[9]
+	mi := &file_openledger_v1_stream_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -692,7 +812,7 @@ func (x *ReceiptReply) String() string {
 func (*ReceiptReply) ProtoMessage() {}
 
 func (x *ReceiptReply) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_stream_proto_msgTypes[9]
+	mi := &file_openledger_v1_stream_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -705,7 +825,7 @@ func (x *ReceiptReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptReply.ProtoReflect.Descriptor instead.
 func (*ReceiptReply) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{9}
+	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReceiptReply) GetBody() isReceiptReply_Body {
@@ -759,7 +879,7 @@ type SyncRequest struct {
 
 func (x *SyncRequest) Reset() {
 	*x = SyncRequest{}
-	mi := &file_openledger_v1_stream_proto_msgTypes[10]
+	mi := &file_openledger_v1_stream_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +891,7 @@ func (x *SyncRequest) String() string {
 func (*SyncRequest) ProtoMessage() {}
 
 func (x *SyncRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_stream_proto_msgTypes[10]
+	mi := &file_openledger_v1_stream_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +904,7 @@ func (x *SyncRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncRequest.ProtoReflect.Descriptor instead.
 func (*SyncRequest) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{10}
+	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SyncRequest) GetBase() []byte {
@@ -804,7 +924,7 @@ type SyncReply struct {
 
 func (x *SyncReply) Reset() {
 	*x = SyncReply{}
-	mi := &file_openledger_v1_stream_proto_msgTypes[11]
+	mi := &file_openledger_v1_stream_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -816,7 +936,7 @@ func (x *SyncReply) String() string {
 func (*SyncReply) ProtoMessage() {}
 
 func (x *SyncReply) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_stream_proto_msgTypes[11]
+	mi := &file_openledger_v1_stream_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -829,7 +949,7 @@ func (x *SyncReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncReply.ProtoReflect.Descriptor instead.
 func (*SyncReply) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{11}
+	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SyncReply) GetMessage() []byte {
@@ -857,7 +977,7 @@ type IdentityReply struct {
 
 func (x *IdentityReply) Reset() {
 	*x = IdentityReply{}
-	mi := &file_openledger_v1_stream_proto_msgTypes[12]
+	mi := &file_openledger_v1_stream_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -869,7 +989,7 @@ func (x *IdentityReply) String() string {
 func (*IdentityReply) ProtoMessage() {}
 
 func (x *IdentityReply) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_stream_proto_msgTypes[12]
+	mi := &file_openledger_v1_stream_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -882,7 +1002,7 @@ func (x *IdentityReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentityReply.ProtoReflect.Descriptor instead.
 func (*IdentityReply) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{12}
+	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *IdentityReply) GetBinding() *Binding {
@@ -930,12 +1050,20 @@ const file_openledger_v1_stream_proto_rawDesc = "" +
 	"\theartbeat\x18\b \x01(\v2\x14.openledger.v1.EmptyH\x00R\theartbeatB\x06\n" +
 	"\x04body\"/\n" +
 	"\bAccepted\x12#\n" +
-	"\rprompt_tokens\x18\x01 \x01(\rR\fpromptTokens\"H\n" +
+	"\rprompt_tokens\x18\x01 \x01(\rR\fpromptTokens\"\x82\x01\n" +
 	"\n" +
 	"TokenChunk\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x10\n" +
 	"\x03ids\x18\x02 \x03(\rR\x03ids\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\fR\x04text\"|\n" +
+	"\x04text\x18\x03 \x01(\fR\x04text\x128\n" +
+	"\blogprobs\x18\x04 \x03(\v2\x1c.openledger.v1.TokenLogProbsR\blogprobs\"i\n" +
+	"\rTokenLogProbs\x12.\n" +
+	"\x06chosen\x18\x01 \x01(\v2\x16.openledger.v1.LogProbR\x06chosen\x12(\n" +
+	"\x03top\x18\x02 \x03(\v2\x16.openledger.v1.LogProbR\x03top\"O\n" +
+	"\aLogProb\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\rR\x05token\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\fR\x05bytes\x12\x18\n" +
+	"\alogprob\x18\x03 \x01(\x02R\alogprob\"|\n" +
 	"\rInferenceDone\x126\n" +
 	"\areceipt\x18\x01 \x01(\v2\x1c.openledger.v1.SignedReceiptR\areceipt\x123\n" +
 	"\bevidence\x18\x02 \x01(\v2\x17.openledger.v1.EvidenceR\bevidence\"H\n" +
@@ -966,7 +1094,7 @@ func file_openledger_v1_stream_proto_rawDescGZIP() []byte {
 	return file_openledger_v1_stream_proto_rawDescData
 }
 
-var file_openledger_v1_stream_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_openledger_v1_stream_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_openledger_v1_stream_proto_goTypes = []any{
 	(*Error)(nil),            // 0: openledger.v1.Error
 	(*Empty)(nil),            // 1: openledger.v1.Empty
@@ -975,47 +1103,52 @@ var file_openledger_v1_stream_proto_goTypes = []any{
 	(*JobReply)(nil),         // 4: openledger.v1.JobReply
 	(*Accepted)(nil),         // 5: openledger.v1.Accepted
 	(*TokenChunk)(nil),       // 6: openledger.v1.TokenChunk
-	(*InferenceDone)(nil),    // 7: openledger.v1.InferenceDone
-	(*ReceiptRequest)(nil),   // 8: openledger.v1.ReceiptRequest
-	(*ReceiptReply)(nil),     // 9: openledger.v1.ReceiptReply
-	(*SyncRequest)(nil),      // 10: openledger.v1.SyncRequest
-	(*SyncReply)(nil),        // 11: openledger.v1.SyncReply
-	(*IdentityReply)(nil),    // 12: openledger.v1.IdentityReply
-	(*InferenceJob)(nil),     // 13: openledger.v1.InferenceJob
-	(*TrainingJob)(nil),      // 14: openledger.v1.TrainingJob
-	(*SignedVoucher)(nil),    // 15: openledger.v1.SignedVoucher
-	(*TrainingProgress)(nil), // 16: openledger.v1.TrainingProgress
-	(*TrainingResult)(nil),   // 17: openledger.v1.TrainingResult
-	(*SignedReceipt)(nil),    // 18: openledger.v1.SignedReceipt
-	(*Evidence)(nil),         // 19: openledger.v1.Evidence
-	(*Binding)(nil),          // 20: openledger.v1.Binding
+	(*TokenLogProbs)(nil),    // 7: openledger.v1.TokenLogProbs
+	(*LogProb)(nil),          // 8: openledger.v1.LogProb
+	(*InferenceDone)(nil),    // 9: openledger.v1.InferenceDone
+	(*ReceiptRequest)(nil),   // 10: openledger.v1.ReceiptRequest
+	(*ReceiptReply)(nil),     // 11: openledger.v1.ReceiptReply
+	(*SyncRequest)(nil),      // 12: openledger.v1.SyncRequest
+	(*SyncReply)(nil),        // 13: openledger.v1.SyncReply
+	(*IdentityReply)(nil),    // 14: openledger.v1.IdentityReply
+	(*InferenceJob)(nil),     // 15: openledger.v1.InferenceJob
+	(*TrainingJob)(nil),      // 16: openledger.v1.TrainingJob
+	(*SignedVoucher)(nil),    // 17: openledger.v1.SignedVoucher
+	(*TrainingProgress)(nil), // 18: openledger.v1.TrainingProgress
+	(*TrainingResult)(nil),   // 19: openledger.v1.TrainingResult
+	(*SignedReceipt)(nil),    // 20: openledger.v1.SignedReceipt
+	(*Evidence)(nil),         // 21: openledger.v1.Evidence
+	(*Binding)(nil),          // 22: openledger.v1.Binding
 }
 var file_openledger_v1_stream_proto_depIdxs = []int32{
-	13, // 0: openledger.v1.JobRequest.infer:type_name -> openledger.v1.InferenceJob
-	14, // 1: openledger.v1.JobRequest.train:type_name -> openledger.v1.TrainingJob
+	15, // 0: openledger.v1.JobRequest.infer:type_name -> openledger.v1.InferenceJob
+	16, // 1: openledger.v1.JobRequest.train:type_name -> openledger.v1.TrainingJob
 	1,  // 2: openledger.v1.JobRequest.cancel:type_name -> openledger.v1.Empty
 	3,  // 3: openledger.v1.JobRequest.voucher:type_name -> openledger.v1.VoucherDelivery
-	15, // 4: openledger.v1.VoucherDelivery.voucher:type_name -> openledger.v1.SignedVoucher
+	17, // 4: openledger.v1.VoucherDelivery.voucher:type_name -> openledger.v1.SignedVoucher
 	5,  // 5: openledger.v1.JobReply.accepted:type_name -> openledger.v1.Accepted
 	6,  // 6: openledger.v1.JobReply.tokens:type_name -> openledger.v1.TokenChunk
-	16, // 7: openledger.v1.JobReply.progress:type_name -> openledger.v1.TrainingProgress
-	7,  // 8: openledger.v1.JobReply.done:type_name -> openledger.v1.InferenceDone
-	17, // 9: openledger.v1.JobReply.result:type_name -> openledger.v1.TrainingResult
+	18, // 7: openledger.v1.JobReply.progress:type_name -> openledger.v1.TrainingProgress
+	9,  // 8: openledger.v1.JobReply.done:type_name -> openledger.v1.InferenceDone
+	19, // 9: openledger.v1.JobReply.result:type_name -> openledger.v1.TrainingResult
 	0,  // 10: openledger.v1.JobReply.error:type_name -> openledger.v1.Error
 	1,  // 11: openledger.v1.JobReply.taken:type_name -> openledger.v1.Empty
 	1,  // 12: openledger.v1.JobReply.heartbeat:type_name -> openledger.v1.Empty
-	18, // 13: openledger.v1.InferenceDone.receipt:type_name -> openledger.v1.SignedReceipt
-	19, // 14: openledger.v1.InferenceDone.evidence:type_name -> openledger.v1.Evidence
-	18, // 15: openledger.v1.ReceiptRequest.receipt:type_name -> openledger.v1.SignedReceipt
-	15, // 16: openledger.v1.ReceiptReply.voucher:type_name -> openledger.v1.SignedVoucher
-	0,  // 17: openledger.v1.ReceiptReply.error:type_name -> openledger.v1.Error
-	20, // 18: openledger.v1.IdentityReply.binding:type_name -> openledger.v1.Binding
-	0,  // 19: openledger.v1.IdentityReply.error:type_name -> openledger.v1.Error
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	7,  // 13: openledger.v1.TokenChunk.logprobs:type_name -> openledger.v1.TokenLogProbs
+	8,  // 14: openledger.v1.TokenLogProbs.chosen:type_name -> openledger.v1.LogProb
+	8,  // 15: openledger.v1.TokenLogProbs.top:type_name -> openledger.v1.LogProb
+	20, // 16: openledger.v1.InferenceDone.receipt:type_name -> openledger.v1.SignedReceipt
+	21, // 17: openledger.v1.InferenceDone.evidence:type_name -> openledger.v1.Evidence
+	20, // 18: openledger.v1.ReceiptRequest.receipt:type_name -> openledger.v1.SignedReceipt
+	17, // 19: openledger.v1.ReceiptReply.voucher:type_name -> openledger.v1.SignedVoucher
+	0,  // 20: openledger.v1.ReceiptReply.error:type_name -> openledger.v1.Error
+	22, // 21: openledger.v1.IdentityReply.binding:type_name -> openledger.v1.Binding
+	0,  // 22: openledger.v1.IdentityReply.error:type_name -> openledger.v1.Error
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_openledger_v1_stream_proto_init() }
@@ -1042,7 +1175,7 @@ func file_openledger_v1_stream_proto_init() {
 		(*JobReply_Taken)(nil),
 		(*JobReply_Heartbeat)(nil),
 	}
-	file_openledger_v1_stream_proto_msgTypes[9].OneofWrappers = []any{
+	file_openledger_v1_stream_proto_msgTypes[11].OneofWrappers = []any{
 		(*ReceiptReply_Voucher)(nil),
 		(*ReceiptReply_Error)(nil),
 	}
@@ -1052,7 +1185,7 @@ func file_openledger_v1_stream_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_openledger_v1_stream_proto_rawDesc), len(file_openledger_v1_stream_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
