@@ -33,6 +33,12 @@ func newMetrics(reg prometheus.Registerer, e *Engine) (*metrics, error) {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "openledger_request_refused_total",
 			Help: "Requests refused for load: the queue full, a tenant's share of it full, or the deadline too close."}, []string{"reason"}),
 	}
+	for _, reason := range []string{FinishStop, FinishLength, "abort"} {
+		m.finished.WithLabelValues(reason) // there from the beginning, so that rates see the first one
+	}
+	for _, reason := range []string{"queue_full", "tenant_queue_full", "deadline"} {
+		m.refused.WithLabelValues(reason)
+	}
 	gauge := func(name, help string, f func(Stats) float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return f(e.Stats()) })
 	}
