@@ -1,6 +1,9 @@
 package cpu
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 //go:generate go run -tags generate ./asm/ceiling -out ceiling_amd64.s -stubs ceilingkernels_amd64.go -pkg cpu
 
@@ -11,7 +14,7 @@ func MeasureRead(threads int) float64 {
 	for i := 0; i < len(mem); i += 4096 {
 		mem[i] = 1
 	}
-	part := len(mem) / threads &^ 255
+	part := len(mem) / threads &^ 511
 	return best(threads, float64(part*threads)/1e9, func(i int) { readAll(mem[i*part:][:part]) })
 }
 
@@ -40,14 +43,15 @@ func best(threads int, amount float64, f func(i int)) (rate float64) {
 	return rate
 }
 
-var sink float32
+// The loops keep their result where the compiler cannot leave them out.
+var sink atomic.Uint32
 
 func readAllGo(mem []byte) {
 	s := byte(0)
 	for _, v := range mem {
 		s |= v
 	}
-	sink = float32(s)
+	sink.Store(uint32(s))
 }
 
 func fmaLoopGo(n int) {
@@ -55,5 +59,5 @@ func fmaLoopGo(n int) {
 	for range n {
 		s = fma32(s, s, s)
 	}
-	sink = s
+	sink.Store(uint32(s))
 }

@@ -4,28 +4,44 @@
 
 #include "textflag.h"
 
-// func readBytes(p *byte, n int)
+// func readBytes(p *byte, step int, n int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·readBytes(SB), NOSPLIT, $0-16
+TEXT ·readBytes(SB), NOSPLIT, $0-24
 	MOVQ  p+0(FP), AX
-	MOVQ  n+8(FP), CX
+	MOVQ  step+8(FP), CX
+	MOVQ  n+16(FP), DX
+	LEAQ  (CX)(CX*2), BX
+	LEAQ  (AX)(CX*4), SI
 	VPXOR Y0, Y0, Y0
 
 loop:
-	PREFETCHT0 2048(AX)
-	PREFETCHT0 2112(AX)
-	PREFETCHT0 2176(AX)
-	PREFETCHT0 2240(AX)
 	VPOR       (AX), Y0, Y0
 	VPOR       32(AX), Y0, Y0
-	VPOR       64(AX), Y0, Y0
-	VPOR       96(AX), Y0, Y0
-	VPOR       128(AX), Y0, Y0
-	VPOR       160(AX), Y0, Y0
-	VPOR       192(AX), Y0, Y0
-	VPOR       224(AX), Y0, Y0
-	ADDQ       $0x00000100, AX
-	SUBQ       $0x00000100, CX
+	PREFETCHT0 1024(AX)
+	VPOR       (AX)(CX*1), Y0, Y0
+	VPOR       32(AX)(CX*1), Y0, Y0
+	PREFETCHT0 1024(AX)(CX*1)
+	VPOR       (AX)(CX*2), Y0, Y0
+	VPOR       32(AX)(CX*2), Y0, Y0
+	PREFETCHT0 1024(AX)(CX*2)
+	VPOR       (AX)(BX*1), Y0, Y0
+	VPOR       32(AX)(BX*1), Y0, Y0
+	PREFETCHT0 1024(AX)(BX*1)
+	VPOR       (SI), Y0, Y0
+	VPOR       32(SI), Y0, Y0
+	PREFETCHT0 1024(SI)
+	VPOR       (SI)(CX*1), Y0, Y0
+	VPOR       32(SI)(CX*1), Y0, Y0
+	PREFETCHT0 1024(SI)(CX*1)
+	VPOR       (SI)(CX*2), Y0, Y0
+	VPOR       32(SI)(CX*2), Y0, Y0
+	PREFETCHT0 1024(SI)(CX*2)
+	VPOR       (SI)(BX*1), Y0, Y0
+	VPOR       32(SI)(BX*1), Y0, Y0
+	PREFETCHT0 1024(SI)(BX*1)
+	ADDQ       $0x40, AX
+	ADDQ       $0x40, SI
+	SUBQ       $0x40, DX
 	JNZ        loop
 	VZEROUPPER
 	RET

@@ -4,10 +4,10 @@
 
 package cpu
 
-// readBytes loads n bytes, a multiple of 256.
+// readBytes loads eight runs of n bytes, a multiple of 64, step bytes apart.
 //
 //go:noescape
-func readBytes(p *byte, n int)
+func readBytes(p *byte, step int, n int)
 
 // fmaAVX2 does n times 12 fused multiply-adds of vectors.
 //

@@ -258,39 +258,46 @@ func flag(b bool) int {
 	return 0
 }
 
-type quantKernel = func(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+type quantKernel = func(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp, ldc, acc int)
 
-var q8Kernels = [...][7][3]quantKernel{
+// The kernels are indexed by rows and panels.
+var q8Kernels = [...][7][5]quantKernel{
 	levelAVX2: {1: {1: q8AVX2_1x1}, 2: {1: q8AVX2_2x1}, 3: {1: q8AVX2_3x1}},
 	levelAVX512: {
-		1: {1: q8VNNI_1x1}, 2: {1: q8VNNI_2x1, 2: q8VNNI_2x2}, 3: {1: q8VNNI_3x1, 2: q8VNNI_3x2},
+		1: {1: q8VNNI_1x1, 4: q8VNNI_1x4}, 2: {1: q8VNNI_2x1, 2: q8VNNI_2x2, 4: q8VNNI_2x4},
+		3: {1: q8VNNI_3x1, 2: q8VNNI_3x2, 4: q8VNNI_3x4},
 		4: {1: q8VNNI_4x1, 2: q8VNNI_4x2}, 5: {1: q8VNNI_5x1, 2: q8VNNI_5x2}, 6: {1: q8VNNI_6x1, 2: q8VNNI_6x2},
 	},
 }
 
-var q4Kernels = [...][7][3]quantKernel{
+var q4Kernels = [...][7][5]quantKernel{
 	levelAVX2: {1: {1: q4AVX2_1x1}, 2: {1: q4AVX2_2x1}, 3: {1: q4AVX2_3x1}},
 	levelAVX512: {
-		1: {1: q4VNNI_1x1}, 2: {1: q4VNNI_2x1, 2: q4VNNI_2x2}, 3: {1: q4VNNI_3x1, 2: q4VNNI_3x2},
+		1: {1: q4VNNI_1x1, 4: q4VNNI_1x4}, 2: {1: q4VNNI_2x1, 2: q4VNNI_2x2, 4: q4VNNI_2x4},
+		3: {1: q4VNNI_3x1, 2: q4VNNI_3x2, 4: q4VNNI_3x4},
 		4: {1: q4VNNI_4x1, 2: q4VNNI_4x2}, 5: {1: q4VNNI_5x1, 2: q4VNNI_5x2}, 6: {1: q4VNNI_6x1, 2: q4VNNI_6x2},
 	},
 }
 
-// quantRows is how many of the rows left one kernel call takes.
-func quantRows(lv level, left int) int {
-	switch lv {
-	case levelAVX512:
-		return rowGroup(left)
-	case levelAVX2:
-		return min(left, 3)
+// quantTile is how many of the rows left one kernel call takes, and how many panels side by side when there are m rows.
+func quantTile(lv level, m, left int) (rows, panels int) {
+	switch {
+	case lv == levelGo:
+		return left, 1
+	case lv == levelAVX2:
+		return min(left, 3), 1
+	case m <= 3:
+		return left, 4
+	case m == 4:
+		return 2, 4
 	}
-	return left
+	return rowGroup(left), 2
 }
 
-// quantMicro computes rows x (panels*16) elements from panel p of a weight in blocks; a has rows of blocks.
-func quantMicro(lv level, rows, panels int, w *weight, p int, a []byte, c []float32, ldc int, acc bool) {
+// quantMicro computes rows of some panels of a weight in blocks: p, p+step, ... Rows of a are blocks of activations.
+func quantMicro(lv level, rows, panels, step int, w *weight, p int, a []byte, c []float32, ldc int, acc bool) {
 	if lv == levelGo {
-		quantMicroGo(rows, panels, w, p, a, c, ldc, acc)
+		quantMicroGo(rows, panels, step, w, p, a, c, ldc, acc)
 		return
 	}
 	blocks := w.in / blockLen
@@ -298,11 +305,13 @@ func quantMicro(lv level, rows, panels int, w *weight, p int, a []byte, c []floa
 	if w.q4 != nil {
 		q, size, kernels = w.q4, size/2, &q4Kernels
 	}
+	span := (panels-1)*step + 1
 	_ = a[rows*blocks*actBlock-1]
-	_ = c[(rows-1)*ldc+panels*panelCols-1]
+	_ = c[(rows-1)*ldc+span*panelCols-1]
 	q, sc := q[p*blocks*size:], w.scales[p*blocks*panelCols:]
-	_, _ = q[panels*blocks*size-1], sc[panels*blocks*panelCols-1]
-	kernels[lv][rows][panels](blocks, &a[0], blocks*actBlock, &q[0], blocks*size, &sc[0], blocks*panelCols*2, &c[0], ldc*4, flag(acc))
+	_, _ = q[span*blocks*size-1], sc[span*blocks*panelCols-1]
+	kernels[lv][rows][panels](blocks, &a[0], blocks*actBlock, &q[0], step*blocks*size, &sc[0], step*blocks*panelCols*2,
+		&c[0], step*panelCols*4, ldc*4, flag(acc))
 }
 
 func readAll(mem []byte) {
@@ -310,7 +319,7 @@ func readAll(mem []byte) {
 		readAllGo(mem)
 		return
 	}
-	readBytes(&mem[0], len(mem))
+	readBytes(&mem[0], len(mem)/8, len(mem)/8)
 }
 
 // fmaVector is the number of values that one step of fmaLoop multiplies.

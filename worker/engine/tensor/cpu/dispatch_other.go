@@ -18,10 +18,10 @@ func microF16(lv level, rows, panels, k int, a []float32, rs int, b []uint16, bp
 	microF16Go(rows, panels, k, a, rs, b, bp, c, ldc, acc)
 }
 
-func quantRows(_ level, left int) int { return left }
+func quantTile(_ level, _, left int) (rows, panels int) { return left, 1 }
 
-func quantMicro(lv level, rows, panels int, w *weight, p int, a []byte, c []float32, ldc int, acc bool) {
-	quantMicroGo(rows, panels, w, p, a, c, ldc, acc)
+func quantMicro(lv level, rows, panels, step int, w *weight, p int, a []byte, c []float32, ldc int, acc bool) {
+	quantMicroGo(rows, panels, step, w, p, a, c, ldc, acc)
 }
 
 func widenF16(*float32, *uint16, int)          { panic(noAssembly) }

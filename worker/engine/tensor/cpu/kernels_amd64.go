@@ -377,142 +377,172 @@ func widenF16(dst *float32, src *uint16, n int)
 // q8VNNI_1x1 computes a tile of 1 x 16 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8VNNI_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8VNNI_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
+
+// q8VNNI_1x4 computes a tile of 1 x 64 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_1x4(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q8VNNI_2x1 computes a tile of 2 x 16 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8VNNI_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8VNNI_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q8VNNI_2x2 computes a tile of 2 x 32 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8VNNI_2x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8VNNI_2x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
+
+// q8VNNI_2x4 computes a tile of 2 x 64 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_2x4(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q8VNNI_3x1 computes a tile of 3 x 16 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8VNNI_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8VNNI_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q8VNNI_3x2 computes a tile of 3 x 32 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8VNNI_3x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8VNNI_3x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
+
+// q8VNNI_3x4 computes a tile of 3 x 64 over blocks of Q8_0. Strides are in bytes.
+//
+//go:noescape
+func q8VNNI_3x4(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q8VNNI_4x1 computes a tile of 4 x 16 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8VNNI_4x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8VNNI_4x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q8VNNI_4x2 computes a tile of 4 x 32 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8VNNI_4x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8VNNI_4x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q8VNNI_5x1 computes a tile of 5 x 16 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8VNNI_5x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8VNNI_5x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q8VNNI_5x2 computes a tile of 5 x 32 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8VNNI_5x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8VNNI_5x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q8VNNI_6x1 computes a tile of 6 x 16 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8VNNI_6x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8VNNI_6x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q8VNNI_6x2 computes a tile of 6 x 32 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8VNNI_6x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8VNNI_6x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q8AVX2_1x1 computes a tile of 1 x 16 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8AVX2_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8AVX2_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q8AVX2_2x1 computes a tile of 2 x 16 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8AVX2_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8AVX2_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q8AVX2_3x1 computes a tile of 3 x 16 over blocks of Q8_0. Strides are in bytes.
 //
 //go:noescape
-func q8AVX2_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q8AVX2_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4VNNI_1x1 computes a tile of 1 x 16 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4VNNI_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4VNNI_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
+
+// q4VNNI_1x4 computes a tile of 1 x 64 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_1x4(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4VNNI_2x1 computes a tile of 2 x 16 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4VNNI_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4VNNI_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4VNNI_2x2 computes a tile of 2 x 32 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4VNNI_2x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4VNNI_2x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
+
+// q4VNNI_2x4 computes a tile of 2 x 64 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_2x4(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4VNNI_3x1 computes a tile of 3 x 16 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4VNNI_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4VNNI_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4VNNI_3x2 computes a tile of 3 x 32 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4VNNI_3x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4VNNI_3x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
+
+// q4VNNI_3x4 computes a tile of 3 x 64 over blocks of Q4_0. Strides are in bytes.
+//
+//go:noescape
+func q4VNNI_3x4(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4VNNI_4x1 computes a tile of 4 x 16 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4VNNI_4x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4VNNI_4x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4VNNI_4x2 computes a tile of 4 x 32 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4VNNI_4x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4VNNI_4x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4VNNI_5x1 computes a tile of 5 x 16 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4VNNI_5x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4VNNI_5x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4VNNI_5x2 computes a tile of 5 x 32 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4VNNI_5x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4VNNI_5x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4VNNI_6x1 computes a tile of 6 x 16 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4VNNI_6x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4VNNI_6x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4VNNI_6x2 computes a tile of 6 x 32 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4VNNI_6x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4VNNI_6x2(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4AVX2_1x1 computes a tile of 1 x 16 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4AVX2_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4AVX2_1x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4AVX2_2x1 computes a tile of 2 x 16 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4AVX2_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4AVX2_2x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // q4AVX2_3x1 computes a tile of 3 x 16 over blocks of Q4_0. Strides are in bytes.
 //
 //go:noescape
-func q4AVX2_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)
+func q4AVX2_3x1(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)
 
 // quantiseBlocks converts blocks of 32 values; factor times the sum of a block's integers is its correction.
 //

@@ -153,14 +153,16 @@ func (t *quantTask) tile(s *scratch, i int) {
 	r, c := i/t.cols*t.mt, i%t.cols*t.nt
 	m, n := min(t.mt, t.y.Rows-r), min(t.nt, t.w.out-c)
 	a, out := t.acts[r*stride:], t.y.Host()[r*t.y.Stride+c:]
-	full := n / panelCols
-	for p := 0; p < full; {
-		g := 1
-		if m > 1 && full-p > 1 && t.lv == levelAVX512 {
-			g = 2
-		}
-		t.panels(a, c/panelCols+p, g, m, out[p*panelCols:], t.y.Stride)
-		p += g
+	full, p := n/panelCols, c/panelCols
+	_, g := quantTile(t.lv, m, m)
+	// Panels that are computed together lie far apart, so that a pass reads several long runs of memory: one run alone
+	// does not keep the memory busy.
+	step := full / g
+	for i := range step {
+		t.panels(a, p+i, g, step, m, out[i*panelCols:], t.y.Stride)
+	}
+	for i := step * g; i < full; i++ {
+		t.panels(a, p+i, 1, 1, m, out[i*panelCols:], t.y.Stride)
 	}
 	rest := n % panelCols
 	if rest == 0 {
@@ -171,33 +173,34 @@ func (t *quantTask) tile(s *scratch, i int) {
 	for j := range m {
 		copy(tmp[j*panelCols:][:panelCols], out[j*t.y.Stride+full*panelCols:][:rest])
 	}
-	t.panels(a, c/panelCols+full, 1, m, tmp, panelCols)
+	t.panels(a, p+full, 1, 1, m, tmp, panelCols)
 	for j := range m {
 		copy(out[j*t.y.Stride+full*panelCols:][:rest], tmp[j*panelCols:])
 	}
 }
 
-// panels computes n panels from p on for m rows.
-func (t *quantTask) panels(a []byte, p, n, m int, c []float32, ldc int) {
+// panels computes panels p, p+step, ... for m rows.
+func (t *quantTask) panels(a []byte, p, panels, step, m int, c []float32, ldc int) {
 	stride := t.w.in / blockLen * actBlock
 	for i := 0; i < m; {
-		r := quantRows(t.lv, m-i)
-		quantMicro(t.lv, r, n, t.w, p, a[i*stride:], c[i*ldc:], ldc, t.acc)
+		r, _ := quantTile(t.lv, m, m-i)
+		quantMicro(t.lv, r, panels, step, t.w, p, a[i*stride:], c[i*ldc:], ldc, t.acc)
 		i += r
 	}
 }
 
 // quantMicroGo is the portable kernel.
-func quantMicroGo(rows, panels int, w *weight, p int, a []byte, c []float32, ldc int, acc bool) {
+func quantMicroGo(rows, panels, step int, w *weight, p int, a []byte, c []float32, ldc int, acc bool) {
 	blocks := w.in / blockLen
 	for i := range rows {
 		for j := range panels * panelCols {
-			y, col := float32(0), j%panelCols
+			y, col, panel := float32(0), j%panelCols, j/panelCols*step
+			dst := &c[i*ldc+panel*panelCols+col]
 			if acc {
-				y = c[i*ldc+j]
+				y = *dst
 			}
 			for b := range blocks {
-				at := (p+j/panelCols)*blocks + b
+				at := (p+panel)*blocks + b
 				v := a[(i*blocks+b)*actBlock:][:actBlock]
 				s := int32(0)
 				for k := range blockLen {
@@ -206,7 +209,7 @@ func quantMicroGo(rows, panels int, w *weight, p int, a []byte, c []float32, ldc
 				da := math.Float32frombits(binary.LittleEndian.Uint32(v[blockLen:]))
 				y = fma32(float32(s), float32(da*quant.FromF16(w.scales[at*panelCols+col])), y)
 			}
-			c[i*ldc+j] = y
+			*dst = y
 		}
 	}
 }

@@ -19,18 +19,18 @@ const (
 
 // quantKernel is what the kernels over quantised blocks have in common: pointers, strides, and addresses of row i.
 type quantKernel struct {
-	n, a, as, as3, as5, w, s, c, cs Register
-	wp, sp                          Register
+	n, a, as, as3, as5, w, s Register
+	wp, wp3, sp, sp3         Register
 }
 
 func quantBegin(name, doc string, rows, panels int) quantKernel {
-	TEXT(name, NOSPLIT, "func(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, ldc int, acc int)")
+	TEXT(name, NOSPLIT, "func(blocks int, a *byte, as int, w *byte, wp int, s *uint16, sp int, c *float32, cp int, ldc int, acc int)")
 	Pragma("noescape")
 	Doc(fmt.Sprintf("%s computes a tile of %d x %d over blocks of %s. Strides are in bytes.", name, rows, panels*16, doc))
 	get := func(name string) Register { return Load(Param(name), GP64()) }
-	q := quantKernel{n: get("blocks"), a: get("a"), w: get("w"), s: get("s"), c: get("c")}
+	q := quantKernel{n: get("blocks"), a: get("a"), w: get("w"), s: get("s")}
 	if rows > 1 {
-		q.as, q.cs = get("as"), get("ldc")
+		q.as = get("as")
 	}
 	if rows > 3 {
 		q.as3 = GP64()
@@ -42,6 +42,11 @@ func quantBegin(name, doc string, rows, panels int) quantKernel {
 	}
 	if panels > 1 {
 		q.wp, q.sp = get("wp"), get("sp")
+	}
+	if panels > 3 {
+		q.wp3, q.sp3 = GP64(), GP64()
+		LEAQ(Mem{Base: q.wp, Index: q.wp, Scale: 2}, q.wp3)
+		LEAQ(Mem{Base: q.sp, Index: q.sp, Scale: 2}, q.sp3)
 	}
 	start := get("acc")
 	TESTQ(start, start)
@@ -60,33 +65,48 @@ func (q *quantKernel) row(i, disp int) Mem {
 	return Mem{Base: q.a, Index: q.as, Scale: uint8(i), Disp: disp}
 }
 
-func (q *quantKernel) panel(p, disp int) Mem {
-	if p == 0 {
-		return Mem{Base: q.w, Disp: disp}
+func (q *quantKernel) panel(p, disp int) Mem { return strided(q.w, q.wp, q.wp3, p, disp) }
+
+func (q *quantKernel) scale(p, disp int) Mem { return strided(q.s, q.sp, q.sp3, p, disp) }
+
+func strided(base, step, step3 Register, i, disp int) Mem {
+	switch i {
+	case 0:
+		return Mem{Base: base, Disp: disp}
+	case 3:
+		return Mem{Base: base, Index: step3, Scale: 1, Disp: disp}
 	}
-	return Mem{Base: q.w, Index: q.wp, Scale: 1, Disp: disp}
+	return Mem{Base: base, Index: step, Scale: uint8(i), Disp: disp}
 }
 
-func (q *quantKernel) scale(p, disp int) Mem {
-	if p == 0 {
-		return Mem{Base: q.s, Disp: disp}
+// each visits the elements of the tile: the vectors of a panel lie side by side, panels cp apart, rows ldc.
+func (q *quantKernel) each(acc [][]VecVirtual, lanes int, do func(m Mem, v VecVirtual)) {
+	c, cp, ldc, at := Load(Param("c"), GP64()), Register(nil), Register(nil), GP64()
+	per := 16 / lanes
+	if len(acc[0]) > per {
+		cp = Load(Param("cp"), GP64())
 	}
-	return Mem{Base: q.s, Index: q.sp, Scale: 1, Disp: disp}
-}
-
-// results loads (or clears) and later stores the tile; the flags of quantBegin say which.
-func (q *quantKernel) results(acc [][]VecVirtual, lanes int) {
-	JZ(LabelRef("zero"))
-	cp := GP64()
-	MOVQ(q.c, cp)
+	if len(acc) > 1 {
+		ldc = Load(Param("ldc"), GP64())
+	}
 	for i := range acc {
-		for j := range acc[i] {
-			VMOVUPS(Mem{Base: cp, Disp: j * lanes * 4}, acc[i][j])
+		MOVQ(c, at)
+		for j, v := range acc[i] {
+			if j > 0 && j%per == 0 {
+				ADDQ(cp, at)
+			}
+			do(Mem{Base: at, Disp: j % per * lanes * 4}, v)
 		}
 		if i+1 < len(acc) {
-			ADDQ(q.cs, cp)
+			ADDQ(ldc, c)
 		}
 	}
+}
+
+// results loads (or clears) the tile; the flags of quantBegin say which.
+func (q *quantKernel) results(acc [][]VecVirtual, lanes int) {
+	JZ(LabelRef("zero"))
+	q.each(acc, lanes, func(m Mem, v VecVirtual) { VMOVUPS(m, v) })
 	JMP(LabelRef("loop"))
 	Label("zero")
 	for i := range acc {
@@ -107,20 +127,13 @@ func (q *quantKernel) finish(acc [][]VecVirtual, lanes, wBytes int) {
 	ADDQ(U8(32), q.s)
 	DECQ(q.n)
 	JNZ(LabelRef("loop"))
-	for i := range acc {
-		for j := range acc[i] {
-			VMOVUPS(acc[i][j], Mem{Base: q.c, Disp: j * lanes * 4})
-		}
-		if i+1 < len(acc) {
-			ADDQ(q.cs, q.c)
-		}
-	}
+	q.each(acc, lanes, func(m Mem, v VecVirtual) { VMOVUPS(v, m) })
 	VZEROUPPER()
 	RET()
 }
 
-// ahead is how far the kernels ask for weights in advance, in bytes.
-const ahead = 2048
+// ahead is how far the kernels of few rows ask for weights in advance, in bytes.
+const ahead = 4096
 
 // quantVNNI emits a kernel with AVX-512 VNNI. Weights are the unsigned operand, the correction makes up for that.
 func quantVNNI(rows, panels, bits int) {
@@ -147,51 +160,60 @@ func quantVNNI(rows, panels, bits int) {
 			VPBROADCASTD(q.row(i, actFix), sum[i][p])
 		}
 	}
+	// Two panels share a broadcast of the activations; with one or four each product takes its own from memory, which
+	// spares registers where memory is the bound anyway.
+	share := panels == 2
 	w, hi := make([]VecVirtual, panels), make([]VecVirtual, panels)
+	for p := range panels {
+		if p == 0 || share {
+			w[p], hi[p] = ZMM(), ZMM()
+		} else {
+			w[p], hi[p] = w[0], hi[0]
+		}
+	}
 	t := ZMM()
-	dot := func(quad int, w []VecVirtual) {
+	fetch := func(p, v int) {
+		if bits == 8 {
+			VPXORD(q.panel(p, 64*v), mask, w[p])
+			return
+		}
+		VMOVDQU32(q.panel(p, 64*v), w[p])
+		VPSRLW(U8(4), w[p], hi[p])
+		VPANDD(w[p], mask, w[p])
+		VPANDD(hi[p], mask, hi[p])
+	}
+	dots := func(quad int, w []VecVirtual) {
 		for i := range acc {
-			if panels == 1 {
-				VPDPBUSD_BCST(q.row(i, 4*quad), w[0], sum[i][0])
-				continue
-			}
 			VPBROADCASTD(q.row(i, 4*quad), t)
 			for p := range panels {
 				VPDPBUSD(t, w[p], sum[i][p])
 			}
 		}
 	}
-	for p := range panels {
-		w[p] = ZMM()
-		if bits == 4 {
-			hi[p] = ZMM()
-		}
-	}
 	for v := 0; v < wBytes/64; v++ {
 		for p := range panels {
-			if rows <= 2 {
+			if panels == 4 {
 				PREFETCHT0(q.panel(p, 64*v+ahead))
 			}
-			if bits == 8 {
-				VPXORD(q.panel(p, 64*v), mask, w[p])
-				continue
+			fetch(p, v)
+			for i := 0; i < rows && !share; i++ {
+				VPDPBUSD_BCST(q.row(i, 4*v), w[p], sum[i][p])
+				if bits == 4 {
+					VPDPBUSD_BCST(q.row(i, 4*v+16), hi[p], sum[i][p])
+				}
 			}
-			VMOVDQU32(q.panel(p, 64*v), w[p])
-			VPSRLW(U8(4), w[p], hi[p])
-			VPANDD(w[p], mask, w[p])
-			VPANDD(hi[p], mask, hi[p])
 		}
-		dot(v, w)
-		if bits == 4 {
-			dot(v+4, hi)
+		if share {
+			dots(v, w)
+			if bits == 4 {
+				dots(v+4, hi)
+			}
 		}
 	}
-	for p := range panels { // w is free again: the scales
-		VCVTPH2PS(q.scale(p, 0), w[p])
-	}
-	for i := range acc {
-		for p := range panels {
-			VMULPS_BCST(q.row(i, actScale), w[p], t)
+	for p := range panels {
+		VCVTPH2PS(q.scale(p, 0), w[0]) // w is free again
+		for i := range acc {
+			VMULPS_BCST(q.row(i, actScale), w[0], t)
 			VCVTDQ2PS(sum[i][p], sum[i][p])
 			VFMADD231PS(t, sum[i][p], acc[i][p])
 		}
@@ -365,6 +387,9 @@ func quants() {
 			quantVNNI(r, 1, bits)
 			if r > 1 {
 				quantVNNI(r, 2, bits)
+			}
+			if r <= 3 {
+				quantVNNI(r, 4, bits)
 			}
 		}
 		for r := 1; r <= 3; r++ {

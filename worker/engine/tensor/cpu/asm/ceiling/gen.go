@@ -18,23 +18,31 @@ func main() {
 	Generate()
 }
 
+// read emits a loop over eight runs of memory: one alone does not keep the memory busy.
 func read() {
-	TEXT("readBytes", NOSPLIT, "func(p *byte, n int)")
+	TEXT("readBytes", NOSPLIT, "func(p *byte, step int, n int)")
 	Pragma("noescape")
-	Doc("readBytes loads n bytes, a multiple of 256.")
+	Doc("readBytes loads eight runs of n bytes, a multiple of 64, step bytes apart.")
 	p := Load(Param("p"), GP64())
+	step := Load(Param("step"), GP64())
 	n := Load(Param("n"), GP64())
-	s := YMM()
+	s, step3, q := YMM(), GP64(), GP64()
+	LEAQ(Mem{Base: step, Index: step, Scale: 2}, step3)
+	LEAQ(Mem{Base: p, Index: step, Scale: 4}, q)
 	VPXOR(s, s, s)
 	Label("loop")
-	for i := range 4 {
-		PREFETCHT0(Mem{Base: p, Disp: 2048 + 64*i})
+	for _, base := range []Register{p, q} {
+		for _, m := range []Mem{{Base: base}, {Base: base, Index: step, Scale: 1}, {Base: base, Index: step, Scale: 2}, {Base: base, Index: step3, Scale: 1}} {
+			VPOR(m, s, s)
+			m.Disp = 32
+			VPOR(m, s, s)
+			m.Disp = 1024
+			PREFETCHT0(m)
+		}
 	}
-	for i := range 8 {
-		VPOR(Mem{Base: p, Disp: 32 * i}, s, s)
-	}
-	ADDQ(U32(256), p)
-	SUBQ(U32(256), n)
+	ADDQ(U8(64), p)
+	ADDQ(U8(64), q)
+	SUBQ(U8(64), n)
 	JNZ(LabelRef("loop"))
 	VZEROUPPER()
 	RET()
