@@ -141,6 +141,14 @@ func PeerID(home Home) (protocol.PeerID, error) {
 // Addrs are where peers reach the worker.
 func (w *Worker) Addrs() []string { return w.peer.host.Addrs() }
 
+// MetricsAddr is where /metrics is served; empty if nowhere.
+func (w *Worker) MetricsAddr() string {
+	if w.metrics == nil {
+		return ""
+	}
+	return w.metrics.Addr().String()
+}
+
 // Run serves until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
 	tasks, ctx := errgroup.WithContext(ctx)
