@@ -76,9 +76,17 @@ type CostModel struct {
 	DeltaMS     int64 `json:"delta_ms"`
 }
 
-// ParseCostModel reads a cost model from JSON; fields left out get defaults.
+// ParseCostModel reads a cost model from JSON; fields left out get defaults. It may
+// also be the report of a machine ('openledger worker bench --json'), which has one
+// in its cost_model.
 func ParseCostModel(data []byte) (CostModel, error) {
 	var c CostModel
+	var report struct {
+		CostModel json.RawMessage `json:"cost_model"`
+	}
+	if json.Unmarshal(data, &report) == nil && report.CostModel != nil {
+		data = report.CostModel
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&c); err != nil {

@@ -206,6 +206,11 @@ func TestConfig_BadValues_NameTheField(t *testing.T) {
 	require.Equal(t, 4, c.Slots)
 	require.Equal(t, [4]int64{0, 1, 2, 3}, c.LoadMS)
 	require.NotZero(t, c.PrefillTPS)
+	c, err = ParseCostModel([]byte(`{"machine": "m", "cost_model": {"slots": 7, "step_ms": 1.5}}`))
+	require.NoError(t, err, "the report of a machine")
+	require.Equal(t, [2]float64{7, 1.5}, [2]float64{float64(c.Slots), c.StepMS})
+	_, err = ParseCostModel([]byte(`{"cost_model": {"slotz": 4}}`))
+	require.ErrorContains(t, err, "slotz")
 	_, err = ParseCostModel([]byte(`{"slotz": 4}`))
 	require.ErrorContains(t, err, "slotz")
 }

@@ -44,6 +44,9 @@ func (w *Worker) announceOnce(ctx context.Context) error {
 		return err
 	}
 	s := w.engine.Stats()
+	if w.cfg.StatedTPS > 0 {
+		s.DecodeTPS = w.cfg.StatedTPS
+	}
 	w.mu.Lock()
 	idle := len(w.training) == 0
 	w.mu.Unlock()

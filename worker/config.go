@@ -42,6 +42,9 @@ type Config struct {
 	KVTokens     int   // KV cache, in tokens; default 16,384
 	AdapterBytes int64 // memory for adapters on the device; default 128 MiB
 	HostBytes    int64 // host memory for open adapters, values and indices; default 512 MiB
+	// StatedTPS is the speed that announcements state: output tokens per second with all
+	// slots taken. Default: what the engine measures as it goes.
+	StatedTPS float64
 	// SettleEvery is how often vouchered receipts go to the chain, together. Default 30 s.
 	SettleEvery time.Duration
 	// CheckpointEvery is how much training a crash may cost. Default 5 s.
@@ -97,6 +100,9 @@ func (c *Config) Validate() error {
 	}
 	if !c.Price.Access.IsZero() {
 		return protocol.Errorf(protocol.KindInvalid, "price.access", "it belongs to the adapter's owner, not to the worker: leave it out")
+	}
+	if !(c.StatedTPS >= 0) {
+		return protocol.Errorf(protocol.KindInvalid, "stated_tps", "is %v: it must not be negative", c.StatedTPS)
 	}
 	if c.SettleEvery < 0 || c.CheckpointEvery < 0 {
 		return protocol.Errorf(protocol.KindInvalid, "settle_every, checkpoint_every", "must not be negative")

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/scheduler"
 	"github.com/openledger/openledger/sim"
 )
@@ -22,6 +24,7 @@ func newSim(c *cli) *cobra.Command {
 func simCompare(c *cli) *cobra.Command {
 	var cfg sim.Config
 	var policies []string
+	var costs string
 	cmd := &cobra.Command{
 		Use:   "compare",
 		Short: "Replay a trace through scheduling policies and compare them",
@@ -32,11 +35,21 @@ Traces: azure-sample (embedded), s-lora (synthetic), or a file: Azure LLM infere
 .csv, Mooncake as .jsonl.`,
 		Example: `  openledger sim compare
   openledger sim compare --trace s-lora --workers 32 --adapters 2000 --kill-percent 30
-  openledger sim compare --trace AzureLLMInferenceTrace_code.csv --json`,
+  openledger sim compare --trace AzureLLMInferenceTrace_code.csv --json
+  openledger worker bench --json > bench.json && openledger sim compare --costs bench.json --speed 1`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			for _, p := range policies {
 				cfg.Policies = append(cfg.Policies, scheduler.Policy(strings.TrimSpace(p)))
+			}
+			if costs != "" {
+				raw, err := os.ReadFile(costs)
+				if err != nil {
+					return protocol.Errorf(protocol.KindNotFound, "costs", "%w: make the file with 'openledger worker bench --json > %s'", err, costs)
+				}
+				if cfg.Cost, err = sim.ParseCostModel(raw); err != nil {
+					return err
+				}
 			}
 			report, err := sim.Compare(cfg)
 			if err != nil {
@@ -57,6 +70,7 @@ Traces: azure-sample (embedded), s-lora (synthetic), or a file: Azure LLM infere
 	f.Float64Var(&cfg.Alpha, "alpha", 0.3, "skew of the adapters' popularity; 1 is uniform")
 	f.Float64Var(&cfg.Speed, "speed", 0, "arrivals come so many times faster (default: 6 for the sample, else 1)")
 	f.IntVar(&cfg.KillPercent, "kill-percent", 0, "share of the workers that die once")
+	f.StringVar(&costs, "costs", "", "what a worker's steps and loads cost: the JSON of 'openledger worker bench', or a cost model (default: a mid-range GPU)")
 	f.StringSliceVar(&policies, "policy", nil, "policies to compare (default: all)")
 	return cmd
 }

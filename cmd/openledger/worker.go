@@ -29,7 +29,7 @@ func newWorker(c *cli) *cobra.Command {
   openledger worker doctor --home ./w1
   openledger worker run --home ./w1`,
 	}
-	cmd.AddCommand(workerInit(c), workerRun(c), workerStatus(c), workerDoctor(c))
+	cmd.AddCommand(workerInit(c), workerRun(c), workerStatus(c), workerDoctor(c), workerBench(c))
 	return cmd
 }
 

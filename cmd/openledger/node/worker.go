@@ -102,7 +102,7 @@ func OpenWorker(ctx context.Context, home Home, nodeKey *keystore.Key, log *slog
 	w.Worker, err = worker.New(worker.Config{
 		DB: w.peer.db, Host: w.peer.host, IPFS: w.peer.ipfs, Chain: w.client, Bundle: w.model.Bundle, Model: w.model.Model,
 		NodeKey: nodeKey.ECDSA(), Sender: w.client.As(nodeKey), Binding: s.Binding, Price: s.Price, Trains: s.Trains,
-		MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, SettleEvery: settle, CheckpointEvery: checkpoint, Registerer: registry, Logger: log,
+		MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, StatedTPS: statedTPS(home, &s, w.model, log), SettleEvery: settle, CheckpointEvery: checkpoint, Registerer: registry, Logger: log,
 	})
 	if err != nil {
 		return nil, err

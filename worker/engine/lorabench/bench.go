@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/openledger/openledger/worker/engine/speed"
 )
 
 // Config of a comparison.
@@ -126,7 +128,7 @@ func Run(ctx context.Context, c Config) (_ *Report, err error) {
 			err = closed
 		}
 	}()
-	r := &Report{Config: c, Machine: machine(), Backend: rig.backend.Name()}
+	r := &Report{Config: c, Machine: speed.Machine(), Backend: rig.backend.Name()}
 	if c.Cold > 0 {
 		c.Say("cold start of %d adapters", c.Cold)
 		cold, err := rig.ColdStart(ctx, c.Cold, (c.Workload.MinLen+c.Workload.MaxLen)/2)

@@ -1,12 +1,9 @@
 package lorabench
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"strings"
 	"text/tabwriter"
 )
@@ -57,19 +54,4 @@ func (r *Report) WriteTable(out io.Writer) error {
 		fmt.Fprintf(w, "%s\t%.3f\t%.3f-%.3f\t%s\t%s\n", x.Name, x.Range.Median, x.Range.Min, x.Range.Max, x.Goal, map[bool]string{true: "met", false: "missed"}[x.Met])
 	}
 	return w.Flush()
-}
-
-// machine describes this one.
-func machine() string {
-	name := runtime.GOARCH
-	if f, err := os.Open("/proc/cpuinfo"); err == nil {
-		defer func() { _ = f.Close() }()
-		for s := bufio.NewScanner(f); s.Scan(); {
-			if k, v, ok := strings.Cut(s.Text(), ":"); ok && strings.TrimSpace(k) == "model name" {
-				name = strings.TrimSpace(v)
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%d cores of %s, %s", runtime.NumCPU(), name, runtime.Version())
 }

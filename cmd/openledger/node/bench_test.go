@@ -1,0 +1,42 @@
+package node
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/openledger/openledger/worker/engine/speed"
+)
+
+// A worker states what was measured with its own settings, and nothing else.
+func TestBench_IsWhatTheWorkerStates(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	home := Home{Dir: t.TempDir()}
+	m, err := OpenModel(1)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, m.Close()) }()
+	quick := speed.Config{Slice: time.Millisecond, Slices: 1, Context: 16}
+
+	quick.Threads = 1
+	_, err = Bench(t.Context(), home, quick)
+	require.NoError(t, err)
+	require.NoFileExists(t, home.Path(BenchFile), "this is no worker's home")
+
+	s := WorkerSettings{Threads: 1, MaxBatch: 4}
+	require.NoError(t, WriteJSON(home.Path(WorkerFile), s))
+	require.Zero(t, statedTPS(home, &s, m, log))
+	quick.Threads = 0
+	r, err := Bench(t.Context(), home, quick)
+	require.NoError(t, err)
+	require.Equal(t, [2]int{1, 4}, [2]int{r.Threads, r.CostModel.Slots}, "the worker's settings")
+	require.InEpsilon(t, r.DecodeTPS(), statedTPS(home, &s, m, log), 1e-9)
+
+	for name, other := range map[string]WorkerSettings{"threads": {Threads: 2, MaxBatch: 4}, "slots": {Threads: 1, MaxBatch: 5}} {
+		require.Zero(t, statedTPS(home, &other, m, log), name)
+	}
+	r.Base = "another"
+	require.NoError(t, WriteJSON(home.Path(BenchFile), r))
+	require.Zero(t, statedTPS(home, &s, m, log), "base")
+}
