@@ -10,15 +10,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inProcess runs a verb in this process.
+// inProcess runs a verb in this process, in a home of its own.
 func inProcess(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	return inHome(t, t.TempDir(), args...)
+}
+
+func inHome(t *testing.T, home string, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
 	c := &cli{out: &out, err: &out, in: strings.NewReader("")}
 	root := newRoot(c)
 	root.SetOut(&out)
 	root.SetErr(&out)
-	root.SetArgs(append(args, "--home", t.TempDir()))
+	root.SetArgs(append(args, "--home", home))
 	err := root.ExecuteContext(t.Context())
 	return out.String(), err
 }
