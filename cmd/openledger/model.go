@@ -24,7 +24,7 @@ func newModel(c *cli) *cobra.Command {
   openledger model convert ./Llama-3.2-1B llama.gguf --type q8_0
   openledger model verify llama.gguf`,
 	}
-	cmd.AddCommand(modelRandom(c))
+	cmd.AddCommand(modelInspect(c), modelConvert(c), modelVerify(c), modelRandom(c))
 	return cmd
 }
 

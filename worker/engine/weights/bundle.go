@@ -78,6 +78,8 @@ type Bundle struct {
 	TokenizerJSON []byte
 	// ChatTemplate is the Jinja template that the model came with, empty if none did.
 	ChatTemplate string
+	// BOS and EOS are the tokens that begin and end a text, empty if the model names none.
+	BOS, EOS string
 	// Hash identifies the content. Of a folder it is sha256 over the names and sha256
 	// of all files that were read, sorted by name; of a GGUF file the same, as if its
 	// name were model.gguf.
@@ -108,7 +110,7 @@ func (b *Bundle) open(fsys fs.FS) error {
 	if b.Tokenizer, err = tokenizer.Load(b.TokenizerJSON); err != nil {
 		return err
 	}
-	if b.ChatTemplate, err = readTemplate(fsys, sums); err != nil {
+	if err = b.readTokenizerConfig(fsys, sums); err != nil {
 		return err
 	}
 	w, err := OpenWeights(fsys)
@@ -123,43 +125,63 @@ func (b *Bundle) open(fsys fs.FS) error {
 	return nil
 }
 
-// readTemplate finds the chat template: in a file of its own, or in
-// tokenizer_config.json, where it is a string or a list of named ones.
-func readTemplate(fsys fs.FS, sums map[string][32]byte) (string, error) {
-	raw, err := readFile(fsys, TokenizerConfigFile, maxTokenizerConfig, sums)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+// tokenText is a token's spelling: a string, or an object with it.
+type tokenText string
+
+func (t *tokenText) UnmarshalJSON(data []byte) error {
+	var s string
+	if json.Unmarshal(data, &s) == nil {
+		*t = tokenText(s)
+		return nil
 	}
-	own, err := readFile(fsys, ChatTemplateFile, maxConfig, sums)
-	if err == nil {
-		return string(own), nil
+	var o struct {
+		Content string `json:"content"`
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
+	err := json.Unmarshal(data, &o)
+	*t = tokenText(o.Content)
+	return err
+}
+
+// readTokenizerConfig finds special tokens and the chat template, which may be in a
+// file of its own, or a list of named ones.
+func (b *Bundle) readTokenizerConfig(fsys fs.FS, sums map[string][32]byte) error {
 	var c struct {
+		BOS      tokenText       `json:"bos_token"`
+		EOS      tokenText       `json:"eos_token"`
 		Template json.RawMessage `json:"chat_template"`
 	}
-	if len(raw) == 0 {
-		return "", nil
+	raw, err := readFile(fsys, TokenizerConfigFile, maxTokenizerConfig, sums)
+	if err == nil {
+		err = json.Unmarshal(raw, &c)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", TokenizerConfigFile, err)
+		}
 	}
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return "", fmt.Errorf("%s: %w", TokenizerConfigFile, err)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	var one string
+	b.BOS, b.EOS = string(c.BOS), string(c.EOS)
+	own, err := readFile(fsys, ChatTemplateFile, maxConfig, sums)
+	if err == nil {
+		b.ChatTemplate = string(own)
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	var list []struct{ Name, Template string }
 	switch {
-	case len(c.Template) == 0 || json.Unmarshal(c.Template, &one) == nil:
-		return one, nil
+	case len(c.Template) == 0 || json.Unmarshal(c.Template, &b.ChatTemplate) == nil:
+		return nil
 	case json.Unmarshal(c.Template, &list) != nil:
-		return "", fmt.Errorf("%s: chat_template is neither a text nor a list of named ones", TokenizerConfigFile)
+		return fmt.Errorf("%s: chat_template is neither a text nor a list of named ones", TokenizerConfigFile)
 	}
 	for _, t := range list {
 		if t.Name == "default" {
-			return t.Template, nil
+			b.ChatTemplate = t.Template
 		}
 	}
-	return "", nil
+	return nil
 }
 
 // listShards names the weight files.

@@ -108,8 +108,16 @@ func openGGUF(path string) (_ *Bundle, err error) {
 	}
 	// The name of the file says nothing: the same content is the same model.
 	hash := combine(map[string][32]byte{"model.gguf": [32]byte(h.Sum(nil))})
-	return &Bundle{Source: ggufWeights{Source: src, file: file}, Format: FormatGGUF, Config: src.Config(), Tokenizer: tok, Hash: hash,
-		ChatTemplate: desc.ChatTemplate, TokenizerJSON: raw}, nil
+	b := &Bundle{Source: ggufWeights{Source: src, file: file}, Format: FormatGGUF, Config: src.Config(), Tokenizer: tok, Hash: hash,
+		ChatTemplate: desc.ChatTemplate, TokenizerJSON: raw}
+	name := func(id int) string {
+		if id < 0 || id >= len(desc.Tokens) {
+			return ""
+		}
+		return desc.Tokens[id]
+	}
+	b.BOS, b.EOS = name(desc.BOS), name(desc.EOS)
+	return b, nil
 }
 
 // Encoded reads one tensor as it is stored.

@@ -24,7 +24,7 @@ type Model struct {
 	// Type of the matrices. Vectors are F32. A matrix whose rows are not whole blocks
 	// is F16.
 	Type quant.Type
-	// Stored keeps each parameter's own type and needs Weights to be Encoded; Type is
+	// Stored keeps each matrix's own type and needs Weights to be Encoded; Type is
 	// not used then.
 	Stored bool
 	// Tokenizer metadata, as tokenizer.GGUF gives it.
@@ -81,6 +81,9 @@ func WriteModel(w io.Writer, m Model) error {
 
 // typeOf is the type that a parameter gets.
 func (m Model) typeOf(p llama.NamedShape) (quant.Type, error) {
+	if len(p.Shape) < 2 {
+		return quant.F32, nil
+	}
 	if m.Stored {
 		enc, ok := m.Weights.(Encoded)
 		if !ok {
@@ -89,10 +92,7 @@ func (m Model) typeOf(p llama.NamedShape) (quant.Type, error) {
 		t, _, _, err := enc.Encoded(p.Name)
 		return t, err
 	}
-	switch {
-	case len(p.Shape) < 2:
-		return quant.F32, nil
-	case p.Shape[1]%m.Type.BlockSize() != 0:
+	if p.Shape[1]%m.Type.BlockSize() != 0 {
 		return quant.F16, nil
 	}
 	return m.Type, nil
