@@ -173,7 +173,7 @@ func isRepeatable(v value) bool {
 // repeat is a string or a list n times.
 func (r *run) repeat(v value, n int64) (value, error) {
 	n = max(n, 0)
-	size, err := length(v)
+	size, err := r.length(v)
 	if err != nil {
 		return nil, err
 	}

@@ -177,7 +177,7 @@ func (r *run) put(d *dict, k, v value) error {
 	if err := r.alloc(3, n); err != nil {
 		return err
 	}
-	return d.set(k, v)
+	return d.set(r, k, v)
 }
 
 func (r *run) evalAll(list []expr) ([]value, error) {
@@ -291,7 +291,7 @@ func (r *run) contains(in, x value) (bool, error) {
 		}
 		return strings.Contains(in.s, t.s), nil
 	case *dict:
-		_, ok, err := in.get(x)
+		_, ok, err := in.get(r, x)
 		return ok, err
 	}
 	items, err := r.iterate(in)
@@ -328,7 +328,7 @@ func (r *run) getitem(x, key value) (value, error) {
 	case *undefined:
 		return nil, v.err()
 	case *dict:
-		w, ok, err := v.get(key)
+		w, ok, err := v.get(r, key)
 		if err != nil {
 			return missing, nil //nolint:nilerr // what cannot be a key is not there
 		}

@@ -110,11 +110,11 @@ func filterAttr(r *run, x value, a args) (value, error) {
 	return r.getattr(x, id.s)
 }
 
-func filterLength(_ *run, x value, a args) (value, error) {
+func filterLength(r *run, x value, a args) (value, error) {
 	if _, err := a.params("length"); err != nil {
 		return nil, err
 	}
-	n, err := length(x)
+	n, err := r.length(x)
 	return int64(n), err
 }
 

@@ -314,7 +314,9 @@ func (r *run) directive(flags string, kind byte, v value) (Text, error) {
 		return Text{}, err
 	}
 	sp.kind = kind
-	if !left && sp.align == 0 {
+	if left {
+		sp.align, sp.fill = '<', " "
+	} else if sp.align == 0 {
 		sp.align = '>'
 	}
 	switch kind {

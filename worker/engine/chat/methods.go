@@ -127,7 +127,7 @@ func (r *run) dictMethod(d *dict, id string, a args) (value, error) {
 		if err != nil {
 			return nil, err
 		}
-		v, ok, err := d.get(p[0])
+		v, ok, err := d.get(r, p[0])
 		if err != nil || ok {
 			return v, err
 		}

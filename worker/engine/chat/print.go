@@ -394,7 +394,7 @@ func readJSON(d *json.Decoder, by Origin, depth int) (value, error) {
 			if err != nil {
 				return nil, err
 			}
-			if err := out.set(Written(s, by), v); err != nil {
+			if err := out.set(nil, Written(s, by), v); err != nil {
 				return nil, err
 			}
 		}

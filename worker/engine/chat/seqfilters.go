@@ -356,7 +356,7 @@ func filterUnique(r *run, x value, a args) (value, error) {
 	seen := newDict()
 	out := &iterator{name: "unique"}
 	for i, k := range keys {
-		_, dup, err := seen.get(k)
+		_, dup, err := seen.get(r, k)
 		if err != nil {
 			return nil, err
 		}

@@ -173,7 +173,7 @@ func (m *Message) value() (value, error) {
 			if k.(Text).s == "role" {
 				continue
 			}
-			if err := d.set(k, more.values[i]); err != nil {
+			if err := d.set(nil, k, more.values[i]); err != nil {
 				return nil, err
 			}
 		}

@@ -47,7 +47,10 @@ type dict struct {
 func newDict() *dict { return &dict{index: map[string]int{}} }
 
 // hashKey spells a key so that equal Python keys have equal spellings.
-func hashKey(v value, depth int) (string, error) {
+func (r *run) hashKey(v value, depth int) (string, error) {
+	if err := r.step(1); err != nil {
+		return "", err
+	}
 	if depth > maxNesting {
 		return "", errNested
 	}
@@ -69,13 +72,16 @@ func hashKey(v value, depth int) (string, error) {
 		}
 		return "f" + strconv.FormatFloat(v, 'g', -1, 64), nil
 	case Text:
-		return "s" + v.s, nil
+		return "s" + v.s, r.step(len(v.s) >> 4)
 	case *tuple:
 		var b strings.Builder
 		b.WriteByte('t')
 		for _, it := range v.items {
-			k, err := hashKey(it, depth+1)
+			k, err := r.hashKey(it, depth+1)
 			if err != nil {
+				return "", err
+			}
+			if err := r.alloc(0, len(k)); err != nil {
 				return "", err
 			}
 			fmt.Fprintf(&b, "%d:%s", len(k), k)
@@ -85,8 +91,8 @@ func hashKey(v value, depth int) (string, error) {
 	return "", fmt.Errorf("a %s cannot be a key", typeName(v))
 }
 
-func (d *dict) get(key value) (value, bool, error) {
-	k, err := hashKey(key, 0)
+func (d *dict) get(r *run, key value) (value, bool, error) {
+	k, err := r.hashKey(key, 0)
 	if err != nil {
 		return nil, false, err
 	}
@@ -97,8 +103,8 @@ func (d *dict) get(key value) (value, bool, error) {
 	return d.values[i], true, nil
 }
 
-func (d *dict) set(key, v value) error {
-	k, err := hashKey(key, 0)
+func (d *dict) set(r *run, key, v value) error {
+	k, err := r.hashKey(key, 0)
 	if err != nil {
 		return err
 	}
@@ -246,7 +252,10 @@ func (r *run) equal(a, b value, depth int) (bool, error) {
 		return b == nil, nil
 	case Text:
 		t, ok := b.(Text)
-		return ok && t.s == a.s, nil
+		if !ok || len(t.s) != len(a.s) {
+			return false, nil
+		}
+		return t.s == a.s, r.step(len(t.s) >> 4)
 	case *undefined:
 		_, ok := b.(*undefined)
 		return ok, nil
@@ -268,7 +277,7 @@ func (r *run) equal(a, b value, depth int) (bool, error) {
 			return false, nil
 		}
 		for i, k := range a.keys {
-			w, found, err := o.get(k)
+			w, found, err := o.get(r, k)
 			if err != nil || !found {
 				return false, err
 			}
@@ -320,7 +329,7 @@ func (r *run) compare(a, b value, depth int) (int, error) {
 	}
 	if x, ok := a.(Text); ok {
 		if y, ok := b.(Text); ok {
-			return strings.Compare(x.s, y.s), nil // UTF-8 sorts as code points do
+			return strings.Compare(x.s, y.s), r.step(min(len(x.s), len(y.s)) >> 4) // UTF-8 sorts as code points do
 		}
 	}
 	if x, ok := integer(a); ok {
@@ -420,10 +429,10 @@ func (r *run) iterate(v value) ([]value, error) {
 }
 
 // length is Python's len.
-func length(v value) (int, error) {
+func (r *run) length(v value) (int, error) {
 	switch v := v.(type) {
 	case Text:
-		return v.runeCount(), nil
+		return v.runeCount(), r.step(len(v.s) >> 4)
 	case *list:
 		return len(v.items), nil
 	case *tuple:
