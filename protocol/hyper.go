@@ -46,6 +46,8 @@ func (h Hyper) Validate() error {
 		return bad("epochs", "must lie between 1 and %d, got %d", MaxHyperEpochs, h.Epochs)
 	case h.BatchSize < 0 || h.BatchSize > MaxHyperBatch:
 		return bad("batch_size", "must lie between 1 and %d, got %d", MaxHyperBatch, h.BatchSize)
+	case h.Accumulation > 0 && h.BatchSize == 0:
+		return bad("accumulation", "needs a batch_size")
 	case h.Accumulation < 0 || h.Accumulation > MaxHyperBatch/batch:
 		return bad("accumulation", "must lie between 1 and %d with batch_size %d, got %d", MaxHyperBatch/batch, batch, h.Accumulation)
 	case h.MaxLength < 0 || h.MaxLength == 1:

@@ -219,6 +219,16 @@ func (s *separate) badOrders(t *testing.T) {
 		require.Less(t, status, 500, "%s: %s", name, message)
 		require.Contains(t, message, c.message, name)
 	}
+	odd := h
+	odd.EvalRatio = 0.9
+	job, err := SignOrder(s.info, s.secret(t, "owner"), protocol.TrainingOrder{Name: "bad", Datanet: 1, Version: 1, Root: v.Root}, odd)
+	require.NoError(t, err)
+	status, message, _ := s.post(t, "/api/v1/training_jobs", "", job)
+	require.Equal(t, 400, status, message)
+	require.Contains(t, message, "eval_ratio", "the coordinator names the bad field before anything is queued")
+	train := []string{"adapter", "train", "bad", "--datanet", "1", "--as", "owner", "--prompt", "{title}"}
+	refused(t, "patience", s.verb(append(train, "--answer", "{lesson}", "--patience", "2")...)...)
+	refused(t, "answer_template", s.verb(append(train, "--answer", "{lesson")...)...)
 	refused(t, "version", s.verb("adapter", "train", "bad", "--datanet", "1", "--version", "7", "--as", "owner")...)
 }
 
