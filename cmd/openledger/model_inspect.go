@@ -319,9 +319,5 @@ func baseConfig(base string) (llama.Config, error) {
 	if base == "" {
 		return llama.Config{}, protocol.Errorf(protocol.KindInvalid, "base", "an adapter is read for its base model: name it with --base")
 	}
-	b, err := weights.OpenPath(base)
-	if err != nil {
-		return llama.Config{}, err
-	}
-	return b.Config, b.Close()
+	return weights.ReadConfig(base)
 }

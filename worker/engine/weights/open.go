@@ -41,6 +41,23 @@ func OpenPath(path string) (*Bundle, error) {
 	return openGGUF(path)
 }
 
+// ReadConfig reads a model's configuration only.
+func ReadConfig(path string) (_ llama.Config, err error) {
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		raw, err := readFile(os.DirFS(path), ConfigFile, maxConfig, map[string][32]byte{})
+		if err != nil {
+			return llama.Config{}, fmt.Errorf("%s: %w", path, err)
+		}
+		return llama.ParseConfig(raw)
+	}
+	g, file, err := OpenGGUF(path)
+	if err != nil {
+		return llama.Config{}, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return g.Config()
+}
+
 // ggufWeights are the weights of a GGUF file by their Hugging Face names.
 type ggufWeights struct {
 	*gguf.Source
@@ -117,6 +134,9 @@ func openGGUF(path string) (_ *Bundle, err error) {
 		return desc.Tokens[id]
 	}
 	b.BOS, b.EOS = name(desc.BOS), name(desc.EOS)
+	if err := tok.SetChat(b.chat()); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	return b, nil
 }
 
