@@ -31,7 +31,7 @@ type liveJob struct {
 	reserved amount
 	failed   error // of the newest attempt that failed
 
-	mu     sync.Mutex         // guards what follows; onText is called under it, so that text stays in order
+	mu     sync.Mutex            // guards what follows; onText is called under it, so that text stays in order
 	onText func(api.Delta) error // nil once the requester is gone
 	tokens []uint32
 	text   strings.Builder

@@ -3,14 +3,18 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
+	"os"
+	"strconv"
 	"strings"
 
 	"github.com/openai/openai-go"
 	"github.com/openai/openai-go/option"
+	"github.com/openai/openai-go/shared"
 	"github.com/spf13/cobra"
 
 	"github.com/openledger/openledger/cmd/openledger/node"
@@ -21,15 +25,35 @@ import (
 type sampling struct {
 	temperature float64
 	topP        float64
+	topK        int
+	minP        float64
+	repetition  float64
+	presence    float64
+	frequency   float64
+	bias        map[string]string
+	stop        []string
 	maxTokens   int64
 	seed        int64
 	system      string
+	jsonObject  bool
+	schema      string // file
+	logprobs    int
 }
 
 func (s *sampling) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.Float64Var(&s.temperature, "temperature", 0, "0 always takes the likeliest token")
 	f.Float64Var(&s.topP, "top-p", 1, "draw from the likeliest tokens that make up this mass")
+	f.IntVar(&s.topK, "top-k", 0, "draw from that many likeliest tokens; 0 from all")
+	f.Float64Var(&s.minP, "min-p", 0, "drop tokens less likely than this share of the likeliest")
+	f.Float64Var(&s.repetition, "repetition-penalty", 1, "divide the scores of tokens that occurred, prompt included")
+	f.Float64Var(&s.presence, "presence-penalty", 0, "subtract from the scores of tokens in the answer, -2 to 2")
+	f.Float64Var(&s.frequency, "frequency-penalty", 0, "the same for each time that they occur")
+	f.StringToStringVar(&s.bias, "logit-bias", nil, "add to tokens' scores: ID=BIAS, separated by commas")
+	f.StringArrayVar(&s.stop, "stop", nil, "end the answer before this text; may be given four times")
+	f.BoolVar(&s.jsonObject, "json-object", false, "the answer is a JSON object")
+	f.StringVar(&s.schema, "schema", "", "the answer is JSON that the schema in this file allows")
+	f.IntVar(&s.logprobs, "logprobs", -1, "with --json: log-probabilities of each token and of so many likeliest ones")
 	f.Int64Var(&s.maxTokens, "max-tokens", 128, "longest answer")
 	f.Int64Var(&s.seed, "seed", 0, "seed of the drawing")
 	f.StringVar(&s.system, "system", "", "system message")
@@ -43,6 +67,8 @@ type answer struct {
 	Output  int64         `json:"completion_tokens"`
 	Fee     string        `json:"fee"` // wei
 	Receipt protocol.Hash `json:"receipt"`
+
+	LogProbs []openai.ChatCompletionTokenLogprob `json:"logprobs,omitempty"`
 }
 
 // ask sends a chat to the coordinator with OpenAI's own client and streams the answer.
@@ -51,11 +77,11 @@ func (c *cli) ask(ctx context.Context, model string, s sampling, messages []open
 		return answer{}, protocol.Errorf(protocol.KindUnauthorized, "api key", "there is none: set $OPENLEDGER_API_KEY, or put it in the file api.key in the home; 'openledger coordinator key' issues one")
 	}
 	oa := openai.NewClient(option.WithBaseURL(c.api+"/v1"), option.WithAPIKey(c.apiKey), option.WithMaxRetries(1))
-	stream := oa.Chat.Completions.NewStreaming(ctx, openai.ChatCompletionNewParams{
-		Model: model, Messages: messages, Temperature: openai.Float(s.temperature), TopP: openai.Float(s.topP),
-		MaxCompletionTokens: openai.Int(s.maxTokens), Seed: openai.Int(s.seed),
-		StreamOptions: openai.ChatCompletionStreamOptionsParam{IncludeUsage: openai.Bool(true)},
-	})
+	params, err := s.params(model, messages)
+	if err != nil {
+		return answer{}, err
+	}
+	stream := oa.Chat.Completions.NewStreaming(ctx, params)
 	var a answer
 	var text strings.Builder
 	for stream.Next() {
@@ -63,6 +89,7 @@ func (c *cli) ask(ctx context.Context, model string, s sampling, messages []open
 		for _, choice := range chunk.Choices {
 			text.WriteString(choice.Delta.Content)
 			onText(choice.Delta.Content)
+			a.LogProbs = append(a.LogProbs, choice.Logprobs.Content...)
 			if choice.FinishReason != "" {
 				a.Finish = choice.FinishReason
 			}
@@ -77,6 +104,53 @@ func (c *cli) ask(ctx context.Context, model string, s sampling, messages []open
 	}
 	a.Text = text.String()
 	return a, c.whyNot(ctx, stream.Err())
+}
+
+// params are the request to OpenAI's client; what is not OpenAI's goes beside.
+func (s *sampling) params(model string, messages []openai.ChatCompletionMessageParamUnion) (openai.ChatCompletionNewParams, error) {
+	p := openai.ChatCompletionNewParams{
+		Model: model, Messages: messages, Temperature: openai.Float(s.temperature), TopP: openai.Float(s.topP),
+		MaxCompletionTokens: openai.Int(s.maxTokens), Seed: openai.Int(s.seed),
+		PresencePenalty: openai.Float(s.presence), FrequencyPenalty: openai.Float(s.frequency),
+		StreamOptions: openai.ChatCompletionStreamOptionsParam{IncludeUsage: openai.Bool(true)},
+	}
+	ours := map[string]any{"top_k": s.topK, "min_p": s.minP, "repetition_penalty": s.repetition}
+	if len(s.bias) > 0 {
+		bias := map[string]float64{}
+		for id, v := range s.bias {
+			n, err := strconv.ParseFloat(v, 64)
+			if err != nil {
+				return p, protocol.Errorf(protocol.KindInvalid, "logit-bias", "%q is not a number: give ID=BIAS", v)
+			}
+			bias[id] = n
+		}
+		ours["logit_bias"] = bias // OpenAI's client has whole numbers only
+	}
+	if len(s.stop) > 0 {
+		p.Stop.OfStringArray = s.stop
+	}
+	if s.logprobs >= 0 {
+		p.Logprobs = openai.Bool(true)
+		p.TopLogprobs = openai.Int(int64(s.logprobs))
+	}
+	switch {
+	case s.schema != "" && s.jsonObject:
+		return p, protocol.Errorf(protocol.KindInvalid, "schema", "it says more than --json-object: give one of them")
+	case s.schema != "":
+		schema, err := os.ReadFile(s.schema)
+		if err != nil {
+			return p, protocol.Errorf(protocol.KindInvalid, "schema", "%w", err)
+		}
+		if !json.Valid(schema) {
+			return p, protocol.Errorf(protocol.KindInvalid, "schema", "%s is not JSON", s.schema)
+		}
+		p.ResponseFormat.OfJSONSchema = &shared.ResponseFormatJSONSchemaParam{JSONSchema: shared.ResponseFormatJSONSchemaJSONSchemaParam{
+			Name: "schema", Strict: openai.Bool(true), Schema: json.RawMessage(schema)}}
+	case s.jsonObject:
+		p.ResponseFormat.OfJSONObject = &shared.ResponseFormatJSONObjectParam{}
+	}
+	p.SetExtraFields(ours)
+	return p, nil
 }
 
 // whyNot says in our words why the API did not answer.
