@@ -18,59 +18,6 @@ type ChatConfig struct {
 	BOS, EOS string // as the template may write them
 }
 
-// ParseChatConfig reads a tokenizer_config.json and the content of a
-// chat_template.jinja, which goes before the template in the former. Either may be
-// empty. Of several named templates it takes "default".
-func ParseChatConfig(config, jinja []byte) (ChatConfig, error) {
-	var f struct {
-		ChatTemplate json.RawMessage `json:"chat_template"`
-		BOS          json.RawMessage `json:"bos_token"`
-		EOS          json.RawMessage `json:"eos_token"`
-	}
-	if len(config) > 0 {
-		if err := json.Unmarshal(config, &f); err != nil {
-			return ChatConfig{}, fmt.Errorf("tokenizer_config.json: %w", err)
-		}
-	}
-	c := ChatConfig{Template: string(jinja)}
-	var err error
-	if c.BOS, err = tokenText(f.BOS); err != nil {
-		return c, fmt.Errorf("tokenizer_config.json: bos_token: %w", err)
-	}
-	if c.EOS, err = tokenText(f.EOS); err != nil {
-		return c, fmt.Errorf("tokenizer_config.json: eos_token: %w", err)
-	}
-	if c.Template != "" || len(f.ChatTemplate) == 0 || string(f.ChatTemplate) == "null" {
-		return c, nil
-	}
-	if json.Unmarshal(f.ChatTemplate, &c.Template) == nil {
-		return c, nil
-	}
-	var named []struct{ Name, Template string }
-	if err := json.Unmarshal(f.ChatTemplate, &named); err != nil {
-		return c, errors.New("tokenizer_config.json: chat_template: is neither a string nor a list of named templates")
-	}
-	for _, n := range named {
-		if n.Name == "default" {
-			c.Template = n.Template
-		}
-	}
-	return c, nil
-}
-
-// tokenText reads a token that is a string, an object with its content, or null.
-func tokenText(raw json.RawMessage) (string, error) {
-	var s string
-	if len(raw) == 0 || json.Unmarshal(raw, &s) == nil {
-		return s, nil
-	}
-	var o struct{ Content string }
-	if err := json.Unmarshal(raw, &o); err != nil {
-		return "", errors.New("is neither a string nor an object with content")
-	}
-	return o.Content, nil
-}
-
 // jinjaChat is a tokenizer's chat template.
 type jinjaChat struct {
 	template *chat.Template
@@ -79,28 +26,27 @@ type jinjaChat struct {
 	stops    []uint32
 }
 
-// WithChat gives the tokenizer with a model's chat template. Its errors name what is
-// wrong with the template.
-func (t *Tokenizer) WithChat(c ChatConfig) (*Tokenizer, error) {
-	out := *t
+// SetChat gives the tokenizer a model's chat template; before it is shared, as loading
+// does. Its errors name what is wrong with the template.
+func (t *Tokenizer) SetChat(c ChatConfig) error {
+	t.jinja = nil
 	if c.Template == "" {
-		return &out, nil
+		return nil
 	}
 	tmpl, err := chat.Parse(c.Template)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	j := &jinjaChat{template: tmpl, bos: c.BOS, eos: c.EOS, control: map[uint32]bool{}}
-	out.jinja = j
-	for _, list := range out.plain.byFirst {
+	t.jinja = &jinjaChat{template: tmpl, bos: c.BOS, eos: c.EOS, control: map[uint32]bool{}}
+	for _, list := range t.plain.byFirst {
 		for _, a := range list {
 			if tmpl.Mentions(a.text) {
-				j.control[a.id] = true
+				t.jinja.control[a.id] = true
 			}
 		}
 	}
-	j.stops = out.findStops()
-	return &out, nil
+	t.jinja.stops = t.findStops()
+	return nil
 }
 
 // findStops are the tokens that end an answer: what the template writes after one,

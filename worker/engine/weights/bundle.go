@@ -113,6 +113,9 @@ func (b *Bundle) open(fsys fs.FS) error {
 	if err = b.readTokenizerConfig(fsys, sums); err != nil {
 		return err
 	}
+	if err = b.Tokenizer.SetChat(b.chat()); err != nil {
+		return err
+	}
 	w, err := OpenWeights(fsys)
 	if err != nil {
 		return err
@@ -123,6 +126,11 @@ func (b *Bundle) open(fsys fs.FS) error {
 	}
 	b.Hash = combine(sums)
 	return nil
+}
+
+// chat is what the model's files say about chats.
+func (b *Bundle) chat() tokenizer.ChatConfig {
+	return tokenizer.ChatConfig{Template: b.ChatTemplate, BOS: b.BOS, EOS: b.EOS}
 }
 
 // tokenText is a token's spelling: a string, or an object with it.
