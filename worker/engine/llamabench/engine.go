@@ -67,7 +67,7 @@ func open(path string, threads, positions int) (e *engine, err error) {
 	for _, n := range e.model.WeightBytes() {
 		e.read += n
 	}
-	values := int64(c.ParamCount())
+	values := c.ParamCount()
 	if !c.TieEmbeddings { // the input's embeddings are looked up, not read
 		n := int64(c.VocabSize * c.HiddenSize)
 		e.read -= e.read * n / values

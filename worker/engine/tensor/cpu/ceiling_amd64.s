@@ -121,3 +121,8 @@ loop:
 	JNZ         loop
 	VZEROUPPER
 	RET
+
+// func pause()
+TEXT ·pause(SB), NOSPLIT, $0
+	PAUSE
+	RET

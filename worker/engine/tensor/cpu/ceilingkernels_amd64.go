@@ -18,3 +18,6 @@ func fmaAVX2(n int, x *float32)
 //
 //go:noescape
 func fmaAVX512(n int, x *float32)
+
+// pause waits some tens of nanoseconds and leaves the core to its sibling.
+func pause()

@@ -2,6 +2,8 @@
 
 package cpu
 
+import "runtime"
+
 func detect() level { return levelGo }
 
 const noAssembly = "cpu: assembly was called on an architecture that has none"
@@ -27,7 +29,6 @@ func quantMicro(lv level, rows, panels, step int, w *weight, p int, a []byte, c 
 func widenF16(*float32, *uint16, int)          { panic(noAssembly) }
 func quantiseBlocks(*byte, *float32, int, int) { panic(noAssembly) }
 
-func quadRows(int, int, *[4]*float32, *[4]*float32, int, []float32, int)    { panic(noAssembly) }
 func widenPairs(*float32, *uint32, int)                                     { panic(noAssembly) }
 func sumLanes(*float32, *float32, int)                                      { panic(noAssembly) }
 func dotLanes(*float32, *float32, *float32, int)                            { panic(noAssembly) }
@@ -42,3 +43,5 @@ func copyPanelRows(*float32, *float32, int, int)                            { pa
 func readAll(mem []byte) { readAllGo(mem) }
 func fmaVector() int     { return 1 }
 func fmaLoop(n int)      { fmaLoopGo(n) }
+
+func pause() { runtime.Gosched() }

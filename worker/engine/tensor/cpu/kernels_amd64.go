@@ -584,16 +584,6 @@ func gemmNarrow_6(k int, a *float32, rs int, cs int, b *float32, bs int, c *floa
 //go:noescape
 func gemmNarrow_12(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, acc int, mask *int32)
 
-// quad8 sets row i of c (8 columns, of which mask selects some) to the vector a[i] times the matrix b[i].
-//
-//go:noescape
-func quad8(k int, a *[4]*float32, b *[4]*float32, bs int, c *float32, ldc int, mask *int32)
-
-// quad16 sets row i of c (16 columns, of which mask selects some) to the vector a[i] times the matrix b[i].
-//
-//go:noescape
-func quad16(k int, a *[4]*float32, b *[4]*float32, bs int, c *float32, ldc int, mask *int32)
-
 // sumLanes adds n values, a multiple of 8, to eight lanes in order.
 //
 //go:noescape

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -12,41 +13,101 @@ type task interface {
 }
 
 // pool runs tasks over persistent goroutines. One task at a time is spread; a second caller, while the pool is busy, runs
-// its own task alone, so there is never a wait for another's work.
+// its own task alone, so there is never a wait for another's work. Nor is there a wait for a helper that has not begun
+// when the work is done: under load a sleeping thread may take long to wake.
+//
+// A decode step is some hundred short tasks one after the other. A helper that has finished therefore looks out for the
+// next task for a short while before it sleeps, and so does a caller for its helpers.
 type pool struct {
-	mu      sync.Mutex
-	wake    []chan struct{}
-	wg      sync.WaitGroup
-	task    task
-	n       int64
-	next    atomic.Int64
+	mu   sync.Mutex
+	task task
+	n    int64
+	next atomic.Int64
+	// gate counts the helpers inside the task; shut lets no more of them in.
+	gate    atomic.Int64
+	gen     atomic.Int64 // number of tasks so far
+	left    chan struct{}
+	helpers []helper
 	closed  chan struct{}
 	once    sync.Once
 	arenas  sync.Pool
 	threads int
+	spins   int
 	always  bool
 }
 
+const shut = 1 << 32
+
+// spinPauses is how many times a thread looks before it sleeps: some tens of microseconds.
+const spinPauses = 800
+
+type helper struct {
+	asleep atomic.Bool
+	wake   chan struct{}
+}
+
 func newPool(threads int, always bool) *pool {
-	p := &pool{threads: threads, always: always, closed: make(chan struct{})}
+	p := &pool{threads: threads, always: always, closed: make(chan struct{}), left: make(chan struct{}, 1), helpers: make([]helper, threads-1)}
 	p.arenas.New = func() any { return new(scratch) }
-	for range threads - 1 {
-		c := make(chan struct{}, 1)
-		p.wake = append(p.wake, c)
-		go p.work(c)
+	p.gate.Store(shut)
+	if threads <= runtime.GOMAXPROCS(0) {
+		p.spins = spinPauses
+	}
+	for i := range p.helpers {
+		p.helpers[i].wake = make(chan struct{}, 1)
+		go p.work(&p.helpers[i])
 	}
 	return p
 }
 
-func (p *pool) work(wake chan struct{}) {
+func (p *pool) work(h *helper) {
 	var s scratch
-	for {
-		select {
-		case <-wake:
+	for seen := int64(0); p.await(h, seen); {
+		seen = p.gen.Load()
+		if p.enter() {
 			p.drain(&s)
-			p.wg.Done()
-		case <-p.closed:
-			return
+			p.leave()
+		}
+	}
+}
+
+// await returns when there has been a task after seen, or false when the pool closes.
+func (p *pool) await(h *helper, seen int64) bool {
+	for range p.spins {
+		if p.gen.Load() != seen {
+			return true
+		}
+		pause()
+	}
+	h.asleep.Store(true)
+	if p.gen.Load() != seen && h.asleep.CompareAndSwap(true, false) {
+		return true // a task came in between, and nobody has begun to wake this helper
+	}
+	select {
+	case <-h.wake:
+		return true
+	case <-p.closed:
+		return false
+	}
+}
+
+func (p *pool) enter() bool {
+	for {
+		g := p.gate.Load()
+		if g >= shut {
+			return false
+		}
+		if p.gate.CompareAndSwap(g, g+1) {
+			return true
+		}
+	}
+}
+
+func (p *pool) leave() {
+	if p.gate.Add(-1) == shut {
+		select {
+		case p.left <- struct{}{}:
+		default:
 		}
 	}
 }
@@ -66,7 +127,7 @@ func (p *pool) run(t task, n int, worthwhile bool) {
 	s := p.arenas.Get().(*scratch)
 	defer p.arenas.Put(s)
 	alone := !worthwhile && !p.always
-	if n < 2 || alone || len(p.wake) == 0 || !p.mu.TryLock() {
+	if n < 2 || alone || len(p.helpers) == 0 || !p.mu.TryLock() {
 		for i := range n {
 			t.tile(s, i)
 		}
@@ -74,15 +135,32 @@ func (p *pool) run(t task, n int, worthwhile bool) {
 	}
 	p.task, p.n = t, int64(n)
 	p.next.Store(0)
-	helpers := min(len(p.wake), n-1)
-	p.wg.Add(helpers)
-	for _, c := range p.wake[:helpers] {
-		c <- struct{}{}
+	p.gate.Store(0)
+	p.gen.Add(1)
+	for i := range min(len(p.helpers), n-1) {
+		if h := &p.helpers[i]; h.asleep.CompareAndSwap(true, false) {
+			h.wake <- struct{}{}
+		}
 	}
 	p.drain(s)
-	p.wg.Wait()
+	// All tiles are taken. Nobody else may enter; those inside are waited for.
+	p.gate.Add(shut)
+	p.waitLeft()
 	p.task = nil
 	p.mu.Unlock()
+}
+
+// waitLeft waits until nobody is inside.
+func (p *pool) waitLeft() {
+	for range p.spins {
+		if p.gate.Load() == shut {
+			return
+		}
+		pause()
+	}
+	for p.gate.Load() != shut {
+		<-p.left // there may be a signal of an earlier task left
+	}
 }
 
 func (p *pool) close() {

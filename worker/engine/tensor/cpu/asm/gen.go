@@ -39,8 +39,6 @@ func main() {
 	for _, r := range []int{1, 2, 3, 4, 5, 6, 12} {
 		narrow(r)
 	}
-	quad(1)
-	quad(2)
 
 	lanes("sumLanes", false)
 	lanes("dotLanes", true)

@@ -1,7 +1,7 @@
 //go:build generate
 
 // Command gen writes ceiling_amd64.s: loops that do nothing but read, or nothing but multiply and add, to measure a
-// machine's ceilings.
+// machine's ceilings, and one that does nothing at all, to wait.
 package main
 
 import (
@@ -15,6 +15,10 @@ func main() {
 	read()
 	fma("fmaAVX2", func() VecVirtual { return YMM() })
 	fma("fmaAVX512", func() VecVirtual { return ZMM() })
+	TEXT("pause", NOSPLIT, "func()")
+	Doc("pause waits some tens of nanoseconds and leaves the core to its sibling.")
+	PAUSE()
+	RET()
 	Generate()
 }
 

@@ -1,0 +1,26 @@
+package cpu
+
+func readAll(mem []byte) {
+	if detect() == levelGo {
+		readAllGo(mem)
+		return
+	}
+	readBytes(&mem[0], len(mem)/8, len(mem)/8)
+}
+
+// fmaVector is the number of values that one step of fmaLoop multiplies.
+func fmaVector() int {
+	return [...]int{levelGo: 1, levelAVX2: 12 * 8, levelAVX512: 12 * 16}[detect()]
+}
+
+func fmaLoop(n int) {
+	x := float32(1e-30)
+	switch detect() {
+	case levelGo:
+		fmaLoopGo(n)
+	case levelAVX2:
+		fmaAVX2(n, &x)
+	case levelAVX512:
+		fmaAVX512(n, &x)
+	}
+}
