@@ -48,6 +48,8 @@ type Coordinator struct {
 	reserved  map[protocol.Account]amount // what running jobs may cost, per requester
 	wake      chan struct{}               // a deadline may have moved
 
+	prefetches chan struct{} // under way
+
 	// admission makes the requests of one account, by its last byte, look at its escrow
 	// one after the other. It may be held while waiting for the chain.
 	admission [256]sync.Mutex
@@ -76,7 +78,7 @@ func New(cfg Config) (*Coordinator, error) {
 		modelsDomain: domain(at.Models), datanetsDomain: domain(at.Datanets),
 		state: state, jobs: map[protocol.Hash]*liveJob{}, training: map[protocol.Hash]*liveTraining{},
 		bindings: map[protocol.PeerID]protocol.SignedBinding{}, announced: map[protocol.PeerID]protocol.Announcement{}, stakes: map[protocol.PeerID]amount{},
-		reserved: map[protocol.Account]amount{}, wake: make(chan struct{}, 1),
+		reserved: map[protocol.Account]amount{}, wake: make(chan struct{}, 1), prefetches: make(chan struct{}, maxPrefetches),
 	}
 	if c.metrics, err = newMetrics(cfg.Registerer, c); err != nil {
 		return nil, err
@@ -204,6 +206,8 @@ func (c *Coordinator) apply(e scheduler.Effect) {
 			c.serve(ctx, j, e, price, binding)
 			return nil
 		})
+	case scheduler.Prefetch:
+		c.prefetch(j, e)
 	case scheduler.Retry:
 		c.metrics.retries.Inc()
 		c.log.Info("job moves to another worker", "job", e.Job, "worker", e.Worker, "delivered", e.Resume, "reason", e.Reason)

@@ -17,7 +17,9 @@ type metrics struct {
 	latency  prometheus.Histogram
 	first    prometheus.Histogram
 	retries  prometheus.Counter
-	fees     *feeCounter
+	// prefetches are adapters that workers were asked to load ahead of requests.
+	prefetches *prometheus.CounterVec
+	fees       *feeCounter
 }
 
 func newMetrics(r prometheus.Registerer, c *Coordinator) (*metrics, error) {
@@ -36,6 +38,9 @@ func newMetrics(r prometheus.Registerer, c *Coordinator) (*metrics, error) {
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "openledger_job_retries_total", Help: "Attempts that moved to another worker.",
 		}),
+		prefetches: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "openledger_adapter_prefetches_total", Help: "Adapters that workers were asked to load ahead of requests, by outcome.",
+		}, []string{"outcome"}),
 		fees: &feeCounter{},
 	}
 	m.requests.WithLabelValues("ok")
@@ -47,7 +52,7 @@ func newMetrics(r prometheus.Registerer, c *Coordinator) (*metrics, error) {
 		})
 	}
 	for _, col := range []prometheus.Collector{
-		m.requests, m.latency, m.first, m.retries,
+		m.requests, m.latency, m.first, m.retries, m.prefetches,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "openledger_fees_open_total", Help: "Fees of accepted receipts, in OPEN.",
 		}, m.fees.open),

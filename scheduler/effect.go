@@ -10,7 +10,8 @@ const (
 	// Dispatch: send Job to Worker. Attempt counts from 1; Resume output tokens
 	// were delivered before and must not be sent again.
 	Dispatch EffectKind = iota + 1
-	// Prefetch: ask Worker to load Adapter, which it will probably need.
+	// Prefetch: ask Worker to load Adapter, which it will probably need. Job is one
+	// that uses the adapter.
 	Prefetch
 	// Retry: Job lost Worker (Err, Reason) and waits for another one. Attempt is
 	// the attempt that failed.

@@ -343,7 +343,7 @@ func (s *State) prefetch(j *job) {
 	for _, w := range s.homesOf(j.pool, a) {
 		if w.load+w.foreign < w.slots && w.loading <= s.now && w.quarantine <= s.now && a.holder(w) == nil {
 			a.prefetch = s.now
-			s.emit(Effect{Kind: Prefetch, Worker: w.id, Adapter: a.tag})
+			s.emit(Effect{Kind: Prefetch, Job: j.sub.Job, Worker: w.id, Adapter: a.tag})
 			s.willHold(w, a)
 			return
 		}

@@ -37,6 +37,8 @@ type Config struct {
 	// Credit is how much a requester may owe beyond its vouchers. Default 1 OPEN.
 	Credit uint256.Int
 	Trains bool // accepts training jobs
+	// Operators may pin, unpin and unload adapters here, as the owner may.
+	Operators []protocol.Account
 
 	MaxBatch     int   // sequences in one batch; default 16
 	KVTokens     int   // KV cache, in tokens; default 16,384

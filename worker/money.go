@@ -82,15 +82,21 @@ func (w *Worker) checkAuthorization(ctx context.Context, job protocol.InferenceJ
 	if err != nil {
 		return err
 	}
-	if signer == job.Requester {
+	return w.speaksFor(ctx, signer, job.Requester)
+}
+
+// speaksFor makes sure that what signer signed is the requester's word: its own, or
+// that of a session key of its escrow.
+func (w *Worker) speaksFor(ctx context.Context, signer, requester protocol.Account) error {
+	if signer == requester {
 		return nil
 	}
-	session, err := w.chain.SessionOf(ctx, job.Requester, signer)
+	session, err := w.chain.SessionOf(ctx, requester, signer)
 	if err != nil {
 		return err
 	}
 	if session.Expires <= time.Now().Unix() {
-		return protocol.Errorf(protocol.KindUnauthorized, "authorization", "%s may not ask in the name of %s: it has no session in the escrow, or the signature is of another job", signer.Hex(), job.Requester.Hex())
+		return protocol.Errorf(protocol.KindUnauthorized, "authorization", "%s may not ask in the name of %s: it has no session in the escrow, or the signature is of another job", signer.Hex(), requester.Hex())
 	}
 	return nil
 }

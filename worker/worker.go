@@ -43,6 +43,7 @@ type Worker struct {
 
 	source   adapter.Source
 	adapters *hostTier
+	loads    chan struct{} // ordered by others than operators
 	jobs     inFlight
 	metrics  *metrics
 	changed  chan struct{} // something that announcements show has changed
@@ -75,7 +76,7 @@ func New(cfg Config) (*Worker, error) {
 	w := &Worker{
 		cfg: cfg, log: cfg.Logger, book: store.NewWorker(cfg.DB), host: cfg.Host, ipfs: cfg.IPFS, chain: cfg.Chain, engine: eng,
 		base: cfg.Bundle.Hash, settlementDomain: domain(at.Settlement), escrowDomain: domain(at.Escrow), modelsDomain: domain(at.Models),
-		changed: make(chan struct{}, 1), training: map[protocol.Hash]*training{},
+		changed: make(chan struct{}, 1), loads: make(chan struct{}, maxLoads), training: map[protocol.Hash]*training{},
 	}
 	if w.adapters, err = newHostTier(cfg.HostBytes); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)

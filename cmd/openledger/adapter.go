@@ -35,6 +35,7 @@ func newAdapter(c *cli) *cobra.Command {
   openledger adapter show fable-lessons`,
 	}
 	cmd.AddCommand(adapterTrain(c), adapterMerge(c), adapterCancel(c), adapterList(c), adapterShow(c), adapterGet(c))
+	cmd.AddCommand(adapterPlace(c)...)
 	return cmd
 }
 

@@ -15,6 +15,7 @@ import (
 type Config struct {
 	Listen    string // TCP address, "127.0.0.1:0" picks a port
 	Inference Inference
+	Adapters  Adapters
 	Keys      Keys
 	Training  Training
 	Datanets  Datanets
@@ -46,7 +47,7 @@ func (c *Config) Validate() error {
 		name    string
 		missing bool
 	}{
-		{"inference", c.Inference == nil}, {"keys", c.Keys == nil}, {"training", c.Training == nil}, {"datanets", c.Datanets == nil},
+		{"inference", c.Inference == nil}, {"adapters", c.Adapters == nil}, {"keys", c.Keys == nil}, {"training", c.Training == nil}, {"datanets", c.Datanets == nil},
 		{"versions", c.Versions == nil}, {"ledger", c.Ledger == nil}, {"network", c.Network == nil},
 	} {
 		if f.missing {
@@ -135,6 +136,7 @@ func (s *Server) routes() http.Handler {
 	handle("GET /api/v1/workers", s.workers)
 	handle("POST /api/v1/keys", s.issueKey)
 	handle("GET /api/v1/models", s.models)
+	handle("POST /api/v1/adapters/{id}/{action}", s.keyed(s.orderAdapter))
 	handle("GET /api/v1/datanets", s.datanets)
 	handle("GET /api/v1/datanets/{id}", s.datanet)
 	handle("GET /api/v1/datanets/{id}/contributions", s.contributions)

@@ -54,6 +54,13 @@ type Inference interface {
 	Infer(ctx context.Context, requester protocol.Account, r Request, onText func(Delta) error) (Answer, error)
 }
 
+// Adapters has workers load and unload adapters.
+type Adapters interface {
+	// OrderAdapter names an adapter as a request does; an empty worker leaves the choice
+	// to the coordinator.
+	OrderAdapter(ctx context.Context, requester protocol.Account, model string, action protocol.AdapterAction, worker protocol.PeerID) ([]AdapterPlacement, error)
+}
+
 // Keys issues API keys.
 type Keys interface {
 	// IssueKey gives a new API key to the account that signed the request.

@@ -41,6 +41,8 @@ type JobHandler interface {
 	Infer(ctx context.Context, from protocol.PeerID, job protocol.InferenceJob, out Output) (protocol.SignedReceipt, protocol.Evidence, error)
 	Train(ctx context.Context, from protocol.PeerID, job protocol.TrainingJob, progress func(protocol.TrainingProgress) error) (protocol.TrainingResult, error)
 	Voucher(ctx context.Context, from protocol.PeerID, v protocol.SignedVoucher, receipt protocol.Hash) error
+	// Adapter loads, pins, unpins or unloads an adapter, and says where it is then.
+	Adapter(ctx context.Context, from protocol.PeerID, o protocol.AdapterOrder) (protocol.AdapterState, error)
 }
 
 // VoucherIssuer is what a coordinator offers on /openledger/receipt/1: the

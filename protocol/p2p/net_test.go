@@ -113,6 +113,7 @@ type handler struct {
 	infer   func(ctx context.Context, job protocol.InferenceJob, out Output) (protocol.SignedReceipt, protocol.Evidence, error)
 	train   func(ctx context.Context, job protocol.TrainingJob, progress func(protocol.TrainingProgress) error) (protocol.TrainingResult, error)
 	voucher func(v protocol.SignedVoucher, receipt protocol.Hash) error
+	adapter func(ctx context.Context, o protocol.AdapterOrder) (protocol.AdapterState, error)
 }
 
 func (h handler) Infer(ctx context.Context, _ protocol.PeerID, job protocol.InferenceJob, out Output) (protocol.SignedReceipt, protocol.Evidence, error) {
@@ -125,6 +126,10 @@ func (h handler) Train(ctx context.Context, _ protocol.PeerID, job protocol.Trai
 
 func (h handler) Voucher(_ context.Context, _ protocol.PeerID, v protocol.SignedVoucher, receipt protocol.Hash) error {
 	return h.voucher(v, receipt)
+}
+
+func (h handler) Adapter(ctx context.Context, _ protocol.PeerID, o protocol.AdapterOrder) (protocol.AdapterState, error) {
+	return h.adapter(ctx, o)
 }
 
 func requireKind(t *testing.T, kind protocol.Kind, err error) {

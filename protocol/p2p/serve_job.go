@@ -62,8 +62,14 @@ func (h *Host) serveJob(ctx context.Context, c *conversation, handler JobHandler
 			return c.refuse(err)
 		}
 		return c.write(&pb.JobReply{Body: &pb.JobReply_Taken{Taken: &pb.Empty{}}}, protocol.MaxFrameBytes)
+	case *pb.JobRequest_Adapter:
+		o, err := wire.AdapterOrderFromPB(body.Adapter)
+		if err != nil {
+			return c.refuse(err)
+		}
+		return h.serveAdapter(ctx, c, handler, o)
 	}
-	return c.refuse(protocol.Errorf(protocol.KindInvalid, "body", "open the stream with infer, train or voucher"))
+	return c.refuse(protocol.Errorf(protocol.KindInvalid, "body", "open the stream with infer, train, voucher or adapter"))
 }
 
 func (h *Host) serveInfer(ctx context.Context, c *conversation, handler JobHandler, job protocol.InferenceJob) error {
@@ -81,6 +87,21 @@ func (h *Host) serveInfer(ctx context.Context, c *conversation, handler JobHandl
 		}
 		done, err := wire.DoneToPB(receipt, evidence)
 		return &pb.JobReply{Body: &pb.JobReply_Done{Done: done}}, err
+	})
+}
+
+// serveAdapter is cancellable like a job: a load that nobody waits for any more ends.
+func (h *Host) serveAdapter(ctx context.Context, c *conversation, handler JobHandler, o protocol.AdapterOrder) error {
+	deadline := time.UnixMilli(o.Deadline)
+	late := protocol.Errorf(protocol.KindDeadline, "deadline", "%d has passed", o.Deadline)
+	if !time.Now().Before(deadline) {
+		return c.refuse(late)
+	}
+	ctx, cancel := context.WithDeadlineCause(ctx, deadline, late)
+	defer cancel()
+	return h.converse(ctx, c, func(ctx context.Context, _ sender) (*pb.JobReply, error) {
+		state, err := handler.Adapter(ctx, c.peer(), o)
+		return &pb.JobReply{Body: &pb.JobReply_Adapter{Adapter: wire.AdapterStateToPB(state)}}, err
 	})
 }
 

@@ -30,6 +30,7 @@ const (
 	maxProfile    = 64
 	maxLicense    = 256
 	maxReason     = 4 << 10
+	maxAction     = 16
 )
 
 // fields decodes the fields of one message and keeps the first error.

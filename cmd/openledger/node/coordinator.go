@@ -65,7 +65,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 		return nil, err
 	}
 	c.API, err = api.New(api.Config{
-		Listen: cfg.API, Inference: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
+		Listen: cfg.API, Inference: c.Coordinator, Adapters: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
 		Versions: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
 	})

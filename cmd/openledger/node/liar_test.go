@@ -93,6 +93,10 @@ func (l *liar) Train(context.Context, protocol.PeerID, protocol.TrainingJob, fun
 	return protocol.TrainingResult{}, protocol.Errorf(protocol.KindBusy, "", "no")
 }
 
+func (l *liar) Adapter(context.Context, protocol.PeerID, protocol.AdapterOrder) (protocol.AdapterState, error) {
+	return protocol.AdapterState{}, protocol.Errorf(protocol.KindBusy, "", "not now")
+}
+
 func (l *liar) Voucher(_ context.Context, _ protocol.PeerID, v protocol.SignedVoucher, _ protocol.Hash) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

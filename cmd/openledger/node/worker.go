@@ -24,18 +24,23 @@ const WorkerFile = "worker.json"
 
 // WorkerSettings is the worker's one configuration file. It holds no secret.
 type WorkerSettings struct {
-	RPC         string          `json:"rpc"`
-	Addresses   chain.Addresses `json:"addresses"`
-	Bootstrap   []string        `json:"bootstrap"`
-	Listen      []string        `json:"listen"`
-	Metrics     string          `json:"metrics,omitempty"` // TCP address; empty: none
-	NAT         bool            `json:"nat"`
-	Price       protocol.Price  `json:"price"`
-	Trains      bool            `json:"trains"`
-	Threads     int             `json:"threads"` // 0: all cores
-	MaxBatch    int             `json:"max_batch,omitempty"`
-	KVTokens    int             `json:"kv_tokens,omitempty"`
-	SettleEvery string          `json:"settle_every,omitempty"` // such as "30s"
+	RPC       string          `json:"rpc"`
+	Addresses chain.Addresses `json:"addresses"`
+	Bootstrap []string        `json:"bootstrap"`
+	Listen    []string        `json:"listen"`
+	Metrics   string          `json:"metrics,omitempty"` // TCP address; empty: none
+	NAT       bool            `json:"nat"`
+	Price     protocol.Price  `json:"price"`
+	Trains    bool            `json:"trains"`
+	Threads   int             `json:"threads"` // 0: all cores
+	MaxBatch  int             `json:"max_batch,omitempty"`
+	KVTokens  int             `json:"kv_tokens,omitempty"`
+	// AdapterBytes is memory for adapters on the device, HostBytes for open ones.
+	AdapterBytes int64 `json:"adapter_bytes,omitempty"`
+	HostBytes    int64 `json:"host_bytes,omitempty"`
+	// Operators may pin, unpin and unload adapters, as the owner may.
+	Operators   []protocol.Account `json:"operators,omitempty"`
+	SettleEvery string             `json:"settle_every,omitempty"` // such as "30s"
 	// CheckpointEvery is how much training a crash may cost, such as "5s".
 	CheckpointEvery string                 `json:"checkpoint_every,omitempty"`
 	Binding         protocol.SignedBinding `json:"binding"`
@@ -102,7 +107,8 @@ func OpenWorker(ctx context.Context, home Home, nodeKey *keystore.Key, log *slog
 	w.Worker, err = worker.New(worker.Config{
 		DB: w.peer.db, Host: w.peer.host, IPFS: w.peer.ipfs, Chain: w.client, Bundle: w.model.Bundle, Model: w.model.Model,
 		NodeKey: nodeKey.ECDSA(), Sender: w.client.As(nodeKey), Binding: s.Binding, Price: s.Price, Trains: s.Trains,
-		MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, StatedTPS: statedTPS(home, &s, w.model, log), SettleEvery: settle, CheckpointEvery: checkpoint, Registerer: registry, Logger: log,
+		MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, AdapterBytes: s.AdapterBytes, HostBytes: s.HostBytes, Operators: s.Operators,
+		StatedTPS: statedTPS(home, &s, w.model, log), SettleEvery: settle, CheckpointEvery: checkpoint, Registerer: registry, Logger: log,
 	})
 	if err != nil {
 		return nil, err

@@ -117,8 +117,8 @@ func (*Empty) Descriptor() ([]byte, []int) {
 	return file_openledger_v1_stream_proto_rawDescGZIP(), []int{1}
 }
 
-// /openledger/job/1. The requester opens a stream with infer, train or voucher;
-// cancel may follow infer or train.
+// /openledger/job/1. The requester opens a stream with infer, train, voucher or
+// adapter; cancel may follow infer, train or adapter.
 type JobRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Body:
@@ -127,6 +127,7 @@ type JobRequest struct {
 	//	*JobRequest_Train
 	//	*JobRequest_Cancel
 	//	*JobRequest_Voucher
+	//	*JobRequest_Adapter
 	Body          isJobRequest_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -205,6 +206,15 @@ func (x *JobRequest) GetVoucher() *VoucherDelivery {
 	return nil
 }
 
+func (x *JobRequest) GetAdapter() *AdapterOrder {
+	if x != nil {
+		if x, ok := x.Body.(*JobRequest_Adapter); ok {
+			return x.Adapter
+		}
+	}
+	return nil
+}
+
 type isJobRequest_Body interface {
 	isJobRequest_Body()
 }
@@ -225,6 +235,10 @@ type JobRequest_Voucher struct {
 	Voucher *VoucherDelivery `protobuf:"bytes,4,opt,name=voucher,proto3,oneof"`
 }
 
+type JobRequest_Adapter struct {
+	Adapter *AdapterOrder `protobuf:"bytes,5,opt,name=adapter,proto3,oneof"`
+}
+
 func (*JobRequest_Infer) isJobRequest_Body() {}
 
 func (*JobRequest_Train) isJobRequest_Body() {}
@@ -232,6 +246,8 @@ func (*JobRequest_Train) isJobRequest_Body() {}
 func (*JobRequest_Cancel) isJobRequest_Body() {}
 
 func (*JobRequest_Voucher) isJobRequest_Body() {}
+
+func (*JobRequest_Adapter) isJobRequest_Body() {}
 
 type VoucherDelivery struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -286,7 +302,7 @@ func (x *VoucherDelivery) GetReceipt() []byte {
 }
 
 // The worker answers infer with accepted, tokens..., done; train with
-// progress..., result; voucher with taken. Error ends the stream at any time;
+// progress..., result; voucher with taken; adapter with state. Error ends the stream at any time;
 // heartbeats come between the others.
 type JobReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -300,6 +316,7 @@ type JobReply struct {
 	//	*JobReply_Error
 	//	*JobReply_Taken
 	//	*JobReply_Heartbeat
+	//	*JobReply_Adapter
 	Body          isJobReply_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -414,6 +431,15 @@ func (x *JobReply) GetHeartbeat() *Empty {
 	return nil
 }
 
+func (x *JobReply) GetAdapter() *AdapterState {
+	if x != nil {
+		if x, ok := x.Body.(*JobReply_Adapter); ok {
+			return x.Adapter
+		}
+	}
+	return nil
+}
+
 type isJobReply_Body interface {
 	isJobReply_Body()
 }
@@ -450,6 +476,10 @@ type JobReply_Heartbeat struct {
 	Heartbeat *Empty `protobuf:"bytes,8,opt,name=heartbeat,proto3,oneof"`
 }
 
+type JobReply_Adapter struct {
+	Adapter *AdapterState `protobuf:"bytes,9,opt,name=adapter,proto3,oneof"`
+}
+
 func (*JobReply_Accepted) isJobReply_Body() {}
 
 func (*JobReply_Tokens) isJobReply_Body() {}
@@ -465,6 +495,8 @@ func (*JobReply_Error) isJobReply_Body() {}
 func (*JobReply_Taken) isJobReply_Body() {}
 
 func (*JobReply_Heartbeat) isJobReply_Body() {}
+
+func (*JobReply_Adapter) isJobReply_Body() {}
 
 type Accepted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1023,22 +1055,23 @@ var File_openledger_v1_stream_proto protoreflect.FileDescriptor
 
 const file_openledger_v1_stream_proto_rawDesc = "" +
 	"\n" +
-	"\x1aopenledger/v1/stream.proto\x12\ropenledger.v1\x1a\x1copenledger/v1/announce.proto\x1a\x17openledger/v1/job.proto\x1a\x1bopenledger/v1/receipt.proto\"K\n" +
+	"\x1aopenledger/v1/stream.proto\x12\ropenledger.v1\x1a\x1bopenledger/v1/adapter.proto\x1a\x1copenledger/v1/announce.proto\x1a\x17openledger/v1/job.proto\x1a\x1bopenledger/v1/receipt.proto\"K\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\"\a\n" +
-	"\x05Empty\"\xe9\x01\n" +
+	"\x05Empty\"\xa2\x02\n" +
 	"\n" +
 	"JobRequest\x123\n" +
 	"\x05infer\x18\x01 \x01(\v2\x1b.openledger.v1.InferenceJobH\x00R\x05infer\x122\n" +
 	"\x05train\x18\x02 \x01(\v2\x1a.openledger.v1.TrainingJobH\x00R\x05train\x12.\n" +
 	"\x06cancel\x18\x03 \x01(\v2\x14.openledger.v1.EmptyH\x00R\x06cancel\x12:\n" +
-	"\avoucher\x18\x04 \x01(\v2\x1e.openledger.v1.VoucherDeliveryH\x00R\avoucherB\x06\n" +
+	"\avoucher\x18\x04 \x01(\v2\x1e.openledger.v1.VoucherDeliveryH\x00R\avoucher\x127\n" +
+	"\aadapter\x18\x05 \x01(\v2\x1b.openledger.v1.AdapterOrderH\x00R\aadapterB\x06\n" +
 	"\x04body\"c\n" +
 	"\x0fVoucherDelivery\x126\n" +
 	"\avoucher\x18\x01 \x01(\v2\x1c.openledger.v1.SignedVoucherR\avoucher\x12\x18\n" +
-	"\areceipt\x18\x02 \x01(\fR\areceipt\"\xbc\x03\n" +
+	"\areceipt\x18\x02 \x01(\fR\areceipt\"\xf5\x03\n" +
 	"\bJobReply\x125\n" +
 	"\baccepted\x18\x01 \x01(\v2\x17.openledger.v1.AcceptedH\x00R\baccepted\x123\n" +
 	"\x06tokens\x18\x02 \x01(\v2\x19.openledger.v1.TokenChunkH\x00R\x06tokens\x12=\n" +
@@ -1047,7 +1080,8 @@ const file_openledger_v1_stream_proto_rawDesc = "" +
 	"\x06result\x18\x05 \x01(\v2\x1d.openledger.v1.TrainingResultH\x00R\x06result\x12,\n" +
 	"\x05error\x18\x06 \x01(\v2\x14.openledger.v1.ErrorH\x00R\x05error\x12,\n" +
 	"\x05taken\x18\a \x01(\v2\x14.openledger.v1.EmptyH\x00R\x05taken\x124\n" +
-	"\theartbeat\x18\b \x01(\v2\x14.openledger.v1.EmptyH\x00R\theartbeatB\x06\n" +
+	"\theartbeat\x18\b \x01(\v2\x14.openledger.v1.EmptyH\x00R\theartbeat\x127\n" +
+	"\aadapter\x18\t \x01(\v2\x1b.openledger.v1.AdapterStateH\x00R\aadapterB\x06\n" +
 	"\x04body\"/\n" +
 	"\bAccepted\x12#\n" +
 	"\rprompt_tokens\x18\x01 \x01(\rR\fpromptTokens\"\x82\x01\n" +
@@ -1113,42 +1147,46 @@ var file_openledger_v1_stream_proto_goTypes = []any{
 	(*IdentityReply)(nil),    // 14: openledger.v1.IdentityReply
 	(*InferenceJob)(nil),     // 15: openledger.v1.InferenceJob
 	(*TrainingJob)(nil),      // 16: openledger.v1.TrainingJob
-	(*SignedVoucher)(nil),    // 17: openledger.v1.SignedVoucher
-	(*TrainingProgress)(nil), // 18: openledger.v1.TrainingProgress
-	(*TrainingResult)(nil),   // 19: openledger.v1.TrainingResult
-	(*SignedReceipt)(nil),    // 20: openledger.v1.SignedReceipt
-	(*Evidence)(nil),         // 21: openledger.v1.Evidence
-	(*Binding)(nil),          // 22: openledger.v1.Binding
+	(*AdapterOrder)(nil),     // 17: openledger.v1.AdapterOrder
+	(*SignedVoucher)(nil),    // 18: openledger.v1.SignedVoucher
+	(*TrainingProgress)(nil), // 19: openledger.v1.TrainingProgress
+	(*TrainingResult)(nil),   // 20: openledger.v1.TrainingResult
+	(*AdapterState)(nil),     // 21: openledger.v1.AdapterState
+	(*SignedReceipt)(nil),    // 22: openledger.v1.SignedReceipt
+	(*Evidence)(nil),         // 23: openledger.v1.Evidence
+	(*Binding)(nil),          // 24: openledger.v1.Binding
 }
 var file_openledger_v1_stream_proto_depIdxs = []int32{
 	15, // 0: openledger.v1.JobRequest.infer:type_name -> openledger.v1.InferenceJob
 	16, // 1: openledger.v1.JobRequest.train:type_name -> openledger.v1.TrainingJob
 	1,  // 2: openledger.v1.JobRequest.cancel:type_name -> openledger.v1.Empty
 	3,  // 3: openledger.v1.JobRequest.voucher:type_name -> openledger.v1.VoucherDelivery
-	17, // 4: openledger.v1.VoucherDelivery.voucher:type_name -> openledger.v1.SignedVoucher
-	5,  // 5: openledger.v1.JobReply.accepted:type_name -> openledger.v1.Accepted
-	6,  // 6: openledger.v1.JobReply.tokens:type_name -> openledger.v1.TokenChunk
-	18, // 7: openledger.v1.JobReply.progress:type_name -> openledger.v1.TrainingProgress
-	9,  // 8: openledger.v1.JobReply.done:type_name -> openledger.v1.InferenceDone
-	19, // 9: openledger.v1.JobReply.result:type_name -> openledger.v1.TrainingResult
-	0,  // 10: openledger.v1.JobReply.error:type_name -> openledger.v1.Error
-	1,  // 11: openledger.v1.JobReply.taken:type_name -> openledger.v1.Empty
-	1,  // 12: openledger.v1.JobReply.heartbeat:type_name -> openledger.v1.Empty
-	7,  // 13: openledger.v1.TokenChunk.logprobs:type_name -> openledger.v1.TokenLogProbs
-	8,  // 14: openledger.v1.TokenLogProbs.chosen:type_name -> openledger.v1.LogProb
-	8,  // 15: openledger.v1.TokenLogProbs.top:type_name -> openledger.v1.LogProb
-	20, // 16: openledger.v1.InferenceDone.receipt:type_name -> openledger.v1.SignedReceipt
-	21, // 17: openledger.v1.InferenceDone.evidence:type_name -> openledger.v1.Evidence
-	20, // 18: openledger.v1.ReceiptRequest.receipt:type_name -> openledger.v1.SignedReceipt
-	17, // 19: openledger.v1.ReceiptReply.voucher:type_name -> openledger.v1.SignedVoucher
-	0,  // 20: openledger.v1.ReceiptReply.error:type_name -> openledger.v1.Error
-	22, // 21: openledger.v1.IdentityReply.binding:type_name -> openledger.v1.Binding
-	0,  // 22: openledger.v1.IdentityReply.error:type_name -> openledger.v1.Error
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	17, // 4: openledger.v1.JobRequest.adapter:type_name -> openledger.v1.AdapterOrder
+	18, // 5: openledger.v1.VoucherDelivery.voucher:type_name -> openledger.v1.SignedVoucher
+	5,  // 6: openledger.v1.JobReply.accepted:type_name -> openledger.v1.Accepted
+	6,  // 7: openledger.v1.JobReply.tokens:type_name -> openledger.v1.TokenChunk
+	19, // 8: openledger.v1.JobReply.progress:type_name -> openledger.v1.TrainingProgress
+	9,  // 9: openledger.v1.JobReply.done:type_name -> openledger.v1.InferenceDone
+	20, // 10: openledger.v1.JobReply.result:type_name -> openledger.v1.TrainingResult
+	0,  // 11: openledger.v1.JobReply.error:type_name -> openledger.v1.Error
+	1,  // 12: openledger.v1.JobReply.taken:type_name -> openledger.v1.Empty
+	1,  // 13: openledger.v1.JobReply.heartbeat:type_name -> openledger.v1.Empty
+	21, // 14: openledger.v1.JobReply.adapter:type_name -> openledger.v1.AdapterState
+	7,  // 15: openledger.v1.TokenChunk.logprobs:type_name -> openledger.v1.TokenLogProbs
+	8,  // 16: openledger.v1.TokenLogProbs.chosen:type_name -> openledger.v1.LogProb
+	8,  // 17: openledger.v1.TokenLogProbs.top:type_name -> openledger.v1.LogProb
+	22, // 18: openledger.v1.InferenceDone.receipt:type_name -> openledger.v1.SignedReceipt
+	23, // 19: openledger.v1.InferenceDone.evidence:type_name -> openledger.v1.Evidence
+	22, // 20: openledger.v1.ReceiptRequest.receipt:type_name -> openledger.v1.SignedReceipt
+	18, // 21: openledger.v1.ReceiptReply.voucher:type_name -> openledger.v1.SignedVoucher
+	0,  // 22: openledger.v1.ReceiptReply.error:type_name -> openledger.v1.Error
+	24, // 23: openledger.v1.IdentityReply.binding:type_name -> openledger.v1.Binding
+	0,  // 24: openledger.v1.IdentityReply.error:type_name -> openledger.v1.Error
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_openledger_v1_stream_proto_init() }
@@ -1156,6 +1194,7 @@ func file_openledger_v1_stream_proto_init() {
 	if File_openledger_v1_stream_proto != nil {
 		return
 	}
+	file_openledger_v1_adapter_proto_init()
 	file_openledger_v1_announce_proto_init()
 	file_openledger_v1_job_proto_init()
 	file_openledger_v1_receipt_proto_init()
@@ -1164,6 +1203,7 @@ func file_openledger_v1_stream_proto_init() {
 		(*JobRequest_Train)(nil),
 		(*JobRequest_Cancel)(nil),
 		(*JobRequest_Voucher)(nil),
+		(*JobRequest_Adapter)(nil),
 	}
 	file_openledger_v1_stream_proto_msgTypes[4].OneofWrappers = []any{
 		(*JobReply_Accepted)(nil),
@@ -1174,6 +1214,7 @@ func file_openledger_v1_stream_proto_init() {
 		(*JobReply_Error)(nil),
 		(*JobReply_Taken)(nil),
 		(*JobReply_Heartbeat)(nil),
+		(*JobReply_Adapter)(nil),
 	}
 	file_openledger_v1_stream_proto_msgTypes[11].OneofWrappers = []any{
 		(*ReceiptReply_Voucher)(nil),
