@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/crypto"
@@ -148,6 +149,10 @@ func TestAudit(t *testing.T) {
 	tuned.Prompt, tuned.Messages = "", []protocol.Message{{Role: "user", Content: "What is the lesson?"}}
 	tuned.Adapter, tuned.Price.Access = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", *uint256.NewInt(7)
 	b.index(t, tuned)
+	shaped := plain
+	shaped.Sampling = protocol.Sampling{MaxTokens: 60, Temperature: 1, MinP: 0.01, RepetitionPenalty: 1.2, PresencePenalty: 0.5, FrequencyPenalty: 0.1,
+		LogitBias: []protocol.TokenBias{{Token: 90, Bias: -4}, {Token: 300, Bias: 2}}, Seed: 3, Format: protocol.FormatJSONSchema,
+		Schema: `{"type":"object","properties":{"moral":{"type":"string","maxLength":20},"n":{"type":"integer","maximum":99}},"required":["moral","n"]}`}
 	evidence := map[bool]protocol.Evidence{false: b.answer(t, plain), true: b.answer(t, tuned)}
 	require.NotEmpty(t, evidence[true].Attribution.Shares, "the lie about a weight needs one")
 
@@ -166,6 +171,18 @@ func TestAudit(t *testing.T) {
 			*e = b.answer(t, job)
 			e.Job.Sampling.Seed = 99
 		}},
+		"honest, penalised, biased, of a schema": {evidence: func(e *protocol.Evidence) { *e = b.answer(t, shaped) }},
+		"another schema": {evidence: func(e *protocol.Evidence) {
+			*e = b.answer(t, shaped)
+			e.Job.Sampling.Schema = `{"type":"object"}`
+		}, want: []string{stepOutput}},
+		"another bias": {evidence: func(e *protocol.Evidence) {
+			*e = b.answer(t, shaped)
+			e.Job.Sampling.LogitBias = nil
+			for _, id := range slices.Compact(slices.Sorted(slices.Values(e.Output))) { // against all that was said
+				e.Job.Sampling.LogitBias = append(e.Job.Sampling.LogitBias, protocol.TokenBias{Token: id, Bias: -100})
+			}
+		}, want: []string{stepOutput}},
 		"a token changed":  {evidence: func(e *protocol.Evidence) { e.Output[3]++ }, want: []string{stepOutput}},
 		"a token less":     {evidence: func(e *protocol.Evidence) { e.Output = e.Output[:15] }, want: []string{stepOutput}},
 		"text changed":     {evidence: func(e *protocol.Evidence) { e.Text += "!" }, want: []string{stepOutput}},
