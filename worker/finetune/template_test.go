@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,4 +40,30 @@ func TestConfigNamesTheBadField(t *testing.T) {
 	var fe *FieldError
 	require.ErrorAs(t, c.Validate(), &fe)
 	require.Equal(t, "targets", fe.Field)
+}
+
+// Templates come with orders, from anybody.
+func FuzzTemplate(f *testing.F) {
+	for _, s := range []string{"", "{a}", "{{", "}}{", "{ a } and {b}", "{{{a}}}", "{a{b}}", "{\n}", "{}", "{\xff}", "é{ü}"} {
+		f.Add(s)
+	}
+	double := strings.NewReplacer("{", "{{", "}", "}}")
+	f.Fuzz(func(t *testing.T, s string) {
+		if tm, err := ParseTemplate(s); err == nil {
+			fields := map[string]string{}
+			for _, name := range tm.Fields() {
+				require.NotEmpty(t, name)
+				fields[name] = "{" + name + "}"
+			}
+			_, err := tm.Render(fields)
+			require.NoError(t, err)
+		}
+		// Any text is a template of itself once its braces are doubled.
+		tm, err := ParseTemplate(double.Replace(s))
+		require.NoError(t, err)
+		require.Empty(t, tm.Fields())
+		got, err := tm.Render(nil)
+		require.NoError(t, err)
+		require.Equal(t, s, got)
+	})
 }
