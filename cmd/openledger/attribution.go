@@ -11,7 +11,6 @@ import (
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/payout"
 	"github.com/openledger/openledger/store/datanet"
-	"github.com/openledger/openledger/worker/engine/base"
 	"github.com/openledger/openledger/worker/engine/tokenizer"
 )
 
@@ -71,7 +70,7 @@ func (c *cli) explain(cmd *cobra.Command, arg string) error {
 			}
 		}
 	}
-	bundle, err := base.Open()
+	bundle, err := node.OpenBase(c.baseModel)
 	if err != nil {
 		return err
 	}

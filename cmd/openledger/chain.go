@@ -13,7 +13,6 @@ import (
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/contracts/keystore"
 	"github.com/openledger/openledger/protocol"
-	"github.com/openledger/openledger/worker/engine/base"
 )
 
 // deployerKey administers a development chain's contracts and holds its money.
@@ -54,11 +53,11 @@ wallet. It is for development: one block producer, no finality.`,
 				return err
 			}
 			defer func() { err = errors.Join(err, n.Close()) }()
-			bundle, err := base.Open()
+			bundle, err := node.OpenBase(c.baseModel)
 			if err != nil {
 				return err
 			}
-			if err := errors.Join(ensureBase(cmd.Context(), n.Client, key, bundle.Hash), bundle.Close()); err != nil {
+			if err := errors.Join(c.ensureBase(cmd.Context(), n.Client, key, bundle.Hash), bundle.Close()); err != nil {
 				return err
 			}
 			deployment := c.Home().Path(node.DeploymentFile)
@@ -74,11 +73,15 @@ wallet. It is for development: one block producer, no finality.`,
 	return cmd
 }
 
-// ensureBase registers the embedded base model, which adapters' orders name.
-func ensureBase(ctx context.Context, ch *chain.Client, registrar *keystore.Key, hash protocol.Hash) error {
+// ensureBase registers the network's base model, which adapters' orders name.
+func (c *cli) ensureBase(ctx context.Context, ch *chain.Client, registrar *keystore.Key, hash protocol.Hash) error {
 	_, err := ch.BaseModel(ctx, hash)
 	if protocol.KindOf(err) == protocol.KindNotFound {
-		_, err = ch.As(registrar).RegisterBase(ctx, hash, node.BaseName, "embedded:"+node.BaseName)
+		name, uri := node.NameOfBase(c.baseModel), "embedded:"+node.BaseName
+		if c.baseModel != "" { // whoever serves it has its files; the hash says which
+			uri = "file:" + name
+		}
+		_, err = ch.As(registrar).RegisterBase(ctx, hash, name, uri)
 	}
 	return err
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/contracts/devchain"
 	"github.com/openledger/openledger/contracts/genesis"
-	"github.com/openledger/openledger/worker/engine/base"
 )
 
 func chainDeploy(c *cli) *cobra.Command {
@@ -55,11 +54,11 @@ home, for 'openledger coordinator run --deployment'.`,
 			if err != nil {
 				return err
 			}
-			bundle, err := base.Open()
+			bundle, err := node.OpenBase(c.baseModel)
 			if err != nil {
 				return err
 			}
-			if err := errors.Join(ensureBase(cmd.Context(), client.With(at), key, bundle.Hash), bundle.Close()); err != nil {
+			if err := errors.Join(c.ensureBase(cmd.Context(), client.With(at), key, bundle.Hash), bundle.Close()); err != nil {
 				return err
 			}
 			if handOver {

@@ -39,8 +39,12 @@ type cli struct {
 	password string // file
 	account  string
 	json     bool
-	verbose  bool
-	quiet    bool // errors only: a verb that makes trouble on purpose
+
+	// baseModel is the folder or GGUF file of the network's base; empty: the embedded one.
+	baseModel string
+
+	verbose bool
+	quiet   bool // errors only: a verb that makes trouble on purpose
 }
 
 // settings is the one configuration file, config.toml in the home.
@@ -49,6 +53,7 @@ type settings struct {
 	Account      string `toml:"account"`       // name or address of the account that signs
 	PasswordFile string `toml:"password_file"` // of the wallet
 	APIKeyFile   string `toml:"api_key_file"`
+	BaseModel    string `toml:"base_model"` // folder or GGUF file; default: the embedded one
 }
 
 func newRoot(c *cli) *cobra.Command {
@@ -72,6 +77,7 @@ Start with 'openledger demo', which runs the whole story in a few minutes, or wi
 	f.StringVar(&c.api, "api", "", "coordinator's URL (default from config.toml, or $OPENLEDGER_API)")
 	f.StringVar(&c.account, "as", "", "account that signs: a name in the wallet or an address (default from config.toml)")
 	f.StringVar(&c.password, "password-file", "", "file with the wallet's password (default: password in the home)")
+	f.StringVar(&c.baseModel, "base-model", "", "folder or GGUF file of the network's base model (default from config.toml, or $OPENLEDGER_BASE_MODEL, or the embedded one)")
 	f.BoolVar(&c.json, "json", false, "print JSON on standard output")
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "log what happens to standard error")
 	root.AddCommand(
@@ -107,6 +113,14 @@ func (c *cli) load() error {
 	first(&c.account, s.Account)
 	first(&c.password, s.PasswordFile)
 	first(&c.apiKey, os.Getenv("OPENLEDGER_API_KEY"))
+	first(&c.baseModel, os.Getenv("OPENLEDGER_BASE_MODEL"), s.BaseModel)
+	if c.baseModel != "" { // it is written into settings that are read elsewhere
+		path, err := filepath.Abs(c.baseModel)
+		if err != nil {
+			return protocol.Errorf(protocol.KindInvalid, "base-model", "%w", err)
+		}
+		c.baseModel = path
+	}
 	if c.apiKey == "" {
 		first(&s.APIKeyFile, c.Home().Path("api.key"))
 		c.apiKey = readLine(s.APIKeyFile)

@@ -16,7 +16,6 @@ import (
 	"github.com/openledger/openledger/contracts/keystore"
 	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
-	"github.com/openledger/openledger/worker/engine/base"
 )
 
 // sessionKey signs vouchers for the requesters that authorise it.
@@ -84,7 +83,7 @@ func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses
 	if err != nil {
 		return nil, err
 	}
-	bundle, err := base.Open()
+	bundle, err := node.OpenBase(c.baseModel)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +92,7 @@ func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses
 	}
 	return node.OpenCoordinator(cmd.Context(), node.CoordinatorConfig{
 		Home: node.Home{Dir: c.Home().Path("coordinator")}, RPC: rpc, Addresses: at, API: listen, Peer: peer,
-		Base: bundle.Hash, SessionKey: session, Logger: c.logger(),
+		Base: bundle.Hash, BaseName: node.NameOfBase(c.baseModel), SessionKey: session, Logger: c.logger(),
 	})
 }
 

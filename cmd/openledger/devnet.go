@@ -88,7 +88,7 @@ func (d *devnet) furnish(ctx context.Context, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := ensureBase(ctx, d.chain.Client, d.deployer, info.Base); err != nil {
+	if err := d.c.ensureBase(ctx, d.chain.Client, d.deployer, info.Base); err != nil {
 		return err
 	}
 	requester, err := d.account(ctx, requesterKey, 10_000)
@@ -249,7 +249,7 @@ the OPEN), delegator. Stop it with Ctrl-C; started again, it continues.`,
 				}
 			}()
 			for i := range workers {
-				home, err := d.workerHome(cmd.Context(), i, node.WorkerSettings{SettleEvery: settle})
+				home, err := d.workerHome(cmd.Context(), i, node.WorkerSettings{SettleEvery: settle, BaseModel: c.baseModel})
 				if err != nil {
 					return err
 				}

@@ -159,7 +159,7 @@ func (c *cli) audit(cmd *cobra.Command, r api.ReceiptView) (_ audit.Report, err 
 		return audit.Report{}, err
 	}
 	defer ch.Close()
-	m, err := node.OpenModel(0)
+	m, err := node.OpenModelAt(c.baseModel, 0)
 	if err != nil {
 		return audit.Report{}, err
 	}

@@ -84,6 +84,9 @@ how much to send where; run it again afterwards.`,
 				return err
 			}
 			s.RPC, s.Addresses = info.RPC, addressesOf(info)
+			if s.BaseModel, err = c.checkBase(info); err != nil {
+				return err
+			}
 			if len(s.Bootstrap) == 0 {
 				s.Bootstrap = info.Bootstrap
 			}

@@ -28,7 +28,7 @@ func Bench(ctx context.Context, home Home, c speed.Config) (_ *speed.Report, err
 	if c.Threads == 0 {
 		c.Threads = threadsOf(s.Threads)
 	}
-	m, err := OpenModel(c.Threads)
+	m, err := OpenModelAt(s.BaseModel, c.Threads)
 	if err != nil {
 		return nil, err
 	}

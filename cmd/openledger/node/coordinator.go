@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -29,6 +30,7 @@ type CoordinatorConfig struct {
 	API        string // TCP address of the HTTP API
 	Peer       PeerConfig
 	Base       protocol.Hash
+	BaseName   string // what requests call it (default: the embedded base's name)
 	SessionKey *keystore.Key
 	Logger     *slog.Logger
 }
@@ -58,7 +60,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 		return nil, err
 	}
 	c.Coordinator, err = coordinator.New(coordinator.Config{
-		DB: c.peer.db, Host: c.peer.host, IPFS: c.peer.ipfs, Chain: c.client, RPC: cfg.RPC, Base: cfg.Base, BaseName: BaseName,
+		DB: c.peer.db, Host: c.peer.host, IPFS: c.peer.ipfs, Chain: c.client, RPC: cfg.RPC, Base: cfg.Base, BaseName: cmp.Or(cfg.BaseName, BaseName),
 		SessionKey: cfg.SessionKey.ECDSA(), Registerer: registry, Logger: cfg.Logger,
 	})
 	if err != nil {

@@ -2,6 +2,8 @@ package node
 
 import (
 	"errors"
+	"path/filepath"
+	"strings"
 
 	"github.com/openledger/openledger/worker/engine/base"
 	"github.com/openledger/openledger/worker/engine/model/llama"
@@ -16,10 +18,31 @@ type Model struct {
 	backend *cpu.Backend
 }
 
+// OpenBase opens a base model: a Hugging Face folder or a GGUF file, or the embedded
+// one if the path is empty. Its Hash, by which the network knows it, depends on its
+// content only.
+func OpenBase(path string) (*weights.Bundle, error) {
+	if path == "" {
+		return base.Open()
+	}
+	return weights.OpenPath(path)
+}
+
+// NameOfBase is what requests call a base model.
+func NameOfBase(path string) string {
+	if path == "" {
+		return BaseName
+	}
+	return strings.ToLower(strings.TrimSuffix(filepath.Base(filepath.Clean(path)), ".gguf"))
+}
+
 // OpenModel loads the embedded base. Threads 0 means all cores.
-func OpenModel(threads int) (_ *Model, err error) {
+func OpenModel(threads int) (*Model, error) { return OpenModelAt("", threads) }
+
+// OpenModelAt loads the base of a path, as OpenBase has it.
+func OpenModelAt(path string, threads int) (_ *Model, err error) {
 	m := &Model{}
-	if m.Bundle, err = base.Open(); err != nil {
+	if m.Bundle, err = OpenBase(path); err != nil {
 		return nil, err
 	}
 	if m.backend, err = cpu.New(cpu.Config{Threads: threads}); err != nil {

@@ -32,9 +32,11 @@ type WorkerSettings struct {
 	NAT       bool            `json:"nat"`
 	Price     protocol.Price  `json:"price"`
 	Trains    bool            `json:"trains"`
-	Threads   int             `json:"threads"` // 0: all cores
-	MaxBatch  int             `json:"max_batch,omitempty"`
-	KVTokens  int             `json:"kv_tokens,omitempty"`
+	// BaseModel is the folder or GGUF file of the base; empty: the embedded one.
+	BaseModel string `json:"base_model,omitempty"`
+	Threads   int    `json:"threads"` // 0: all cores
+	MaxBatch  int    `json:"max_batch,omitempty"`
+	KVTokens  int    `json:"kv_tokens,omitempty"`
 	// AdapterBytes is memory for adapters on the device, HostBytes for open ones.
 	AdapterBytes int64 `json:"adapter_bytes,omitempty"`
 	HostBytes    int64 `json:"host_bytes,omitempty"`
@@ -98,7 +100,7 @@ func OpenWorker(ctx context.Context, home Home, nodeKey *keystore.Key, log *slog
 	if w.client, err = chain.Dial(ctx, chain.Config{RPC: s.RPC, Addresses: s.Addresses, Logger: log}); err != nil {
 		return nil, err
 	}
-	if w.model, err = OpenModel(s.Threads); err != nil {
+	if w.model, err = OpenModelAt(s.BaseModel, s.Threads); err != nil {
 		return nil, err
 	}
 	if w.peer, err = openPeer(home, PeerConfig{Listen: s.Listen, Bootstrap: s.Bootstrap, NAT: s.NAT, Logger: log, Registry: registry}, w.client); err != nil {
