@@ -38,7 +38,7 @@ type pool struct {
 
 const shut = 1 << 32
 
-// spinPauses is how many times a thread looks before it sleeps: some tens of microseconds.
+// spinPauses is how many times a thread looks before it sleeps: for some tens of microseconds in all.
 const spinPauses = 800
 
 type helper struct {
