@@ -4,7 +4,7 @@ import "github.com/holiman/uint256"
 
 // Message is one turn of a chat.
 type Message struct {
-	Role    string `json:"role"` // "system", "user" or "assistant"
+	Role    string `json:"role"` // "system", "developer", "user", "assistant" or "tool", as far as the model's chat template knows them
 	Content string `json:"content"`
 }
 

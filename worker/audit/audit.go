@@ -13,11 +13,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/worker/adapter"
 	"github.com/openledger/openledger/worker/engine"
+	"github.com/openledger/openledger/worker/engine/chat"
 	"github.com/openledger/openledger/worker/engine/model/llama"
 	"github.com/openledger/openledger/worker/engine/sample"
 	"github.com/openledger/openledger/worker/engine/tokenizer"
@@ -34,13 +36,15 @@ const NoAttribution = "none"
 // Prompt turns a job's messages or text into tokens.
 func Prompt(t *tokenizer.Tokenizer, job protocol.InferenceJob) ([]uint32, error) {
 	if job.Prompt != "" {
-		return append(t.EncodeSpecial(tokenizer.TokenBOS), t.Encode(job.Prompt)...), nil
+		return t.WithTemplate(t.Encode(job.Prompt)), nil
 	}
-	messages := make([]tokenizer.Message, len(job.Messages))
+	messages := make([]chat.Message, len(job.Messages))
 	for i, m := range job.Messages {
-		messages[i] = tokenizer.Message(m)
+		messages[i] = chat.Message{Role: m.Role, Content: m.Content}
 	}
-	prompt, err := t.RenderChat(messages, true)
+	// A template that asks for the date gets the deadline's, which the requester signed:
+	// every machine that renders this job comes to the same prompt.
+	prompt, err := t.RenderMessages(messages, tokenizer.ChatOptions{Prompt: true, Now: time.UnixMilli(job.Deadline).UTC()})
 	if err != nil {
 		return nil, protocol.Errorf(protocol.KindInvalid, "messages", "%w", err)
 	}

@@ -10,7 +10,7 @@ import (
 
 // Message is one turn of a chat.
 type Message struct {
-	Role    string // "system", "user" or "assistant"
+	Role    string // "system", "developer", "user", "assistant", or "tool" if the model's template knows it
 	Content string
 }
 
@@ -111,9 +111,11 @@ func (t *Tokenizer) renderBuiltin(messages []chat.Message, prompt bool) ([]uint3
 	out := t.EncodeSpecial(f.start)
 	for i, m := range messages {
 		switch m.Role {
+		case "developer":
+			m.Role = "system"
 		case "system", "user", "assistant":
 		default:
-			return nil, fmt.Errorf("messages[%d].role: %q is not system, user or assistant", i, m.Role)
+			return nil, fmt.Errorf("messages[%d].role: %q is not system, developer, user or assistant", i, clip(m.Role))
 		}
 		if len(m.Fields) > 0 {
 			return nil, fmt.Errorf("messages[%d]: only text is possible with a model without a chat template", i)

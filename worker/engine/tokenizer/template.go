@@ -144,10 +144,15 @@ func (j *jinjaChat) role(role string) (string, error) {
 		}
 		return "", errors.New("this model's chat template does not know the role \"tool\"")
 	}
-	if len(role) > 40 {
-		role = strings.ToValidUTF8(role[:40], "") + "..."
+	return "", fmt.Errorf("%q is not system, developer, user, assistant or tool", clip(role))
+}
+
+// clip shortens what a user sent, for an error.
+func clip(s string) string {
+	if len(s) > 40 {
+		return strings.ToValidUTF8(s[:40], "") + "..."
 	}
-	return "", fmt.Errorf("%q is not system, developer, user, assistant or tool", role)
+	return s
 }
 
 // encodeChat tokenises a rendered chat.
