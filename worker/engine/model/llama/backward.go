@@ -110,8 +110,8 @@ func (t *Trainer) linearGrad(dx, dy, x tensor.Mat, l int, mod lora.Module, opt G
 	if p == nil {
 		return
 	}
-	h := t.h(l, mod, p)
-	dh := t.dh
+	h := t.h(l, mod, p, dy.Rows)
+	dh := t.dh.RowRange(0, dy.Rows)
 	dh.Cols, dh.Stride = p.rank, p.rank
 	b.MatMul(dh, dy, p.bRows, false, false)
 	b.Scale(dh, p.scale)
@@ -124,11 +124,13 @@ func (t *Trainer) linearGrad(dx, dy, x tensor.Mat, l int, mod lora.Module, opt G
 	}
 }
 
-// backward goes back through the layers. dx is the gradient by the last layer's output; dy is free memory of its shape.
-func (t *Trainer) backward(dx, dy tensor.Mat, opt GradOptions) {
+// backward goes back through the layers. dxUsed is the gradient by the last layer's output: only the rows that a loss
+// depends on, until the attention spreads it.
+func (t *Trainer) backward(dxUsed tensor.Mat, opt GradOptions) {
 	c, b, n := &t.m.cfg, t.m.backend, len(t.ids)
 	qd, kd, f := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim, c.IntermediateSize
 	m := t.buf.mat
+	dxAll, dyAll := m(n, c.HiddenSize), m(n, c.HiddenSize)
 	dact, dgate, dup := m(n, f), m(n, f), m(n, f)
 	do, dq, dk, dv := m(n, qd), m(n, qd), m(n, kd), m(n, kd)
 	var dqRaw, dkRaw tensor.Mat
@@ -139,8 +141,15 @@ func (t *Trainer) backward(dx, dy tensor.Mat, opt GradOptions) {
 		t.dh = m(n, t.lora.maxRank)
 	}
 	scale := float32(1 / sqrt(float64(c.HeadDim)))
+	doUsed := m(len(t.rows), qd)
 	for l := len(t.m.layers) - 1; l >= 0; l-- {
 		ly, s := &t.m.layers[l], &t.saved[l]
+		last := l == len(t.m.layers)-1
+		dx, dy, dact, dgate, dup := dxAll, dyAll, dact, dgate, dup
+		if last {
+			k := len(t.rows)
+			dx, dy, dact, dgate, dup = dxUsed, dy.RowRange(0, k), dact.RowRange(0, k), dgate.RowRange(0, k), dup.RowRange(0, k)
+		}
 		// The feed-forward part: x' = mid + down(silu(gate(midn)) * up(midn)).
 		t.linearGrad(dact, dx, s.act, l, lora.DownProj, opt, false)
 		b.SwiGLUGrad(dgate, dup, dact, s.gate, s.up)
@@ -148,7 +157,16 @@ func (t *Trainer) backward(dx, dy tensor.Mat, opt GradOptions) {
 		t.linearGrad(dy, dup, s.midn, l, lora.UpProj, opt, true)
 		ly.mlpNorm.Backward(b, dx, dy, s.mid, s.midInv, opt.Full)
 		// Attention: mid = x + o(attention(q(xn), k(xn), v(xn))).
-		t.linearGrad(do, dx, s.o, l, lora.OProj, opt, false)
+		if last {
+			t.linearGrad(doUsed, dx, s.oUsed, l, lora.OProj, opt, false)
+			b.Zero(do)
+			b.ScatterAdd(do, doUsed, t.rows)
+			b.Zero(dxAll)
+			b.ScatterAdd(dxAll, dx, t.rows)
+			dx, dy = dxAll, dyAll
+		} else {
+			t.linearGrad(do, dx, s.o, l, lora.OProj, opt, false)
+		}
 		b.CausalAttentionGrad(dq, dk, dv, do, s.o, s.lse, s.q, s.k, s.v, c.HeadDim, t.spans, scale)
 		b.Rope(dq, t.m.rope, t.pos, true)
 		b.Rope(dk, t.m.rope, t.pos, true)
@@ -173,7 +191,7 @@ func (t *Trainer) backward(dx, dy tensor.Mat, opt GradOptions) {
 		}
 	}
 	if opt.Full {
-		b.ScatterAdd(t.m.embedGrad, dx, t.ids)
+		b.ScatterAdd(t.m.embedGrad, dxAll, t.ids)
 	}
 	if g := opt.AdapterGrads; g != nil {
 		for i := range g.Pairs {

@@ -35,6 +35,7 @@ type savedLayer struct {
 	mid, midn, midInv tensor.Mat // input of the feed-forward part, normalised
 	gate, up, act     tensor.Mat
 	loraH             [lora.NumModules]tensor.Mat // scale * A·x of each adapted map
+	oUsed             tensor.Mat                  // of the last layer: the rows of o that a loss depends on
 }
 
 // lossRows is how many rows of logits are in memory at a time.
@@ -197,9 +198,10 @@ func (t *Trainer) need(opt GradOptions, grad bool) int {
 		r = opt.Adapter.MaxRank()
 		layer += int(lora.NumModules) * r
 	}
-	total := n*layer*layers + n*(2*d+1) + len(t.rows)*d + min(len(t.rows), lossRows)*c.VocabSize
+	k := len(t.rows)
+	total := n*layer*layers + n*d + k*(2*d+1+qd) + min(k, lossRows)*c.VocabSize
 	if grad {
-		total += n*(4*d+3*qd+3*kd+3*f+r) + len(t.rows)*d
+		total += n*(2*d+3*qd+3*kd+3*f+r) + k*(2*d+qd)
 	}
 	return total
 }
@@ -222,10 +224,12 @@ func (t *Trainer) save() savedLayer {
 	return s
 }
 
-// forward runs the layers and returns the last one's output. With grad every layer keeps its activations.
+// forward runs the layers and returns the last one's output, of the rows that a loss depends on: past its attention
+// the others are of no use. With grad every layer keeps its activations.
 func (t *Trainer) forward(grad bool) tensor.Mat {
 	c, b, n := &t.m.cfg, t.m.backend, len(t.ids)
-	y, last := t.buf.mat(n, c.HiddenSize), t.buf.mat(n, c.HiddenSize)
+	used := len(t.rows)
+	y, last := t.buf.mat(n, c.HiddenSize), t.buf.mat(used, c.HiddenSize)
 	for l := range t.m.layers {
 		if l == 0 || grad {
 			t.saved[l] = t.save()
@@ -252,8 +256,19 @@ func (t *Trainer) forward(grad bool) tensor.Mat {
 		b.Rope(s.q, t.m.rope, t.pos, false)
 		b.Rope(s.k, t.m.rope, t.pos, false)
 		b.CausalAttention(s.o, s.lse, s.q, s.k, s.v, c.HeadDim, t.spans, scale)
-		t.linear(y, s.o, l, lora.OProj)
-		copyMat(b, s.mid, s.x)
+		o := s.o
+		if l+1 < len(t.m.layers) {
+			copyMat(b, s.mid, s.x)
+		} else {
+			s.oUsed = t.buf.mat(used, s.o.Cols)
+			b.Gather(s.oUsed, s.o, t.rows)
+			o, y = s.oUsed, y.RowRange(0, used)
+			for _, m := range []*tensor.Mat{&s.mid, &s.midn, &s.midInv, &s.gate, &s.up, &s.act} {
+				*m = m.RowRange(0, used)
+			}
+			b.Gather(s.mid, s.x, t.rows)
+		}
+		t.linear(y, o, l, lora.OProj)
 		b.Add(s.mid, y)
 		ly.mlpNorm.Forward(b, s.midn, s.mid, s.midInv)
 		t.linear(s.gate, s.midn, l, lora.GateProj)
@@ -284,31 +299,25 @@ func (t *Trainer) linear(y, x tensor.Mat, l int, mod lora.Module) {
 		return
 	}
 	if p := t.lora.pair(l, mod); p != nil {
-		h := t.h(l, mod, p)
+		h := t.h(l, mod, p, x.Rows)
 		b.Linear(h, x, p.a, false)
 		b.Scale(h, p.scale)
 		b.Linear(y, h, p.b, true)
 	}
 }
 
-func (t *Trainer) h(l int, mod lora.Module, p *loraPair) tensor.Mat {
-	m := t.saved[l].loraH[mod]
+func (t *Trainer) h(l int, mod lora.Module, p *loraPair, rows int) tensor.Mat {
+	m := t.saved[l].loraH[mod].RowRange(0, rows)
 	m.Cols, m.Stride = p.rank, p.rank
 	return m
 }
 
-// head computes the losses from the last layer's output x and, with grad, the gradients of everything.
+// head computes the losses from the last layer's output x, a row for each, and, with grad, the gradients of everything.
 func (t *Trainer) head(x tensor.Mat, opt GradOptions, grad bool, scale float32) {
 	m, c, b := t.m, &t.m.cfg, t.m.backend
-	n := len(t.ids)
-	y, inv := t.saved[0].xn, t.buf.mat(n, 1)
-	if grad {
-		y = t.buf.mat(n, c.HiddenSize)
-	}
-	m.norm.Forward(b, y, x, inv)
 	k := len(t.rows)
-	rows := t.buf.mat(k, c.HiddenSize)
-	b.Gather(rows, y, t.rows)
+	rows, inv := t.buf.mat(k, c.HiddenSize), t.buf.mat(k, 1)
+	m.norm.Forward(b, rows, x, inv)
 	logits := t.buf.mat(min(k, lossRows), c.VocabSize)
 	drows := tensor.Mat{}
 	if grad {
@@ -329,10 +338,8 @@ func (t *Trainer) head(x tensor.Mat, opt GradOptions, grad bool, scale float32) 
 	if !grad {
 		return
 	}
-	dy, dx := t.buf.mat(n, c.HiddenSize), t.buf.mat(n, c.HiddenSize)
-	b.Zero(dy)
-	b.ScatterAdd(dy, drows, t.rows)
+	dx := t.buf.mat(k, c.HiddenSize)
 	b.Zero(dx)
-	m.norm.Backward(b, dx, dy, x, inv, opt.Full)
-	t.backward(dx, dy, opt)
+	m.norm.Backward(b, dx, drows, x, inv, opt.Full)
+	t.backward(dx, opt)
 }
