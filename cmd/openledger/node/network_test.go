@@ -186,7 +186,7 @@ type running struct {
 func (n *network) worker(t *testing.T, id identity) *running {
 	t.Helper()
 	s := node.WorkerSettings{RPC: n.chain.RPC(), Addresses: n.chain.Addresses, Bootstrap: n.coord.Addrs(), Listen: []string{"/ip4/127.0.0.1/tcp/0"},
-		Price: price, Threads: 1, SettleEvery: "1h", Binding: id.binding}
+		Price: price, Threads: 1, SettleEvery: "1h", Metrics: "127.0.0.1:0", Binding: id.binding}
 	require.NoError(t, node.WriteJSON(id.home.Path(node.WorkerFile), s))
 	w, err := node.OpenWorker(t.Context(), id.home, id.hot, logger("worker"))
 	require.NoError(t, err)
