@@ -196,6 +196,7 @@ func TestSeparateProcesses(t *testing.T) {
 		t.Run("an answer can be verified", s.verifyAnswer) &&
 		t.Run("unsettled receipts are settled once", s.settleAfterKill)
 	require.True(t, ok)
+	t.Run("stake, escrow, prices and votes", s.holders)
 	t.Run("bad input", s.badInput)
 }
 

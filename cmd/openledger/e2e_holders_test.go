@@ -1,0 +1,66 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/openledger/openledger/cmd/openledger/node"
+	"github.com/openledger/openledger/contracts/chain"
+)
+
+// holders does with money, stake and votes what their verbs offer, on the chain of the
+// running network.
+func (s *separate) holders(t *testing.T) {
+	worker := light(t, s.homes[0], ownerKey)[ownerKey].Hex()
+
+	run(t, nil, s.verb("stake", "delegate", worker, "5", "--as", "alice")...)
+	var stake stakeView
+	run(t, &stake, s.verb("stake", "show", worker)...)
+	require.True(t, stake.Active)
+	require.Equal(t, node.Open(5), stake.Stake.Delegated)
+	refused(t, "below minimum delegation", s.verb("stake", "delegate", worker, "0.5", "--as", "bob")...)
+	refused(t, "has no stake on its way out", s.verb("stake", "withdraw", "--as", "alice")...)
+	run(t, nil, s.verb("stake", "unbond", worker, "5", "--as", "alice")...)
+	run(t, &stake, s.verb("stake", "show", "alice")...)
+	require.Len(t, stake.Unbondings, 1)
+	refused(t, "nothing is free before", s.verb("stake", "withdraw", "--as", "alice")...)
+
+	var before, after escrowView
+	run(t, &before, s.verb("escrow", "show", "requester")...)
+	require.NotZero(t, before.Session.Expires)
+	run(t, nil, s.verb("escrow", "withdraw", "1", "--as", "requester")...)
+	run(t, &after, s.verb("escrow", "show", "requester")...)
+	require.Equal(t, node.Open(1), after.Withdrawal.Amount)
+	require.True(t, after.Available.Lt(before.Available))
+	refused(t, "withdrawal", s.verb("escrow", "finish", "--as", "requester")...)
+	run(t, nil, s.verb("escrow", "cancel", "--as", "requester")...)
+	after = escrowView{}
+	run(t, &after, s.verb("escrow", "show", "requester")...)
+	require.Nil(t, after.Withdrawal)
+	other := s.accounts["bob"].Hex()
+	run(t, nil, s.verb("escrow", "authorize", "3", "--key", other, "--lasts", "1h", "--as", "requester")...)
+	run(t, nil, s.verb("escrow", "revoke", "--key", other, "--as", "requester")...)
+
+	run(t, nil, s.verb("adapter", "price", "lessons", "0.02", "--as", "owner")...)
+	a, err := s.chain.AdapterByName(t.Context(), s.accounts["owner"], "lessons")
+	require.NoError(t, err)
+	require.Equal(t, "20000000000000000", a.Access.Dec())
+	run(t, nil, s.verb("adapter", "price", "lessons", "0.01", "--as", "owner")...)
+	refused(t, "owns no adapter", s.verb("adapter", "price", "lessons", "0", "--as", "bob")...)
+
+	run(t, nil, s.verb("gov", "wrap", "10", "--as", "alice")...)
+	run(t, nil, s.verb("gov", "delegate", "bob", "--as", "alice")...)
+	var voice chain.Voice
+	run(t, &voice, s.verb("gov", "votes", "bob")...)
+	require.Equal(t, node.Open(10), voice.Votes)
+	refused(t, "insufficient proposer votes", s.verb("gov", "propose", "mine", "--grant", other+"=1", "--as", "bob")...)
+	run(t, nil, s.verb("gov", "unwrap", "10", "--as", "alice")...)
+	var roles struct {
+		Roles []chain.RoleHolder `json:"roles"`
+	}
+	run(t, &roles, s.verb("gov", "roles")...)
+	require.Contains(t, roles.Roles, chain.RoleHolder{On: "timelock", Role: chain.ExecutorRole})
+	run(t, nil, s.verb("gov", "params")...)
+	run(t, nil, s.verb("gov", "list")...)
+}
