@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // run is one rendering.
@@ -351,9 +352,10 @@ func (r *run) getitem(x, key value) (value, error) {
 			return nil, err
 		}
 		if i, ok := place(key, v.runeCount()); ok {
-			for at, c := range v.s {
+			for at := range v.s {
 				if i == 0 {
-					return v.slice(at, at+max(1, len(string(c)))), nil
+					_, n := utf8.DecodeRuneInString(v.s[at:])
+					return v.slice(at, at+n), nil
 				}
 				i--
 			}
