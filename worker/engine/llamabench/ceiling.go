@@ -15,16 +15,20 @@ type ceilings struct {
 	// FMAOne and FMAAll are float32 fused multiply-adds in registers, in GFLOP/s.
 	FMAOne float64 `json:"fma_one_gflop_per_s"`
 	FMAAll float64 `json:"fma_all_gflop_per_s"`
+	// DotOne and DotAll are products of bytes in registers, in Gop/s; 0 without instructions for them.
+	DotOne float64 `json:"dot_one_gop_per_s"`
+	DotAll float64 `json:"dot_all_gop_per_s"`
 }
 
 func measureCeilings(threads int) ceilings {
 	return ceilings{
 		ReadOne: cpu.MeasureRead(1), ReadAll: cpu.MeasureRead(threads),
 		FMAOne: cpu.MeasureFMA(1), FMAAll: cpu.MeasureFMA(threads),
+		DotOne: cpu.MeasureDot(1), DotAll: cpu.MeasureDot(threads),
 	}
 }
 
 func (c *ceilings) print(w io.Writer, threads int) {
-	fmt.Fprintf(w, "ceilings: memory %.1f GB/s with one thread, %.1f with %d; float32 %.0f GFLOP/s with one thread, %.0f with %d\n",
-		c.ReadOne, c.ReadAll, threads, c.FMAOne, c.FMAAll, threads)
+	fmt.Fprintf(w, "ceilings with one thread and with %d: memory %.1f and %.1f GB/s, float32 %.0f and %.0f GFLOP/s, bytes %.0f and %.0f Gop/s\n",
+		threads, c.ReadOne, c.ReadAll, c.FMAOne, c.FMAAll, c.DotOne, c.DotAll)
 }

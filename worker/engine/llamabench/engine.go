@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/openledger/openledger/worker/engine/model/llama"
+	"github.com/openledger/openledger/worker/engine/quant"
 	"github.com/openledger/openledger/worker/engine/tensor"
 	"github.com/openledger/openledger/worker/engine/tensor/cpu"
 	"github.com/openledger/openledger/worker/engine/weights/gguf"
@@ -177,6 +178,9 @@ func (t *test) finish(e *engine, c *ceilings) {
 	}
 	t.row.GBps = m / float64(t.tokens) * float64(e.read) / 1e9
 	t.row.OfCeiling = t.row.GFLOPS / c.FMAAll
+	if w := t.row.Weights; c.DotAll > 0 && (w == quant.Q8_0.String() || w == quant.Q4_0.String()) {
+		t.row.OfCeiling = t.row.GFLOPS / c.DotAll
+	}
 }
 
 func (r *Row) print(w io.Writer) {

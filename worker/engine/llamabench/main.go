@@ -82,7 +82,8 @@ type Row struct {
 	// GBps and GFLOPS are what our median rate reads of the weights and computes with them.
 	GBps   float64 `json:"gb_per_s"`
 	GFLOPS float64 `json:"gflop_per_s"`
-	// OfCeiling is the share of the ceiling that bounds this row: memory for decoding, float32 FLOP/s for prompts.
+	// OfCeiling is the share of the ceiling that bounds this row: memory for decoding; for prompts products of
+	// bytes with weights in blocks, of float32 with others.
 	OfCeiling float64 `json:"of_ceiling"`
 }
 

@@ -25,6 +25,16 @@ func MeasureFMA(threads int) float64 {
 	return best(threads, 2*float64(n)*float64(fmaVector())*float64(threads)/1e9, func(int) { fmaLoop(n) })
 }
 
+// MeasureDot is how many operations on bytes so many threads can do in registers, as MeasureFMA counts them, in Gop/s; 0
+// if the machine has no instructions for that.
+func MeasureDot(threads int) float64 {
+	const n = 20_000_000
+	if !dotLoop(1) {
+		return 0
+	}
+	return best(threads, 2*float64(n)*12*64*float64(threads)/1e9, func(int) { dotLoop(n) })
+}
+
 // best is the highest rate of some runs on all threads at once.
 func best(threads int, amount float64, f func(i int)) (rate float64) {
 	for range 5 {

@@ -24,3 +24,12 @@ func fmaLoop(n int) {
 		fmaAVX512(n, &x)
 	}
 }
+
+// dotLoop multiplies 12 times 64 bytes n times and says so, or that this machine has no instruction for it.
+func dotLoop(n int) bool {
+	if detect() != levelAVX512 {
+		return false
+	}
+	dotVNNI(n)
+	return true
+}

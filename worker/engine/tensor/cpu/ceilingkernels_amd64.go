@@ -19,5 +19,8 @@ func fmaAVX2(n int, x *float32)
 //go:noescape
 func fmaAVX512(n int, x *float32)
 
+// dotVNNI does n times 12 products of vectors of 64 bytes.
+func dotVNNI(n int)
+
 // pause waits some tens of nanoseconds and leaves the core to its sibling.
 func pause()

@@ -43,5 +43,6 @@ func copyPanelRows(*float32, *float32, int, int)                            { pa
 func readAll(mem []byte) { readAllGo(mem) }
 func fmaVector() int     { return 1 }
 func fmaLoop(n int)      { fmaLoopGo(n) }
+func dotLoop(int) bool   { return false }
 
 func pause() { runtime.Gosched() }

@@ -15,6 +15,7 @@ func main() {
 	read()
 	fma("fmaAVX2", func() VecVirtual { return YMM() })
 	fma("fmaAVX512", func() VecVirtual { return ZMM() })
+	dot()
 	TEXT("pause", NOSPLIT, "func()")
 	Doc("pause waits some tens of nanoseconds and leaves the core to its sibling.")
 	PAUSE()
@@ -69,6 +70,27 @@ func fma(name string, vec func() VecVirtual) {
 	Label("loop")
 	for i := range acc {
 		VFMADD231PS(a, b, acc[i])
+	}
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+func dot() {
+	TEXT("dotVNNI", NOSPLIT, "func(n int)")
+	Doc("dotVNNI does n times 12 products of vectors of 64 bytes.")
+	n := Load(Param("n"), GP64())
+	var acc [12]VecVirtual
+	a := ZMM()
+	VPXORD(a, a, a)
+	for i := range acc {
+		acc[i] = ZMM()
+		VPXORD(acc[i], acc[i], acc[i])
+	}
+	Label("loop")
+	for i := range acc {
+		VPDPBUSD(a, a, acc[i])
 	}
 	DECQ(n)
 	JNZ(LabelRef("loop"))
