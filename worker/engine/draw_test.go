@@ -200,3 +200,35 @@ func TestBadShapes(t *testing.T) {
 	require.ErrorIs(t, err, ErrInvalid)
 	idle(t, e)
 }
+
+// Penalties know every token of the output, those of another worker included.
+func TestPenaltiesSeeTheWholeOutput(t *testing.T) {
+	e := start(t, 1, nil)
+	r := Request{Prompt: []uint32{3, 1, 4}, Sampling: Sampling{MaxTokens: 60, IgnoreEOS: true, PresencePenalty: 90}}
+	plain := r
+	plain.Sampling.PresencePenalty = 0
+	loops, err := e.Generate(t.Context(), plain, nil)
+	require.NoError(t, err)
+	require.Less(t, len(distinct(loops.Tokens)), 60, "without a penalty the model repeats itself")
+	got, err := e.Generate(t.Context(), r, nil)
+	require.NoError(t, err)
+	require.Len(t, distinct(got.Tokens), 60, "with a high one it does not")
+	r.Resume = loops.Tokens[:20]
+	got, err = e.Generate(t.Context(), r, nil)
+	require.NoError(t, err)
+	for _, id := range got.Tokens[20:] {
+		require.NotContains(t, r.Resume, id)
+	}
+	r = Request{Prompt: loops.Tokens, Sampling: Sampling{MaxTokens: 1, IgnoreEOS: true, RepetitionPenalty: 100}}
+	got, err = e.Generate(t.Context(), r, nil)
+	require.NoError(t, err)
+	require.NotContains(t, r.Prompt, got.Tokens[0], "the repetition penalty counts the prompt")
+}
+
+func distinct(ids []uint32) map[uint32]bool {
+	out := map[uint32]bool{}
+	for _, id := range ids {
+		out[id] = true
+	}
+	return out
+}
