@@ -231,13 +231,17 @@ func TestFailuresWhileReadingAndWritingAreReported(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(random(f, quant.Q4_0))
-	for _, path := range []string{"gguf/mistral-q4_0.gguf", "gguf/llama-f16.gguf", "peft/lora.gguf"} {
-		b, err := os.ReadFile(filepath.Join("../../testdata/formats", path))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
+	lora, err := os.ReadFile(filepath.Join("../../testdata/formats", "peft/lora.gguf"))
+	if err != nil {
+		f.Fatal(err)
 	}
+	f.Add(lora)
+	var spelled bytes.Buffer
+	if err := Write(&spelled, []KV{{"tokenizer.ggml.model", "gpt2"}, {"tokenizer.ggml.pre", "qwen2"}, {"tokenizer.ggml.tokens", []string{"a", "b", "ab", "<x>"}},
+		{"tokenizer.ggml.token_type", []int32{1, 1, 1, 3}}, {"tokenizer.ggml.merges", []string{"a b"}}, {"tokenizer.ggml.bos_token_id", uint32(3)}}, nil); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(spelled.Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		g, err := parse(b)
 		if err != nil {
