@@ -161,3 +161,48 @@ func TestWorkerGuardsItself(t *testing.T) {
 		return drawn.Eq(&fee)
 	}, 40*time.Second, 200*time.Millisecond, "the lost voucher is collected and drawn")
 }
+
+// TestAdapterOrdersAreAuthorised orders adapters from a worker without a coordinator in
+// between: in whose name, and what for.
+func TestAdapterOrdersAreAuthorised(t *testing.T) {
+	w := net.worker(t, net.identity(t))
+	host := net.plainHost(t, node.Home{Dir: t.TempDir()})
+	for _, a := range w.Addrs() {
+		_, err := host.Connect(t.Context(), a)
+		require.NoError(t, err)
+	}
+	who, poor := net.requester(t, 1e15), net.key(t, 0)
+	for name, tt := range map[string]struct {
+		by, in *keystore.Key
+		action protocol.AdapterAction
+		want   protocol.Kind
+	}{
+		"not registered":         {who, who, protocol.AdapterLoad, protocol.KindNotFound},
+		"nothing in the escrow":  {poor, poor, protocol.AdapterLoad, protocol.KindEscrow},
+		"in another's name":      {poor, who, protocol.AdapterLoad, protocol.KindUnauthorized},
+		"pin by a requester":     {who, who, protocol.AdapterPin, protocol.KindUnauthorized},
+		"unload by a requester":  {who, who, protocol.AdapterUnload, protocol.KindUnauthorized},
+		"unload in owner's name": {who, w.owner, protocol.AdapterUnload, protocol.KindUnauthorized},
+		"unload by the owner":    {w.owner, w.owner, protocol.AdapterUnload, ""},
+		"pin by the owner":       {w.owner, w.owner, protocol.AdapterPin, protocol.KindNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, err := wire.SignAdapterOrder(net.escrowDomain(), protocol.AdapterOrder{
+				Requester: tt.in.Account(), Adapter: "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", Action: tt.action,
+				Deadline: time.Now().Add(time.Minute).UnixMilli(),
+			}, w.owner.Account(), tt.by.ECDSA())
+			require.NoError(t, err)
+			state, err := host.OrderAdapter(t.Context(), w.peer, o)
+			if tt.want == "" {
+				require.NoError(t, err)
+				require.Equal(t, protocol.AdapterState{Tier: protocol.TierNetwork}, state)
+				return
+			}
+			require.Equal(t, tt.want, protocol.KindOf(err), "%v", err)
+		})
+	}
+	_, err := net.coord.OrderAdapter(t.Context(), who.Account(), node.BaseName, protocol.AdapterLoad, "")
+	require.Equal(t, protocol.KindInvalid, protocol.KindOf(err), "the base is no adapter: %v", err)
+	_, err = net.coord.OrderAdapter(t.Context(), who.Account(), "nobody", protocol.AdapterLoad, w.peer)
+	require.Equal(t, protocol.KindNotFound, protocol.KindOf(err), "%v", err)
+}
