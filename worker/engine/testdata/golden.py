@@ -151,6 +151,31 @@ def tokenizer(name):
     golden(name, path)
 
 
+def variants(name):
+    """Normalisers, pre-tokenizers and added tokens that the families above do not have."""
+    t = Tokenizer(models.BPE())
+    if name == "normalised":
+        t.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase(), normalizers.Strip()])
+        t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    else:  # "words": split by behaviours other than isolated, digits in threes
+        t.normalizer = normalizers.NFD()
+        t.pre_tokenizer = pre_tokenizers.Sequence([
+            pre_tokenizers.Split(" ", "merged_with_next"), pre_tokenizers.Split(Regex(r"[!?.,]+"), "merged_with_previous"),
+            pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    t.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=340, show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+                                  special_tokens=["<|bos|>", "<|end|>"])
+    t.train_from_iterator(TRAIN, trainer)
+    t.add_special_tokens([AddedToken("<|special|>", special=True, lstrip=True)])
+    t.add_tokens([AddedToken("<|strip|>", rstrip=True, normalized=False), AddedToken("word", single_word=True, normalized=False),
+                  AddedToken("word-word", normalized=False), AddedToken("<|end", normalized=False)])
+    t.post_processor = processors.TemplateProcessing(single="<|bos|> $A <|end|>", pair="<|bos|> $A $B <|end|>",
+                                                     special_tokens=[("<|bos|>", 0), ("<|end|>", 1)])
+    path = os.path.join(OUT, "tokenizers", name + ".json")
+    t.save(path, pretty=False)
+    golden(name, path, MORE)
+
+
 def sentencepiece(name):
     """Llama 2 and Mistral: characters with byte fallback, spaces spelled as U+2581."""
     t = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
@@ -172,10 +197,14 @@ def sentencepiece(name):
     golden(name, path)
 
 
-def golden(name, path):
+MORE = ["a word b", "word", "word-word", "sword words word's word", "wordé word_ word1 word", "  <|special|>  x", "<|end<|end|>", "word\n<|strip|> \t\n word", "ＡＢＣ ﬁ ½ Å",
+        "İstanbul ΣΑΣ ẞ", "a!?b, c..d 12 345", "\u3000 padded \u00a0", "e\u0301\u0323 \u1e9b\u0323 \uac00", "<|BOS|><|Special|>"]
+
+
+def golden(name, path, more=()):
     t = Tokenizer.from_file(path)
     out = []
-    for text in TEXTS:
+    for text in [*TEXTS, *more]:
         ids = t.encode(text, add_special_tokens=False).ids
         out.append({"text": text, "ids": ids, "with_template": t.encode(text).ids, "decoded": t.decode(ids)})
     rng = np.random.default_rng(7)
@@ -213,6 +242,8 @@ if __name__ == "__main__":
         model(n, c, l, 100 + i)
     for n in ("gpt2", "gpt2prefix", "llama3", "qwen2"):
         tokenizer(n)
+    for n in ("normalised", "words"):
+        variants(n)
     for n in ("sentencepiece", "metaspace"):
         sentencepiece(n)
     json.dump({m.__name__: m.__version__ for m in (torch, transformers, peft, tokenizers, safetensors, np)},

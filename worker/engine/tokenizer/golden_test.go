@@ -27,7 +27,7 @@ func load(t testing.TB, path string) *Tokenizer {
 
 // The reference is Hugging Face tokenizers; see ../testdata/golden.py.
 func TestMatchesReference(t *testing.T) {
-	for _, name := range []string{"gpt2", "gpt2prefix", "llama3", "qwen2", "sentencepiece", "metaspace", "base"} {
+	for _, name := range []string{"gpt2", "gpt2prefix", "llama3", "qwen2", "sentencepiece", "metaspace", "normalised", "words", "base"} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(golden, name+".json")
 			if name == "base" {

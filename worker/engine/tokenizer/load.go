@@ -254,6 +254,13 @@ func (t *Tokenizer) loadNormalizer(raw json.RawMessage, depth int) error {
 		f = norm.NFKC.String
 	case "NFKD":
 		f = norm.NFKD.String
+	case "Lowercase":
+		f = lowercase
+	case "Strip":
+		var err error
+		if f, err = loadStrip(raw); err != nil {
+			return err
+		}
 	case "Prepend", "Replace":
 		var err error
 		if f, err = loadReplacing(raw, n.Type); err != nil {
@@ -270,7 +277,7 @@ func (t *Tokenizer) loadNormalizer(raw json.RawMessage, depth int) error {
 		}
 		return nil
 	default:
-		return bad("normalizer.type", "%q is not supported (NFC, NFD, NFKC, NFKD, Prepend, Replace, Sequence)", n.Type)
+		return bad("normalizer.type", "%q is not supported (NFC, NFD, NFKC, NFKD, Lowercase, Strip, Prepend, Replace, Sequence)", n.Type)
 	}
 	if before := t.normalise; before != nil {
 		t.normalise = func(s string) string { return f(before(s)) }

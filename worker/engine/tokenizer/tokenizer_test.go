@@ -154,7 +154,7 @@ func TestLoadErrorsNameTheField(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{`"type":"BPE"`, `"type":"Unigram"`, "model.type"},
 		{`"byte_fallback":false`, `"byte_fallback":true`, "byte_fallback"},
-		{`"type":"NFC"`, `"type":"Lowercase"`, "normalizer.type"},
+		{`"type":"NFC"`, `"type":"StripAccents"`, "normalizer.type"},
 		{`"behavior":"Isolated"`, `"behavior":"Sideways"`, "behavior"},
 		{`"merges":[[`, `"merges":[["zzz","q"],[`, "model.merges[0]"},
 		{`"merges":[[`, `"merges":["abc",[`, "model.merges[0]"},
