@@ -68,6 +68,9 @@ func (r *samplingRequest) sampling(id protocol.Hash) (protocol.Sampling, error) 
 		}
 		*f.out = *f.in
 	}
+	if s.RepetitionPenalty == 1 { // none: the job reads like one that does not mention it
+		s.RepetitionPenalty = 0
+	}
 	if r.TopK != nil {
 		s.TopK = *r.TopK
 	}

@@ -58,10 +58,12 @@ func TestOfficialClientSampling(t *testing.T) {
 	_, err = c.Chat.Completions.New(t.Context(), params)
 	require.NoError(t, err)
 	require.Equal(t, protocol.FormatJSONObject, s.requests()[1].Sampling.Format)
+	params.SetExtraFields(map[string]any{"repetition_penalty": 1})
 	params.ResponseFormat = openai.ChatCompletionNewParamsResponseFormatUnion{OfText: &shared.ResponseFormatTextParam{}}
 	_, err = c.Chat.Completions.New(t.Context(), params)
 	require.NoError(t, err)
 	require.Equal(t, protocol.FormatText, s.requests()[2].Sampling.Format)
+	require.Zero(t, s.requests()[2].Sampling.RepetitionPenalty)
 }
 
 func TestOfficialClientLogProbs(t *testing.T) {
