@@ -44,8 +44,10 @@ func unspell(s string) (b []byte, ok bool) {
 	return b, true
 }
 
+// isWord is \w as the reference has it: letters, marks, decimal digits, connectors and
+// joiners, but no fractions.
 func isWord(r rune) bool {
-	return r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Mc, r)
+	return unicode.IsLetter(r) || unicode.In(r, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic, unicode.Join_Control)
 }
 
 const shortWord = 48 // words up to this length are merged by plain scanning
