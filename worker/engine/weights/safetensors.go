@@ -346,7 +346,7 @@ func WriteStored(w io.Writer, tensors []Stored, metadata map[string]string) erro
 	}
 	for _, t := range order {
 		data, err := t.Data()
-		offsets := header[t.Name].(entry).Offsets //nolint:errcheck // put there above
+		offsets := header[t.Name].(entry).Offsets // put there above
 		if err == nil && int64(len(data)) != offsets[1]-offsets[0] {
 			err = fmt.Errorf("has %d bytes, its shape %v of %s needs %d", len(data), t.Shape, t.DType, offsets[1]-offsets[0])
 		}

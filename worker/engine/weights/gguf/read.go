@@ -248,7 +248,7 @@ func elements[T any](h *header, k kind, n uint64, depth int) ([]T, error) {
 		if err != nil {
 			return nil, fmt.Errorf("element %d: %w", i, err)
 		}
-		out[i] = v.(T) //nolint:errcheck // value returns what k says
+		out[i] = v.(T) // value returns what k says
 	}
 	return out, nil
 }
