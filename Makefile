@@ -26,8 +26,9 @@ contracts/node_modules/.package-lock.json: contracts/package.json contracts/pack
 	cd contracts && npm ci --no-fund --no-audit
 	@touch $@
 
-test-long:
+test-long: contracts/node_modules/.package-lock.json
 	$(GO) test -tags long -race -timeout 60m ./...
+	cd contracts && FOUNDRY_PROFILE=long npx forge test
 
 lint:
 	$(GO) vet ./...
@@ -58,8 +59,9 @@ generate: contracts/node_modules/.package-lock.json
 
 # Fails when committed generated code is not what its sources generate now.
 check-generated: generate
-	@git diff --exit-code --stat -- protocol/wire/pb contracts/bindings worker/engine/tensor || \
+	@git diff --exit-code --stat -- protocol/wire/pb contracts/bindings contracts/snapshots worker/engine/tensor || \
 	  { echo 'generated code is not current: run make generate and commit the result' >&2; exit 1; }
+	cd contracts && npm run --silent snapshot
 
 clean:
 	rm -rf bin contracts/out contracts/cache

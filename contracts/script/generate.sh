@@ -1,6 +1,6 @@
 #!/bin/sh
 # Compiles the contracts and writes their Go bindings (go-ethereum's abigen, v2) to bindings/bindings.go.
-# Needs `npm ci` first. ABIGEN names a built abigen to use instead of `go run`.
+# Then writes snapshots/ (see snapshot.js). Needs `npm ci` first. ABIGEN names a built abigen to use instead of `go run`.
 set -eu
 cd "$(dirname "$0")/.."
 ABIGEN=${ABIGEN:-go tool abigen}
@@ -19,3 +19,4 @@ mkdir -p bindings
 		awk 'NF { seen = 1 } seen { print } $0 == "package bindings" { print "\n//go:generate sh ../script/generate.sh" }'
 } > "$TMP/out.go"
 gofmt "$TMP/out.go" > bindings/bindings.go
+node script/snapshot.js
