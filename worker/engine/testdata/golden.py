@@ -198,7 +198,7 @@ def sentencepiece(name):
 
 
 MORE = ["a word b", "word", "word-word", "sword words word's word", "wordé word_ word1 word", "  <|special|>  x", "<|end<|end|>", "word\n<|strip|> \t\n word", "ＡＢＣ ﬁ ½ Å",
-        "İstanbul ΣΑΣ ẞ", "a!?b, c..d 12 345", "\u3000 padded \u00a0", "word½ Ⅷword ①word word\u200d word", "e\u0301\u0323 \u1e9b\u0323 \uac00", "<|BOS|><|Special|>"]
+        "İstanbul ΣΑΣ ẞ", "a!?b, c..d 12 345", "\u3000 padded \u00a0", "word-wordword word<|strip|>word", "word½ Ⅷword ①word word\u200d word", "e\u0301\u0323 \u1e9b\u0323 \uac00", "<|BOS|><|Special|>"]
 
 
 def golden(name, path, more=()):

@@ -282,7 +282,7 @@ func (m *matcher) find(text string, from int, allow func(start, end int, id uint
 				continue
 			}
 			start, end = i, i+len(a.text)
-			if a.singleWord && !wordBounded(text[from:], start-from, end-from) || allow != nil && !allow(start, end, a.id) {
+			if a.singleWord && !wordBounded(text, start, end) || allow != nil && !allow(start, end, a.id) {
 				continue
 			}
 			if a.lstrip {
