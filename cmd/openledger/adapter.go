@@ -64,7 +64,9 @@ trains, builds the attribution index, and registers the adapter in your name.
 Interrupting this command leaves the training running: '--resume JOB' shows it again,
 'openledger adapter cancel JOB' stops it.`,
 		Example: `  openledger adapter train fable-lessons --datanet 1 \
-      --prompt 'What is the lesson of "{title}"?' --answer '{lesson}' --access 0.01 --as owner`,
+      --prompt 'What is the lesson of "{title}"?' --answer '{lesson}' --access 0.01 --as owner
+  openledger adapter train sums --datanet 2 --prompt '{question}' --answer '{answer}' \
+      --epochs 10 --eval-ratio 0.1 --patience 3 --as owner`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key, err := c.signer()
@@ -134,6 +136,7 @@ Interrupting this command leaves the training running: '--resume JOB' shows it a
 	f.StringVar(&h.AnswerTemplate, "answer", h.AnswerTemplate, "how a record becomes the answer to learn")
 	f.IntVar(&h.Rank, "rank", h.Rank, "rank of the adapter's matrices")
 	f.Float32Var(&h.Alpha, "alpha", h.Alpha, "scaling: the change is multiplied by alpha/rank (default: 4 times the rank, or that over its root with --rslora)")
+	f.Lookup("alpha").DefValue = "0" // it depends on the rank
 	f.BoolVar(&h.RSLoRA, "rslora", h.RSLoRA, "multiply by alpha/sqrt(rank) instead, which keeps large ranks learning")
 	f.StringSliceVar(&h.Targets, "targets", h.Targets, "projections that get matrices")
 	f.Float32Var(&h.LearningRate, "learning-rate", h.LearningRate, "peak learning rate, reached after the warm-up")
