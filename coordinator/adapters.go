@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/coordinator/api"
@@ -19,11 +20,12 @@ const (
 	orderTimeout    = 2 * time.Minute
 	prefetchTimeout = 30 * time.Second
 	maxPrefetches   = 16 // at a time; more are hints that come too late
+	maxOrders       = 32 // of one request, at a time
 )
 
 // OrderAdapter has workers load, pin, unpin or unload an adapter, in the name of a
 // requester that has given this coordinator a session key. With no worker named, a load
-// or a pin goes to the least loaded one, and what frees memory to all that have it.
+// or a pin goes to the least loaded one, and what frees memory to all of them.
 // Whether the requester may have it done is each worker's choice.
 func (c *Coordinator) OrderAdapter(ctx context.Context, requester protocol.Account, model string, action protocol.AdapterAction, worker protocol.PeerID) ([]api.AdapterPlacement, error) {
 	if _, err := c.started(); err != nil {
@@ -36,31 +38,37 @@ func (c *Coordinator) OrderAdapter(ctx context.Context, requester protocol.Accou
 	if adapter.CID == "" {
 		return nil, protocol.Errorf(protocol.KindInvalid, "id", "%q is the base model, which every worker has loaded: name an adapter", model)
 	}
-	workers, err := c.orderTargets(adapter, action, worker)
+	workers, err := c.orderTargets(action, worker)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]api.AdapterPlacement, len(workers))
 	errs := make([]error, len(workers))
-	var wait sync.WaitGroup
+	var calls errgroup.Group
+	calls.SetLimit(maxOrders)
 	for i, w := range workers {
-		wait.Go(func() {
+		calls.Go(func() error {
 			state, err := c.orderAdapter(ctx, requester, adapter, action, w, orderTimeout)
 			out[i] = api.AdapterPlacement{Worker: w, Pinned: state.Pinned, Tier: api.TierNames[min(state.Tier, protocol.TierNetwork)]}
 			if err != nil {
 				out[i], errs[i] = api.AdapterPlacement{Worker: w, Error: err.Error()}, err
 			}
+			return nil
 		})
 	}
-	wait.Wait()
+	if err := calls.Wait(); err != nil {
+		return nil, err
+	}
 	if len(workers) == 1 { // nothing else to tell
 		return out, errs[0]
 	}
-	return out, nil
+	return slices.DeleteFunc(out, func(p api.AdapterPlacement) bool { // it has nothing to do with the adapter
+		return worker == "" && p.Tier == api.TierNames[protocol.TierNetwork]
+	}), nil
 }
 
 // orderTargets says which workers an order is for.
-func (c *Coordinator) orderTargets(adapter chain.Adapter, action protocol.AdapterAction, worker protocol.PeerID) ([]protocol.PeerID, error) {
+func (c *Coordinator) orderTargets(action protocol.AdapterAction, worker protocol.PeerID) ([]protocol.PeerID, error) {
 	c.mu.Lock()
 	workers := c.state.Workers()
 	c.mu.Unlock()
@@ -82,15 +90,9 @@ func (c *Coordinator) orderTargets(adapter chain.Adapter, action protocol.Adapte
 		})
 		return []protocol.PeerID{best.Announcement.Peer}, nil
 	}
-	tag := tagOf(adapter.Digest)
 	var out []protocol.PeerID
-	for _, w := range workers {
-		if slices.ContainsFunc(w.Announcement.Adapters, func(r protocol.ResidentAdapter) bool { return r.Tag == tag }) {
-			out = append(out, w.Announcement.Peer)
-		}
-	}
-	if len(out) == 0 {
-		return nil, protocol.Errorf(protocol.KindNotFound, "id", "no worker says that it has %s: name the worker", adapter.CID)
+	for _, w := range workers { // announcements are late, and have no room for all adapters
+		out = append(out, w.Announcement.Peer)
 	}
 	return out, nil
 }
