@@ -57,7 +57,7 @@ def rope():
     scalings = {
         "linear": dict(rope_type="linear", factor=4.0),
         "dynamic": dict(rope_type="dynamic", factor=2.0),
-        "yarn": dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=16),
+        "yarn": dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=46),
         "yarn2": dict(rope_type="yarn", factor=2.5, original_max_position_embeddings=24, beta_fast=16, beta_slow=2, mscale=0.7, mscale_all_dim=1.3,
                       truncate=False),
         "yarn3": dict(rope_type="yarn", factor=3.0, original_max_position_embeddings=20, attention_factor=1.7),
