@@ -2086,7 +2086,7 @@ DATA highHalf<>+0(SB)/4, $0xffff0000
 GLOBL highHalf<>(SB), RODATA|NOPTR, $4
 
 // func gemmF16AVX2_1x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·gemmF16AVX2_1x1(SB), NOSPLIT, $0-80
 	MOVQ    k+0(FP), AX
 	MOVQ    a+8(FP), CX
@@ -2114,8 +2114,10 @@ begin:
 
 loop:
 	VBROADCASTSS (CX), Y2
+	PREFETCHT0   1024(BX)
 	VCVTPH2PS    (BX), Y3
 	VFMADD231PS  Y3, Y2, Y0
+	PREFETCHT0   1040(BX)
 	VCVTPH2PS    16(BX), Y3
 	VFMADD231PS  Y3, Y2, Y1
 	ADDQ         DX, CX
@@ -3220,7 +3222,7 @@ loop:
 	RET
 
 // func gemmF16AVX2_1x4(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·gemmF16AVX2_1x4(SB), NOSPLIT, $0-80
 	MOVQ    k+0(FP), AX
 	MOVQ    a+8(FP), CX
@@ -3262,20 +3264,28 @@ begin:
 
 loop:
 	VBROADCASTSS (CX), Y8
+	PREFETCHT0   1024(BX)
 	VCVTPH2PS    (BX), Y9
 	VFMADD231PS  Y9, Y8, Y0
+	PREFETCHT0   1040(BX)
 	VCVTPH2PS    16(BX), Y9
 	VFMADD231PS  Y9, Y8, Y1
+	PREFETCHT0   1024(BX)(R8*1)
 	VCVTPH2PS    (BX)(R8*1), Y9
 	VFMADD231PS  Y9, Y8, Y2
+	PREFETCHT0   1040(BX)(R8*1)
 	VCVTPH2PS    16(BX)(R8*1), Y9
 	VFMADD231PS  Y9, Y8, Y3
+	PREFETCHT0   1024(BX)(R8*2)
 	VCVTPH2PS    (BX)(R8*2), Y9
 	VFMADD231PS  Y9, Y8, Y4
+	PREFETCHT0   1040(BX)(R8*2)
 	VCVTPH2PS    16(BX)(R8*2), Y9
 	VFMADD231PS  Y9, Y8, Y5
+	PREFETCHT0   1024(BX)(R9*1)
 	VCVTPH2PS    (BX)(R9*1), Y9
 	VFMADD231PS  Y9, Y8, Y6
+	PREFETCHT0   1040(BX)(R9*1)
 	VCVTPH2PS    16(BX)(R9*1), Y9
 	VFMADD231PS  Y9, Y8, Y7
 	ADDQ         DX, CX
@@ -3334,7 +3344,7 @@ loop:
 	RET
 
 // func gemmF16AVX512_1x1(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·gemmF16AVX512_1x1(SB), NOSPLIT, $0-80
 	MOVQ    k+0(FP), AX
 	MOVQ    a+8(FP), CX
@@ -3360,6 +3370,7 @@ begin:
 
 loop:
 	VBROADCASTSS (CX), Z1
+	PREFETCHT0   1024(BX)
 	VCVTPH2PS    (BX), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	ADDQ         DX, CX
@@ -4053,7 +4064,7 @@ loop:
 	RET
 
 // func gemmF16AVX512_1x2(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·gemmF16AVX512_1x2(SB), NOSPLIT, $0-80
 	MOVQ    k+0(FP), AX
 	MOVQ    a+8(FP), CX
@@ -4082,8 +4093,10 @@ begin:
 
 loop:
 	VBROADCASTSS (CX), Z2
+	PREFETCHT0   1024(BX)
 	VCVTPH2PS    (BX), Z3
 	VFMADD231PS  Z3, Z2, Z0
+	PREFETCHT0   1024(BX)(R8*1)
 	VCVTPH2PS    (BX)(R8*1), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	ADDQ         DX, CX
@@ -5202,7 +5215,7 @@ loop:
 	RET
 
 // func gemmF16AVX512_1x8(k int, a *float32, rs int, cs int, b *uint16, bs int, bp int, c *float32, ldc int, acc int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·gemmF16AVX512_1x8(SB), NOSPLIT, $0-80
 	MOVQ    k+0(FP), AX
 	MOVQ    a+8(FP), CX
@@ -5245,20 +5258,28 @@ begin:
 
 loop:
 	VBROADCASTSS (CX), Z8
+	PREFETCHT0   1024(BX)
 	VCVTPH2PS    (BX), Z9
 	VFMADD231PS  Z9, Z8, Z0
+	PREFETCHT0   1024(BX)(R8*1)
 	VCVTPH2PS    (BX)(R8*1), Z9
 	VFMADD231PS  Z9, Z8, Z1
+	PREFETCHT0   1024(BX)(R8*2)
 	VCVTPH2PS    (BX)(R8*2), Z9
 	VFMADD231PS  Z9, Z8, Z2
+	PREFETCHT0   1024(BX)(R9*1)
 	VCVTPH2PS    (BX)(R9*1), Z9
 	VFMADD231PS  Z9, Z8, Z3
+	PREFETCHT0   1024(R10)
 	VCVTPH2PS    (R10), Z9
 	VFMADD231PS  Z9, Z8, Z4
+	PREFETCHT0   1024(R10)(R8*1)
 	VCVTPH2PS    (R10)(R8*1), Z9
 	VFMADD231PS  Z9, Z8, Z5
+	PREFETCHT0   1024(R10)(R8*2)
 	VCVTPH2PS    (R10)(R8*2), Z9
 	VFMADD231PS  Z9, Z8, Z6
+	PREFETCHT0   1024(R10)(R9*1)
 	VCVTPH2PS    (R10)(R9*1), Z9
 	VFMADD231PS  Z9, Z8, Z7
 	ADDQ         DX, CX

@@ -230,6 +230,9 @@ func gemm(rows, panels, lanes int, form variant) {
 				VFMADD231PS(v, t, acc[0][j])
 			} else if half {
 				v := vec()
+				far := bmem(j)
+				far.Disp += 1024
+				PREFETCHT0(far)
 				VCVTPH2PS(bmem(j), v)
 				VFMADD231PS(v, t, acc[0][j])
 			} else {
