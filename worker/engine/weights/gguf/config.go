@@ -29,6 +29,13 @@ func (f *File) config() (llama.Config, error) {
 	if t, _ := f.meta.String("general.type"); t != "" && t != "model" {
 		return c, fmt.Errorf("holds no model, but: %s", t)
 	}
+	parts, err := f.meta.Int("split.count", 1)
+	if err != nil {
+		return c, err
+	}
+	if parts > 1 {
+		return c, fmt.Errorf("is one of %d parts of a model: join them with 'llama-gguf-split --merge' first", parts)
+	}
 	arch, err := f.Architecture()
 	if err != nil {
 		return c, err

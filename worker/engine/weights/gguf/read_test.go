@@ -183,6 +183,7 @@ func TestUnfitModelsAreRefusedByName(t *testing.T) {
 		"an adapter":           {set("general.type", "adapter"), tensors(), "holds no model, but: adapter"},
 		"heads that differ":    {set("llama.attention.head_count_kv", []int32{1, 2}), tensors(), "differs between layers"},
 		"partial rotation":     {set("llama.rope.dimension_count", uint32(8)), tensors(), "rotary"},
+		"a part":               {set("split.count", uint16(3)), tensors(), "one of 3 parts"},
 		"experts":              {set("llama.expert_count", uint32(8)), tensors(), "experts"},
 		"a scaling":            {set("llama.rope.scaling.type", "su"), tensors(), "llama.rope.scaling.type"},
 		"wrong kind":           {set("llama.block_count", "one"), tensors(), `metadata "llama.block_count" is a string`},
