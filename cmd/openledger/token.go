@@ -38,12 +38,10 @@ func newToken(c *cli) *cobra.Command {
 // tokenFlags are what the token's verbs share.
 type tokenFlags struct{ config, rpc, deployment string }
 
-func (f *tokenFlags) add(cmd *cobra.Command, chain bool) {
+func (f *tokenFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.config, "config", "", "the token's configuration (default: the one that is built in)")
-	if chain {
-		cmd.Flags().StringVar(&f.rpc, "rpc", "http://127.0.0.1:8545", "JSON-RPC of the token's chain")
-		cmd.Flags().StringVar(&f.deployment, "deployment", "", "file with the token's addresses (default: token.json in the home)")
-	}
+	cmd.Flags().StringVar(&f.rpc, "rpc", "http://127.0.0.1:8545", "JSON-RPC of the token's chain")
+	cmd.Flags().StringVar(&f.deployment, "deployment", "", "file with the token's addresses (default: token.json in the home)")
 }
 
 func (f *tokenFlags) read() (supply.Config, error) {
@@ -129,7 +127,7 @@ the vaults on the chain what will have vested by then, and fails where they diff
 			})
 		},
 	}
-	f.add(cmd, true)
+	f.add(cmd)
 	cmd.Flags().Int64Var(&at, "at", 0, "only this month after the token generation event")
 	cmd.Flags().BoolVar(&check, "check", false, "compare with the vaults on the chain")
 	return cmd
@@ -231,7 +229,7 @@ goes on where it stopped. The addresses go to token.json in the home.`,
 			})
 		},
 	}
-	f.add(cmd, true)
+	f.add(cmd)
 	return cmd
 }
 
@@ -279,7 +277,7 @@ func tokenVaults(c *cli) *cobra.Command {
 			})
 		},
 	}
-	f.add(cmd, true)
+	f.add(cmd)
 	return cmd
 }
 
@@ -325,6 +323,6 @@ func tokenRelease(c *cli) *cobra.Command {
 			})
 		},
 	}
-	f.add(cmd, true)
+	f.add(cmd)
 	return cmd
 }
