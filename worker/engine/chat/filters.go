@@ -261,7 +261,7 @@ func filterIndent(r *run, x value, a args) (value, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := r.str(x)
+	t, err := textArg(x, "the value")
 	if err != nil {
 		return nil, err
 	}
@@ -405,6 +405,9 @@ func filterRound(_ *run, x value, a args) (value, error) {
 	scale := math.Pow(10, float64(digits))
 	switch how {
 	case "common":
+		if n, ok := integer(x); ok && digits >= 0 { // Python's round of an integer is one
+			return n, nil
+		}
 		if digits < 0 {
 			return math.RoundToEven(f*scale) / scale, nil
 		}
@@ -481,7 +484,7 @@ func filterTruncate(r *run, x value, a args) (value, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := r.str(x)
+	t, err := textArg(x, "the value")
 	if err != nil {
 		return nil, err
 	}
