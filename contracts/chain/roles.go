@@ -96,7 +96,7 @@ func (c *Client) holder(ctx context.Context, on string, l *types.Log) (RoleHolde
 	}
 	h := RoleHolder{On: on, Role: Role(l.Topics[1].Hex()), Account: common.BytesToAddress(l.Topics[2][:])}
 	for _, r := range allRoles {
-		if r.id() == protocol.Hash(l.Topics[1]) {
+		if r.id() == l.Topics[1] {
 			h.Role = r
 		}
 	}
