@@ -220,6 +220,15 @@ goes on where it stopped. The addresses go to token.json in the home.`,
 				return err
 			}
 			defer client.Close()
+			if f.config == "" { // the built-in beneficiaries have no keys: their tokens would be lost
+				dev, err := devchain.ParseParams(genesis.Dev)
+				if err != nil {
+					return err
+				}
+				if client.ChainID() != dev.ChainID {
+					return protocol.Errorf(protocol.KindInvalid, "config", "is missing: nobody has a key to the built-in beneficiaries, so only development networks take them; name a file with your own, like contracts/genesis/token.json")
+				}
+			}
 			at, err := devchain.DeployToken(cmd.Context(), client, devchain.TokenDeployment{File: f.file(c), Config: conf, Key: key, Logger: c.logger()})
 			if err != nil {
 				return err

@@ -78,4 +78,12 @@ func TestTokenDeployedFromTheCommandLine(t *testing.T) {
 	out, err := token("supply", "--check", "--at", "30")
 	require.NoError(t, err)
 	require.Contains(t, out, "the vaults on the chain say the same")
+
+	foreign, err := devchain.Open(devchain.Config{ChainID: 77, Fund: map[protocol.Account]uint256.Int{key.Account(): node.Open(10)}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, foreign.Close()) })
+	_, err = inHome(t, home, "token", "deploy", "--as", "deployer", "--rpc", foreign.RPC())
+	require.ErrorContains(t, err, "nobody has a key to the built-in beneficiaries")
+	number, _ := foreign.Head()
+	require.Zero(t, number, "nothing is sent")
 }

@@ -154,7 +154,9 @@ func TestPack_ComputesBAx(t *testing.T) {
 	}
 	y := make([]float32, 2*12)
 	uses := AddUse(AddUse(nil, 0, 1, nil), 1, 1, p)
-	mat := func(m Module) tensor.Mat { return tensor.Of(cpu.View(make([]float32, 2*g.Shapes[m].Out)), 2, g.Shapes[m].Out) }
+	mat := func(m Module) tensor.Mat {
+		return tensor.Of(cpu.View(make([]float32, 2*g.Shapes[m].Out)), 2, g.Shapes[m].Out)
+	}
 	q, v := mat(QProj), mat(VProj)
 	b.Lora([]tensor.Mat{q, tensor.Of(cpu.View(y), 2, 12), v}, tensor.Of(cpu.View(x), 2, 12), AttnIn.Group(0), Segments(nil, uses))
 	for o := range 12 {
