@@ -55,12 +55,12 @@ func newHostTier(limit int64) (*hostTier, error) {
 // until release is called.
 func (s *hostTier) acquire(ctx context.Context, id protocol.CID, open opener) (a *adapter.Adapter, release func(), err error) {
 	release = func() { s.tier.Release(string(id)) }
-	if a, ok := s.tier.Acquire(string(id)); ok {
-		s.touch(id)
-		return a, release, nil
-	}
 	for {
-		f := s.join(ctx, id, open)
+		a, f := s.join(ctx, id, open)
+		if f == nil {
+			s.touch(id)
+			return a, release, nil
+		}
 		select {
 		case <-f.done:
 		case <-ctx.Done():
@@ -83,10 +83,15 @@ func (s *hostTier) acquire(ctx context.Context, id protocol.CID, open opener) (a
 	}
 }
 
-// join waits with the others for an opening, or starts it.
-func (s *hostTier) join(ctx context.Context, id protocol.CID, open opener) *flight {
+// join holds an adapter that is open; else it waits with the others for its opening,
+// or starts it. All three are decided under one lock: between a look at the tier and
+// one at the flights, an opening may end.
+func (s *hostTier) join(ctx context.Context, id protocol.CID, open opener) (*adapter.Adapter, *flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if a, ok := s.tier.Acquire(string(id)); ok {
+		return a, nil
+	}
 	f := s.flights[id]
 	if f == nil {
 		f = &flight{done: make(chan struct{})}
@@ -96,7 +101,7 @@ func (s *hostTier) join(ctx context.Context, id protocol.CID, open opener) *flig
 		go s.run(own, id, f, open)
 	}
 	f.waiters++
-	return f
+	return nil, f
 }
 
 func (s *hostTier) run(ctx context.Context, id protocol.CID, f *flight, open opener) {
