@@ -13,7 +13,7 @@ import (
 
 func tiny(t *testing.T, values string) Shape {
 	t.Helper()
-	s, err := NewShape("small", values, []int{8, 4}, []lora.Module{lora.QProj, lora.OProj, lora.DownProj})
+	s, err := NewShape("small", values, values, []int{8, 4}, []lora.Module{lora.QProj, lora.OProj, lora.DownProj})
 	require.NoError(t, err)
 	s.Config.Layers, s.Config.MaxPositions = 1, 128
 	return s
@@ -103,8 +103,8 @@ func TestConfig_NamesTheBadField(t *testing.T) {
 		_, err := Run(t.Context(), c)
 		require.ErrorContains(t, err, field)
 	}
-	_, err := NewShape("huge", "f32", []int{1}, []lora.Module{lora.QProj})
+	_, err := NewShape("huge", "f32", "f32", []int{1}, []lora.Module{lora.QProj})
 	require.ErrorContains(t, err, "shape")
-	_, err = NewShape("small", "int3", []int{1}, []lora.Module{lora.QProj})
+	_, err = NewShape("small", "f32", "int3", []int{1}, []lora.Module{lora.QProj})
 	require.ErrorContains(t, err, "values")
 }

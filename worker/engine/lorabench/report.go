@@ -21,7 +21,7 @@ func (r *Report) WriteTable(out io.Writer) error {
 	l := &c.Workload
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "machine\t%s; %s\n", r.Machine, r.Backend)
-	fmt.Fprintf(w, "base\t%s: hidden %d, %d layers, %.1f M parameters in bfloat16\n", c.Shape.Name, c.Shape.Config.HiddenSize, c.Shape.Config.Layers, float64(c.Shape.Params)/1e6)
+	fmt.Fprintf(w, "base\t%s: hidden %d, %d layers, %.1f M parameters in %s\n", c.Shape.Name, c.Shape.Config.HiddenSize, c.Shape.Config.Layers, float64(c.Shape.Params)/1e6, c.Shape.Base)
 	fmt.Fprintf(w, "adapters\trank %v, %s, %s\n", c.Shape.Ranks, strings.Join(c.Shape.Target, " "), c.Shape.Values)
 	fmt.Fprintf(w, "workload\tS-LoRA's, seed %d, alpha %v, cv %v, %v requests/s for %v s, lengths U[%d, %d) and U[%d, %d)\n",
 		l.Seed, l.Alpha, l.CV, l.Rate, l.Seconds, l.MinLen, l.MaxLen, l.MinLen, l.MaxLen)

@@ -25,12 +25,13 @@ type Shape struct {
 	Ranks   []int         `json:"ranks"`
 	Targets []lora.Module `json:"-"`
 	Target  []string      `json:"targets"`
-	Values  string        `json:"values"` // of the adapters: f32, or bf16 as the base's
+	Base    string        `json:"base"`   // type of the base's weights: bf16 or f32
+	Values  string        `json:"values"` // type of the adapters' values: bf16 or f32
 }
 
 // NewShape makes one of the named shapes.
-func NewShape(name, values string, ranks []int, targets []lora.Module) (Shape, error) {
-	s := Shape{Name: name, Values: values, Ranks: ranks, Targets: targets}
+func NewShape(name, base, values string, ranks []int, targets []lora.Module) (Shape, error) {
+	s := Shape{Name: name, Base: base, Values: values, Ranks: ranks, Targets: targets}
 	c := llama.Config{VocabSize: 4096, MaxPositions: 2048, TieEmbeddings: true}
 	switch name {
 	case "small": // the size of the embedded base
@@ -40,8 +41,10 @@ func NewShape(name, values string, ranks []int, targets []lora.Module) (Shape, e
 	default:
 		return s, fmt.Errorf("shape %q: use small (hidden 256, 4 layers) or mid (hidden 1024, 8 layers)", name)
 	}
-	if values != "f32" && values != "bf16" {
-		return s, fmt.Errorf("values %q: use f32 or bf16", values)
+	for _, v := range []string{base, values} {
+		if v != "f32" && v != "bf16" {
+			return s, fmt.Errorf("values %q: use f32 or bf16", v)
+		}
 	}
 	if len(ranks) == 0 || len(targets) == 0 {
 		return s, errors.New("name at least one rank and one target module")
@@ -77,10 +80,10 @@ func (s Shape) Adapter(i int) (*lora.Adapter, error) {
 }
 
 // bf16Weights are random weights rounded as models come.
-type bf16Weights struct{ llama.Random }
+type bf16Weights struct{ llama.WeightSource }
 
 func (w bf16Weights) Tensor(name string) ([]float32, []int, error) {
-	data, shape, err := w.Random.Tensor(name)
+	data, shape, err := w.WeightSource.Tensor(name)
 	for i, v := range data {
 		data[i] = quant.FromBF16(quant.ToBF16(v))
 	}
@@ -123,7 +126,10 @@ func NewRig(cfg RigConfig) (_ *Rig, err error) {
 	if r.backend, err = cpu.New(cpu.Config{Threads: cfg.Threads}); err != nil {
 		return nil, err
 	}
-	src := bf16Weights{llama.Random{Config: cfg.Shape.Config, Seed: 1}}
+	var src llama.WeightSource = llama.Random{Config: cfg.Shape.Config, Seed: 1}
+	if cfg.Shape.Base == "bf16" {
+		src = bf16Weights{src}
+	}
 	if r.Model, err = llama.New(r.backend, cfg.Shape.Config, src, llama.Options{}); err != nil {
 		return nil, err
 	}

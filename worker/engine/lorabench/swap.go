@@ -13,7 +13,7 @@ import (
 )
 
 // Merger merges one adapter at a time into the weights, as PEFT's merge_adapter does, in the same engine. The sum is
-// rounded to bfloat16, the type of the base. It is quicker than PEFT in one way: the next merge starts from the original
+// rounded to the type of the base. It is quicker than PEFT in one way: the next merge starts from the original
 // weights, of which it keeps a copy, so that nothing is subtracted.
 type Merger struct {
 	rig      *Rig
@@ -72,7 +72,9 @@ func (m *Merger) Merge(i int) error {
 					b[k] = v * p.Scale
 				}
 				m.rig.backend.MatMul(rows, tensor.Of(cpu.View(b), shape.Out, p.Rank), tensor.Of(cpu.View(p.A), p.Rank, shape.In), false, true)
-				round(w)
+				if m.rig.Shape.Base == "bf16" {
+					round(w)
+				}
 			}
 			if err := m.rig.Model.Rewrite(l, mod, rows); err != nil {
 				return err
