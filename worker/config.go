@@ -42,6 +42,7 @@ type Config struct {
 
 	MaxBatch     int   // sequences in one batch; default 16
 	KVTokens     int   // KV cache, in tokens; default 16,384
+	PageTokens   int   // tokens in one of its pages; default 16
 	AdapterBytes int64 // memory for adapters on the device; default 128 MiB
 	HostBytes    int64 // host memory for open adapters, values and indices; default 512 MiB
 	// StatedTPS is the speed that announcements state: output tokens per second with all
@@ -114,7 +115,7 @@ func (c *Config) Validate() error {
 
 func (c *Config) engine() engine.Config {
 	return engine.Config{
-		Model: c.Model, Tokenizer: c.Bundle.Tokenizer, MaxBatch: c.MaxBatch, KVTokens: c.KVTokens,
+		Model: c.Model, Tokenizer: c.Bundle.Tokenizer, MaxBatch: c.MaxBatch, KVTokens: c.KVTokens, PageTokens: c.PageTokens,
 		AdapterBytes: c.AdapterBytes, Logger: c.Logger, Registerer: c.Registerer,
 	}
 }

@@ -22,6 +22,7 @@ type Config struct {
 	MaxPerTenant int   // of them of one tenant; default a quarter of MaxWaiting
 	MaxContext   int   // tokens of prompt and output together; default and maximum: the model's
 	KVTokens     int   // capacity of the KV cache, all requests together
+	PageTokens   int   // positions in one of its pages, a multiple of 16; default tensor.DefaultPageTokens. It changes no result
 	PrefillChunk int   // prompt tokens computed in one step, all requests together
 	AdapterBytes int64 // memory for resident adapters
 	MemoryBytes  int64 // cap on base, KV cache and adapters together; 0: only their own. AdapterBytes defaults to what is left, at most 1 GiB
@@ -40,6 +41,9 @@ func (c *Config) EnsureDefaults() {
 	}
 	if c.KVTokens == 0 {
 		c.KVTokens = 32 << 10
+	}
+	if c.PageTokens == 0 {
+		c.PageTokens = tensor.DefaultPageTokens
 	}
 	if c.PrefillChunk == 0 {
 		c.PrefillChunk = 256
@@ -63,6 +67,7 @@ func (c *Config) EnsureDefaults() {
 
 // Validate reports the first bad field.
 func (c *Config) Validate() error {
+	pages := tensor.CheckPageTokens(c.PageTokens)
 	switch {
 	case c.Model == nil:
 		return fmt.Errorf("engine: model is missing")
@@ -74,8 +79,10 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("engine: max waiting must be at least 1, got %d", c.MaxWaiting)
 	case c.MaxContext < 0:
 		return fmt.Errorf("engine: max context must not be negative, got %d", c.MaxContext)
-	case c.KVTokens < tensor.PageTokens:
-		return fmt.Errorf("engine: kv tokens must be at least a page (%d), got %d", tensor.PageTokens, c.KVTokens)
+	case pages != nil:
+		return fmt.Errorf("engine: %w", pages)
+	case c.KVTokens < c.PageTokens:
+		return fmt.Errorf("engine: kv tokens must be at least a page (%d), got %d", c.PageTokens, c.KVTokens)
 	case c.PrefillChunk < 1:
 		return fmt.Errorf("engine: prefill chunk must be at least 1, got %d", c.PrefillChunk)
 	case c.MaxPerTenant < 1:
@@ -93,5 +100,5 @@ func (c *Config) Validate() error {
 
 // kvBytes is what the KV cache takes.
 func (c *Config) kvBytes() int64 {
-	return int64(c.KVTokens/tensor.PageTokens) * c.Model.Config().KVBytesPerPage()
+	return int64(c.KVTokens/c.PageTokens*c.PageTokens) * c.Model.Config().KVBytesPerToken()
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/openledger/openledger/worker/engine/lora"
 	"github.com/openledger/openledger/worker/engine/model/llama"
 	"github.com/openledger/openledger/worker/engine/sample"
-	"github.com/openledger/openledger/worker/engine/tensor"
 )
 
 // Engine serves requests while Run runs. Its methods are safe for concurrent use.
@@ -51,18 +50,18 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.MaxContext == 0 || cfg.MaxContext > geometry.MaxPositions {
 		cfg.MaxContext = geometry.MaxPositions
 	}
-	pages := cfg.KVTokens / tensor.PageTokens
-	kv, err := kvcache.New(kvcache.Config{Pages: pages, PageSize: tensor.PageTokens})
+	pages := cfg.KVTokens / cfg.PageTokens
+	kv, err := kvcache.New(kvcache.Config{Pages: pages, PageSize: cfg.PageTokens})
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	memory, err := cfg.Model.NewKV(pages)
+	memory, err := cfg.Model.NewKV(pages, cfg.PageTokens)
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	e := &Engine{
 		cfg: cfg, runner: cfg.Model.NewRunner(memory), memory: memory, stop: map[uint32]bool{}, wake: make(chan struct{}, 1),
-		totalKV: pages * tensor.PageTokens, waitingBy: map[string]waitingOf{},
+		totalKV: pages * cfg.PageTokens, waitingBy: map[string]waitingOf{},
 	}
 	if e.adapters, err = newAdapters(cfg.Model.Backend(), geometry.Geometry(), cfg.AdapterBytes, e.poke); err != nil {
 		memory.Free()

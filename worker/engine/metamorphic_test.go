@@ -17,7 +17,7 @@ import (
 
 // The invariants of serving, whatever the arrangement:
 //   - a request gives the same tokens, bit for bit, alone on one thread and in any
-//     batch, chunking, KV size, number of threads, order of arrival and tenancy, with
+//     batch, chunking, KV size, page size, number of threads, order of arrival and tenancy, with
 //     others cancelled at any token, with its prefix in the cache or evicted;
 //   - adapters whose prompts are the same do not see each other's KV, also while they
 //     are loaded, evicted and loaded again under memory pressure;
@@ -47,11 +47,14 @@ func arrangement(t *testing.T) func(*rapid.T) {
 		require.NoError(r, err)
 		tok, err := enginetest.Tokenizer()
 		require.NoError(r, err)
+		page := rapid.SampledFrom([]int{16, 32, 48, 64, 128}).Draw(r, "page")
+		pages := func(tokens int) int { return (tokens + page - 1) / page * page }
 		cfg := Config{
 			Model: m, Tokenizer: tok,
 			MaxBatch:     rapid.SampledFrom([]int{1, 2, 5, 16, 64}).Draw(r, "batch"),
 			PrefillChunk: rapid.SampledFrom([]int{1, 2, 7, 15, 16, 17, 33, 64, 512}).Draw(r, "chunk"),
-			KVTokens:     rapid.SampledFrom([]int{192, 256, 400, 1024, 8192}).Draw(r, "kv"),
+			KVTokens:     pages(rapid.SampledFrom([]int{192, 256, 400, 1024, 8192}).Draw(r, "kv")),
+			PageTokens:   page,
 			AdapterBytes: largest * rapid.Int64Range(1, 3).Draw(r, "adapters"), // from thrashing to all resident
 			MaxPerTenant: 1024,
 		}

@@ -36,7 +36,7 @@ func Bench(ctx context.Context, home Home, c speed.Config) (_ *speed.Report, err
 	w := worker.Config{MaxBatch: s.MaxBatch, KVTokens: s.KVTokens}
 	w.EnsureDefaults()
 	c.Model, c.Base, c.Machine = m.Model, protocol.Hash(m.Bundle.Hash).Hex(), speed.Machine()
-	c.Slots, c.KVTokens, c.AdapterBytes = w.MaxBatch, w.KVTokens, w.AdapterBytes
+	c.Slots, c.KVTokens, c.PageTokens, c.AdapterBytes = w.MaxBatch, w.KVTokens, s.PageTokens, w.AdapterBytes
 	report, err := speed.Measure(ctx, c)
 	if err != nil {
 		return nil, err

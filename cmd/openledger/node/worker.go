@@ -37,6 +37,8 @@ type WorkerSettings struct {
 	Threads   int    `json:"threads"` // 0: all cores
 	MaxBatch  int    `json:"max_batch,omitempty"`
 	KVTokens  int    `json:"kv_tokens,omitempty"`
+	// PageTokens is the size of the KV cache's pages; it changes no result.
+	PageTokens int `json:"page_tokens,omitempty"`
 	// AdapterBytes is memory for adapters on the device, HostBytes for open ones.
 	AdapterBytes int64 `json:"adapter_bytes,omitempty"`
 	HostBytes    int64 `json:"host_bytes,omitempty"`
@@ -109,7 +111,7 @@ func OpenWorker(ctx context.Context, home Home, nodeKey *keystore.Key, log *slog
 	w.Worker, err = worker.New(worker.Config{
 		DB: w.peer.db, Host: w.peer.host, IPFS: w.peer.ipfs, Chain: w.client, Bundle: w.model.Bundle, Model: w.model.Model,
 		NodeKey: nodeKey.ECDSA(), Sender: w.client.As(nodeKey), Binding: s.Binding, Price: s.Price, Trains: s.Trains,
-		MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, AdapterBytes: s.AdapterBytes, HostBytes: s.HostBytes, Operators: s.Operators,
+		MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, PageTokens: s.PageTokens, AdapterBytes: s.AdapterBytes, HostBytes: s.HostBytes, Operators: s.Operators,
 		StatedTPS: statedTPS(home, &s, w.model, log), SettleEvery: settle, CheckpointEvery: checkpoint, Registerer: registry, Logger: log,
 	})
 	if err != nil {

@@ -106,7 +106,7 @@ func TestBaseMatchesTransformers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kv, err := model.NewKV(16)
+	kv, err := model.NewKV(16, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestBaseMatchesTransformers(t *testing.T) {
 	}
 	pos, next := 0, ids
 	for i, id := range want.Greedy {
-		out, err := runner.Forward([]llama.Seq{{Tokens: next, Pos: pos, Blocks: blocks[:(pos+len(next)+tensor.PageTokens-1)/tensor.PageTokens], Logits: llama.LogitsLast}})
+		out, err := runner.Forward([]llama.Seq{{Tokens: next, Pos: pos, Blocks: blocks[:(pos+len(next)+tensor.DefaultPageTokens-1)/tensor.DefaultPageTokens], Logits: llama.LogitsLast}})
 		if err != nil {
 			t.Fatal(err)
 		}

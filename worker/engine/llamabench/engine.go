@@ -56,8 +56,8 @@ func open(path string, threads, positions int) (e *engine, err error) {
 	if e.model, err = llama.New(e.backend, c, src, llama.Options{}); err != nil {
 		return nil, err
 	}
-	pages := (positions + tensor.PageTokens) / tensor.PageTokens
-	kv, err := e.model.NewKV(pages)
+	pages := (positions + tensor.DefaultPageTokens) / tensor.DefaultPageTokens
+	kv, err := e.model.NewKV(pages, tensor.DefaultPageTokens)
 	if err != nil {
 		return nil, err
 	}

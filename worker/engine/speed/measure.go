@@ -27,6 +27,7 @@ type Config struct {
 	Slots        int           // the engine's largest batch
 	Chunk        int           // prompt tokens in one step
 	KVTokens     int           // the engine's
+	PageTokens   int           // positions in a page of its KV cache; default tensor.DefaultPageTokens
 	AdapterBytes int64         // the engine's memory for adapters
 	Rank         int           // of the adapters; default 8
 	Context      int           // tokens before a decoded one; default 256, or half of the model's
@@ -46,6 +47,7 @@ func (c *Config) EnsureDefaults() {
 	def(&c.Slots, 16)
 	def(&c.Chunk, 256)
 	def(&c.KVTokens, 16<<10)
+	def(&c.PageTokens, tensor.DefaultPageTokens)
 	def(&c.Rank, 8)
 	def(&c.Slices, 5)
 	if c.AdapterBytes == 0 {
@@ -81,6 +83,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("speed: rank is %d: set it from 1 to 1024", c.Rank)
 	case c.Chunk < 1 || c.KVTokens < 1 || c.AdapterBytes < 1 || c.Slices < 1 || c.Slice < 0:
 		return errors.New("speed: chunk, kv tokens, adapter bytes, slices and slice must be positive")
+	case tensor.CheckPageTokens(c.PageTokens) != nil:
+		return fmt.Errorf("speed: %w", tensor.CheckPageTokens(c.PageTokens))
 	case !(c.NetworkMbps > 0):
 		return fmt.Errorf("speed: network is %v Mbit/s: it must be positive", c.NetworkMbps)
 	}
@@ -231,8 +235,8 @@ func (m *meter) tokens(n int) []uint32 {
 
 // forward times steps of a batch over fresh pages.
 func (m *meter) forward(n, tokens, pos int, adapters bool) (float64, error) {
-	pages := (pos + tokens + tensor.PageTokens - 1) / tensor.PageTokens
-	kv, err := m.Model.NewKV(n * pages)
+	pages := (pos + tokens + m.PageTokens - 1) / m.PageTokens
+	kv, err := m.Model.NewKV(n*pages, m.PageTokens)
 	if err != nil {
 		return 0, err
 	}

@@ -2,9 +2,6 @@ package tensor
 
 import "github.com/openledger/openledger/worker/engine/quant"
 
-// PageTokens is the number of positions in one page of the key-value cache, in every backend.
-const PageTokens = 16
-
 // Backend owns memory and carries out the operations of a transformer on it.
 //
 // Calls from several goroutines are allowed as long as no two of them touch the same buffer with one of them writing.
@@ -80,7 +77,7 @@ type Backend interface {
 	// SwiGLUGrad overwrites dgate and dup with the gradients.
 	SwiGLUGrad(dgate, dup, dy, gate, up Mat)
 
-	// KVAppend stores the keys and values of row i in slot slots[i] (page*PageTokens + offset).
+	// KVAppend stores the keys and values of row i in slot slots[i] (page*kv.PageTokens + offset).
 	KVAppend(kv KVLayer, k, v Mat, slots []int32)
 	// Attention is causal attention of each sequence's new rows over its pages.
 	Attention(out, q Mat, kv KVLayer, seqs []AttnSeq, scale float32)
@@ -101,13 +98,15 @@ type RopeTable struct {
 	HeadDim  int
 }
 
-// KVLayer is one layer's part of the paged cache. Keys of a page and head are [headDim][PageTokens], values are
-// [PageTokens][headDim]; a page holds the heads one after the other.
+// KVLayer is one layer's part of the paged cache. Keys of a page and head are panels of PanelTokens positions, each
+// [headDim][PanelTokens]; values are [PageTokens][headDim]. A page holds the heads one after the other. The size of a
+// page changes no result.
 type KVLayer struct {
-	K, V    Buffer
-	Pages   int
-	Heads   int
-	HeadDim int
+	K, V       Buffer
+	Pages      int
+	PageTokens int // positions in a page, see CheckPageTokens
+	Heads      int
+	HeadDim    int
 }
 
 // AttnSeq is a sequence's part in a batch: Rows new rows from Row on, the first of them at position Pos, whose pages

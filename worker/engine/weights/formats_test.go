@@ -41,11 +41,11 @@ func logitsOf(t *testing.T, ref reference, name string, m *llama.Model, adapter 
 	for i := range tokens {
 		tokens[i] = uint32(ids[i])
 	}
-	kv, err := m.NewKV(8)
+	kv, err := m.NewKV(8, 0)
 	require.NoError(t, err)
 	defer kv.Free()
 	var blocks []int32
-	for i := range (len(tokens) + tensor.PageTokens - 1) / tensor.PageTokens {
+	for i := range (len(tokens) + tensor.DefaultPageTokens - 1) / tensor.DefaultPageTokens {
 		blocks = append(blocks, int32(i))
 	}
 	out, err := m.NewRunner(kv).Forward([]llama.Seq{{Tokens: tokens, Blocks: blocks, Adapter: adapter, Logits: llama.LogitsAll}})

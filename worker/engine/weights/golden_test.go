@@ -180,7 +180,7 @@ func loadModel(t *testing.T, backend *cpu.Backend, dir string) (*llama.Model, ll
 func serve(ref reference, model *llama.Model, examples []llama.Example, adapter *lora.Packed, name string) {
 	ref.t.Helper()
 	want, shape := ref.tensor(name)
-	kv, err := model.NewKV(16)
+	kv, err := model.NewKV(16, 0)
 	if err != nil {
 		ref.t.Fatal(err)
 	}

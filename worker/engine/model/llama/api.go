@@ -36,7 +36,7 @@ type Seq struct {
 	Tokens []uint32
 	// Pos is the position of the first of them, i.e. the number of tokens already in the cache.
 	Pos int
-	// Blocks are the pages of positions 0, PageTokens, ...; they must cover Pos+len(Tokens). Pages that are written
+	// Blocks are the pages of positions 0, KV.PageTokens, ...; they must cover Pos+len(Tokens). Pages that are written
 	// must belong to this sequence alone.
 	Blocks []int32
 	// Adapter is nil for the bare base model.

@@ -32,7 +32,7 @@ func BenchmarkDecode(b *testing.B) {
 	}{{1, 0}, {1, 8}, {8, 0}, {8, 8}, {32, 0}, {32, 8}, {32, 16}} {
 		b.Run(fmt.Sprintf("batch=%d/rank=%d", bench.batch, bench.rank), func(b *testing.B) {
 			m := benchModel(b, c, cpu.Config{Threads: 1}, false)
-			kv, err := m.NewKV(bench.batch * 9)
+			kv, err := m.NewKV(bench.batch*9, 0)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -59,7 +59,7 @@ func BenchmarkPrefill(b *testing.B) {
 	for _, rank := range []int{0, 8} {
 		b.Run(fmt.Sprintf("rank=%d", rank), func(b *testing.B) {
 			m := benchModel(b, c, cpu.Config{Threads: 1}, false)
-			kv, err := m.NewKV(16)
+			kv, err := m.NewKV(16, 0)
 			if err != nil {
 				b.Fatal(err)
 			}

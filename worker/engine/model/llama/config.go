@@ -7,7 +7,6 @@ import (
 
 	"github.com/openledger/openledger/worker/engine/lora"
 	"github.com/openledger/openledger/worker/engine/nn"
-	"github.com/openledger/openledger/worker/engine/tensor"
 )
 
 // Config describes a model, in the terms of a Hugging Face config.json.
@@ -247,7 +246,7 @@ func (c Config) ParamCount() int64 {
 	return n
 }
 
-// KVBytesPerPage is the memory of one page of the key-value cache, all layers together.
-func (c Config) KVBytesPerPage() int64 {
-	return int64(c.Layers) * int64(c.KVHeads) * int64(c.HeadDim) * tensor.PageTokens * 2 * 4
+// KVBytesPerToken is the memory of one position in the key-value cache, all layers together.
+func (c Config) KVBytesPerToken() int64 {
+	return int64(c.Layers) * int64(c.KVHeads) * int64(c.HeadDim) * 2 * 4
 }

@@ -157,7 +157,7 @@ func TestScore_IsGreedyDecoding(t *testing.T) {
 	}
 	a := newAdapter(t, c, 4, 5)
 	packed := pack(t, m, "a", a)
-	kv, err := m.NewKV(4)
+	kv, err := m.NewKV(4, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,12 @@ func forward(t testing.TB, r *Runner, seqs ...Seq) *Output {
 
 func newRunner(t testing.TB, m *Model, pages int) *Runner {
 	t.Helper()
-	kv, err := m.NewKV(pages)
+	return pagedRunner(t, m, pages, tensor.DefaultPageTokens)
+}
+
+func pagedRunner(t testing.TB, m *Model, pages, size int) *Runner {
+	t.Helper()
+	kv, err := m.NewKV(pages, size)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +68,7 @@ func sameBits(t *testing.T, what string, got, want []float32) {
 func alone(t *testing.T, c Config, toks []uint32, a *lora.Adapter) []float32 {
 	t.Helper()
 	m := newModel(t, newBackend(t, cpu.Config{Threads: 1, PureGo: true}), c, false)
-	r := newRunner(t, m, len(toks)/tensor.PageTokens+1)
+	r := newRunner(t, m, len(toks)/tensor.DefaultPageTokens+1)
 	var p *lora.Packed
 	if a != nil {
 		p = pack(t, m, "alone", a)
@@ -88,9 +93,10 @@ func TestForward_IsInvariant(t *testing.T) {
 				done int
 				tab  []int32
 			}
-			for _, cfg := range []cpu.Config{{Threads: 1}, {Threads: 2, SpreadAll: true}, {Threads: 3, SpreadAll: true}, {Threads: 4, SpreadAll: true, PureGo: true}} {
+			for i, cfg := range []cpu.Config{{Threads: 1}, {Threads: 2, SpreadAll: true}, {Threads: 3, SpreadAll: true}, {Threads: 4, SpreadAll: true, PureGo: true}} {
 				m := newModel(t, newBackend(t, cfg), c, false)
-				r := newRunner(t, m, 40)
+				size := []int{16, 64, 32, 48}[i]
+				r := pagedRunner(t, m, 40, size)
 				rng := nn.NewRNG(uint64(cfg.Threads))
 				jobs := make([]*job, 6)
 				var packed []*lora.Packed
@@ -105,7 +111,7 @@ func TestForward_IsInvariant(t *testing.T) {
 				for i := range jobs {
 					n := 5 + 9*i
 					j := &job{toks: tokens(n, uint64(i), c.VocabSize)}
-					need := n/tensor.PageTokens + 1
+					need := n/size + 1
 					j.tab, perm = perm[:need], perm[need:]
 					j.want = alone(t, c, j.toks, adapters[i%len(adapters)])
 					jobs[i] = j

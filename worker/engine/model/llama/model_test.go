@@ -87,7 +87,7 @@ func tokens(n int, seed uint64, vocab int) []uint32 {
 // table gives pages first, first+1, ... for n positions.
 func table(first int32, n int) []int32 {
 	var out []int32
-	for i := 0; i*tensor.PageTokens < n; i++ {
+	for i := 0; i*tensor.DefaultPageTokens < n; i++ {
 		out = append(out, first+int32(i))
 	}
 	return out

@@ -126,8 +126,8 @@ func (r *Runner) prepare(seqs []Seq) error {
 			return fmt.Errorf("llama: sequence %d has no tokens to run", i)
 		case s.Pos < 0 || end > c.MaxPositions:
 			return fmt.Errorf("llama: sequence %d needs %d positions: the model has %d", i, end, c.MaxPositions)
-		case len(s.Blocks)*tensor.PageTokens < end:
-			return fmt.Errorf("llama: sequence %d needs %d positions, its %d pages have %d", i, end, len(s.Blocks), len(s.Blocks)*tensor.PageTokens)
+		case len(s.Blocks)*r.kv.size < end:
+			return fmt.Errorf("llama: sequence %d needs %d positions, its %d pages have %d", i, end, len(s.Blocks), len(s.Blocks)*r.kv.size)
 		case s.Adapter != nil && s.Adapter.Geometry() != c.Geometry():
 			return fmt.Errorf("llama: sequence %d: adapter %s was made for another base model", i, s.Adapter.Key())
 		}
@@ -143,7 +143,7 @@ func (r *Runner) prepare(seqs []Seq) error {
 			p := s.Pos + j
 			r.ids = append(r.ids, int32(t))
 			r.pos = append(r.pos, int32(p))
-			r.slots = append(r.slots, s.Blocks[p/tensor.PageTokens]*tensor.PageTokens+int32(p%tensor.PageTokens))
+			r.slots = append(r.slots, s.Blocks[p/r.kv.size]*int32(r.kv.size)+int32(p%r.kv.size))
 		}
 		r.out.First = append(r.out.First, len(r.want))
 		r.out.HiddenFirst = append(r.out.HiddenFirst, row)

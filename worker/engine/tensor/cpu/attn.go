@@ -2,30 +2,32 @@ package cpu
 
 import "github.com/openledger/openledger/worker/engine/tensor"
 
-const pageTokens = tensor.PageTokens
+// Keys lie in panels as wide as those of a packed weight.
+const _ = uint(panelCols-tensor.PanelTokens) + uint(tensor.PanelTokens-panelCols)
 
 // kvView is the keys and values of one head. Keys are panels of 16 positions, k-major; values are rows. With blocks,
-// page j lies at blocks[j]*page (both), else the keys' panels and the values' rows follow one another.
+// the size positions of page j lie at blocks[j]*page (both), else the keys' panels and the values' rows follow one
+// another.
 type kvView struct {
-	k, v   []float32
-	blocks []int32
-	page   int
-	hd, vs int
+	k, v       []float32
+	blocks     []int32
+	size, page int
+	hd, vs     int
 }
 
 // scores computes s = q·kᵀ for m rows (a at stride rs) and the first n positions; row i of s begins at i*ld. ld must leave
 // room for whole panels.
 func (kv *kvView) scores(lv level, s []float32, ld int, q []float32, rs, m, n int) {
-	g := product{m: m, n: n, k: kv.hd, a: q, rs: rs, cs: 1, bs: pageTokens, bp: pageTokens * kv.hd, ldc: ld}
+	g := product{m: m, n: n, k: kv.hd, a: q, rs: rs, cs: 1, bs: panelCols, bp: panelCols * kv.hd, ldc: ld}
 	if kv.blocks == nil {
-		g.n = (n + pageTokens - 1) / pageTokens * pageTokens
+		g.n = roundPanel(n)
 		g.b, g.c = kv.k, s
 		g.run(lv)
 		return
 	}
-	g.n = pageTokens
-	for j := 0; j*pageTokens < n; j++ {
-		g.b, g.c = kv.k[int(kv.blocks[j])*kv.page:], s[j*pageTokens:]
+	for at, j := 0, 0; at < n; at, j = at+kv.size, j+1 {
+		g.n = min(kv.size, roundPanel(n-at))
+		g.b, g.c = kv.k[int(kv.blocks[j])*kv.page:], s[at:]
 		g.run(lv)
 	}
 }
@@ -33,16 +35,21 @@ func (kv *kvView) scores(lv level, s []float32, ld int, q []float32, rs, m, n in
 // values computes out = p·v over positions [from, to) for m rows; it continues from out if from > 0.
 func (kv *kvView) values(lv level, out []float32, ors int, p []float32, ld, m, from, to int) {
 	g := product{m: m, n: kv.hd, rs: ld, cs: 1, bs: kv.vs, bp: panelCols, c: out, ldc: ors}
+	j, off := 0, from // page and offset in it
+	if kv.blocks != nil {
+		j, off = from/kv.size, from%kv.size
+	}
 	for from < to {
 		g.k, g.acc, g.a = to-from, from > 0, p[from:]
 		if kv.blocks == nil {
-			g.b = kv.v[from*kv.vs:]
+			g.b = kv.v[off*kv.vs:]
 		} else {
-			g.k = min(g.k, pageTokens-from%pageTokens)
-			g.b = kv.v[int(kv.blocks[from/pageTokens])*kv.page+from%pageTokens*kv.vs:]
+			g.k = min(g.k, kv.size-off)
+			g.b = kv.v[int(kv.blocks[j])*kv.page+off*kv.vs:]
 		}
 		g.run(lv)
 		from += g.k
+		j, off = j+1, 0
 	}
 }
 
@@ -50,7 +57,7 @@ func (kv *kvView) values(lv level, out []float32, ors int, p []float32, ld, m, f
 // rows become exp(score*scale - max). lse, if not nil, receives (max, sum) of row i at i*ls.
 func (kv *kvView) attend(lv level, s []float32, q []float32, rs, m, n0, step int, out []float32, ors int, scale float32, lse []float32, ls int) {
 	const rowsAtOnce = 6
-	ld := roundPage(n0 + (m-1)*step)
+	ld := roundPanel(n0 + (m-1)*step)
 	for i := 0; i < m; {
 		r := min(rowsAtOnce, m-i)
 		kv.scores(lv, s[i*ld:], ld, q[i*rs:], rs, r, n0+(i+r-1)*step)
@@ -85,7 +92,7 @@ func (kv *kvView) attend(lv level, s []float32, q []float32, rs, m, n0, step int
 	}
 }
 
-func roundPage(n int) int { return (n + pageTokens - 1) / pageTokens * pageTokens }
+func roundPanel(n int) int { return (n + panelCols - 1) / panelCols * panelCols }
 
 // attnRows is how many positions of a prefill chunk one tile takes.
 const attnRows = 24
@@ -104,34 +111,42 @@ type attnTask struct {
 func (b *Backend) KVAppend(kv tensor.KVLayer, k, v tensor.Mat, slots []int32) {
 	width := kv.Heads * kv.HeadDim
 	check(k.Rows == len(slots) && v.Rows == len(slots) && k.Cols == width && v.Cols == width, "KVAppend", k, v)
+	checkPages(kv)
 	ks, vs, kh, vh := kv.K.Host(), kv.V.Host(), k.Host(), v.Host()
 	hd := kv.HeadDim
 	for i, slot := range slots {
-		if slot < 0 || int(slot) >= kv.Pages*pageTokens {
+		if slot < 0 || int(slot) >= kv.Pages*kv.PageTokens {
 			panic("cpu: cache slot out of range")
 		}
-		page, off := int(slot)/pageTokens*width*pageTokens, int(slot)%pageTokens
+		page, off := int(slot)/kv.PageTokens*width*kv.PageTokens, int(slot)%kv.PageTokens
 		kr, vr := row(kh, k, i), row(vh, v, i)
 		for h := range kv.Heads {
-			base := page + h*hd*pageTokens
+			base := page + h*hd*kv.PageTokens
 			copy(vs[base+off*hd:][:hd], vr[h*hd:])
-			dst := ks[base+off:][:(hd-1)*pageTokens+1]
+			dst := ks[base+off/panelCols*panelCols*hd+off%panelCols:][:(hd-1)*panelCols+1]
 			for j, x := range kr[h*hd:][:hd] {
-				dst[j*pageTokens] = x
+				dst[j*panelCols] = x
 			}
 		}
+	}
+}
+
+func checkPages(kv tensor.KVLayer) {
+	if err := tensor.CheckPageTokens(kv.PageTokens); err != nil {
+		panic("cpu: " + err.Error())
 	}
 }
 
 // Attention is paged attention.
 func (b *Backend) Attention(out, q tensor.Mat, kv tensor.KVLayer, seqs []tensor.AttnSeq, scale float32) {
 	check(out.Rows == q.Rows && out.Cols == q.Cols && q.Cols%(kv.Heads*kv.HeadDim) == 0, "Attention", out, q)
+	checkPages(kv)
 	t := b.attns.Get().(*attnTask)
 	t.lv, t.out, t.q, t.kv, t.seqs, t.scale = b.lv, out, q, kv, seqs, scale
 	t.first, t.tiles, t.work = t.first[:0], 0, 0
 	for i := range seqs {
 		s := &seqs[i]
-		check(s.Row >= 0 && s.Row+s.Rows <= q.Rows && (s.Pos+s.Rows+pageTokens-1)/pageTokens <= len(s.Blocks), "Attention", out, q)
+		check(s.Row >= 0 && s.Row+s.Rows <= q.Rows && s.Pos+s.Rows <= len(s.Blocks)*kv.PageTokens, "Attention", out, q)
 		checkRows(s.Blocks, kv.Pages)
 		t.first = append(t.first, t.tiles)
 		t.tiles += (s.Rows + attnRows - 1) / attnRows * kv.Heads
@@ -162,18 +177,18 @@ func (t *attnTask) tile(s *scratch, i int) {
 	hd := t.kv.HeadDim
 	group := t.q.Cols / (t.kv.Heads * hd)
 	view := kvView{
-		k: t.kv.K.Host()[head*hd*pageTokens:], v: t.kv.V.Host()[head*hd*pageTokens:],
-		blocks: seq.Blocks, page: t.kv.Heads * hd * pageTokens, hd: hd, vs: hd,
+		k: t.kv.K.Host()[head*hd*t.kv.PageTokens:], v: t.kv.V.Host()[head*hd*t.kv.PageTokens:],
+		blocks: seq.Blocks, size: t.kv.PageTokens, page: t.kv.Heads * hd * t.kv.PageTokens, hd: hd, vs: hd,
 	}
 	seen := seq.Pos + from + 1
 	q := t.q.Host()[(seq.Row+from)*t.q.Stride+head*group*hd:]
 	out := t.out.Host()[(seq.Row+from)*t.out.Stride+head*group*hd:]
 	if n == 1 { // one position: the rows are the query heads of the group
-		buf := s.get(0, group*roundPage(seen))
+		buf := s.get(0, group*roundPanel(seen))
 		view.attend(t.lv, buf, q, hd, group, seen, 0, out, hd, t.scale, nil, 0)
 		return
 	}
-	buf := s.get(0, n*roundPage(seen+n-1))
+	buf := s.get(0, n*roundPanel(seen+n-1))
 	for g := range group {
 		view.attend(t.lv, buf, q[g*hd:], t.q.Stride, n, seen, 1, out[g*hd:], t.out.Stride, t.scale, nil, 0)
 	}

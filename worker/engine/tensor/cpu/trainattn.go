@@ -66,7 +66,7 @@ func (t *trainAttnTask) tile(s *scratch, i int) {
 		for from := 0; from < n; from += attnRows {
 			m := min(attnRows, n-from)
 			r := span.Row + from
-			view.attend(t.lv, s.get(0, m*roundPage(from+m)), at(t.q, r, h*hd), t.q.Stride, m, from+1, 1,
+			view.attend(t.lv, s.get(0, m*roundPanel(from+m)), at(t.q, r, h*hd), t.q.Stride, m, from+1, 1,
 				at(t.out, r, h*hd), t.out.Stride, t.scale, at(t.lse, r, 2*h), t.lse.Stride)
 		}
 	}
@@ -90,10 +90,10 @@ func (t *trainAttnTask) backward(s *scratch, span tensor.Span, kvh int) {
 		for from := 0; from < n; from += block {
 			m := min(block, n-from)
 			r, seen := span.Row+from, from+m
-			ld := roundPage(seen)
+			ld := roundPanel(seen)
 			p, ds := s.get(0, m*ld), s.get(2, m*ld)
 			q, dout := at(t.q, r, h*hd), at(t.dout, r, h*hd)
-			g := product{m: m, n: ld, k: hd, a: q, rs: t.q.Stride, cs: 1, b: kp, bs: pageTokens, bp: pageTokens * hd, c: p, ldc: ld}
+			g := product{m: m, n: ld, k: hd, a: q, rs: t.q.Stride, cs: 1, b: kp, bs: panelCols, bp: panelCols * hd, c: p, ldc: ld}
 			g.run(lv)
 			g.a, g.rs, g.b, g.c = dout, t.dout.Stride, vp, ds
 			g.run(lv)

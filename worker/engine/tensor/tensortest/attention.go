@@ -64,10 +64,12 @@ func attentionCases() (cs []testCase) {
 			h.b.CausalAttention(out, zero(h, 2*heads), h.Mat(s.rows, qc, q), h.Mat(s.rows, kc, k), h.Mat(s.rows, kc, v), s.dim, s.spans, scale)
 			return h.Values(out)
 		}, want})
-		for _, chunk := range []int{1, 7, 1000} {
-			cs = append(cs, testCase{fmt.Sprintf("Attention%s/%d", name, chunk), func(h *Host) []float32 {
-				return s.paged(h, q, k, v, chunk, scale)
-			}, want})
+		for _, page := range []int{16, 32, 48, 128} {
+			for _, chunk := range []int{1, 7, 1000} {
+				cs = append(cs, testCase{fmt.Sprintf("Attention%s/chunk=%d/page=%d", name, chunk, page), func(h *Host) []float32 {
+					return s.paged(h, q, k, v, chunk, page, scale)
+				}, want})
+			}
 		}
 		cs = append(cs, testCase{"CausalAttentionGrad" + name, func(h *Host) []float32 {
 			qm, km, vm, out, lse := h.Mat(s.rows, qc, q), h.Mat(s.rows, kc, k), h.Mat(s.rows, kc, v), zero(h, qc), zero(h, 2*heads)
@@ -81,21 +83,21 @@ func attentionCases() (cs []testCase) {
 }
 
 // paged runs each span as a sequence over scattered pages, in chunks; several sequences at a time.
-func (s attnShape) paged(h *Host, q, k, v []float32, chunk int, scale float32) []float32 {
+func (s attnShape) paged(h *Host, q, k, v []float32, chunk, page int, scale float32) []float32 {
 	qc, kc := s.kvHeads*s.group*s.dim, s.kvHeads*s.dim
 	const pages = 24
 	cache := func() tensor.Buffer {
-		b, err := h.b.Alloc(pages * kc * tensor.PageTokens)
+		b, err := h.b.Alloc(pages * kc * page)
 		if err != nil {
 			h.t.Fatal(err)
 		}
 		return b
 	}
-	kv := tensor.KVLayer{K: cache(), V: cache(), Pages: pages, Heads: s.kvHeads, HeadDim: s.dim}
+	kv := tensor.KVLayer{K: cache(), V: cache(), Pages: pages, PageTokens: page, Heads: s.kvHeads, HeadDim: s.dim}
 	tables := make([][]int32, len(s.spans))
 	next := int32(0)
 	for i, sp := range s.spans {
-		for p := 0; p*tensor.PageTokens < sp.Rows; p++ {
+		for p := 0; p*page < sp.Rows; p++ {
 			tables[i] = append(tables[i], next*7%pages)
 			next++
 		}
@@ -117,7 +119,7 @@ func (s attnShape) paged(h *Host, q, k, v []float32, chunk int, scale float32) [
 			for p := from; p < from+n; p++ {
 				r := sp.Row + p
 				rows = append(rows, r)
-				slots = append(slots, tables[i][p/tensor.PageTokens]*tensor.PageTokens+int32(p%tensor.PageTokens))
+				slots = append(slots, tables[i][p/page]*int32(page)+int32(p%page))
 				qs, ks, vs = append(qs, q[r*qc:(r+1)*qc]...), append(ks, k[r*kc:(r+1)*kc]...), append(vs, v[r*kc:(r+1)*kc]...)
 			}
 		}
