@@ -172,6 +172,45 @@ func (c *Client) HasCode(ctx context.Context, a protocol.Account) (bool, error) 
 	return len(code) > 0, nil
 }
 
+// Code is the runtime code of a contract, empty when there is none.
+func (c *Client) Code(ctx context.Context, a protocol.Account) ([]byte, error) {
+	code, err := c.eth.CodeAt(ctx, a, c.block)
+	if err != nil {
+		return nil, c.unavailable("read a contract's code", err)
+	}
+	return code, nil
+}
+
+// Creation is a transaction that made a contract.
+type Creation struct {
+	From     protocol.Account
+	Contract protocol.Account
+	Input    []byte // creation code and constructor arguments
+	Block    uint64
+}
+
+// Creation reads the transaction that made a contract.
+func (c *Client) Creation(ctx context.Context, hash protocol.Hash) (Creation, error) {
+	tx, _, err := c.eth.TransactionByHash(ctx, hash)
+	if err == nil {
+		var r *types.Receipt
+		if r, err = c.eth.TransactionReceipt(ctx, hash); err == nil {
+			from, serr := types.Sender(types.LatestSignerForChainID(c.chainID), tx)
+			if serr != nil {
+				return Creation{}, protocol.Errorf(protocol.KindCorrupt, "", "transaction %s has no valid signature: %w", hash, serr)
+			}
+			if tx.To() != nil || r.Status != types.ReceiptStatusSuccessful {
+				return Creation{}, protocol.Errorf(protocol.KindNotFound, "", "transaction %s made no contract", hash)
+			}
+			return Creation{From: from, Contract: r.ContractAddress, Input: tx.Data(), Block: r.BlockNumber.Uint64()}, nil
+		}
+	}
+	if errors.Is(err, ethereum.NotFound) {
+		return Creation{}, protocol.Errorf(protocol.KindNotFound, "", "the node knows no transaction %s", hash)
+	}
+	return Creation{}, c.unavailable("read a transaction", err)
+}
+
 // As gives the sender of a key. There is one per account in a Client.
 func (c *Client) As(key Key) *Sender {
 	c.mu.Lock()

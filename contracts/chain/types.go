@@ -1,7 +1,9 @@
 package chain
 
 import (
+	"iter"
 	"math/big"
+	"reflect"
 
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/holiman/uint256"
@@ -27,19 +29,24 @@ type Addresses struct {
 
 // Missing names the first contract without an address; empty: none.
 func (a Addresses) Missing() string {
-	for _, c := range []struct {
-		name string
-		at   protocol.Account
-	}{
-		{"fees", a.Fees}, {"treasury", a.Treasury}, {"staking", a.Staking}, {"escrow", a.Escrow},
-		{"datanets", a.Datanets}, {"models", a.Models}, {"settlement", a.Settlement},
-		{"gopen", a.GOPEN}, {"timelock", a.Timelock}, {"governor", a.Governor},
-	} {
-		if c.at == (protocol.Account{}) {
-			return c.name
+	for name, at := range a.All() {
+		if at == (protocol.Account{}) {
+			return name
 		}
 	}
 	return ""
+}
+
+// All gives every contract's name, as in JSON, and address.
+func (a Addresses) All() iter.Seq2[string, protocol.Account] {
+	return func(yield func(string, protocol.Account) bool) {
+		v := reflect.ValueOf(a)
+		for i := range v.NumField() {
+			if at, ok := v.Field(i).Interface().(protocol.Account); ok && !yield(v.Type().Field(i).Tag.Get("json"), at) {
+				return
+			}
+		}
+	}
 }
 
 // Key signs transactions for one account (contracts/keystore.Key does).

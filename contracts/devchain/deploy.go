@@ -5,9 +5,9 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/openledger/openledger/contracts/bindings"
 	"github.com/openledger/openledger/contracts/chain"
@@ -42,12 +42,8 @@ func Deploy(ctx context.Context, client *chain.Client, d Deployment) (chain.Addr
 	if err := p.resume(); err != nil {
 		return chain.Addresses{}, err
 	}
-	return p.out, p.run()
-}
-
-// ReadAddresses reads a deployments file.
-func ReadAddresses(path string) (chain.Addresses, error) {
-	return readJSON[chain.Addresses](path, "deployments")
+	err := p.run()
+	return p.out.Addresses, err
 }
 
 type deployer struct {
@@ -55,18 +51,18 @@ type deployer struct {
 	client *chain.Client
 	d      Deployment
 	sender *chain.Sender
-	out    chain.Addresses
+	out    Record
 }
 
 // resume takes over what the file has and the chain confirms.
 func (p *deployer) resume() error {
 	if p.d.File != "" {
-		a, err := ReadAddresses(p.d.File)
+		r, err := ReadRecord(p.d.File)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err == nil && a.ChainID == p.client.ChainID() {
-			p.out = a
+		if err == nil && r.ChainID == p.client.ChainID() {
+			p.out = r
 		}
 	}
 	head, _, err := p.client.Head(p.ctx)
@@ -82,48 +78,8 @@ func (p *deployer) resume() error {
 
 // run deploys what is missing, each contract after those it refers to.
 func (p *deployer) run() error {
-	var (
-		admin = p.d.Key.Account()
-		n     = p.d.Params
-		o     = &p.out
-	)
-	steps := []struct {
-		name string
-		at   *protocol.Account
-		code string
-		args func() []byte
-	}{
-		{"treasury", &o.Treasury, bindings.TreasuryMetaData.Bin, func() []byte { return bindings.NewTreasury().PackConstructor(admin) }},
-		{"fee parameters", &o.Fees, bindings.FeeParametersMetaData.Bin, func() []byte {
-			return bindings.NewFeeParameters().PackConstructor(admin, o.Treasury, bindings.Shares(n.Fees))
-		}},
-		{"worker staking", &o.Staking, bindings.WorkerStakingMetaData.Bin, func() []byte {
-			return bindings.NewWorkerStaking().PackConstructor(admin, n.Staking.MinStake.ToBig(), n.Staking.MinDelegation.ToBig(), n.Staking.UnbondingSeconds)
-		}},
-		{"escrow", &o.Escrow, bindings.EscrowMetaData.Bin, func() []byte {
-			return bindings.NewEscrow().PackConstructor(admin, n.Escrow.WithdrawalDelaySeconds)
-		}},
-		{"datanet registry", &o.Datanets, bindings.DatanetRegistryMetaData.Bin, func() []byte { return nil }},
-		{"model registry", &o.Models, bindings.ModelRegistryMetaData.Bin, func() []byte {
-			return bindings.NewModelRegistry().PackConstructor(admin, o.Datanets)
-		}},
-		{"settlement", &o.Settlement, bindings.AttributionSettlementMetaData.Bin, func() []byte {
-			return bindings.NewAttributionSettlement().PackConstructor(admin, o.Escrow, o.Staking, n.Settlement.ChallengeWindowSeconds, n.Settlement.CoverBps)
-		}},
-		{"governance token", &o.GOPEN, bindings.GOPENMetaData.Bin, func() []byte { return nil }},
-		{"timelock", &o.Timelock, bindings.TimelockMetaData.Bin, func() []byte {
-			return bindings.NewTimelock().PackConstructor(new(big.Int).SetUint64(n.Governance.TimelockSeconds), admin)
-		}},
-		{"governor", &o.Governor, bindings.OpenGovernorMetaData.Bin, func() []byte {
-			g := n.Governance
-			return bindings.NewOpenGovernor().PackConstructor(o.GOPEN, o.Timelock, bindings.VotingRules{
-				VotingDelay: new(big.Int).SetUint64(g.VotingDelaySeconds), VotingPeriod: uint32(g.VotingPeriodSeconds),
-				ProposalThreshold: g.ProposalThreshold.ToBig(), QuorumPercent: big.NewInt(int64(g.QuorumPercent)),
-			})
-		}},
-	}
 	fresh := false // what comes after a new contract refers to it, so must be new too
-	for _, s := range steps {
+	for _, s := range contractsOf(&p.out.Addresses, p.d.Params, p.d.Key.Account()) {
 		if !fresh && *s.at != (protocol.Account{}) {
 			ok, err := p.client.HasCode(p.ctx, *s.at)
 			if err != nil {
@@ -133,12 +89,22 @@ func (p *deployer) run() error {
 				continue
 			}
 		}
-		fresh = true
-		at, tx, err := p.sender.Deploy(p.ctx, s.name, append(common.FromHex(s.code), s.args()...))
+		if !fresh {
+			fresh = true
+			p.out.Name, p.out.Deployer, p.out.Params = p.d.Params.Name, p.d.Key.Account(), p.d.Params
+		}
+		args := s.args()
+		at, tx, err := p.sender.Deploy(p.ctx, s.name, append(common.FromHex(bindings.Artifacts[s.artifact].Meta.Bin), args...))
+		if err != nil {
+			return err
+		}
+		code, err := p.client.Code(p.ctx, at)
 		if err != nil {
 			return err
 		}
 		*s.at = at
+		p.out.put(DeployedContract{Name: s.name, Artifact: s.artifact, Compiler: bindings.Artifacts[s.artifact].Compiler, Address: at,
+			Tx: tx.Hash, Block: tx.Block, Args: args, CodeHash: crypto.Keccak256Hash(code)})
 		p.d.Logger.Info("deployed", "contract", s.name, "address", at, "block", tx.Block, "gas", tx.GasUsed)
 		if err := p.save(); err != nil {
 			return err
@@ -149,12 +115,11 @@ func (p *deployer) run() error {
 
 // roles gives the contracts the rights over each other that they need.
 func (p *deployer) roles() error {
-	o := &p.out
-	return errors.Join(
-		p.sender.GrantRole(p.ctx, o.Escrow, chain.SettlementRole, o.Settlement),
-		p.sender.GrantRole(p.ctx, o.Timelock, chain.ProposerRole, o.Governor),
-		p.sender.GrantRole(p.ctx, o.Timelock, chain.CancellerRole, o.Governor),
-	)
+	var errs []error
+	for _, g := range grantsOf(p.out.Addresses) {
+		errs = append(errs, p.sender.GrantRole(p.ctx, g.on, g.role, g.to))
+	}
+	return errors.Join(errs...)
 }
 
-func (p *deployer) save() error { return writeJSON(p.d.File, "deployments", p.out) }
+func (p *deployer) save() error { return writeJSON(p.d.File, "deployments", &p.out) }

@@ -66,7 +66,7 @@ func TestDeployMendsAStaleFile(t *testing.T) {
 	// The governor was deployed last: without it, the rest is used again.
 	cut := a
 	cut.Governor = protocol.Account{}
-	p := deployer{d: d, out: cut}
+	p := deployer{d: d, out: Record{Addresses: cut}}
 	require.NoError(t, p.save())
 	again, err := Deploy(t.Context(), client, d)
 	require.NoError(t, err)

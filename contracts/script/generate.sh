@@ -1,6 +1,7 @@
 #!/bin/sh
-# Compiles the contracts and writes their Go bindings (go-ethereum's abigen, v2) to bindings/bindings.go.
-# Then writes snapshots/ (see snapshot.js). Needs `npm ci` first. ABIGEN names a built abigen to use instead of `go run`.
+# Compiles the contracts and writes their Go bindings (go-ethereum's abigen, v2) to bindings/bindings.go,
+# and what deployments are verified against to bindings/artifacts.go (see runtime.js). Then writes snapshots/ (see
+# snapshot.js). Needs `npm ci` first. ABIGEN names a built abigen to use instead of `go run`.
 set -eu
 cd "$(dirname "$0")/.."
 ABIGEN=${ABIGEN:-go tool abigen}
@@ -19,4 +20,6 @@ mkdir -p bindings
 		awk 'NF { seen = 1 } seen { print } $0 == "package bindings" { print "\n//go:generate sh ../script/generate.sh" }'
 } > "$TMP/out.go"
 gofmt "$TMP/out.go" > bindings/bindings.go
+node script/runtime.js "$TMP/combined.json" > "$TMP/artifacts.go"
+gofmt "$TMP/artifacts.go" > bindings/artifacts.go
 node script/snapshot.js

@@ -1,0 +1,69 @@
+package devchain
+
+import (
+	"math/big"
+
+	"github.com/openledger/openledger/contracts/bindings"
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/protocol"
+)
+
+// deployed is one contract of a deployment: what to compile it from, where its address
+// is kept, and what its constructor is given.
+type deployed struct {
+	name     string // in Addresses' JSON
+	artifact string // in bindings.Artifacts
+	at       *protocol.Account
+	args     func() []byte
+}
+
+// contractsOf are the contracts of a deployment, each after those it refers to. It is
+// the one list: deploying, its record and its verification go through it.
+func contractsOf(o *chain.Addresses, n Params, admin protocol.Account) []deployed {
+	return []deployed{
+		{"treasury", "Treasury", &o.Treasury, func() []byte { return bindings.NewTreasury().PackConstructor(admin) }},
+		{"fees", "FeeParameters", &o.Fees, func() []byte {
+			return bindings.NewFeeParameters().PackConstructor(admin, o.Treasury, bindings.Shares(n.Fees))
+		}},
+		{"staking", "WorkerStaking", &o.Staking, func() []byte {
+			return bindings.NewWorkerStaking().PackConstructor(admin, n.Staking.MinStake.ToBig(), n.Staking.MinDelegation.ToBig(), n.Staking.UnbondingSeconds)
+		}},
+		{"escrow", "Escrow", &o.Escrow, func() []byte {
+			return bindings.NewEscrow().PackConstructor(admin, n.Escrow.WithdrawalDelaySeconds)
+		}},
+		{"datanets", "DatanetRegistry", &o.Datanets, func() []byte { return nil }},
+		{"models", "ModelRegistry", &o.Models, func() []byte {
+			return bindings.NewModelRegistry().PackConstructor(admin, o.Datanets)
+		}},
+		{"settlement", "AttributionSettlement", &o.Settlement, func() []byte {
+			return bindings.NewAttributionSettlement().PackConstructor(admin, o.Escrow, o.Staking, n.Settlement.ChallengeWindowSeconds, n.Settlement.CoverBps)
+		}},
+		{"gopen", "GOPEN", &o.GOPEN, func() []byte { return nil }},
+		{"timelock", "Timelock", &o.Timelock, func() []byte {
+			return bindings.NewTimelock().PackConstructor(new(big.Int).SetUint64(n.Governance.TimelockSeconds), admin)
+		}},
+		{"governor", "OpenGovernor", &o.Governor, func() []byte {
+			g := n.Governance
+			return bindings.NewOpenGovernor().PackConstructor(o.GOPEN, o.Timelock, bindings.VotingRules{
+				VotingDelay: new(big.Int).SetUint64(g.VotingDelaySeconds), VotingPeriod: uint32(g.VotingPeriodSeconds),
+				ProposalThreshold: g.ProposalThreshold.ToBig(), QuorumPercent: big.NewInt(int64(g.QuorumPercent)),
+			})
+		}},
+	}
+}
+
+// grant is a right that one contract has on another.
+type grant struct {
+	on   protocol.Account
+	role chain.Role
+	to   protocol.Account
+}
+
+// grantsOf are the rights over each other that the contracts need.
+func grantsOf(o chain.Addresses) []grant {
+	return []grant{
+		{o.Escrow, chain.SettlementRole, o.Settlement},
+		{o.Timelock, chain.ProposerRole, o.Governor},
+		{o.Timelock, chain.CancellerRole, o.Governor},
+	}
+}
