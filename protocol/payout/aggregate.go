@@ -18,23 +18,48 @@ type Payout struct {
 // Aggregate adds up shares per account, sorted by account. Zero amounts are
 // left out. It fails only when a sum does not fit in 256 bits.
 func Aggregate(shares []Share) ([]Payout, error) {
-	sorted := slices.Clone(shares)
-	slices.SortFunc(sorted, func(a, b Share) int { return bytes.Compare(a.Account[:], b.Account[:]) })
-	var out []Payout
-	for _, s := range sorted {
+	var a Aggregator
+	if err := a.Add(shares); err != nil {
+		return nil, err
+	}
+	return a.Payouts(), nil
+}
+
+// Aggregator adds up shares as they come. The zero value is ready.
+type Aggregator struct {
+	at   map[protocol.Account]int
+	sums []Payout
+}
+
+// Add takes the shares of one more fee.
+func (a *Aggregator) Add(shares []Share) error {
+	if a.at == nil {
+		a.at = map[protocol.Account]int{}
+	}
+	for i := range shares {
+		s := &shares[i]
 		if s.Amount.IsZero() {
 			continue
 		}
-		n := len(out)
-		if n == 0 || out[n-1].Account != s.Account {
-			out = append(out, Payout{Account: s.Account, Amount: s.Amount})
+		at, ok := a.at[s.Account]
+		if !ok {
+			a.at[s.Account] = len(a.sums)
+			a.sums = append(a.sums, Payout{Account: s.Account, Amount: s.Amount})
 			continue
 		}
-		if _, over := out[n-1].Amount.AddOverflow(&out[n-1].Amount, &s.Amount); over {
-			return nil, protocol.Errorf(protocol.KindInvalid, "amount", "payouts of %s do not fit in 256 bits", s.Account)
+		sum := &a.sums[at].Amount
+		if _, over := sum.AddOverflow(sum, &s.Amount); over {
+			return protocol.Errorf(protocol.KindInvalid, "amount", "payouts of %s do not fit in 256 bits", s.Account)
 		}
 	}
-	return out, nil
+	return nil
+}
+
+// Payouts are the sums so far, sorted by account.
+func (a *Aggregator) Payouts() []Payout {
+	out := slices.Clone(a.sums)
+	slices.SortFunc(out, func(x, y Payout) int { return bytes.Compare(x.Account[:], y.Account[:]) })
+	return out
 }
 
 // Total adds up payouts.

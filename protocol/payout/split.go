@@ -98,100 +98,155 @@ type Share struct {
 //
 // Attribution is not looked at when the access fee is zero.
 func Split(fee protocol.Fee, params Params, parties Parties, att protocol.Attribution) ([]Share, error) {
+	s, err := NewSplitter(params, parties.Stakers)
+	if err != nil {
+		return nil, err
+	}
+	return s.Split(fee, parties, att)
+}
+
+// Splitter divides many fees of one worker under the same parameters. It gives what
+// Split gives, without working out anew what does not change from fee to fee. It is
+// not safe for concurrent use.
+type Splitter struct {
+	bps, access [3]uint256.Int // weights; of bps two
+	stakes      []Stake
+	stakeParts  []uint256.Int // their weights
+	stakesErr   error
+
+	// Scratch of one division.
+	records []protocol.RecordShare
+	weights []uint256.Int
+	parts   []uint256.Int
+	scratch apportioner
+	arena   []Share
+}
+
+// NewSplitter checks the parameters. Who staked on the worker is taken from here,
+// not from the parties of a fee.
+func NewSplitter(params Params, stakers []Stake) (*Splitter, error) {
 	if err := params.Validate(); err != nil {
 		return nil, err
 	}
+	s := &Splitter{}
+	s.bps[0].SetUint64(params.PlatformBps)
+	s.bps[1].SetUint64(BpsScale - params.PlatformBps)
+	s.access[0].SetUint64(params.OwnerPart)
+	s.access[1].SetUint64(params.StakersPart)
+	s.access[2].SetUint64(params.ContributorsPart)
+	s.stakes, s.stakesErr = mergeStakes(stakers)
+	s.stakeParts = make([]uint256.Int, len(s.stakes))
+	for i := range s.stakes {
+		s.stakeParts[i] = s.stakes[i].Amount
+	}
+	return s, nil
+}
+
+// Split divides one fee as the function of the same name.
+func (s *Splitter) Split(fee protocol.Fee, parties Parties, att protocol.Attribution) ([]Share, error) {
 	var total uint256.Int
 	if _, over := total.AddOverflow(&fee.Compute, &fee.Access); over {
 		return nil, protocol.Errorf(protocol.KindInvalid, "fee", "compute plus access does not fit in 256 bits")
 	}
-	bps := []uint256.Int{*uint256.NewInt(params.PlatformBps), *uint256.NewInt(BpsScale - params.PlatformBps)}
-	compute, err := apportion(&fee.Compute, bps)
-	if err != nil {
+	var compute, access [2]uint256.Int
+	if err := s.scratch.apportion(compute[:], &fee.Compute, s.bps[:2]); err != nil {
 		return nil, err
 	}
-	access, err := apportion(&fee.Access, bps)
-	if err != nil {
+	if err := s.scratch.apportion(access[:], &fee.Access, s.bps[:2]); err != nil {
 		return nil, err
 	}
 	var platform uint256.Int
 	platform.Add(&compute[0], &access[0])
 
-	s := splitter{}
-	s.add(RolePlatform, "treasury", parties.Treasury, platform, protocol.Hash{})
-	s.add(RoleWorker, "worker_payout", parties.WorkerPayout, compute[1], protocol.Hash{})
+	out := shareList{list: s.room(5 + len(s.stakes) + len(att.Shares))}
+	out.add(RolePlatform, "treasury", parties.Treasury, &platform, protocol.Hash{})
+	out.add(RoleWorker, "worker_payout", parties.WorkerPayout, &compute[1], protocol.Hash{})
 	if !access[1].IsZero() {
-		if err := s.splitAccess(&access[1], params, parties, att); err != nil {
+		if err := s.splitAccess(&out, &access[1], &parties, &att); err != nil {
 			return nil, err
 		}
 	}
-	return s.shares, s.err
+	if out.err != nil {
+		return nil, out.err
+	}
+	if len(out.list) == 0 {
+		return nil, nil
+	}
+	s.arena = s.arena[len(out.list):]
+	return slices.Clip(out.list), nil
 }
 
-type splitter struct {
-	shares []Share
-	err    error
+// room is an empty list for up to n shares. Lists are cut from larger pieces: one
+// allocation serves many fees, and no list can grow into the next.
+func (s *Splitter) room(n int) []Share {
+	if len(s.arena) < n {
+		s.arena = make([]Share, max(n, 256))
+	}
+	return s.arena[:0:n]
 }
 
-func (s *splitter) add(role Role, field string, a protocol.Account, amount uint256.Int, record protocol.Hash) {
-	if amount.IsZero() || s.err != nil {
+type shareList struct {
+	list []Share
+	err  error
+}
+
+func (l *shareList) add(role Role, field string, a protocol.Account, amount *uint256.Int, record protocol.Hash) {
+	if amount.IsZero() || l.err != nil {
 		return
 	}
 	if a == (protocol.Account{}) {
-		s.err = protocol.Errorf(protocol.KindInvalid, field, "is the zero account but is owed %s wei: set it", amount.Dec())
+		l.err = protocol.Errorf(protocol.KindInvalid, field, "is the zero account but is owed %s wei: set it", amount.Dec())
 		return
 	}
-	s.shares = append(s.shares, Share{Account: a, Amount: amount, Role: role, Record: record})
+	l.list = append(l.list, Share{Account: a, Amount: *amount, Role: role, Record: record})
 }
 
-func (s *splitter) splitAccess(amount *uint256.Int, params Params, parties Parties, att protocol.Attribution) error {
-	parts, err := apportion(amount, []uint256.Int{
-		*uint256.NewInt(params.OwnerPart), *uint256.NewInt(params.StakersPart), *uint256.NewInt(params.ContributorsPart)})
-	if err != nil {
+func (s *Splitter) splitAccess(out *shareList, amount *uint256.Int, parties *Parties, att *protocol.Attribution) error {
+	var parts [3]uint256.Int
+	if err := s.scratch.apportion(parts[:], amount, s.access[:]); err != nil {
 		return err
 	}
-	s.add(RoleOwner, "model_owner", parties.ModelOwner, parts[0], protocol.Hash{})
+	out.add(RoleOwner, "model_owner", parties.ModelOwner, &parts[0], protocol.Hash{})
 
-	var pool uint256.Int
-	stakes, err := mergeStakes(parties.Stakers)
-	if err != nil {
-		return err
+	if s.stakesErr != nil {
+		return s.stakesErr
 	}
-	if len(stakes) == 0 {
+	var pool uint256.Int
+	if len(s.stakes) == 0 {
 		pool.Add(&pool, &parts[1])
 	} else {
-		weights := make([]uint256.Int, len(stakes))
-		for i := range stakes {
-			weights[i] = stakes[i].Amount
-		}
-		amounts, err := apportion(&parts[1], weights)
-		if err != nil {
+		amounts := s.partsFor(len(s.stakes))
+		if err := s.scratch.apportion(amounts, &parts[1], s.stakeParts); err != nil {
 			return err
 		}
-		for i := range stakes {
-			s.add(RoleStaker, "stakers", stakes[i].Account, amounts[i], protocol.Hash{})
+		for i := range s.stakes {
+			out.add(RoleStaker, "stakers", s.stakes[i].Account, &amounts[i], protocol.Hash{})
 		}
 	}
 
-	records, err := checkAttribution(att)
-	if err != nil {
+	if err := s.checkAttribution(att); err != nil {
 		return err
 	}
-	weights := make([]uint256.Int, len(records)+1)
-	weights[0].SetUint64(att.Pool)
-	for i := range records {
-		weights[i+1].SetUint64(records[i].Weight)
+	s.weights = slices.Grow(s.weights[:0], len(s.records)+1)[:len(s.records)+1]
+	s.weights[0].SetUint64(att.Pool)
+	for i := range s.records {
+		s.weights[i+1].SetUint64(s.records[i].Weight)
 	}
-	amounts, err := apportion(&parts[2], weights)
-	if err != nil {
+	amounts := s.partsFor(len(s.weights))
+	if err := s.scratch.apportion(amounts, &parts[2], s.weights); err != nil {
 		return err
 	}
-	for i := range records {
-		s.add(RoleContributor, "contributor", records[i].Contributor, amounts[i+1], records[i].Record)
+	for i := range s.records {
+		out.add(RoleContributor, "contributor", s.records[i].Contributor, &amounts[i+1], s.records[i].Record)
 	}
 	pool.Add(&pool, &amounts[0])
-	s.add(RolePool, "pool", parties.Pool, pool, protocol.Hash{})
+	out.add(RolePool, "pool", parties.Pool, &pool, protocol.Hash{})
 	return nil
+}
+
+func (s *Splitter) partsFor(n int) []uint256.Int {
+	s.parts = slices.Grow(s.parts[:0], n)[:n]
+	return s.parts
 }
 
 // mergeStakes adds up stakes per account, drops zeros and sorts by account.
@@ -214,30 +269,32 @@ func mergeStakes(in []Stake) ([]Stake, error) {
 	return out, nil
 }
 
-// checkAttribution gives the shares sorted by record hash.
-func checkAttribution(att protocol.Attribution) ([]protocol.RecordShare, error) {
-	records := slices.Clone(att.Shares)
+// checkAttribution puts the shares, sorted by record hash, into s.records.
+func (s *Splitter) checkAttribution(att *protocol.Attribution) error {
+	s.records = append(s.records[:0], att.Shares...)
+	records := s.records
 	slices.SortFunc(records, func(a, b protocol.RecordShare) int { return bytes.Compare(a.Record[:], b.Record[:]) })
 	sum := att.Pool
 	if att.Pool > protocol.WeightScale {
-		return nil, protocol.Errorf(protocol.KindInvalid, "attribution.pool", "%d is more than %d", att.Pool, uint64(protocol.WeightScale))
+		return protocol.Errorf(protocol.KindInvalid, "attribution.pool", "%d is more than %d", att.Pool, uint64(protocol.WeightScale))
 	}
-	for i, r := range records {
+	for i := range records {
+		r := &records[i]
 		if r.Record == (protocol.Hash{}) {
-			return nil, protocol.Errorf(protocol.KindInvalid, "attribution.shares", "a share has no record hash")
+			return protocol.Errorf(protocol.KindInvalid, "attribution.shares", "a share has no record hash")
 		}
 		if i > 0 && records[i-1].Record == r.Record {
-			return nil, protocol.Errorf(protocol.KindInvalid, "attribution.shares", "record %s is listed twice: merge its weights", r.Record)
+			return protocol.Errorf(protocol.KindInvalid, "attribution.shares", "record %s is listed twice: merge its weights", r.Record)
 		}
 		if r.Weight > protocol.WeightScale {
-			return nil, protocol.Errorf(protocol.KindInvalid, "attribution.shares", "weight %d of record %s is more than %d", r.Weight, r.Record, uint64(protocol.WeightScale))
+			return protocol.Errorf(protocol.KindInvalid, "attribution.shares", "weight %d of record %s is more than %d", r.Weight, r.Record, uint64(protocol.WeightScale))
 		}
 		if sum += r.Weight; sum > protocol.WeightScale {
 			break
 		}
 	}
 	if sum != protocol.WeightScale {
-		return nil, protocol.Errorf(protocol.KindInvalid, "attribution", "weights and pool add up to %d, not to %d", sum, uint64(protocol.WeightScale))
+		return protocol.Errorf(protocol.KindInvalid, "attribution", "weights and pool add up to %d, not to %d", sum, uint64(protocol.WeightScale))
 	}
-	return records, nil
+	return nil
 }

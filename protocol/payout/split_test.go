@@ -149,11 +149,13 @@ func TestApportionKeepsTheQuota(t *testing.T) {
 			t.Skip("all weights zero")
 		}
 		amount := amounts.Draw(t, "amount")
-		parts, err := apportion(&amount, w)
+		parts := make([]uint256.Int, len(w))
+		err := new(apportioner).apportion(parts, &amount, w)
 		require.NoError(t, err)
 		more := amount
 		more.AddUint64(&more, rapid.Uint64().Draw(t, "more"))
-		bigger, err := apportion(&more, w)
+		bigger := make([]uint256.Int, len(w))
+		err = new(apportioner).apportion(bigger, &more, w)
 		require.NoError(t, err)
 		for i := range w {
 			var floor, up uint256.Int
@@ -226,4 +228,24 @@ func BenchmarkSplit(b *testing.B) {
 	for b.Loop() {
 		s.split(b)
 	}
+}
+
+// A splitter that has divided other fees before divides like a fresh one, and what it
+// gave out stays as it was.
+func TestSplitterKeepsNothingBetweenFees(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(situations, 2, 6).Draw(t, "situations")
+		s, err := NewSplitter(list[0].Params, list[0].Parties.Stakers)
+		require.NoError(t, err)
+		got := make([][]Share, len(list))
+		for i, c := range list {
+			got[i], err = s.Split(c.Fee, c.Parties, c.Att)
+			require.NoError(t, err)
+			_ = append(got[i], Share{Role: "beyond"}) // must not reach into the next list
+		}
+		for i, c := range list {
+			c.Params, c.Parties.Stakers = list[0].Params, list[0].Parties.Stakers
+			require.Equal(t, c.split(t), got[i])
+		}
+	})
 }

@@ -138,7 +138,11 @@ func SignReceipt(d Domain, r protocol.Receipt, key *ecdsa.PrivateKey) (protocol.
 // VerifyReceipt checks the signature against NodeKey, not whether NodeKey is the
 // worker's: a binding says that.
 func VerifyReceipt(d Domain, s protocol.SignedReceipt) error {
-	return Verify(ReceiptData(d, s.Receipt), s.NodeKey, s.Signature)
+	digest, err := ReceiptDigest(d, &s.Receipt)
+	if err != nil {
+		return err
+	}
+	return verifyDigest("Receipt", digest, s.NodeKey, s.Signature)
 }
 
 // SignVoucher signs with the requester's or a session key and fills Signer.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"encoding/binary"
 	"encoding/json"
@@ -97,14 +98,11 @@ func (t TypedData) Digest() (protocol.Hash, error) {
 	if t.err != nil {
 		return protocol.Hash{}, t.err
 	}
-	domain := crypto.Keccak256(
-		crypto.Keccak256([]byte(domainType)), crypto.Keccak256([]byte(DomainName)), crypto.Keccak256([]byte(DomainVersion)),
-		word(uintWord(t.domain.ChainID)), word(accountWord(t.domain.Contract)))
 	message := crypto.Keccak256([]byte(t.typeString()))
 	for _, m := range t.members {
 		message = append(message, m.word[:]...)
 	}
-	return crypto.Keccak256Hash([]byte{0x19, 0x01}, domain, crypto.Keccak256(message)), nil
+	return digestOf(t.domain.separator(), crypto.Keccak256Hash(message)), nil
 }
 
 // JSON is the eth_signTypedData_v4 document.
@@ -153,12 +151,16 @@ func Sign(t TypedData, key *ecdsa.PrivateKey) ([]byte, error) {
 // Recover gives the account that signed typed data. Signatures with a high s, or
 // a v other than 27 and 28, are refused so that each has one form only.
 func Recover(t TypedData, signature []byte) (protocol.Account, error) {
-	bad := func(format string, args ...any) error {
-		return protocol.Errorf(protocol.KindUnauthorized, "signature", format, args...)
-	}
 	digest, err := t.Digest()
 	if err != nil {
 		return protocol.Account{}, err
+	}
+	return recoverDigest(digest, signature)
+}
+
+func recoverDigest(digest protocol.Hash, signature []byte) (protocol.Account, error) {
+	bad := func(format string, args ...any) error {
+		return protocol.Errorf(protocol.KindUnauthorized, "signature", format, args...)
 	}
 	if len(signature) != signatureBytes {
 		return protocol.Account{}, bad("has %d bytes, want %d", len(signature), signatureBytes)
@@ -167,32 +169,44 @@ func Recover(t TypedData, signature []byte) (protocol.Account, error) {
 	if v != 27 && v != 28 {
 		return protocol.Account{}, bad("has v = %d, want 27 or 28", v)
 	}
-	r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:64])
-	if !crypto.ValidateSignatureValues(v-27, r, s, true) {
+	r, s := signature[:32], signature[32:64]
+	if bytes.Equal(r, zeroWord[:]) || bytes.Compare(r, curveOrder[:]) >= 0 || bytes.Equal(s, zeroWord[:]) || bytes.Compare(s, halfOrder[:]) > 0 {
 		return protocol.Account{}, bad("has r or s out of range, or a high s")
 	}
 	plain := [signatureBytes]byte(signature)
 	plain[64] = v - 27
-	key, err := crypto.SigToPub(digest[:], plain[:])
+	key, err := crypto.Ecrecover(digest[:], plain[:])
 	if err != nil {
 		return protocol.Account{}, bad("does not belong to any key: %w", err)
 	}
-	return crypto.PubkeyToAddress(*key), nil
+	return accountOf(key), nil
 }
+
+var (
+	zeroWord   [32]byte
+	curveOrder = [32]byte(crypto.S256().Params().N.FillBytes(make([]byte, 32)))
+	halfOrder  = [32]byte(new(big.Int).Rsh(crypto.S256().Params().N, 1).FillBytes(make([]byte, 32)))
+)
 
 // Verify checks that signer signed typed data.
 func Verify(t TypedData, signer protocol.Account, signature []byte) error {
-	got, err := Recover(t, signature)
+	digest, err := t.Digest()
+	if err != nil {
+		return err
+	}
+	return verifyDigest(t.primary, digest, signer, signature)
+}
+
+func verifyDigest(primary string, digest protocol.Hash, signer protocol.Account, signature []byte) error {
+	got, err := recoverDigest(digest, signature)
 	if err != nil {
 		return err
 	}
 	if got != signer || signer == (protocol.Account{}) {
-		return protocol.Errorf(protocol.KindUnauthorized, "signature", "of %s is by %s, not by %s: sign with the right key, chain and contract", t.primary, got, signer)
+		return protocol.Errorf(protocol.KindUnauthorized, "signature", "of %s is by %s, not by %s: sign with the right key, chain and contract", primary, got, signer)
 	}
 	return nil
 }
-
-func word(w [32]byte) []byte { return w[:] }
 
 func accountWord(a protocol.Account) (w [32]byte) {
 	copy(w[12:], a[:])

@@ -216,26 +216,30 @@ type Result struct {
 func Compute(d *Document, checks Checks) (*Result, error) {
 	r := &Result{Document: d}
 	m := &d.Manifest
-	var all []payout.Share
+	splitter, err := payout.NewSplitter(m.Params, m.Stakers)
+	if err != nil {
+		return nil, err
+	}
+	r.Shares = make([][]payout.Share, 0, len(d.Entries))
+	var sums payout.Aggregator
 	for i := range d.Entries {
 		e := &d.Entries[i]
 		if i > 0 && order(&d.Entries[i-1], e) >= 0 {
 			return nil, protocol.Errorf(protocol.KindInvalid, "entries", "receipt %s is out of order or listed twice", e.Receipt.Receipt.ID)
 		}
-		shares, err := m.split(e, checks)
+		shares, err := m.split(splitter, e, checks)
 		if err != nil {
 			return nil, fmt.Errorf("receipt %s: %w", e.Receipt.Receipt.ID, err)
 		}
 		r.Shares = append(r.Shares, shares)
-		all = append(all, shares...)
+		if err := sums.Add(shares); err != nil {
+			return nil, err
+		}
 	}
 	if err := unique(d.Entries); err != nil {
 		return nil, err
 	}
-	var err error
-	if r.Payouts, err = payout.Aggregate(all); err != nil {
-		return nil, err
-	}
+	r.Payouts = sums.Payouts()
 	if r.tree, err = payout.NewTree(r.Payouts); err != nil {
 		return nil, err
 	}
@@ -268,7 +272,7 @@ func unique(entries []Entry) error {
 }
 
 // split divides one receipt's fee among the manifest's parties.
-func (m *Manifest) split(e *Entry, checks Checks) ([]payout.Share, error) {
+func (m *Manifest) split(splitter *payout.Splitter, e *Entry, checks Checks) ([]payout.Share, error) {
 	r := &e.Receipt.Receipt
 	if r.Worker != m.Worker {
 		return nil, protocol.Errorf(protocol.KindInvalid, "worker", "is %s, the batch is of %s", r.Worker, m.Worker)
@@ -278,7 +282,7 @@ func (m *Manifest) split(e *Entry, checks Checks) ([]payout.Share, error) {
 			return nil, err
 		}
 	}
-	parties := payout.Parties{Treasury: m.Treasury, WorkerPayout: m.Payout, Stakers: m.Stakers}
+	parties := payout.Parties{Treasury: m.Treasury, WorkerPayout: m.Payout}
 	var att protocol.Attribution
 	if !r.Access.IsZero() {
 		a, ok := m.adapter(r.Adapter)
@@ -303,7 +307,7 @@ func (m *Manifest) split(e *Entry, checks Checks) ([]payout.Share, error) {
 			}
 		}
 	}
-	return payout.Split(r.Fee(), m.Params, parties, att)
+	return splitter.Split(r.Fee(), parties, att)
 }
 
 func (m *Manifest) adapter(h protocol.Hash) (AdapterParties, bool) {
