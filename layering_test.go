@@ -48,6 +48,7 @@ var grants = map[string][]string{
 	"store/datanet":            {"protocol", "store", "store/ipfs"},
 	"contracts/bindings":       {},
 	"contracts/chain":          {"protocol", "contracts/bindings"},
+	"contracts/events":         {"protocol", "store", "contracts/chain"},
 	"contracts/devchain":       {"protocol", "contracts/..."},
 	"contracts/genesis":        {},
 	"contracts/supply":         {"protocol"},
@@ -140,6 +141,8 @@ func testMay(dir, ours string) bool {
 	switch dir {
 	case "worker/settle":
 		return granted([]string{"protocol/...", "contracts/..."}, ours)
+	case "contracts/events":
+		return granted([]string{"contracts/..."}, ours)
 	case "contracts/chain":
 		return granted([]string{"protocol/...", "contracts/..."}, ours)
 	case "contracts/devchain", "store/datanet", "store/ipfs":

@@ -9,7 +9,7 @@ import (
 
 // TableID is a table's place in the key space. Numbers are never used again.
 // Tables of this package are below 100, store/ipfs has 100-109, store/datanet
-// 110-129.
+// 110-129, contracts/events 130-139, worker/validator 140-149.
 type TableID uint16
 
 // Table is an ordered map with typed keys and values.

@@ -99,8 +99,7 @@ type ClaimedEvent struct {
 // returns the block after the last one looked at: where to go on. To 0 means the
 // newest block. Events of kinds not listed in Event are passed over.
 func (c *Client) Events(ctx context.Context, from, to uint64, fn func(Event) error) (next uint64, err error) {
-	a := c.cfg.Addresses
-	return c.logs(ctx, from, to, []common.Address{a.Staking, a.Escrow, a.Datanets, a.Models, a.Settlement}, nil, fn)
+	return c.logs(ctx, from, to, c.Reporting(), nil, fn)
 }
 
 // EachBatch calls fn for submitted batches in blocks from..to: of one worker, or of
