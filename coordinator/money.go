@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -33,14 +34,26 @@ func (c *Coordinator) admit(ctx context.Context, j *liveJob) (*scheduler.Submit,
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	reserved := c.reserved[j.job.Requester]
+	most := sub(free.at(protocol.Account{}), reserved)
+	budget, credits := most, []scheduler.Credit(nil)
 	var fees []amount
 	for _, w := range c.state.Workers() {
 		price := w.Announcement.Price
 		price.Access = j.adapter.Access
 		fees = append(fees, price.FeeFor(j.prompt, j.job.Sampling.MaxTokens).Total())
+		if len(free.credits) == 0 {
+			continue
+		}
+		left := sub(free.at(w.Announcement.Worker), reserved)
+		if more := sub(left, budget); !more.IsZero() {
+			credits = append(credits, scheduler.Credit{Worker: w.Announcement.Worker, Amount: more})
+		}
+		if left.Gt(&most) {
+			most = left
+		}
 	}
-	reserved := c.reserved[j.job.Requester]
-	left := sub(free, reserved)
+	left := most
 	estimate := quote(fees, left)
 	if left.Lt(&estimate) || left.IsZero() {
 		return nil, protocol.Errorf(protocol.KindEscrow, "", "this request may cost %s wei, and %s wei of the escrow of %s are free: deposit more with 'openledger wallet deposit'",
@@ -48,14 +61,21 @@ func (c *Coordinator) admit(ctx context.Context, j *liveJob) (*scheduler.Submit,
 	}
 	c.reserved[j.job.Requester] = add(reserved, estimate)
 	j.reserved = estimate
-	budget := estimate // a dearer worker that comes later would exceed the reservation
-	if len(fees) == 0 {
-		budget = left
+	// A dearer worker that comes later would exceed the reservation.
+	if len(fees) != 0 {
+		if !budget.Lt(&estimate) {
+			budget, credits = estimate, nil
+		}
+		for i := range credits {
+			if rest := sub(estimate, budget); credits[i].Amount.Gt(&rest) {
+				credits[i].Amount = rest
+			}
+		}
 	}
 	return &scheduler.Submit{
 		At: now(), Job: j.job.ID, Tenant: j.job.Requester, Base: j.job.Base, Adapter: tagOf(j.adapter.Digest),
 		PromptTokens: j.prompt, MaxTokens: j.job.Sampling.MaxTokens, Deadline: j.job.Deadline,
-		Budget: budget, EstimatedFee: estimate, Access: j.adapter.Access,
+		Budget: budget, Credits: credits, EstimatedFee: estimate, Access: j.adapter.Access,
 	}, nil
 }
 
@@ -104,39 +124,96 @@ func (c *Coordinator) unreserve(j *liveJob) {
 	j.reserved = amount{}
 }
 
+// funds are what a requester may spend on new answers: at any worker, and at those for
+// which it has reserved.
+type funds struct {
+	allowed amount // by the session key's limit, in all
+	open    amount // at any worker
+	credits map[protocol.Account]amount
+}
+
+// at is what may be spent at a worker: its credit and what is open.
+func (f funds) at(worker protocol.Account) amount {
+	out := add(f.open, f.credits[worker])
+	if f.allowed.Lt(&out) {
+		return f.allowed
+	}
+	return out
+}
+
 // spendable is what a requester's escrow covers beyond the vouchers already given,
-// within what it allows this coordinator's session key. Promises are read before the
-// balance, so that a settlement in between makes the answer too small, never too large.
-func (c *Coordinator) spendable(ctx context.Context, requester protocol.Account) (amount, error) {
+// within what it allows this coordinator's session key. A reserve pays for what is
+// promised to its worker first. Promises are read before the balance, so that a
+// settlement in between makes the answer too small, never too large.
+func (c *Coordinator) spendable(ctx context.Context, requester protocol.Account) (funds, error) {
 	vouchers, err := c.book.Cumulatives(requester)
 	if err != nil {
-		return amount{}, err
+		return funds{}, err
 	}
 	var promised amount
+	promises := make(map[protocol.Account]amount, len(vouchers))
 	for _, v := range vouchers {
 		drawn, err := c.chain.DrawnOf(ctx, requester, v.Voucher.Worker)
 		if err != nil {
-			return amount{}, err
+			return funds{}, err
 		}
-		promised = add(promised, sub(v.Voucher.Cumulative, drawn))
+		undrawn := sub(v.Voucher.Cumulative, drawn)
+		promised = add(promised, undrawn)
+		promises[v.Voucher.Worker] = add(promises[v.Voucher.Worker], undrawn)
 	}
 	session, err := c.chain.SessionOf(ctx, requester, c.SessionAccount())
 	if err != nil {
-		return amount{}, err
+		return funds{}, err
 	}
 	if session.Expires <= time.Now().Unix() {
-		return amount{}, protocol.Errorf(protocol.KindEscrow, "", "%s has not authorised this coordinator's session key %s, or no longer: authorise it with 'openledger wallet deposit'",
+		return funds{}, protocol.Errorf(protocol.KindEscrow, "", "%s has not authorised this coordinator's session key %s, or no longer: authorise it with 'openledger wallet deposit'",
 			requester.Hex(), c.SessionAccount().Hex())
 	}
-	balance, err := c.chain.AvailableOf(ctx, requester)
+	has, err := c.chain.FundsOf(ctx, requester)
 	if err != nil {
-		return amount{}, err
+		return funds{}, err
 	}
-	allowed := sub(session.Limit, session.Spent)
-	if allowed.Lt(&balance) {
-		balance = allowed
+	out := funds{allowed: sub(sub(session.Limit, session.Spent), promised), open: has.Available}
+	if has.Reserved.IsZero() {
+		out.open = sub(out.open, promised)
+		return out, nil
 	}
-	return sub(balance, promised), nil
+	reserves := make(map[protocol.Account]amount)
+	for _, w := range c.workerAccounts(promises) {
+		r, err := c.chain.ReserveOf(ctx, requester, w)
+		if err != nil {
+			return funds{}, err
+		}
+		reserves[w] = r.Lasting()
+	}
+	out.open, out.credits = cover(has.Available, reserves, promises)
+	return out, nil
+}
+
+// cover takes what is promised to each worker from its reserve, and what is left of the
+// promise from what is open to all. It gives what then is open, and left of the reserves.
+func cover(available amount, reserves, promises map[protocol.Account]amount) (open amount, credits map[protocol.Account]amount) {
+	open, credits = available, make(map[protocol.Account]amount)
+	for w, r := range reserves {
+		if rest := sub(r, promises[w]); !rest.IsZero() {
+			credits[w] = rest
+		}
+	}
+	for w, p := range promises {
+		open = sub(open, sub(p, reserves[w]))
+	}
+	return open, credits
+}
+
+// workerAccounts are the owners of the workers heard of lately, and those with promises.
+func (c *Coordinator) workerAccounts(promises map[protocol.Account]amount) []protocol.Account {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := maps.Clone(promises)
+	for _, w := range c.state.Workers() {
+		all[w.Announcement.Worker] = amount{}
+	}
+	return slices.SortedFunc(maps.Keys(all), protocol.Account.Cmp)
 }
 
 // accept makes a checked receipt ours to pay: evidence and voucher are durable before

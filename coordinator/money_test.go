@@ -56,3 +56,21 @@ func TestSameRequest(t *testing.T) {
 		require.False(t, sameRequest(e, job), name)
 	}
 }
+
+// A reserve pays for what is promised to its worker first; only what it does not cover
+// weighs on the rest, and no reserve is open to others.
+func TestReservesCoverTheirWorkersPromises(t *testing.T) {
+	a, b, x := protocol.Account{1}, protocol.Account{2}, protocol.Account{3}
+	n := func(v uint64) amount { return *uint256.NewInt(v) }
+	open, credits := cover(n(100), map[protocol.Account]amount{a: n(50), b: n(20)}, map[protocol.Account]amount{a: n(30), b: n(35), x: n(10)})
+	require.Equal(t, n(100-15-10), open)
+	require.Equal(t, map[protocol.Account]amount{a: n(20)}, credits)
+	f := funds{allowed: n(90), open: open, credits: credits}
+	require.Equal(t, n(90), f.at(a), "the session's limit holds for all")
+	require.Equal(t, n(75), f.at(b))
+	require.Equal(t, n(75), f.at(x))
+
+	open, credits = cover(n(5), map[protocol.Account]amount{a: n(50)}, map[protocol.Account]amount{x: n(10)})
+	require.True(t, open.IsZero())
+	require.Equal(t, n(50), funds{allowed: n(100), credits: credits}.at(a), "others' promises do not touch it")
+}

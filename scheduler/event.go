@@ -42,11 +42,46 @@ type Submit struct {
 	PromptTokens int    // estimate
 	MaxTokens    int
 	Deadline     int64       // Unix ms; 0: Config.JobTimeoutMS from At
-	Budget       uint256.Int // escrow that is free for this job
+	Budget       uint256.Int // escrow that is free for this job at any worker
+	Credits      []Credit    // escrow that is reserved for single workers, on top of Budget
 	EstimatedFee uint256.Int // the quote; over Budget, the job is refused
 	Access       uint256.Int // adapter's access price, part of every worker's fee
 	Profile      string      // numeric profile required; empty: any
 	Training     bool        // a training job: needs a worker that trains
+}
+
+// Credit is what a requester reserved for one worker and has not promised it yet.
+type Credit struct {
+	Worker protocol.Account // as in its announcement
+	Amount uint256.Int      // wei
+}
+
+// budgetAt is what the job may cost at a worker; saturated at 2^256-1.
+func (e *Submit) budgetAt(worker protocol.Account) uint256.Int {
+	for _, c := range e.Credits {
+		if c.Worker == worker {
+			return plus(e.Budget, c.Amount)
+		}
+	}
+	return e.Budget
+}
+
+// most is the largest budget at any worker.
+func (e *Submit) most() uint256.Int {
+	out := e.Budget
+	for _, c := range e.Credits {
+		if b := plus(e.Budget, c.Amount); b.Gt(&out) {
+			out = b
+		}
+	}
+	return out
+}
+
+func plus(a, b uint256.Int) uint256.Int {
+	if _, over := a.AddOverflow(&a, &b); over {
+		a.SetAllOne()
+	}
+	return a
 }
 
 // Token says that Count more output tokens were delivered to the requester. For

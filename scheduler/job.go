@@ -29,6 +29,7 @@ type job struct {
 	adapter *adapter
 	budget  uint64 // for compute, when exact
 	exact   bool   // budget fits
+	credits bool   // what it may cost depends on the worker
 
 	worker     *worker // nil: waiting
 	attempt    int
@@ -95,9 +96,11 @@ func (s *State) submit(e *Submit) {
 	j.sub.Deadline = deadline
 	j.hash = mix(s.cfg.Seed ^ uint64(e.Job[0])<<56 ^ uint64(e.Job[1])<<48 ^ uint64(e.Job[2])<<40 ^ uint64(e.Job[3])<<32 ^
 		uint64(e.Job[28])<<24 ^ uint64(e.Job[29])<<16 ^ uint64(e.Job[30])<<8 ^ uint64(e.Job[31]))
-	var left uint256.Int
-	left.Sub(&e.Budget, &e.Access)
-	j.budget, j.exact = left.Uint64(), left.IsUint64()
+	if left, short := new(uint256.Int).SubOverflow(&e.Budget, &e.Access); !short && len(e.Credits) == 0 {
+		j.budget, j.exact = left.Uint64(), left.IsUint64()
+	} else {
+		j.credits = true
+	}
 	j.pool = s.pool(e.Base)
 	if e.Adapter != 0 && !e.Training {
 		j.adapter = s.adapter(e.Adapter)
@@ -120,17 +123,18 @@ func (s *State) submit(e *Submit) {
 }
 
 func (s *State) admit(e *Submit, deadline int64) (protocol.Kind, string) {
+	most := e.most()
 	switch {
 	case e.PromptTokens < 0 || e.MaxTokens < 0 || e.PromptTokens > maxTokens || e.MaxTokens > maxTokens:
 		return protocol.KindInvalid, fmt.Sprintf("prompt of %d and at most %d new tokens: both must be within 0 and %d", e.PromptTokens, e.MaxTokens, maxTokens)
 	case deadline <= s.now:
 		return protocol.KindDeadline, "the deadline has passed: submit the job again with a later one"
-	case e.Budget.Lt(&e.Access) || e.Budget.Lt(&e.EstimatedFee):
+	case most.Lt(&e.Access) || most.Lt(&e.EstimatedFee):
 		need := e.EstimatedFee
 		if need.Lt(&e.Access) {
 			need = e.Access
 		}
-		return protocol.KindEscrow, fmt.Sprintf("the job may cost %s wei and %s wei of escrow are free: deposit more, or ask for fewer tokens", need.Dec(), e.Budget.Dec())
+		return protocol.KindEscrow, fmt.Sprintf("the job may cost %s wei and %s wei of escrow are free: deposit more, or ask for fewer tokens", need.Dec(), most.Dec())
 	case s.queued >= s.cfg.MaxQueued:
 		return protocol.KindBusy, fmt.Sprintf("%d jobs are waiting already: try again later", s.queued)
 	}

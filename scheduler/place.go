@@ -178,7 +178,8 @@ func (s *State) whyMissing(j *job) (protocol.Kind, string) {
 	case n[excluded] > 0:
 		return protocol.KindUnavailable, fmt.Sprintf("every worker within reach failed the job (%d), the last one: %s", n[excluded], j.lastWhy)
 	case n[tooDear] > 0:
-		return protocol.KindEscrow, fmt.Sprintf("no worker's price (%d asked) fits the %s wei of free escrow: deposit more, or ask for fewer tokens", n[tooDear], j.sub.Budget.Dec())
+		most := j.sub.most()
+		return protocol.KindEscrow, fmt.Sprintf("no worker's price (%d asked) fits the %s wei of free escrow: deposit more, or ask for fewer tokens", n[tooDear], most.Dec())
 	case n[noRoom] == len(j.pool.heap): // it is the request that must change
 		return protocol.KindInvalid, fmt.Sprintf("%d tokens do not fit any worker's KV cache: shorten the prompt, or ask for fewer tokens", j.need())
 	case n[noRoom] > 0:

@@ -314,13 +314,14 @@ func perThousand(wei, tokens uint64) uint64 {
 
 // affordable says whether the job's escrow covers w's price, exactly.
 func (w *worker) affordable(j *job, fee uint64) bool {
-	if fee != 1<<64-1 {
+	if fee != 1<<64-1 && !j.credits {
 		return !j.exact || fee <= j.budget
 	}
 	f := w.ann.Price.FeeFor(j.sub.PromptTokens, j.sub.MaxTokens)
 	f.Access = j.sub.Access
 	t := f.Total()
-	return t.Cmp(&j.sub.Budget) <= 0
+	budget := j.sub.budgetAt(w.ann.Worker)
+	return t.Cmp(&budget) <= 0
 }
 
 // prefillUS is the time to read tokens, in us.

@@ -48,12 +48,13 @@ func (w *Worker) checkCredit(ctx context.Context, requester protocol.Account) er
 	}
 	open.Add(&open, &undrawn)
 	if open.Gt(&balance) {
-		return protocol.Errorf(protocol.KindEscrow, "", "the requester's escrow holds %s wei, %s are promised or running: deposit more", balance.Dec(), open.Dec())
+		return protocol.Errorf(protocol.KindEscrow, "", "the requester's escrow holds %s wei for this worker, %s are promised or running: deposit more, or reserve for this worker", balance.Dec(), open.Dec())
 	}
 	return nil
 }
 
-// escrowOf gives what vouchers to this worker have not drawn yet, and the escrow.
+// escrowOf gives what vouchers to this worker have not drawn yet, and what of the escrow
+// it could draw: not what is reserved for others, but all of its own reserve.
 func (w *Worker) escrowOf(ctx context.Context, requester protocol.Account) (undrawn, balance uint256.Int, err error) {
 	v, ok, err := w.book.Voucher(requester, w.Owner())
 	if err != nil {
@@ -68,7 +69,7 @@ func (w *Worker) escrowOf(ctx context.Context, requester protocol.Account) (undr
 			undrawn.Sub(&v.Signed.Voucher.Cumulative, &drawn)
 		}
 	}
-	balance, err = w.chain.EscrowOf(ctx, requester)
+	balance, err = w.chain.DrawableBy(ctx, requester, w.Owner())
 	return undrawn, balance, err
 }
 
@@ -131,14 +132,14 @@ func (w *Worker) Voucher(ctx context.Context, _ protocol.PeerID, v protocol.Sign
 			return protocol.Errorf(protocol.KindEscrow, "cumulative", "%s wei are more than %s may still spend for %s: authorise more with 'openledger wallet deposit'", v.Voucher.Cumulative.Dec(), v.Signer.Hex(), v.Voucher.Requester.Hex())
 		}
 	}
-	balance, err := w.chain.EscrowOf(ctx, v.Voucher.Requester)
+	balance, err := w.chain.DrawableBy(ctx, v.Voucher.Requester, w.Owner())
 	if err != nil {
 		return err
 	}
 	var covered uint256.Int
 	covered.Add(&drawn, &balance)
 	if v.Voucher.Cumulative.Gt(&covered) {
-		return protocol.Errorf(protocol.KindEscrow, "cumulative", "%s wei are more than the escrow covers (%s drawn, %s left)", v.Voucher.Cumulative.Dec(), drawn.Dec(), balance.Dec())
+		return protocol.Errorf(protocol.KindEscrow, "cumulative", "%s wei are more than the escrow covers (%s drawn, %s left that are not reserved for others)", v.Voucher.Cumulative.Dec(), drawn.Dec(), balance.Dec())
 	}
 	return w.book.AcceptVoucher(v, receipt)
 }

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/openledger/openledger/cmd/openledger/node"
 	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/protocol"
 )
 
 // holders does with money, stake and votes what their verbs offer, on the chain of the
@@ -42,6 +46,8 @@ func (s *separate) holders(t *testing.T) {
 	run(t, nil, s.verb("escrow", "authorize", "3", "--key", other, "--lasts", "1h", "--as", "requester")...)
 	run(t, nil, s.verb("escrow", "revoke", "--key", other, "--as", "requester")...)
 
+	s.reserves(t, worker)
+
 	run(t, nil, s.verb("adapter", "price", "lessons", "0.02", "--as", "owner")...)
 	a, err := s.chain.AdapterByName(t.Context(), s.accounts["owner"], "lessons")
 	require.NoError(t, err)
@@ -63,4 +69,44 @@ func (s *separate) holders(t *testing.T) {
 	require.Contains(t, roles.Roles, chain.RoleHolder{On: "timelock", Role: chain.ExecutorRole})
 	run(t, nil, s.verb("gov", "params")...)
 	run(t, nil, s.verb("gov", "list")...)
+}
+
+// reserves sets escrow aside for the worker, and brings an account in that has no money.
+func (s *separate) reserves(t *testing.T, worker string) {
+	run(t, nil, s.verb("escrow", "reserve", worker, "1", "--as", "requester")...)
+	refused(t, "insufficient escrow", s.verb("escrow", "reserve", "alice", "100000000", "--as", "requester")...)
+	var released struct {
+		Reserve chain.Reserve `json:"reserve"`
+	}
+	run(t, &released, s.verb("escrow", "release", worker, "--as", "requester")...)
+	require.Equal(t, node.Open(1), released.Reserve.Amount, "until the delay is over")
+	require.NotZero(t, released.Reserve.LowersAt)
+	refused(t, "still reserved", s.verb("escrow", "release", worker, "--as", "requester")...)
+	run(t, nil, s.verb("escrow", "reserve", worker, "1", "--as", "requester")...)
+	var v escrowView
+	run(t, &v, s.verb("escrow", "show", "requester")...)
+	require.Len(t, v.Reserves, 1)
+	require.Equal(t, node.Open(1), v.Reserves[0].Amount)
+	require.Zero(t, v.Reserves[0].LowersAt)
+
+	var poor accountView
+	run(t, &poor, s.verb("wallet", "create", "newcomer")...)
+	var signed protocol.SignedOpening
+	run(t, &signed, s.verb("escrow", "open", "3", "--reserve", worker+"=2", "--sign", "--as", "newcomer")...)
+	file := filepath.Join(t.TempDir(), "opening.json")
+	raw, err := json.Marshal(&signed)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, raw, 0o600))
+	refused(t, "takes no amount", s.verb("escrow", "open", "3", "--relay", file, "--as", "alice")...)
+	refused(t, "is missing", s.verb("escrow", "open", "--as", "alice")...)
+	refused(t, "is not WORKER=AMOUNT", s.verb("escrow", "open", "3", "--reserve", "2", "--as", "alice")...)
+	run(t, nil, s.verb("escrow", "open", "--relay", file, "--as", "alice")...)
+	refused(t, "nonce", s.verb("escrow", "open", "--relay", file, "--as", "alice")...)
+	v = escrowView{}
+	run(t, &v, s.verb("escrow", "show", "newcomer")...)
+	require.Equal(t, node.Open(3), *v.Held)
+	require.Equal(t, node.Open(1), *v.Available)
+	require.Equal(t, node.Open(2), v.Reserves[0].Amount)
+	require.Equal(t, node.Open(3), v.Session.Limit)
+	run(t, nil, s.verb("escrow", "open", "1", "--limit", "9", "--as", "alice")...)
 }

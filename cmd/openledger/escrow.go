@@ -17,16 +17,18 @@ import (
 func newEscrow(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "escrow",
-		Short: "The money that pays for answers: show, session keys, withdraw",
+		Short: "The money that pays for answers: open, show, reserve, session keys, withdraw",
 		Long: `The escrow holds what a requester pays answers from; 'openledger wallet deposit' fills it
 and lets the coordinator's session key spend it. A withdrawal waits, so that workers can
 still settle what they are owed.`,
-		Example: `  openledger escrow show alice
+		Example: `  openledger escrow open 100 --as alice
+  openledger escrow show alice
+  openledger escrow reserve worker 25 --as alice
   openledger escrow withdraw 50 --as alice
   openledger escrow finish --as alice
   openledger escrow revoke --as alice`,
 	}
-	cmd.AddCommand(escrowShow(c), escrowAuthorize(c), escrowRevoke(c), escrowWithdraw(c),
+	cmd.AddCommand(escrowOpen(c), escrowShow(c), escrowReserve(c), escrowRelease(c), escrowAuthorize(c), escrowRevoke(c), escrowWithdraw(c),
 		escrowStep(c, "finish", "Take out the withdrawal whose wait is over", "withdrawn", (*chain.Sender).ExecuteWithdrawal),
 		escrowStep(c, "cancel", "Take a requested withdrawal back", "withdrawal cancelled", (*chain.Sender).CancelWithdrawal))
 	return cmd
@@ -36,8 +38,9 @@ still settle what they are owed.`,
 type escrowView struct {
 	Account    protocol.Account  `json:"account"`
 	Held       *uint256.Int      `json:"held"`
-	Available  *uint256.Int      `json:"available"` // held, less a requested withdrawal
-	Session    chain.Session     `json:"session"`   // of the coordinator's key
+	Available  *uint256.Int      `json:"available"` // held, less reserves and a requested withdrawal
+	Reserves   []chain.Reserve   `json:"reserves"`
+	Session    chain.Session     `json:"session"` // of the coordinator's key
 	SessionKey protocol.Account  `json:"session_key"`
 	Withdrawal *chain.Withdrawal `json:"withdrawal,omitempty"`
 }
@@ -81,6 +84,9 @@ func readEscrow(ctx context.Context, ch *chain.Client, account, session protocol
 	if v.Session, err = ch.SessionOf(ctx, account, session); err != nil {
 		return v, err
 	}
+	if v.Reserves, err = ch.Reserves(ctx, account); err != nil {
+		return v, err
+	}
 	leaving, err := ch.WithdrawalOf(ctx, account)
 	if err == nil && leaving.ReleaseAt != 0 {
 		v.Withdrawal = &leaving
@@ -94,6 +100,13 @@ func printEscrow(w io.Writer, v escrowView) {
 		fmt.Fprintf(w, "session   the coordinator's key %s may spend nothing\n", v.SessionKey.Hex())
 	} else {
 		fmt.Fprintf(w, "session   %s may spend %s OPEN, has spent %s, until %s\n", v.SessionKey.Hex(), node.FormatOpen(v.Session.Limit), node.FormatOpen(v.Session.Spent), minute(v.Session.Expires))
+	}
+	for _, r := range v.Reserves {
+		fmt.Fprintf(w, "reserved  %s OPEN for %s", node.FormatOpen(r.Amount), r.Worker.Hex())
+		if r.LowersAt != 0 {
+			fmt.Fprintf(w, ", lowered to %s at %s", node.FormatOpen(r.Target), minute(r.LowersAt))
+		}
+		fmt.Fprintln(w)
 	}
 	if v.Withdrawal != nil {
 		fmt.Fprintf(w, "leaving   %s OPEN, free at %s\n", node.FormatOpen(v.Withdrawal.Amount), minute(v.Withdrawal.ReleaseAt))

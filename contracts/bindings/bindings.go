@@ -104,6 +104,13 @@ type DatanetRegistryVersion struct {
 	License     string
 }
 
+// EscrowReserve is an auto generated low-level Go binding around an user-defined struct.
+type EscrowReserve struct {
+	Amount   *big.Int
+	Target   *big.Int
+	LowersAt uint64
+}
+
 // EscrowSession is an auto generated low-level Go binding around an user-defined struct.
 type EscrowSession struct {
 	Limit  *big.Int
@@ -148,6 +155,19 @@ type ModelRegistryBase struct {
 	RegisteredAt uint64
 	Name         string
 	Uri          string
+}
+
+// Opening is an auto generated low-level Go binding around an user-defined struct.
+type Opening struct {
+	Requester common.Address
+	Session   common.Address
+	Limit     *big.Int
+	Expiry    uint64
+	Amount    *big.Int
+	Workers   []common.Address
+	Amounts   []*big.Int
+	Nonce     *big.Int
+	Deadline  uint64
 }
 
 // ProofNode is an auto generated low-level Go binding around an user-defined struct.
@@ -3243,9 +3263,9 @@ func (datanetRegistry *DatanetRegistry) UnpackVersionGapError(raw []byte) (*Data
 
 // EscrowMetaData contains all meta data concerning the Escrow contract.
 var EscrowMetaData = bind.MetaData{
-	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"withdrawalDelay_\",\"type\":\"uint64\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"SETTLEMENT_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"authorize\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"availableOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"balanceOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"cancelWithdrawal\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"deposit\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"depositFor\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"},{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"draw\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"drawn\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"components\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"},{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"internalType\":\"structSignedVoucher[]\",\"name\":\"vouchers\",\"type\":\"tuple[]\"}],\"name\":\"drawBatch\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"drawn\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"drawnOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"executeWithdrawal\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"requestWithdrawal\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"}],\"name\":\"revoke\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"}],\"name\":\"sessionOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"spent\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"internalType\":\"structEscrow.Session\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"delay\",\"type\":\"uint64\"}],\"name\":\"setWithdrawalDelay\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"totalBalance\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"}],\"name\":\"voucherDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"withdrawalDelay\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"withdrawalOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"internalType\":\"structEscrow.Withdrawal\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Deposited\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"}],\"name\":\"Drawn\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionAuthorized\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"WithdrawalCancelled\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"delay\",\"type\":\"uint64\"}],\"name\":\"WithdrawalDelayChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"name\":\"WithdrawalRequested\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Withdrawn\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"InsufficientEscrow\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"}],\"name\":\"InvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"NoWithdrawal\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionCannotShrink\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionExpiryPassed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"SessionLimitExceeded\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"}],\"name\":\"UnknownSession\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"name\":\"VoucherExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"releaseAt\",\"type\":\"uint256\"}],\"name\":\"WithdrawalPending\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"expected\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"actual\",\"type\":\"address\"}],\"name\":\"WorkerMismatch\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAmount\",\"type\":\"error\"}]",
+	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"withdrawalDelay_\",\"type\":\"uint64\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"MAX_RESERVES\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"SETTLEMENT_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"authorize\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"availableFor\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"availableOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"balanceOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"cancelWithdrawal\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"deposit\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"depositFor\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"},{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"draw\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"drawn\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"components\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"},{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"internalType\":\"structSignedVoucher[]\",\"name\":\"vouchers\",\"type\":\"tuple[]\"}],\"name\":\"drawBatch\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"drawn\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"drawableBy\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"drawnOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"executeWithdrawal\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"nonces\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"},{\"internalType\":\"address[]\",\"name\":\"workers\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"amounts\",\"type\":\"uint256[]\"}],\"name\":\"open\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"address[]\",\"name\":\"workers\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"amounts\",\"type\":\"uint256[]\"},{\"internalType\":\"uint256\",\"name\":\"nonce\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structOpening\",\"name\":\"opening\",\"type\":\"tuple\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"openFor\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"address[]\",\"name\":\"workers\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"amounts\",\"type\":\"uint256[]\"},{\"internalType\":\"uint256\",\"name\":\"nonce\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structOpening\",\"name\":\"opening\",\"type\":\"tuple\"}],\"name\":\"openingDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"release\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"requestWithdrawal\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"reserve\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"reserveOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint128\",\"name\":\"amount\",\"type\":\"uint128\"},{\"internalType\":\"uint128\",\"name\":\"target\",\"type\":\"uint128\"},{\"internalType\":\"uint64\",\"name\":\"lowersAt\",\"type\":\"uint64\"}],\"internalType\":\"structEscrow.Reserve\",\"name\":\"r\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"reservedOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"}],\"name\":\"revoke\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"}],\"name\":\"sessionOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"spent\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"internalType\":\"structEscrow.Session\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"delay\",\"type\":\"uint64\"}],\"name\":\"setWithdrawalDelay\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"totalBalance\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"}],\"name\":\"voucherDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"withdrawalDelay\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"withdrawalOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"internalType\":\"structEscrow.Withdrawal\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Deposited\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"}],\"name\":\"Drawn\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"target\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"lowersAt\",\"type\":\"uint64\"}],\"name\":\"ReserveLowering\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Reserved\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionAuthorized\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"WithdrawalCancelled\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"delay\",\"type\":\"uint64\"}],\"name\":\"WithdrawalDelayChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"name\":\"WithdrawalRequested\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Withdrawn\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"expected\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"actual\",\"type\":\"uint256\"}],\"name\":\"DepositMismatch\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"InsufficientEscrow\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"currentNonce\",\"type\":\"uint256\"}],\"name\":\"InvalidAccountNonce\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"workers\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"amounts\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maximum\",\"type\":\"uint256\"}],\"name\":\"InvalidReserves\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"}],\"name\":\"InvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"NoReserveLowering\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"NoWithdrawal\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"name\":\"OpeningExpired\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint8\",\"name\":\"bits\",\"type\":\"uint8\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"SafeCastOverflowedUintDowncast\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionCannotShrink\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionExpiryPassed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"SessionLimitExceeded\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"lowersAt\",\"type\":\"uint64\"}],\"name\":\"StillReserved\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"}],\"name\":\"UnknownSession\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"name\":\"VoucherExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"releaseAt\",\"type\":\"uint256\"}],\"name\":\"WithdrawalPending\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"expected\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"actual\",\"type\":\"address\"}],\"name\":\"WorkerMismatch\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAmount\",\"type\":\"error\"}]",
 	ID:  "2f94a71a81b891298d0576b3849a4b1892",
-	Bin: "0x610160604052348015610010575f5ffd5b506040516125e33803806125e383398101604081905261002f916102a2565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b8261015f60201b60201c565b610120526100888161015f565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b0382166101445760405163d92e233d60e01b815260040160405180910390fd5b61014e5f836101a5565b506101588161024e565b505061034b565b5f5f829050601f81511115610192578260405163305a27a960e01b815260040161018991906102f0565b60405180910390fd5b805161019d82610325565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16610245575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556101fd3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610248565b505f5b92915050565b600380546001600160401b0319166001600160401b0383169081179091556040519081527fbe42695f6ec8a8d619e43e1c8988eaf50b19526f0317344689a000a079468c9f9060200160405180910390a150565b5f5f604083850312156102b3575f5ffd5b82516001600160a01b03811681146102c9575f5ffd5b60208401519092506001600160401b03811681146102e5575f5ffd5b809150509250929050565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b80516020808301519190811015610345575f198160200360031b1b821691505b50919050565b60805160a05160c05160e05161010051610120516101405161224761039c5f395f61134801525f61131801525f61194801525f61192001525f61187b01525f6118a501525f6118cf01526122475ff3fe6080604052600436106101a4575f3560e01c806391d14854116100e7578063d0e30db011610087578063e4a0004911610062578063e4a000491461057d578063f09201b61461059c578063f14e9c8c146105bb578063fa45aa00146105da575f5ffd5b8063d0e30db014610537578063d546da901461053f578063d547741f1461055e575f5ffd5b8063a7ab6961116100c2578063a7ab6961146104b5578063aa67c919146104dd578063ad7a672f146104f0578063ba9cf01d14610504575f5ffd5b806391d14854146104415780639ee679e814610483578063a217fddf146104a2575f5ffd5b806336568abe1161015257806373add0fd1161012d57806373add0fd1461039157806374a8f103146103b057806375ee1dfd146103cf57806384b0196e1461041a575f5ffd5b806336568abe1461031f57806339e6ad501461033e57806370a082311461035d575f5ffd5b806323806bc51161018257806323806bc514610280578063248a9ca3146102d25780632f2ff15d14610300575f5ffd5b806301ffc9a7146101a857806314bf9d2b146101dc578063226112801461026a575b5f5ffd5b3480156101b3575f5ffd5b506101c76101c2366004611df5565b6105ee565b60405190151581526020015b60405180910390f35b3480156101e7575f5ffd5b506102456101f6366004611e56565b604080518082019091525f8082526020820152506001600160a01b03165f908152600660209081526040918290208251808401909352805483526001015467ffffffffffffffff169082015290565b604080518251815260209283015167ffffffffffffffff1692810192909252016101d3565b348015610275575f5ffd5b5061027e610686565b005b34801561028b575f5ffd5b506102c461029a366004611e6f565b6001600160a01b039182165f90815260086020908152604080832093909416825291909152205490565b6040519081526020016101d3565b3480156102dd575f5ffd5b506102c46102ec366004611ea0565b5f9081526020819052604090206001015490565b34801561030b575f5ffd5b5061027e61031a366004611eb7565b61071e565b34801561032a575f5ffd5b5061027e610339366004611eb7565b610748565b348015610349575f5ffd5b506102c4610358366004611eee565b610799565b348015610368575f5ffd5b506102c4610377366004611e56565b6001600160a01b03165f9081526005602052604090205490565b34801561039c575f5ffd5b5061027e6103ab366004611f1f565b6107ab565b3480156103bb575f5ffd5b5061027e6103ca366004611e56565b6107c2565b3480156103da575f5ffd5b506103ee6103e9366004611e6f565b6108d2565b6040805182518152602080840151908201529181015167ffffffffffffffff16908201526060016101d3565b348015610425575f5ffd5b5061042e610955565b6040516101d39796959493929190611f66565b34801561044c575f5ffd5b506101c761045b366004611eb7565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b34801561048e575f5ffd5b5061027e61049d366004611ea0565b6109b3565b3480156104ad575f5ffd5b506102c45f81565b3480156104c0575f5ffd5b5060035460405167ffffffffffffffff90911681526020016101d3565b61027e6104eb366004611e56565b610ab8565b3480156104fb575f5ffd5b506004546102c4565b34801561050f575f5ffd5b506102c47f300f9ae985dc711960f7a4d1dd013f9c19ecf40bff149522ab7523b2187a384681565b61027e610aec565b34801561054a575f5ffd5b506102c4610559366004611e56565b610af8565b348015610569575f5ffd5b5061027e610578366004611eb7565b610b3a565b348015610588575f5ffd5b5061027e610597366004612018565b610b5e565b3480156105a7575f5ffd5b506102c46105b6366004612051565b610d12565b3480156105c6575f5ffd5b506102c46105d53660046120d2565b610e6e565b3480156105e5575f5ffd5b506102c4610eee565b5f7fffffffff0000000000000000000000000000000000000000000000000000000082167f7965db0b00000000000000000000000000000000000000000000000000000000148061068057507f01ffc9a7000000000000000000000000000000000000000000000000000000007fffffffff000000000000000000000000000000000000000000000000000000008316145b92915050565b335f90815260066020526040812054908190036106bd57604051639a18183560e01b81523360048201526024015b60405180910390fd5b335f818152600660205260408082209182556001909101805467ffffffffffffffff19169055517f2eed97477f07c07ec48f8f678f4e84f7c0de55bf33f51c3dc989b13353080319906107139084815260200190565b60405180910390a250565b5f8281526020819052604090206001015461073881611096565b61074283836110a0565b50505050565b6001600160a01b038116331461078a576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6107948282611147565b505050565b5f6106806107a6836111c8565b611274565b5f6107b581611096565b6107be826112bb565b5050565b335f9081526007602090815260408083206001600160a01b038516845290915281206002810154909167ffffffffffffffff909116900361082757604051632aea2a8f60e11b81523360048201526001600160a01b03831660248201526044016106b4565b6003545f906108409067ffffffffffffffff1642612171565b600283015490915067ffffffffffffffff908116908216101561087d5760028201805467ffffffffffffffff191667ffffffffffffffff83161790555b600282015460405167ffffffffffffffff90911681526001600160a01b0384169033907f2b95c1dc0daa020e119f75ff153d0aea139be9d08a62158074c10ae1a379bb389060200160405180910390a3505050565b6108fd60405180606001604052805f81526020015f81526020015f67ffffffffffffffff1681525090565b506001600160a01b039182165f9081526007602090815260408083209390941682529182528290208251606081018452815481526001820154928101929092526002015467ffffffffffffffff169181019190915290565b5f6060805f5f5f6060610966611311565b61096e611341565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b805f036109d357604051631f2a200560e01b815260040160405180910390fd5b335f9081526005602052604090205480821115610a1357604051632d3d15b760e21b815233600482015260248101839052604481018290526064016106b4565b6003545f90610a2c9067ffffffffffffffff1642612171565b60408051808201825285815267ffffffffffffffff8381166020808401828152335f818152600684528790209551865590516001909501805467ffffffffffffffff19169590941694909417909255835188815291820152929350917fbf6730b5b5d9fd45cdb42f69910317da629fd6e12b3ab41aa1708cd916385dfc910160405180910390a2505050565b6001600160a01b038116610adf5760405163d92e233d60e01b815260040160405180910390fd5b610ae9813461136c565b50565b610af6333461136c565b565b6001600160a01b0381165f908152600560209081526040808320546006909252822054818110610b28575f610b32565b610b328183612191565b949350505050565b5f82815260208190526040902060010154610b5481611096565b6107428383611147565b6001600160a01b038316610b855760405163d92e233d60e01b815260040160405180910390fd5b428167ffffffffffffffff1611610be3576040517f978a7f360000000000000000000000000000000000000000000000000000000081526001600160a01b038416600482015267ffffffffffffffff821660248201526044016106b4565b335f9081526007602090815260408083206001600160a01b0387168452909152902060028101544267ffffffffffffffff90911610801590610c4057508054831080610c405750600281015467ffffffffffffffff908116908316105b15610ca057805460028201546040517fbb85a9dd0000000000000000000000000000000000000000000000000000000081526001600160a01b0387166004820152602481019290925267ffffffffffffffff1660448201526064016106b4565b82815560028101805467ffffffffffffffff191667ffffffffffffffff84169081179091556040805185815260208101929092526001600160a01b0386169133917fbc210c141be3513bcb8163b098b4fffe88350f9008f0228143be23ec25ea95b9910160405180910390a350505050565b5f7f300f9ae985dc711960f7a4d1dd013f9c19ecf40bff149522ab7523b2187a3846610d3d81611096565b610d45611414565b5f5b83811015610e2f5736858583818110610d6257610d626121a4565b9050602002810190610d7491906121b8565b90506001600160a01b038716610d906040830160208401611e56565b6001600160a01b031614610df45786610daf6040830160208401611e56565b6040517ffb427f270000000000000000000000000000000000000000000000000000000081526001600160a01b039283166004820152911660248201526044016106b4565b610e1a81610e0860a0820160808301611e56565b610e1560a08501856121d6565b61146b565b610e249085612220565b935050600101610d47565b50610e3982611753565b610e66610af65f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611465565b509392505050565b5f7f300f9ae985dc711960f7a4d1dd013f9c19ecf40bff149522ab7523b2187a3846610e9981611096565b610ea1611414565b610ead8686868661146b565b9150610eb882611753565b610ee5610af65f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611465565b50949350505050565b5f610ef7611414565b335f9081526006602090815260408083208151808301909252805480835260019091015467ffffffffffffffff16928201929092529103610f4d57604051639a18183560e01b81523360048201526024016106b4565b806020015167ffffffffffffffff16421015610fad5760208101516040517f31b5a21e00000000000000000000000000000000000000000000000000000000815233600482015267ffffffffffffffff90911660248201526044016106b4565b335f9081526005602052604090205481518111610fca5780610fcd565b81515b335f908152600660205260408120908155600101805467ffffffffffffffff191690559250610ffc8382612191565b335f9081526005602052604081209190915560048054859290611020908490612191565b909155505060405183815233907f7084f5476618d8e60b11ef0d7d3f06914655adb8793e28ff7f018d4c76d505d59060200160405180910390a2611064338461175f565b5050611093610af65f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611465565b90565b610ae98133611804565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16611140575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556110f83390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610680565b505f610680565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1615611140575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a4506001610680565b5f7f6100ec19331a165c58c60a76b6db007e62ffc4a6f9b3b825661e136d297a1aa16111f76020840184611e56565b6112076040850160208601611e56565b604085013561121c6080870160608801611f1f565b6040805160208101969096526001600160a01b0394851690860152929091166060840152608083015267ffffffffffffffff1660a082015260c001604051602081830303815290604052805190602001209050919050565b5f61068061128061186f565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b6003805467ffffffffffffffff191667ffffffffffffffff83169081179091556040519081527fbe42695f6ec8a8d619e43e1c8988eaf50b19526f0317344689a000a079468c9f9060200160405180910390a150565b606061133c7f0000000000000000000000000000000000000000000000000000000000000000611998565b905090565b606061133c7f0000000000000000000000000000000000000000000000000000000000000000611998565b805f0361138c57604051631f2a200560e01b815260040160405180910390fd5b6001600160a01b0382165f90815260056020526040812080548392906113b3908490612220565b925050819055508060045f8282546113cb9190612220565b909155505060405181815233906001600160a01b038416907f8752a472e571a816aea92eec8dae9baf628e840f4929fbcc2d155e6233ff68a79060200160405180910390a35050565b61143e7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c6119d5565b610af660017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b90611a0c565b5f8061147a6020870187611e56565b6001600160a01b0381165f90815260086020908152604080832093945091929183916114aa918b01908b01611e56565b6001600160a01b03166001600160a01b031681526020019081526020015f20549050808760400135116114e1575f92505050610b32565b6114ef816040890135612191565b92506115016080880160608901611f1f565b67ffffffffffffffff1642111561158957816115236040890160208a01611e56565b61153360808a0160608b01611f1f565b6040517fc43d7f580000000000000000000000000000000000000000000000000000000081526001600160a01b03938416600482015292909116602483015267ffffffffffffffff1660448201526064016106b4565b816001600160a01b0316866001600160a01b0316146115ad576115ad828785611a13565b6115c1866115ba89610799565b8787611b91565b611602576040517fd855c4f40000000000000000000000000000000000000000000000000000000081526001600160a01b03871660048201526024016106b4565b6001600160a01b0382165f908152600560205260409020548084111561165457604051632d3d15b760e21b81526001600160a01b038416600482015260248101859052604481018290526064016106b4565b61165e8482612191565b6001600160a01b0384165f908152600560205260408120919091556004805486929061168b908490612191565b90915550506001600160a01b0383165f908152600860209081526040808320908b0180359391926116be91908d01611e56565b6001600160a01b03166001600160a01b031681526020019081526020015f2081905550866001600160a01b03168860200160208101906116fe9190611e56565b60408051878152818c013560208201526001600160a01b03928316928716917fadfa4e2b9ce0b5211c726e2f4a096bdab12037c5e9757680bbdda89607c74091910160405180910390a4505050949350505050565b8015610ae957610ae933825b804710156117a2576040517fcf479181000000000000000000000000000000000000000000000000000000008152476004820152602481018290526044016106b4565b6117bb828260405180602001604052805f815250611c03565b156117c4575050565b3d156117d2576107be611c18565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f828152602081815260408083206001600160a01b038516845290915290205460ff166107be576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b0382166004820152602481018390526044016106b4565b5f306001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000161480156118c757507f000000000000000000000000000000000000000000000000000000000000000046145b156118f157507f000000000000000000000000000000000000000000000000000000000000000090565b61133c604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60605f6119a483611c23565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b15610af6576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b6001600160a01b038084165f90815260076020908152604080832093861683529290529081206002810154909167ffffffffffffffff9091169003611a7e57604051632aea2a8f60e11b81526001600160a01b038086166004830152841660248201526044016106b4565b600281015467ffffffffffffffff16421115611aef5760028101546040517fd2aa9c7a0000000000000000000000000000000000000000000000000000000081526001600160a01b0380871660048301528516602482015267ffffffffffffffff90911660448201526064016106b4565b5f8160010154825f015411611b04575f611b15565b60018201548254611b159190612191565b905080831115611b72576040517fb298e8280000000000000000000000000000000000000000000000000000000081526001600160a01b0380871660048301528516602482015260448101849052606481018290526084016106b4565b82826001015f828254611b859190612220565b90915550505050505050565b5f846001600160a01b03163b5f03611bf0575f5f611bb0868686611c63565b5090925090505f816003811115611bc957611bc9612233565b148015611be75750866001600160a01b0316826001600160a01b0316145b92505050610b32565b611bfc85858585611caa565b9050610b32565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b5f60ff8216601f811115610680576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f80806041849003611c97578435602086013560408701355f1a611c8989828585611d2d565b955095509550505050611ca1565b505f915060029050825b93509350939050565b604080517f1626ba7e00000000000000000000000000000000000000000000000000000000808252600482018690526024820192909252604481018390525f91908390818660648301375f82606483010152601f820160051c60051b915060205f60648401838b5afa9050825f5114601f3d111681169350505050949350505050565b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0841115611d6657505f91506003905082611deb565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa158015611db7573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b038116611de257505f925060019150829050611deb565b92505f91508190505b9450945094915050565b5f60208284031215611e05575f5ffd5b81357fffffffff0000000000000000000000000000000000000000000000000000000081168114611e34575f5ffd5b9392505050565b80356001600160a01b0381168114611e51575f5ffd5b919050565b5f60208284031215611e66575f5ffd5b611e3482611e3b565b5f5f60408385031215611e80575f5ffd5b611e8983611e3b565b9150611e9760208401611e3b565b90509250929050565b5f60208284031215611eb0575f5ffd5b5035919050565b5f5f60408385031215611ec8575f5ffd5b82359150611e9760208401611e3b565b5f60808284031215611ee8575f5ffd5b50919050565b5f60808284031215611efe575f5ffd5b611e348383611ed8565b803567ffffffffffffffff81168114611e51575f5ffd5b5f60208284031215611f2f575f5ffd5b611e3482611f08565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f611fa060e0830189611f38565b8281036040840152611fb28189611f38565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b81811015612007578351835260209384019390920191600101611fe9565b50909b9a5050505050505050505050565b5f5f5f6060848603121561202a575f5ffd5b61203384611e3b565b92506020840135915061204860408501611f08565b90509250925092565b5f5f5f60408486031215612063575f5ffd5b61206c84611e3b565b9250602084013567ffffffffffffffff811115612087575f5ffd5b8401601f81018613612097575f5ffd5b803567ffffffffffffffff8111156120ad575f5ffd5b8660208260051b84010111156120c1575f5ffd5b939660209190910195509293505050565b5f5f5f5f60c085870312156120e5575f5ffd5b6120ef8686611ed8565b93506120fd60808601611e3b565b925060a085013567ffffffffffffffff811115612118575f5ffd5b8501601f81018713612128575f5ffd5b803567ffffffffffffffff81111561213e575f5ffd5b87602082840101111561214f575f5ffd5b949793965060200194505050565b634e487b7160e01b5f52601160045260245ffd5b67ffffffffffffffff81811683821601908111156106805761068061215d565b818103818111156106805761068061215d565b634e487b7160e01b5f52603260045260245ffd5b5f823560be198336030181126121cc575f5ffd5b9190910192915050565b5f5f8335601e198436030181126121eb575f5ffd5b83018035915067ffffffffffffffff821115612205575f5ffd5b602001915036819003821315612219575f5ffd5b9250929050565b808201808211156106805761068061215d565b634e487b7160e01b5f52602160045260245ffd",
+	Bin: "0x610160604052348015610010575f5ffd5b506040516139ca3803806139ca83398101604081905261002f916102a2565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b8261015f60201b60201c565b610120526100888161015f565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b0382166101445760405163d92e233d60e01b815260040160405180910390fd5b61014e5f836101a5565b506101588161024e565b505061034b565b5f5f829050601f81511115610192578260405163305a27a960e01b815260040161018991906102f0565b60405180910390fd5b805161019d82610325565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16610245575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556101fd3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610248565b505f5b92915050565b600480546001600160401b0319166001600160401b0383169081179091556040519081527fbe42695f6ec8a8d619e43e1c8988eaf50b19526f0317344689a000a079468c9f9060200160405180910390a150565b5f5f604083850312156102b3575f5ffd5b82516001600160a01b03811681146102c9575f5ffd5b60208401519092506001600160401b03811681146102e5575f5ffd5b809150509250929050565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b80516020808301519190811015610345575f198160200360031b1b821691505b50919050565b60805160a05160c05160e05161010051610120516101405161362e61039c5f395f6121f101525f6121c101525f6127e301525f6127bb01525f61271601525f61274001525f61276a015261362e5ff3fe608060405260043610610277575f3560e01c806391d148541161014b578063cc47a40b116100c6578063e3e4f6bd1161007c578063f09201b611610062578063f09201b61461081e578063f14e9c8c1461083d578063fa45aa001461085c575f5ffd5b8063e3e4f6bd146107eb578063e4a00049146107ff575f5ffd5b8063d546da90116100ac578063d546da901461078e578063d547741f146107ad578063db2ec6bd146107cc575f5ffd5b8063cc47a40b14610767578063d0e30db014610786575f5ffd5b8063a7ab69611161011b578063ad7a672f11610101578063ad7a672f146106dc578063ba9cf01d146106f0578063c9322adb14610723575f5ffd5b8063a7ab6961146106a1578063aa67c919146106c9575f5ffd5b806391d148541461061a5780639522874c1461065c5780639ee679e81461066f578063a217fddf1461068e575f5ffd5b806336568abe116101f557806373add0fd116101ab57806375ee1dfd1161019157806375ee1dfd146105745780637ecebe00146105bf57806384b0196e146105f3575f5ffd5b806373add0fd1461053657806374a8f10314610555575f5ffd5b806348b75044116101db57806348b75044146104c7578063570de0eb146104e657806370a08231146104f9575f5ffd5b806336568abe1461048957806339e6ad50146104a8575f5ffd5b8063226112801161024a578063248a9ca311610230578063248a9ca3146103e357806325daa7df146104115780632f2ff15d1461046a575f5ffd5b8063226112801461038957806323806bc51461039f575f5ffd5b806301ffc9a71461027b57806314bf9d2b146102af5780631860781c1461033d578063190d8d1e1461036a575b5f5ffd5b348015610286575f5ffd5b5061029a610295366004612f60565b610870565b60405190151581526020015b60405180910390f35b3480156102ba575f5ffd5b506103186102c9366004612fba565b604080518082019091525f8082526020820152506001600160a01b03165f908152600860209081526040918290208251808401909352805483526001015467ffffffffffffffff169082015290565b604080518251815260209283015167ffffffffffffffff1692810192909252016102a6565b348015610348575f5ffd5b5061035c610357366004612fea565b610908565b6040519081526020016102a6565b348015610375575f5ffd5b5061035c61038436600461301c565b61091a565b348015610394575f5ffd5b5061039d610964565b005b3480156103aa575f5ffd5b5061035c6103b936600461301c565b6001600160a01b039182165f908152600a6020908152604080832093909416825291909152205490565b3480156103ee575f5ffd5b5061035c6103fd36600461304d565b5f9081526020819052604090206001015490565b34801561041c575f5ffd5b5061043061042b36600461301c565b6109fc565b6040805182516001600160801b039081168252602080850151909116908201529181015167ffffffffffffffff16908201526060016102a6565b348015610475575f5ffd5b5061039d610484366004613064565b610abd565b348015610494575f5ffd5b5061039d6104a3366004613064565b610ae7565b3480156104b3575f5ffd5b5061035c6104c2366004613095565b610b38565b3480156104d2575f5ffd5b5061039d6104e136600461301c565b610b45565b61039d6104f43660046130f4565b610c37565b348015610504575f5ffd5b5061035c610513366004612fba565b6001600160a01b03165f908152600660205260409020546001600160801b031690565b348015610541575f5ffd5b5061039d610550366004613174565b610dee565b348015610560575f5ffd5b5061039d61056f366004612fba565b610e05565b34801561057f575f5ffd5b5061059361058e36600461301c565b610f15565b6040805182518152602080840151908201529181015167ffffffffffffffff16908201526060016102a6565b3480156105ca575f5ffd5b5061035c6105d9366004612fba565b6001600160a01b03165f9081526003602052604090205490565b3480156105fe575f5ffd5b50610607610f98565b6040516102a697969594939291906131bb565b348015610625575f5ffd5b5061029a610634366004613064565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b61039d61066a3660046132ae565b610ff6565b34801561067a575f5ffd5b5061039d61068936600461304d565b611022565b348015610699575f5ffd5b5061035c5f81565b3480156106ac575f5ffd5b5060045460405167ffffffffffffffff90911681526020016102a6565b61039d6106d7366004612fba565b611130565b3480156106e7575f5ffd5b5060055461035c565b3480156106fb575f5ffd5b5061035c7f300f9ae985dc711960f7a4d1dd013f9c19ecf40bff149522ab7523b2187a384681565b34801561072e575f5ffd5b5061035c61073d366004612fba565b6001600160a01b03165f90815260066020526040902054600160801b90046001600160801b031690565b348015610772575f5ffd5b5061039d610781366004613347565b611164565b61039d611242565b348015610799575f5ffd5b5061035c6107a8366004612fba565b61124e565b3480156107b8575f5ffd5b5061039d6107c7366004613064565b611293565b3480156107d7575f5ffd5b5061035c6107e636600461301c565b6112b7565b3480156107f6575f5ffd5b5061035c601081565b34801561080a575f5ffd5b5061039d61081936600461336f565b611335565b348015610829575f5ffd5b5061035c6108383660046133a8565b611341565b348015610848575f5ffd5b5061035c6108573660046133ea565b61149d565b348015610867575f5ffd5b5061035c61151d565b5f7fffffffff0000000000000000000000000000000000000000000000000000000082167f7965db0b00000000000000000000000000000000000000000000000000000000148061090257507f01ffc9a7000000000000000000000000000000000000000000000000000000007fffffffff000000000000000000000000000000000000000000000000000000008316145b92915050565b5f6109026109158361179f565b611900565b6001600160a01b038083165f9081526007602090815260408083209385168352929052908120546001600160801b031661095384611947565b61095d919061345c565b9392505050565b335f908152600860205260408120549081900361099b57604051639a18183560e01b81523360048201526024015b60405180910390fd5b335f818152600860205260408082209182556001909101805467ffffffffffffffff19169055517f2eed97477f07c07ec48f8f678f4e84f7c0de55bf33f51c3dc989b13353080319906109f19084815260200190565b60405180910390a250565b60408051606080820183525f80835260208084018290529284018190526001600160a01b03868116825260078452848220908616825283528390208351918201845280546001600160801b038082168452600160801b9091041692820192909252600182015467ffffffffffffffff1692810192909252610a7c8161198c565b8015610aa05750815f01516001600160801b031682602001516001600160801b0316105b15610ab65760208201516001600160801b031682525b5092915050565b5f82815260208190526040902060010154610ad7816119bb565b610ae183836119c5565b50505050565b6001600160a01b0381163314610b29576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b610b338282611a6c565b505050565b5f61090261091583611aed565b6001600160a01b038083165f90815260076020908152604080832093851683529290529081206001015467ffffffffffffffff1690819003610bc6576040517ff68118610000000000000000000000000000000000000000000000000000000081526001600160a01b03808516600483015283166024820152604401610992565b8067ffffffffffffffff16421015610c2d576040517f1af6e2df0000000000000000000000000000000000000000000000000000000081526001600160a01b0380851660048301528316602482015267ffffffffffffffff82166044820152606401610992565b610ae18383611b81565b5f610c456020850185612fba565b90506001600160a01b038116610c6e5760405163d92e233d60e01b815260040160405180910390fd5b610c8061012085016101008601613174565b67ffffffffffffffff16421115610cf15780610ca461012086016101008701613174565b6040517f931189e90000000000000000000000000000000000000000000000000000000081526001600160a01b03909216600483015267ffffffffffffffff166024820152604401610992565b83608001353414610d49576040517f2f000bb60000000000000000000000000000000000000000000000000000000081526001600160a01b038216600482015260808501356024820152346044820152606401610992565b610d57818560e00135611cea565b610d6b81610d6486610908565b8585611d55565b610d9357604051633615713d60e21b81526001600160a01b0382166004820152602401610992565b610d9d8134611dc0565b610dcb81610db16040870160208801612fba565b6040870135610dc66080890160608a01613174565b611e97565b610ae181610ddc60a087018761346f565b610de960c089018961346f565b612051565b5f610df8816119bb565b610e0182612164565b5050565b335f9081526009602090815260408083206001600160a01b038516845290915281206002810154909167ffffffffffffffff9091169003610e6a57604051632aea2a8f60e11b81523360048201526001600160a01b0383166024820152604401610992565b6004545f90610e839067ffffffffffffffff16426134b5565b600283015490915067ffffffffffffffff9081169082161015610ec05760028201805467ffffffffffffffff191667ffffffffffffffff83161790555b600282015460405167ffffffffffffffff90911681526001600160a01b0384169033907f2b95c1dc0daa020e119f75ff153d0aea139be9d08a62158074c10ae1a379bb389060200160405180910390a3505050565b610f4060405180606001604052805f81526020015f81526020015f67ffffffffffffffff1681525090565b506001600160a01b039182165f9081526009602090815260408083209390941682529182528290208251606081018452815481526001820154928101929092526002015467ffffffffffffffff169181019190915290565b5f6060805f5f5f6060610fa96121ba565b610fb16121ea565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b6110003334611dc0565b61100c33888888611e97565b6110193385858585612051565b50505050505050565b805f0361104257604051631f2a200560e01b815260040160405180910390fd5b335f908152600660205260409020546001600160801b03168082111561108b57604051632d3d15b760e21b81523360048201526024810183905260448101829052606401610992565b6004545f906110a49067ffffffffffffffff16426134b5565b60408051808201825285815267ffffffffffffffff8381166020808401828152335f818152600884528790209551865590516001909501805467ffffffffffffffff19169590941694909417909255835188815291820152929350917fbf6730b5b5d9fd45cdb42f69910317da629fd6e12b3ab41aa1708cd916385dfc910160405180910390a2505050565b6001600160a01b0381166111575760405163d92e233d60e01b815260040160405180910390fd5b6111618134611dc0565b50565b61116e3383611b81565b546001600160801b0316811061118957610e01338383612215565b6004545f906111a29067ffffffffffffffff16426134b5565b335f8181526007602090815260408083206001600160a01b0389168085529083529281902060018101805467ffffffffffffffff881667ffffffffffffffff19909116811790915581546001600160801b038a8116600160801b0291161782558251898152938401529495509192917fbe171452cf6608012826b757e4ae1fb944e7cdf9be5195c2d5c29368d0ca3c14910160405180910390a350505050565b61124c3334611dc0565b565b5f5f61125983611947565b6001600160a01b0384165f90815260086020526040902054909150818110611281575f61128b565b61128b81836134d5565b949350505050565b5f828152602081905260409020600101546112ad816119bb565b610ae18383611a6c565b5f5f6112c384846109fc565b90505f816040015167ffffffffffffffff165f141580156112fc5750815f01516001600160801b031682602001516001600160801b0316105b61130757815161130d565b81602001515b6001600160801b03169050806113228661124e565b61132c919061345c565b95945050505050565b610b3333848484611e97565b5f7f300f9ae985dc711960f7a4d1dd013f9c19ecf40bff149522ab7523b2187a384661136c816119bb565b611374612392565b5f5b8381101561145e5736858583818110611391576113916134e8565b90506020028101906113a391906134fc565b90506001600160a01b0387166113bf6040830160208401612fba565b6001600160a01b03161461142357866113de6040830160208401612fba565b6040517ffb427f270000000000000000000000000000000000000000000000000000000081526001600160a01b03928316600482015291166024820152604401610992565b6114498161143760a0820160808301612fba565b61144460a085018561351a565b6123e9565b611453908561345c565b935050600101611376565b5061146882612659565b61149561124c5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f006123e3565b509392505050565b5f7f300f9ae985dc711960f7a4d1dd013f9c19ecf40bff149522ab7523b2187a38466114c8816119bb565b6114d0612392565b6114dc868686866123e9565b91506114e782612659565b61151461124c5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f006123e3565b50949350505050565b5f611526612392565b335f9081526008602090815260408083208151808301909252805480835260019091015467ffffffffffffffff1692820192909252910361157c57604051639a18183560e01b8152336004820152602401610992565b806020015167ffffffffffffffff164210156115dc5760208101516040517f31b5a21e00000000000000000000000000000000000000000000000000000000815233600482015267ffffffffffffffff9091166024820152604401610992565b335f908152600660205260408120805483519192916001600160801b03909116116116115781546001600160801b0316611614565b82515b82549091505f90611637906001600160801b03600160801b82048116911661355d565b6001600160801b0316905080821061164f5780611651565b815b94508415801561166057508115155b1561168d57604051632d3d15b760e21b8152336004820152602481018390525f6044820152606401610992565b8185036116bc57335f908152600860205260408120908155600101805467ffffffffffffffff191690556116d6565b6116c685836134d5565b335f908152600860205260409020555b8254859084905f906116f29084906001600160801b031661355d565b92506101000a8154816001600160801b0302191690836001600160801b031602179055508460055f82825461172791906134d5565b909155505060405185815233907f7084f5476618d8e60b11ef0d7d3f06914655adb8793e28ff7f018d4c76d505d59060200160405180910390a261176b3386612665565b5050505061179c61124c5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f006123e3565b90565b5f7f209601aab97e3dad42be24e9089ea3f74b4d4dcccc73a1e6bef7c6aac8a1e1856117ce6020840184612fba565b6117de6040850160208601612fba565b60408501356117f36080870160608801613174565b608087013561180560a089018961346f565b60405160200161181692919061357c565b60408051601f19818403018152919052805160209091012061183b60c08a018a61346f565b60405160200161184c9291906135bb565b60408051601f19818403018152919052805160209091012060e08a013561187b6101208c016101008d01613174565b60408051602081019b909b526001600160a01b03998a16908b0152979096166060890152608088019490945267ffffffffffffffff92831660a088015260c087019190915260e086015261010085019190915261012084019190915216610140820152610160015b604051602081830303815290604052805190602001209050919050565b5f61090261190c61270a565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b6001600160a01b0381165f908152600660205260408120805461197c906001600160801b03600160801b82048116911661355d565b6001600160801b03169392505050565b60018101545f9067ffffffffffffffff16158015906109025750506001015467ffffffffffffffff1642101590565b6111618133612833565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16611a65575f838152602081815260408083206001600160a01b03861684529091529020805460ff19166001179055611a1d3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610902565b505f610902565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1615611a65575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a4506001610902565b5f7f6100ec19331a165c58c60a76b6db007e62ffc4a6f9b3b825661e136d297a1aa1611b1c6020840184612fba565b611b2c6040850160208601612fba565b6040850135611b416080870160608801613174565b6040805160208101969096526001600160a01b0394851690860152929091166060840152608083015267ffffffffffffffff1660a082015260c0016118e3565b6001600160a01b038083165f908152600760209081526040808320938516835292905220611bae8161198c565b156109025780545f906001600160801b03808216600160801b9092041610611bd6575f611bf4565b8154611bf4906001600160801b03600160801b82048116911661355d565b60018301805467ffffffffffffffff1916905582546001600160801b0316808455909150819083905f90611c2990849061355d565b82546101009290920a6001600160801b038181021990931691831602179091556001600160a01b0386165f90815260066020526040902080548493509091601091611c7d918591600160801b90041661355d565b82546101009290920a6001600160801b038181021990931691831602179091558354604051911681526001600160a01b0385811692508616907f7c2e21a275247b08274b8f4e84d1a374bceaa1d0fe17270b407f07494059f60c9060200160405180910390a35092915050565b6001600160a01b0382165f908152600360205260409020805460018101909155818114610b33576040517f752d88c00000000000000000000000000000000000000000000000000000000081526001600160a01b038416600482015260248101829052604401610992565b5f846001600160a01b03163b5f03611db4575f5f611d7486868661289e565b5090925090505f816003811115611d8d57611d8d6135fb565b148015611dab5750866001600160a01b0316826001600160a01b0316145b9250505061128b565b61132c858585856128e5565b805f03611de057604051631f2a200560e01b815260040160405180910390fd5b611de981612968565b6001600160a01b0383165f9081526006602052604081208054909190611e199084906001600160801b031661360f565b92506101000a8154816001600160801b0302191690836001600160801b031602179055508060055f828254611e4e919061345c565b909155505060405181815233906001600160a01b038416907f8752a472e571a816aea92eec8dae9baf628e840f4929fbcc2d155e6233ff68a79060200160405180910390a35050565b6001600160a01b038316611ebe5760405163d92e233d60e01b815260040160405180910390fd5b428167ffffffffffffffff1611611f1c576040517f978a7f360000000000000000000000000000000000000000000000000000000081526001600160a01b038416600482015267ffffffffffffffff82166024820152604401610992565b6001600160a01b038085165f90815260096020908152604080832093871683529290522060028101544267ffffffffffffffff90911610801590611f7b57508054831080611f7b5750600281015467ffffffffffffffff908116908316105b15611fdb57805460028201546040517fbb85a9dd0000000000000000000000000000000000000000000000000000000081526001600160a01b0387166004820152602481019290925267ffffffffffffffff166044820152606401610992565b82815560028101805467ffffffffffffffff191667ffffffffffffffff84169081179091556040805185815260208101929092526001600160a01b0386811692908816917fbc210c141be3513bcb8163b098b4fffe88350f9008f0228143be23ec25ea95b9910160405180910390a35050505050565b82811415806120605750601083115b156120a8576040517fb4a4783a000000000000000000000000000000000000000000000000000000008152600481018490526024810182905260106044820152606401610992565b5f5b8381101561215c576120e2868686848181106120c8576120c86134e8565b90506020020160208101906120dd9190612fba565b611b81565b546001600160801b03168383838181106120fe576120fe6134e8565b9050602002013511156121545761215486868684818110612121576121216134e8565b90506020020160208101906121369190612fba565b858585818110612148576121486134e8565b90506020020135612215565b6001016120aa565b505050505050565b6004805467ffffffffffffffff191667ffffffffffffffff83169081179091556040519081527fbe42695f6ec8a8d619e43e1c8988eaf50b19526f0317344689a000a079468c9f9060200160405180910390a150565b60606121e57f00000000000000000000000000000000000000000000000000000000000000006129b8565b905090565b60606121e57f00000000000000000000000000000000000000000000000000000000000000006129b8565b6001600160a01b03821661223c5760405163d92e233d60e01b815260040160405180910390fd5b6001600160a01b038084165f9081526006602090815260408083206007835281842094871684529390915281208054909190612281906001600160801b0316856134d5565b83549091505f906122a4906001600160801b03600160801b82048116911661355d565b6001600160801b03169050808211156122e957604051632d3d15b760e21b81526001600160a01b03881660048201526024810183905260448101829052606401610992565b83548290859060109061230d908490600160801b90046001600160801b031661360f565b82546101009290920a6001600160801b0381810219909316918316021790915560018501805467ffffffffffffffff1916905586168455506040518581526001600160a01b0387811691908916907f7c2e21a275247b08274b8f4e84d1a374bceaa1d0fe17270b407f07494059f60c906020015b60405180910390a350505050505050565b6123bc7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c6129f5565b61124c60017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b90612a2c565b5f806123f86020870187612fba565b6001600160a01b0381165f908152600a602090815260408083209394509192918391612428918b01908b01612fba565b6001600160a01b03166001600160a01b031681526020019081526020015f205490508087604001351161245f575f9250505061128b565b61246d8160408901356134d5565b925061247f6080880160608901613174565b67ffffffffffffffff1642111561250757816124a16040890160208a01612fba565b6124b160808a0160608b01613174565b6040517fc43d7f580000000000000000000000000000000000000000000000000000000081526001600160a01b03938416600482015292909116602483015267ffffffffffffffff166044820152606401610992565b816001600160a01b0316866001600160a01b03161461252b5761252b828785612a33565b61253f8661253889610b38565b8787611d55565b61256757604051633615713d60e21b81526001600160a01b0387166004820152602401610992565b6125818261257b60408a0160208b01612fba565b85612bb1565b8260055f82825461259291906134d5565b90915550506001600160a01b0382165f908152600a60209081526040808320908a0180359391926125c591908c01612fba565b6001600160a01b03166001600160a01b031681526020019081526020015f2081905550856001600160a01b03168760200160208101906126059190612fba565b60408051868152818b013560208201526001600160a01b03928316928616917fadfa4e2b9ce0b5211c726e2f4a096bdab12037c5e9757680bbdda89607c74091910160405180910390a45050949350505050565b80156111615761116133825b804710156126a8576040517fcf47918100000000000000000000000000000000000000000000000000000000815247600482015260248101829052604401610992565b6126c1828260405180602001604052805f815250612e38565b156126ca575050565b3d156126d857610e01612e4d565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f306001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001614801561276257507f000000000000000000000000000000000000000000000000000000000000000046145b1561278c57507f000000000000000000000000000000000000000000000000000000000000000090565b6121e5604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b5f828152602081815260408083206001600160a01b038516845290915290205460ff16610e01576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b038216600482015260248101839052604401610992565b5f808060418490036128d2578435602086013560408701355f1a6128c489828585612e58565b9550955095505050506128dc565b505f915060029050825b93509350939050565b604080517f1626ba7e00000000000000000000000000000000000000000000000000000000808252600482018690526024820192909252604481018390525f91908390818660648301375f82606483010152601f820160051c60051b915060205f60648401838b5afa9050825f5114601f3d111681169350505050949350505050565b5f6001600160801b038211156129b4576040517f6dfcc6500000000000000000000000000000000000000000000000000000000081526080600482015260248101839052604401610992565b5090565b60605f6129c483612f20565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b1561124c576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b6001600160a01b038084165f90815260096020908152604080832093861683529290529081206002810154909167ffffffffffffffff9091169003612a9e57604051632aea2a8f60e11b81526001600160a01b03808616600483015284166024820152604401610992565b600281015467ffffffffffffffff16421115612b0f5760028101546040517fd2aa9c7a0000000000000000000000000000000000000000000000000000000081526001600160a01b0380871660048301528516602482015267ffffffffffffffff9091166044820152606401610992565b5f8160010154825f015411612b24575f612b35565b60018201548254612b3591906134d5565b905080831115612b92576040517fb298e8280000000000000000000000000000000000000000000000000000000081526001600160a01b038087166004830152851660248201526044810184905260648101829052608401610992565b82826001015f828254612ba5919061345c565b90915550505050505050565b6001600160a01b0383165f90815260066020526040812080549091600160801b9091046001600160801b03169003612c785780546001600160801b0316821115612c32578054604051632d3d15b760e21b81526001600160a01b0386166004820152602481018490526001600160801b039091166044820152606401610992565b8054829082905f90612c4e9084906001600160801b031661355d565b92506101000a8154816001600160801b0302191690836001600160801b0316021790555050505050565b5f612c838585611b81565b805483549192505f916001600160801b0391821691612cac91600160801b8104821691166134d5565b612cb6919061345c565b905080841115612cf257604051632d3d15b760e21b81526001600160a01b03871660048201526024810185905260448101829052606401610992565b8254849084905f90612d0e9084906001600160801b031661355d565b82546101009290920a6001600160801b038181021990931691831602179091558354165f039050612d4157505050505050565b81545f906001600160801b03168510612d645782546001600160801b0316612d66565b845b845490915081908590601090612d8d908490600160801b90046001600160801b031661355d565b92506101000a8154816001600160801b0302191690836001600160801b0316021790555080835f015f8282829054906101000a90046001600160801b0316612dd5919061355d565b82546101009290920a6001600160801b038181021990931691831602179091558454604051911681526001600160a01b0388811692508916907f7c2e21a275247b08274b8f4e84d1a374bceaa1d0fe17270b407f07494059f60c90602001612381565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0841115612e9157505f91506003905082612f16565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa158015612ee2573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b038116612f0d57505f925060019150829050612f16565b92505f91508190505b9450945094915050565b5f60ff8216601f811115610902576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f60208284031215612f70575f5ffd5b81357fffffffff000000000000000000000000000000000000000000000000000000008116811461095d575f5ffd5b80356001600160a01b0381168114612fb5575f5ffd5b919050565b5f60208284031215612fca575f5ffd5b61095d82612f9f565b5f6101208284031215612fe4575f5ffd5b50919050565b5f60208284031215612ffa575f5ffd5b813567ffffffffffffffff811115613010575f5ffd5b61128b84828501612fd3565b5f5f6040838503121561302d575f5ffd5b61303683612f9f565b915061304460208401612f9f565b90509250929050565b5f6020828403121561305d575f5ffd5b5035919050565b5f5f60408385031215613075575f5ffd5b8235915061304460208401612f9f565b5f60808284031215612fe4575f5ffd5b5f608082840312156130a5575f5ffd5b61095d8383613085565b5f5f83601f8401126130bf575f5ffd5b50813567ffffffffffffffff8111156130d6575f5ffd5b6020830191508360208285010111156130ed575f5ffd5b9250929050565b5f5f5f60408486031215613106575f5ffd5b833567ffffffffffffffff81111561311c575f5ffd5b61312886828701612fd3565b935050602084013567ffffffffffffffff811115613144575f5ffd5b613150868287016130af565b9497909650939450505050565b803567ffffffffffffffff81168114612fb5575f5ffd5b5f60208284031215613184575f5ffd5b61095d8261315d565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f6131f560e083018961318d565b8281036040840152613207818961318d565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b8181101561325c57835183526020938401939092019160010161323e565b50909b9a5050505050505050505050565b5f5f83601f84011261327d575f5ffd5b50813567ffffffffffffffff811115613294575f5ffd5b6020830191508360208260051b85010111156130ed575f5ffd5b5f5f5f5f5f5f5f60a0888a0312156132c4575f5ffd5b6132cd88612f9f565b9650602088013595506132e26040890161315d565b9450606088013567ffffffffffffffff8111156132fd575f5ffd5b6133098a828b0161326d565b909550935050608088013567ffffffffffffffff811115613328575f5ffd5b6133348a828b0161326d565b989b979a50959850939692959293505050565b5f5f60408385031215613358575f5ffd5b61336183612f9f565b946020939093013593505050565b5f5f5f60608486031215613381575f5ffd5b61338a84612f9f565b92506020840135915061339f6040850161315d565b90509250925092565b5f5f5f604084860312156133ba575f5ffd5b6133c384612f9f565b9250602084013567ffffffffffffffff8111156133de575f5ffd5b6131508682870161326d565b5f5f5f5f60c085870312156133fd575f5ffd5b6134078686613085565b935061341560808601612f9f565b925060a085013567ffffffffffffffff811115613430575f5ffd5b61343c878288016130af565b95989497509550505050565b634e487b7160e01b5f52601160045260245ffd5b8082018082111561090257610902613448565b5f5f8335601e19843603018112613484575f5ffd5b83018035915067ffffffffffffffff82111561349e575f5ffd5b6020019150600581901b36038213156130ed575f5ffd5b67ffffffffffffffff818116838216019081111561090257610902613448565b8181038181111561090257610902613448565b634e487b7160e01b5f52603260045260245ffd5b5f823560be19833603018112613510575f5ffd5b9190910192915050565b5f5f8335601e1984360301811261352f575f5ffd5b83018035915067ffffffffffffffff821115613549575f5ffd5b6020019150368190038213156130ed575f5ffd5b6001600160801b03828116828216039081111561090257610902613448565b5f8184825b858110156135b0576001600160a01b0361359a83612f9f565b1683526020928301929190910190600101613581565b509095945050505050565b5f7f07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff8311156135e8575f5ffd5b8260051b80858437919091019392505050565b634e487b7160e01b5f52602160045260245ffd5b6001600160801b0381811683821601908111156109025761090261344856",
 }
 
 // Escrow is an auto generated Go binding around an Ethereum contract.
@@ -3320,6 +3340,41 @@ func (escrow *Escrow) UnpackDEFAULTADMINROLE(data []byte) ([32]byte, error) {
 	return out0, nil
 }
 
+// PackMAXRESERVES is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe3e4f6bd.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function MAX_RESERVES() view returns(uint256)
+func (escrow *Escrow) PackMAXRESERVES() []byte {
+	enc, err := escrow.abi.Pack("MAX_RESERVES")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackMAXRESERVES is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe3e4f6bd.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function MAX_RESERVES() view returns(uint256)
+func (escrow *Escrow) TryPackMAXRESERVES() ([]byte, error) {
+	return escrow.abi.Pack("MAX_RESERVES")
+}
+
+// UnpackMAXRESERVES is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xe3e4f6bd.
+//
+// Solidity: function MAX_RESERVES() view returns(uint256)
+func (escrow *Escrow) UnpackMAXRESERVES(data []byte) (*big.Int, error) {
+	out, err := escrow.abi.Unpack("MAX_RESERVES", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
 // PackSETTLEMENTROLE is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0xba9cf01d.  This method will panic if any
 // invalid/nil inputs are passed.
@@ -3375,6 +3430,41 @@ func (escrow *Escrow) PackAuthorize(session common.Address, limit *big.Int, expi
 // Solidity: function authorize(address session, uint256 limit, uint64 expiry) returns()
 func (escrow *Escrow) TryPackAuthorize(session common.Address, limit *big.Int, expiry uint64) ([]byte, error) {
 	return escrow.abi.Pack("authorize", session, limit, expiry)
+}
+
+// PackAvailableFor is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdb2ec6bd.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function availableFor(address requester, address worker) view returns(uint256)
+func (escrow *Escrow) PackAvailableFor(requester common.Address, worker common.Address) []byte {
+	enc, err := escrow.abi.Pack("availableFor", requester, worker)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackAvailableFor is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdb2ec6bd.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function availableFor(address requester, address worker) view returns(uint256)
+func (escrow *Escrow) TryPackAvailableFor(requester common.Address, worker common.Address) ([]byte, error) {
+	return escrow.abi.Pack("availableFor", requester, worker)
+}
+
+// UnpackAvailableFor is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xdb2ec6bd.
+//
+// Solidity: function availableFor(address requester, address worker) view returns(uint256)
+func (escrow *Escrow) UnpackAvailableFor(data []byte) (*big.Int, error) {
+	out, err := escrow.abi.Unpack("availableFor", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
 }
 
 // PackAvailableOf is the Go binding used to pack the parameters required for calling
@@ -3583,6 +3673,41 @@ func (escrow *Escrow) UnpackDrawBatch(data []byte) (*big.Int, error) {
 	return out0, nil
 }
 
+// PackDrawableBy is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x190d8d1e.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function drawableBy(address requester, address worker) view returns(uint256)
+func (escrow *Escrow) PackDrawableBy(requester common.Address, worker common.Address) []byte {
+	enc, err := escrow.abi.Pack("drawableBy", requester, worker)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDrawableBy is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x190d8d1e.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function drawableBy(address requester, address worker) view returns(uint256)
+func (escrow *Escrow) TryPackDrawableBy(requester common.Address, worker common.Address) ([]byte, error) {
+	return escrow.abi.Pack("drawableBy", requester, worker)
+}
+
+// UnpackDrawableBy is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x190d8d1e.
+//
+// Solidity: function drawableBy(address requester, address worker) view returns(uint256)
+func (escrow *Escrow) UnpackDrawableBy(data []byte) (*big.Int, error) {
+	out, err := escrow.abi.Unpack("drawableBy", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
 // PackDrawnOf is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0x23806bc5.  This method will panic if any
 // invalid/nil inputs are passed.
@@ -3745,6 +3870,142 @@ func (escrow *Escrow) UnpackHasRole(data []byte) (bool, error) {
 	return out0, nil
 }
 
+// PackNonces is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7ecebe00.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function nonces(address owner) view returns(uint256)
+func (escrow *Escrow) PackNonces(owner common.Address) []byte {
+	enc, err := escrow.abi.Pack("nonces", owner)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackNonces is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7ecebe00.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function nonces(address owner) view returns(uint256)
+func (escrow *Escrow) TryPackNonces(owner common.Address) ([]byte, error) {
+	return escrow.abi.Pack("nonces", owner)
+}
+
+// UnpackNonces is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x7ecebe00.
+//
+// Solidity: function nonces(address owner) view returns(uint256)
+func (escrow *Escrow) UnpackNonces(data []byte) (*big.Int, error) {
+	out, err := escrow.abi.Unpack("nonces", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackOpen is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9522874c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function open(address session, uint256 limit, uint64 expiry, address[] workers, uint256[] amounts) payable returns()
+func (escrow *Escrow) PackOpen(session common.Address, limit *big.Int, expiry uint64, workers []common.Address, amounts []*big.Int) []byte {
+	enc, err := escrow.abi.Pack("open", session, limit, expiry, workers, amounts)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackOpen is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9522874c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function open(address session, uint256 limit, uint64 expiry, address[] workers, uint256[] amounts) payable returns()
+func (escrow *Escrow) TryPackOpen(session common.Address, limit *big.Int, expiry uint64, workers []common.Address, amounts []*big.Int) ([]byte, error) {
+	return escrow.abi.Pack("open", session, limit, expiry, workers, amounts)
+}
+
+// PackOpenFor is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x570de0eb.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function openFor((address,address,uint256,uint64,uint256,address[],uint256[],uint256,uint64) opening, bytes signature) payable returns()
+func (escrow *Escrow) PackOpenFor(opening Opening, signature []byte) []byte {
+	enc, err := escrow.abi.Pack("openFor", opening, signature)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackOpenFor is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x570de0eb.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function openFor((address,address,uint256,uint64,uint256,address[],uint256[],uint256,uint64) opening, bytes signature) payable returns()
+func (escrow *Escrow) TryPackOpenFor(opening Opening, signature []byte) ([]byte, error) {
+	return escrow.abi.Pack("openFor", opening, signature)
+}
+
+// PackOpeningDigest is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x1860781c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function openingDigest((address,address,uint256,uint64,uint256,address[],uint256[],uint256,uint64) opening) view returns(bytes32)
+func (escrow *Escrow) PackOpeningDigest(opening Opening) []byte {
+	enc, err := escrow.abi.Pack("openingDigest", opening)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackOpeningDigest is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x1860781c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function openingDigest((address,address,uint256,uint64,uint256,address[],uint256[],uint256,uint64) opening) view returns(bytes32)
+func (escrow *Escrow) TryPackOpeningDigest(opening Opening) ([]byte, error) {
+	return escrow.abi.Pack("openingDigest", opening)
+}
+
+// UnpackOpeningDigest is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x1860781c.
+//
+// Solidity: function openingDigest((address,address,uint256,uint64,uint256,address[],uint256[],uint256,uint64) opening) view returns(bytes32)
+func (escrow *Escrow) UnpackOpeningDigest(data []byte) ([32]byte, error) {
+	out, err := escrow.abi.Unpack("openingDigest", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackRelease is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x48b75044.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function release(address requester, address worker) returns()
+func (escrow *Escrow) PackRelease(requester common.Address, worker common.Address) []byte {
+	enc, err := escrow.abi.Pack("release", requester, worker)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRelease is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x48b75044.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function release(address requester, address worker) returns()
+func (escrow *Escrow) TryPackRelease(requester common.Address, worker common.Address) ([]byte, error) {
+	return escrow.abi.Pack("release", requester, worker)
+}
+
 // PackRenounceRole is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0x36568abe.  This method will panic if any
 // invalid/nil inputs are passed.
@@ -3787,6 +4048,98 @@ func (escrow *Escrow) PackRequestWithdrawal(amount *big.Int) []byte {
 // Solidity: function requestWithdrawal(uint256 amount) returns()
 func (escrow *Escrow) TryPackRequestWithdrawal(amount *big.Int) ([]byte, error) {
 	return escrow.abi.Pack("requestWithdrawal", amount)
+}
+
+// PackReserve is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xcc47a40b.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function reserve(address worker, uint256 amount) returns()
+func (escrow *Escrow) PackReserve(worker common.Address, amount *big.Int) []byte {
+	enc, err := escrow.abi.Pack("reserve", worker, amount)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackReserve is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xcc47a40b.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function reserve(address worker, uint256 amount) returns()
+func (escrow *Escrow) TryPackReserve(worker common.Address, amount *big.Int) ([]byte, error) {
+	return escrow.abi.Pack("reserve", worker, amount)
+}
+
+// PackReserveOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x25daa7df.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function reserveOf(address requester, address worker) view returns((uint128,uint128,uint64) r)
+func (escrow *Escrow) PackReserveOf(requester common.Address, worker common.Address) []byte {
+	enc, err := escrow.abi.Pack("reserveOf", requester, worker)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackReserveOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x25daa7df.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function reserveOf(address requester, address worker) view returns((uint128,uint128,uint64) r)
+func (escrow *Escrow) TryPackReserveOf(requester common.Address, worker common.Address) ([]byte, error) {
+	return escrow.abi.Pack("reserveOf", requester, worker)
+}
+
+// UnpackReserveOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x25daa7df.
+//
+// Solidity: function reserveOf(address requester, address worker) view returns((uint128,uint128,uint64) r)
+func (escrow *Escrow) UnpackReserveOf(data []byte) (EscrowReserve, error) {
+	out, err := escrow.abi.Unpack("reserveOf", data)
+	if err != nil {
+		return *new(EscrowReserve), err
+	}
+	out0 := *abi.ConvertType(out[0], new(EscrowReserve)).(*EscrowReserve)
+	return out0, nil
+}
+
+// PackReservedOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc9322adb.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function reservedOf(address requester) view returns(uint256)
+func (escrow *Escrow) PackReservedOf(requester common.Address) []byte {
+	enc, err := escrow.abi.Pack("reservedOf", requester)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackReservedOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc9322adb.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function reservedOf(address requester) view returns(uint256)
+func (escrow *Escrow) TryPackReservedOf(requester common.Address) ([]byte, error) {
+	return escrow.abi.Pack("reservedOf", requester)
+}
+
+// UnpackReservedOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xc9322adb.
+//
+// Solidity: function reservedOf(address requester) view returns(uint256)
+func (escrow *Escrow) UnpackReservedOf(data []byte) (*big.Int, error) {
+	out, err := escrow.abi.Unpack("reservedOf", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
 }
 
 // PackRevoke is the Go binding used to pack the parameters required for calling
@@ -4184,6 +4537,99 @@ func (escrow *Escrow) UnpackEIP712DomainChangedEvent(log *types.Log) (*EscrowEIP
 		return nil, bind.ErrEventSignatureMismatch
 	}
 	out := new(EscrowEIP712DomainChanged)
+	if len(log.Data) > 0 {
+		if err := escrow.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range escrow.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EscrowReserveLowering represents a ReserveLowering event raised by the Escrow contract.
+type EscrowReserveLowering struct {
+	Requester common.Address
+	Worker    common.Address
+	Target    *big.Int
+	LowersAt  uint64
+	Raw       *types.Log // Blockchain specific contextual infos
+}
+
+const EscrowReserveLoweringEventName = "ReserveLowering"
+
+// ContractEventName returns the user-defined event name.
+func (EscrowReserveLowering) ContractEventName() string {
+	return EscrowReserveLoweringEventName
+}
+
+// UnpackReserveLoweringEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event ReserveLowering(address indexed requester, address indexed worker, uint256 target, uint64 lowersAt)
+func (escrow *Escrow) UnpackReserveLoweringEvent(log *types.Log) (*EscrowReserveLowering, error) {
+	event := "ReserveLowering"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != escrow.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EscrowReserveLowering)
+	if len(log.Data) > 0 {
+		if err := escrow.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range escrow.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EscrowReserved represents a Reserved event raised by the Escrow contract.
+type EscrowReserved struct {
+	Requester common.Address
+	Worker    common.Address
+	Amount    *big.Int
+	Raw       *types.Log // Blockchain specific contextual infos
+}
+
+const EscrowReservedEventName = "Reserved"
+
+// ContractEventName returns the user-defined event name.
+func (EscrowReserved) ContractEventName() string {
+	return EscrowReservedEventName
+}
+
+// UnpackReservedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Reserved(address indexed requester, address indexed worker, uint256 amount)
+func (escrow *Escrow) UnpackReservedEvent(log *types.Log) (*EscrowReserved, error) {
+	event := "Reserved"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != escrow.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EscrowReserved)
 	if len(log.Data) > 0 {
 		if err := escrow.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
 			return nil, err
@@ -4622,6 +5068,9 @@ func (escrow *Escrow) UnpackError(raw []byte) (any, error) {
 	if bytes.Equal(raw[:4], escrow.abi.Errors["AccessControlUnauthorizedAccount"].ID.Bytes()[:4]) {
 		return escrow.UnpackAccessControlUnauthorizedAccountError(raw[4:])
 	}
+	if bytes.Equal(raw[:4], escrow.abi.Errors["DepositMismatch"].ID.Bytes()[:4]) {
+		return escrow.UnpackDepositMismatchError(raw[4:])
+	}
 	if bytes.Equal(raw[:4], escrow.abi.Errors["FailedCall"].ID.Bytes()[:4]) {
 		return escrow.UnpackFailedCallError(raw[4:])
 	}
@@ -4631,17 +5080,32 @@ func (escrow *Escrow) UnpackError(raw []byte) (any, error) {
 	if bytes.Equal(raw[:4], escrow.abi.Errors["InsufficientEscrow"].ID.Bytes()[:4]) {
 		return escrow.UnpackInsufficientEscrowError(raw[4:])
 	}
+	if bytes.Equal(raw[:4], escrow.abi.Errors["InvalidAccountNonce"].ID.Bytes()[:4]) {
+		return escrow.UnpackInvalidAccountNonceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], escrow.abi.Errors["InvalidReserves"].ID.Bytes()[:4]) {
+		return escrow.UnpackInvalidReservesError(raw[4:])
+	}
 	if bytes.Equal(raw[:4], escrow.abi.Errors["InvalidShortString"].ID.Bytes()[:4]) {
 		return escrow.UnpackInvalidShortStringError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], escrow.abi.Errors["InvalidSignature"].ID.Bytes()[:4]) {
 		return escrow.UnpackInvalidSignatureError(raw[4:])
 	}
+	if bytes.Equal(raw[:4], escrow.abi.Errors["NoReserveLowering"].ID.Bytes()[:4]) {
+		return escrow.UnpackNoReserveLoweringError(raw[4:])
+	}
 	if bytes.Equal(raw[:4], escrow.abi.Errors["NoWithdrawal"].ID.Bytes()[:4]) {
 		return escrow.UnpackNoWithdrawalError(raw[4:])
 	}
+	if bytes.Equal(raw[:4], escrow.abi.Errors["OpeningExpired"].ID.Bytes()[:4]) {
+		return escrow.UnpackOpeningExpiredError(raw[4:])
+	}
 	if bytes.Equal(raw[:4], escrow.abi.Errors["ReentrancyGuardReentrantCall"].ID.Bytes()[:4]) {
 		return escrow.UnpackReentrancyGuardReentrantCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], escrow.abi.Errors["SafeCastOverflowedUintDowncast"].ID.Bytes()[:4]) {
+		return escrow.UnpackSafeCastOverflowedUintDowncastError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], escrow.abi.Errors["SessionCannotShrink"].ID.Bytes()[:4]) {
 		return escrow.UnpackSessionCannotShrinkError(raw[4:])
@@ -4654,6 +5118,9 @@ func (escrow *Escrow) UnpackError(raw []byte) (any, error) {
 	}
 	if bytes.Equal(raw[:4], escrow.abi.Errors["SessionLimitExceeded"].ID.Bytes()[:4]) {
 		return escrow.UnpackSessionLimitExceededError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], escrow.abi.Errors["StillReserved"].ID.Bytes()[:4]) {
+		return escrow.UnpackStillReservedError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], escrow.abi.Errors["StringTooLong"].ID.Bytes()[:4]) {
 		return escrow.UnpackStringTooLongError(raw[4:])
@@ -4722,6 +5189,32 @@ func EscrowAccessControlUnauthorizedAccountErrorID() common.Hash {
 func (escrow *Escrow) UnpackAccessControlUnauthorizedAccountError(raw []byte) (*EscrowAccessControlUnauthorizedAccount, error) {
 	out := new(EscrowAccessControlUnauthorizedAccount)
 	if err := escrow.abi.UnpackIntoInterface(out, "AccessControlUnauthorizedAccount", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EscrowDepositMismatch represents a DepositMismatch error raised by the Escrow contract.
+type EscrowDepositMismatch struct {
+	Requester common.Address
+	Expected  *big.Int
+	Actual    *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error DepositMismatch(address requester, uint256 expected, uint256 actual)
+func EscrowDepositMismatchErrorID() common.Hash {
+	return common.HexToHash("0x2f000bb6a30fae62760aee7759aa21b087fbe6cd4c9ec6a2f4536bc08204b3b3")
+}
+
+// UnpackDepositMismatchError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error DepositMismatch(address requester, uint256 expected, uint256 actual)
+func (escrow *Escrow) UnpackDepositMismatchError(raw []byte) (*EscrowDepositMismatch, error) {
+	out := new(EscrowDepositMismatch)
+	if err := escrow.abi.UnpackIntoInterface(out, "DepositMismatch", raw); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -4801,6 +5294,57 @@ func (escrow *Escrow) UnpackInsufficientEscrowError(raw []byte) (*EscrowInsuffic
 	return out, nil
 }
 
+// EscrowInvalidAccountNonce represents a InvalidAccountNonce error raised by the Escrow contract.
+type EscrowInvalidAccountNonce struct {
+	Account      common.Address
+	CurrentNonce *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidAccountNonce(address account, uint256 currentNonce)
+func EscrowInvalidAccountNonceErrorID() common.Hash {
+	return common.HexToHash("0x752d88c0de02638abf10e8e31861e4c68dc1f3a1e7d840e580683f2c282bfc7a")
+}
+
+// UnpackInvalidAccountNonceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidAccountNonce(address account, uint256 currentNonce)
+func (escrow *Escrow) UnpackInvalidAccountNonceError(raw []byte) (*EscrowInvalidAccountNonce, error) {
+	out := new(EscrowInvalidAccountNonce)
+	if err := escrow.abi.UnpackIntoInterface(out, "InvalidAccountNonce", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EscrowInvalidReserves represents a InvalidReserves error raised by the Escrow contract.
+type EscrowInvalidReserves struct {
+	Workers *big.Int
+	Amounts *big.Int
+	Maximum *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidReserves(uint256 workers, uint256 amounts, uint256 maximum)
+func EscrowInvalidReservesErrorID() common.Hash {
+	return common.HexToHash("0xb4a4783a6688d1d47aad152b282ebeaad1c0010c38922eed429420a3bbd6aaf8")
+}
+
+// UnpackInvalidReservesError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidReserves(uint256 workers, uint256 amounts, uint256 maximum)
+func (escrow *Escrow) UnpackInvalidReservesError(raw []byte) (*EscrowInvalidReserves, error) {
+	out := new(EscrowInvalidReserves)
+	if err := escrow.abi.UnpackIntoInterface(out, "InvalidReserves", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EscrowInvalidShortString represents a InvalidShortString error raised by the Escrow contract.
 type EscrowInvalidShortString struct {
 }
@@ -4848,6 +5392,31 @@ func (escrow *Escrow) UnpackInvalidSignatureError(raw []byte) (*EscrowInvalidSig
 	return out, nil
 }
 
+// EscrowNoReserveLowering represents a NoReserveLowering error raised by the Escrow contract.
+type EscrowNoReserveLowering struct {
+	Requester common.Address
+	Worker    common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NoReserveLowering(address requester, address worker)
+func EscrowNoReserveLoweringErrorID() common.Hash {
+	return common.HexToHash("0xf681186130e86b7edcaa452e7f1f7158ce583c9fcb757d0b825f034e75368c8c")
+}
+
+// UnpackNoReserveLoweringError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NoReserveLowering(address requester, address worker)
+func (escrow *Escrow) UnpackNoReserveLoweringError(raw []byte) (*EscrowNoReserveLowering, error) {
+	out := new(EscrowNoReserveLowering)
+	if err := escrow.abi.UnpackIntoInterface(out, "NoReserveLowering", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EscrowNoWithdrawal represents a NoWithdrawal error raised by the Escrow contract.
 type EscrowNoWithdrawal struct {
 	Requester common.Address
@@ -4872,6 +5441,31 @@ func (escrow *Escrow) UnpackNoWithdrawalError(raw []byte) (*EscrowNoWithdrawal, 
 	return out, nil
 }
 
+// EscrowOpeningExpired represents a OpeningExpired error raised by the Escrow contract.
+type EscrowOpeningExpired struct {
+	Requester common.Address
+	Deadline  uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error OpeningExpired(address requester, uint64 deadline)
+func EscrowOpeningExpiredErrorID() common.Hash {
+	return common.HexToHash("0x931189e91b8e19e4cdb78bdf700e8a787f604eb3033a488488a8ba855ab09bc8")
+}
+
+// UnpackOpeningExpiredError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error OpeningExpired(address requester, uint64 deadline)
+func (escrow *Escrow) UnpackOpeningExpiredError(raw []byte) (*EscrowOpeningExpired, error) {
+	out := new(EscrowOpeningExpired)
+	if err := escrow.abi.UnpackIntoInterface(out, "OpeningExpired", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EscrowReentrancyGuardReentrantCall represents a ReentrancyGuardReentrantCall error raised by the Escrow contract.
 type EscrowReentrancyGuardReentrantCall struct {
 }
@@ -4890,6 +5484,31 @@ func EscrowReentrancyGuardReentrantCallErrorID() common.Hash {
 func (escrow *Escrow) UnpackReentrancyGuardReentrantCallError(raw []byte) (*EscrowReentrancyGuardReentrantCall, error) {
 	out := new(EscrowReentrancyGuardReentrantCall)
 	if err := escrow.abi.UnpackIntoInterface(out, "ReentrancyGuardReentrantCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EscrowSafeCastOverflowedUintDowncast represents a SafeCastOverflowedUintDowncast error raised by the Escrow contract.
+type EscrowSafeCastOverflowedUintDowncast struct {
+	Bits  uint8
+	Value *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)
+func EscrowSafeCastOverflowedUintDowncastErrorID() common.Hash {
+	return common.HexToHash("0x6dfcc6503a32754ce7a89698e18201fc5294fd4aad43edefee786f88423b1a12")
+}
+
+// UnpackSafeCastOverflowedUintDowncastError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)
+func (escrow *Escrow) UnpackSafeCastOverflowedUintDowncastError(raw []byte) (*EscrowSafeCastOverflowedUintDowncast, error) {
+	out := new(EscrowSafeCastOverflowedUintDowncast)
+	if err := escrow.abi.UnpackIntoInterface(out, "SafeCastOverflowedUintDowncast", raw); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -4994,6 +5613,32 @@ func EscrowSessionLimitExceededErrorID() common.Hash {
 func (escrow *Escrow) UnpackSessionLimitExceededError(raw []byte) (*EscrowSessionLimitExceeded, error) {
 	out := new(EscrowSessionLimitExceeded)
 	if err := escrow.abi.UnpackIntoInterface(out, "SessionLimitExceeded", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EscrowStillReserved represents a StillReserved error raised by the Escrow contract.
+type EscrowStillReserved struct {
+	Requester common.Address
+	Worker    common.Address
+	LowersAt  uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error StillReserved(address requester, address worker, uint64 lowersAt)
+func EscrowStillReservedErrorID() common.Hash {
+	return common.HexToHash("0x1af6e2df6236613ce06c2d717b10b27b7d3a1b397be591e915d53845bf6ad268")
+}
+
+// UnpackStillReservedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error StillReserved(address requester, address worker, uint64 lowersAt)
+func (escrow *Escrow) UnpackStillReservedError(raw []byte) (*EscrowStillReserved, error) {
+	out := new(EscrowStillReserved)
+	if err := escrow.abi.UnpackIntoInterface(out, "StillReserved", raw); err != nil {
 		return nil, err
 	}
 	return out, nil

@@ -43,7 +43,7 @@ func deployed(t *testing.T) (*devchain.Chain, *chain.Client) {
 	t.Helper()
 	params, err := devchain.ReadParams("../genesis/dev.json")
 	require.NoError(t, err)
-	dev, err := devchain.Open(devchain.Config{ChainID: params.ChainID, MaxAhead: 24 * time.Hour, Fund: map[protocol.Account]uint256.Int{
+	dev, err := devchain.Open(devchain.Config{ChainID: params.ChainID, MaxAhead: 365 * 24 * time.Hour, Fund: map[protocol.Account]uint256.Int{
 		key(t, "a").Account(): coins(1_000_000), key(t, "b").Account(): coins(1_000_000),
 	}})
 	require.NoError(t, err)

@@ -32,14 +32,14 @@ var errorABIs = sync.OnceValue(func() []*abi.ABI {
 // kindOf classifies a contract's typed error by what the caller can do about it.
 func kindOf(name string) protocol.Kind {
 	switch {
-	case strings.HasPrefix(name, "Unknown"), name == "NoWithdrawal":
+	case strings.HasPrefix(name, "Unknown"), name == "NoWithdrawal", name == "NoReserveLowering":
 		return protocol.KindNotFound
 	case name == "InsufficientEscrow", name == "SessionLimitExceeded":
 		return protocol.KindEscrow
 	case strings.HasSuffix(name, "Exists"), strings.HasPrefix(name, "Already"), strings.HasSuffix(name, "AlreadyRegistered"),
 		name == "NameTaken", name == "OrderNonceUsed":
 		return protocol.KindExists
-	case strings.HasSuffix(name, "Gap"), strings.HasSuffix(name, "Stale"):
+	case strings.HasSuffix(name, "Gap"), strings.HasSuffix(name, "Stale"), name == "InvalidAccountNonce":
 		return protocol.KindStale
 	case strings.HasSuffix(name, "Expired"):
 		return protocol.KindDeadline

@@ -104,6 +104,29 @@ type Session struct {
 	Expires int64       `json:"expires"` // Unix seconds; 0: no such session
 }
 
+// Funds are a requester's money in escrow, in wei.
+type Funds struct {
+	Balance   uint256.Int `json:"balance"`   // all of it
+	Reserved  uint256.Int `json:"reserved"`  // for single workers
+	Available uint256.Int `json:"available"` // for the work of any worker
+}
+
+// Reserve is what a requester has set aside for one worker, in wei.
+type Reserve struct {
+	Worker   protocol.Account `json:"worker"`
+	Amount   uint256.Int      `json:"amount"`
+	Target   uint256.Int      `json:"target"`    // what stays once it is lowered
+	LowersAt int64            `json:"lowers_at"` // Unix seconds; 0: it is not being lowered; past: release it
+}
+
+// Lasting is what of the reserve new work may count on.
+func (r Reserve) Lasting() uint256.Int {
+	if r.LowersAt != 0 && r.Target.Lt(&r.Amount) {
+		return r.Target
+	}
+	return r.Amount
+}
+
 // Withdrawal is a requester's wish to take money out of escrow.
 type Withdrawal struct {
 	Amount    uint256.Int `json:"amount"`

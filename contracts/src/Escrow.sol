@@ -5,18 +5,22 @@ import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 import {IEscrow} from "./IEscrow.sol";
-import {SignedVoucher, Voucher} from "./Types.sol";
+import {Opening, SignedVoucher, Voucher} from "./Types.sol";
 import {TypedData} from "./TypedData.sol";
 
 /// @title Requesters' escrow
 /// @notice A requester deposits once and then pays workers by cumulative vouchers, which settlement draws. A session key may
-/// sign vouchers for the requester up to a limit and until an expiry.
-/// @dev Withdrawals and revocations take effect after a delay, so that workers can draw what they are owed first. Money that
-/// waits for withdrawal is still drawable.
-contract Escrow is IEscrow, AccessControl, EIP712, ReentrancyGuardTransient {
+/// sign vouchers for the requester up to a limit and until an expiry. A requester may reserve part of its balance for one
+/// worker: the draws of others cannot touch it.
+/// @dev Withdrawals, revocations and lowered reserves take effect after a delay, so that workers can draw what they are owed
+/// first. Money that waits for withdrawal is still drawable, unless it is reserved for another worker.
+/// Invariants: a requester's reserves add up to `reserved` and are at most its balance; balances add up to what is held.
+contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransient {
     /// @notice Who may draw: settlement.
     bytes32 public constant SETTLEMENT_ROLE = keccak256("SETTLEMENT_ROLE");
 
@@ -35,9 +39,29 @@ contract Escrow is IEscrow, AccessControl, EIP712, ReentrancyGuardTransient {
         uint64 releaseAt;
     }
 
+    /// @notice What is set aside for one worker.
+    /// @param amount what is left of it.
+    /// @param target what of it stays when `lowersAt` comes, if that is not 0.
+    /// @param lowersAt Unix seconds from which the lower amount counts; 0: it is not being lowered.
+    struct Reserve {
+        uint128 amount;
+        uint128 target;
+        uint64 lowersAt;
+    }
+
+    /// @dev balance includes reserved, the sum of the requester's reserves.
+    struct Funds {
+        uint128 balance;
+        uint128 reserved;
+    }
+
+    /// @notice Most reserves in one opening.
+    uint256 public constant MAX_RESERVES = 16;
+
     uint64 private _withdrawalDelay;
     uint256 private _totalBalance;
-    mapping(address requester => uint256) private _balances;
+    mapping(address requester => Funds) private _funds;
+    mapping(address requester => mapping(address worker => Reserve)) private _reserves;
     mapping(address requester => Withdrawal) private _withdrawals;
     mapping(address requester => mapping(address session => Session)) private _sessions;
     mapping(address requester => mapping(address worker => uint256)) private _drawn;
@@ -66,8 +90,18 @@ contract Escrow is IEscrow, AccessControl, EIP712, ReentrancyGuardTransient {
     error VoucherExpired(address requester, address worker, uint64 expires);
     /// @notice The voucher is made out to another worker.
     error WorkerMismatch(address expected, address actual);
-    /// @notice The signature is not the signer's over this voucher.
+    /// @notice The signature is not the signer's over this voucher or opening.
     error InvalidSignature(address signer);
+    /// @notice The opening came after its deadline.
+    error OpeningExpired(address requester, uint64 deadline);
+    /// @notice The opening is for another amount than was sent with it.
+    error DepositMismatch(address requester, uint256 expected, uint256 actual);
+    /// @notice There are not as many amounts as workers, or too many of them.
+    error InvalidReserves(uint256 workers, uint256 amounts, uint256 maximum);
+    /// @notice The reserve is not being lowered.
+    error NoReserveLowering(address requester, address worker);
+    /// @notice The lowered reserve does not count yet.
+    error StillReserved(address requester, address worker, uint64 lowersAt);
 
     event Deposited(address indexed requester, address indexed from, uint256 amount);
     event WithdrawalRequested(address indexed requester, uint256 amount, uint64 releaseAt);
@@ -78,6 +112,8 @@ contract Escrow is IEscrow, AccessControl, EIP712, ReentrancyGuardTransient {
     event Drawn(
         address indexed requester, address indexed worker, address indexed signer, uint256 amount, uint256 cumulative
     );
+    event Reserved(address indexed requester, address indexed worker, uint256 amount);
+    event ReserveLowering(address indexed requester, address indexed worker, uint256 target, uint64 lowersAt);
     event WithdrawalDelayChanged(uint64 delay);
 
     constructor(address admin, uint64 withdrawalDelay_) EIP712(TypedData.NAME, TypedData.VERSION) {
@@ -102,7 +138,7 @@ contract Escrow is IEscrow, AccessControl, EIP712, ReentrancyGuardTransient {
     /// @notice Asks to withdraw in all `amount`, in place of an earlier request, once the delay is over.
     function requestWithdrawal(uint256 amount) external {
         if (amount == 0) revert ZeroAmount();
-        uint256 balance = _balances[msg.sender];
+        uint256 balance = _funds[msg.sender].balance;
         if (amount > balance) revert InsufficientEscrow(msg.sender, amount, balance);
         uint64 releaseAt = uint64(block.timestamp) + _withdrawalDelay;
         _withdrawals[msg.sender] = Withdrawal(amount, releaseAt);
@@ -117,15 +153,20 @@ contract Escrow is IEscrow, AccessControl, EIP712, ReentrancyGuardTransient {
         emit WithdrawalCancelled(msg.sender, amount);
     }
 
-    /// @notice Pays out the caller's request, or what draws have left of the balance if that is less.
+    /// @notice Pays out the caller's request, or what draws have left of the balance if that is less. What reserves hold back
+    /// stays requested: lower them, and call again.
     function executeWithdrawal() external nonReentrant returns (uint256 amount) {
         Withdrawal memory withdrawal = _withdrawals[msg.sender];
         if (withdrawal.amount == 0) revert NoWithdrawal(msg.sender);
         if (block.timestamp < withdrawal.releaseAt) revert WithdrawalPending(msg.sender, withdrawal.releaseAt);
-        uint256 balance = _balances[msg.sender];
-        amount = withdrawal.amount < balance ? withdrawal.amount : balance;
-        delete _withdrawals[msg.sender];
-        _balances[msg.sender] = balance - amount;
+        Funds storage funds = _funds[msg.sender];
+        uint256 wanted = withdrawal.amount < funds.balance ? withdrawal.amount : funds.balance;
+        uint256 free = funds.balance - funds.reserved;
+        amount = wanted < free ? wanted : free;
+        if (amount == 0 && wanted != 0) revert InsufficientEscrow(msg.sender, wanted, 0);
+        if (amount == wanted) delete _withdrawals[msg.sender];
+        else _withdrawals[msg.sender].amount = wanted - amount;
+        funds.balance -= uint128(amount);
         _totalBalance -= amount;
         emit Withdrawn(msg.sender, amount);
         Address.sendValue(payable(msg.sender), amount);
@@ -134,16 +175,61 @@ contract Escrow is IEscrow, AccessControl, EIP712, ReentrancyGuardTransient {
     /// @notice Lets a key sign vouchers for the caller: up to `limit` over its whole life, until `expiry`. Calling again
     /// raises the limit or prolongs the life; what was spent stays spent.
     function authorize(address session, uint256 limit, uint64 expiry) external {
-        if (session == address(0)) revert ZeroAddress();
-        if (expiry <= block.timestamp) revert SessionExpiryPassed(session, expiry);
-        Session storage s = _sessions[msg.sender][session];
-        if (s.expiry >= block.timestamp && (limit < s.limit || expiry < s.expiry)) {
-            revert SessionCannotShrink(session, s.limit, s.expiry);
-        }
-        s.limit = limit;
-        s.expiry = expiry;
-        emit SessionAuthorized(msg.sender, session, limit, expiry);
+        _authorize(msg.sender, session, limit, expiry);
     }
+
+    // ---- opening ----
+
+    /// @notice Deposits, authorises a session key and reserves for workers, all for the caller.
+    function open(address session, uint256 limit, uint64 expiry, address[] calldata workers, uint256[] calldata amounts)
+        external
+        payable
+    {
+        _deposit(msg.sender, msg.value);
+        _authorize(msg.sender, session, limit, expiry);
+        _reserveAll(msg.sender, workers, amounts);
+    }
+
+    /// @notice The same for a requester that signed for it (EIP-712; ERC-1271 if it is a contract). The caller pays the
+    /// deposit, so that the requester needs no money of its own to begin with.
+    function openFor(Opening calldata opening, bytes calldata signature) external payable {
+        address requester = opening.requester;
+        if (requester == address(0)) revert ZeroAddress();
+        if (block.timestamp > opening.deadline) revert OpeningExpired(requester, opening.deadline);
+        if (msg.value != opening.amount) revert DepositMismatch(requester, opening.amount, msg.value);
+        _useCheckedNonce(requester, opening.nonce);
+        if (!SignatureChecker.isValidSignatureNowCalldata(requester, openingDigest(opening), signature)) {
+            revert InvalidSignature(requester);
+        }
+        _deposit(requester, msg.value);
+        _authorize(requester, opening.session, opening.limit, opening.expiry);
+        _reserveAll(requester, opening.workers, opening.amounts);
+    }
+
+    // ---- reserves ----
+
+    /// @notice Sets aside `amount` of the caller's balance for one worker. More than before counts at once; less counts after
+    /// the withdrawal delay, in which the worker can draw, and from the next call of {release} or draw on.
+    function reserve(address worker, uint256 amount) external {
+        if (amount >= _settle(msg.sender, worker).amount) {
+            _raise(msg.sender, worker, amount);
+        } else {
+            uint64 lowersAt = uint64(block.timestamp) + _withdrawalDelay;
+            Reserve storage r = _reserves[msg.sender][worker];
+            (r.target, r.lowersAt) = (uint128(amount), lowersAt);
+            emit ReserveLowering(msg.sender, worker, amount, lowersAt);
+        }
+    }
+
+    /// @notice Frees what a reserve was lowered by, now that the delay is over. Anybody may send it.
+    function release(address requester, address worker) external {
+        uint64 lowersAt = _reserves[requester][worker].lowersAt;
+        if (lowersAt == 0) revert NoReserveLowering(requester, worker);
+        if (block.timestamp < lowersAt) revert StillReserved(requester, worker, lowersAt);
+        _settle(requester, worker);
+    }
+
+    // ---- sessions ----
 
     /// @notice Ends a session key's authorisation when the withdrawal delay is over.
     function revoke(address session) external {
@@ -190,16 +276,40 @@ contract Escrow is IEscrow, AccessControl, EIP712, ReentrancyGuardTransient {
 
     // ---- views ----
 
-    /// @notice What a requester's vouchers can draw on, money that waits for withdrawal included.
+    /// @notice All that a requester has here: reserves and money that waits for withdrawal included.
     function balanceOf(address requester) external view returns (uint256) {
-        return _balances[requester];
+        return _funds[requester].balance;
     }
 
-    /// @notice A requester's balance without what waits for withdrawal: what new work may count on.
-    function availableOf(address requester) external view returns (uint256) {
-        uint256 balance = _balances[requester];
+    /// @notice What new work of any worker may count on: the balance without reserves and without what waits for withdrawal.
+    function availableOf(address requester) public view returns (uint256) {
+        uint256 free = _freeOf(requester);
         uint256 waiting = _withdrawals[requester].amount;
-        return waiting < balance ? balance - waiting : 0;
+        return waiting < free ? free - waiting : 0;
+    }
+
+    /// @notice What new work of this worker may count on: {availableOf} and its own reserve, once lowered if that is asked.
+    function availableFor(address requester, address worker) external view returns (uint256) {
+        Reserve memory r = reserveOf(requester, worker);
+        uint256 own = r.lowersAt != 0 && r.target < r.amount ? r.target : r.amount;
+        return availableOf(requester) + own;
+    }
+
+    /// @notice What a worker could draw now: all but the reserves of others. (What a lowering of its own reserve frees is free.)
+    function drawableBy(address requester, address worker) external view returns (uint256) {
+        return _freeOf(requester) + _reserves[requester][worker].amount;
+    }
+
+    /// @notice What is set aside for a worker. Once `lowersAt` has come, the amount is the lowered one, even before {release}.
+    function reserveOf(address requester, address worker) public view returns (Reserve memory r) {
+        Reserve storage stored = _reserves[requester][worker];
+        r = stored;
+        if (_isLowered(stored) && r.target < r.amount) r.amount = r.target;
+    }
+
+    /// @notice All that a requester has set aside, lowered reserves that nobody has released included.
+    function reservedOf(address requester) external view returns (uint256) {
+        return _funds[requester].reserved;
     }
 
     /// @notice All balances together.
@@ -232,11 +342,16 @@ contract Escrow is IEscrow, AccessControl, EIP712, ReentrancyGuardTransient {
         return _hashTypedDataV4(TypedData.structHash(voucher));
     }
 
+    /// @notice EIP-712 digest that a requester signs for {openFor}.
+    function openingDigest(Opening calldata opening) public view returns (bytes32) {
+        return _hashTypedDataV4(TypedData.structHash(opening));
+    }
+
     // ---- inside ----
 
     function _deposit(address requester, uint256 amount) private {
         if (amount == 0) revert ZeroAmount();
-        _balances[requester] += amount;
+        _funds[requester].balance += SafeCast.toUint128(amount);
         _totalBalance += amount;
         emit Deposited(requester, msg.sender, amount);
     }
@@ -255,12 +370,84 @@ contract Escrow is IEscrow, AccessControl, EIP712, ReentrancyGuardTransient {
         if (!SignatureChecker.isValidSignatureNowCalldata(signer, voucherDigest(voucher), signature)) {
             revert InvalidSignature(signer);
         }
-        uint256 balance = _balances[requester];
-        if (amount > balance) revert InsufficientEscrow(requester, amount, balance);
-        _balances[requester] = balance - amount;
+        _take(requester, voucher.worker, amount);
         _totalBalance -= amount;
         _drawn[requester][voucher.worker] = voucher.cumulative;
         emit Drawn(requester, voucher.worker, signer, amount, voucher.cumulative);
+    }
+
+    /// @dev Takes a draw from the worker's own reserve first, then from what is reserved for nobody.
+    function _take(address requester, address worker, uint256 amount) private {
+        Funds storage funds = _funds[requester];
+        if (funds.reserved == 0) {
+            if (amount > funds.balance) revert InsufficientEscrow(requester, amount, funds.balance);
+            funds.balance -= uint128(amount);
+            return;
+        }
+        Reserve storage own = _settle(requester, worker);
+        uint256 available = uint256(funds.balance) - funds.reserved + own.amount;
+        if (amount > available) revert InsufficientEscrow(requester, amount, available);
+        funds.balance -= uint128(amount);
+        if (own.amount == 0) return;
+        uint128 used = amount < own.amount ? uint128(amount) : own.amount;
+        funds.reserved -= used;
+        own.amount -= used;
+        emit Reserved(requester, worker, own.amount);
+    }
+
+    /// @dev Lets a lowered reserve count whose time has come.
+    function _settle(address requester, address worker) private returns (Reserve storage r) {
+        r = _reserves[requester][worker];
+        if (!_isLowered(r)) return r;
+        uint128 freed = r.target < r.amount ? r.amount - r.target : 0;
+        (r.target, r.lowersAt) = (0, 0);
+        r.amount -= freed;
+        _funds[requester].reserved -= freed;
+        emit Reserved(requester, worker, r.amount);
+    }
+
+    function _isLowered(Reserve storage r) private view returns (bool) {
+        return r.lowersAt != 0 && block.timestamp >= r.lowersAt;
+    }
+
+    /// @dev Gives up a lowering that is under way: the reserve is `amount` now.
+    function _raise(address requester, address worker, uint256 amount) private {
+        if (worker == address(0)) revert ZeroAddress();
+        Funds storage funds = _funds[requester];
+        Reserve storage r = _reserves[requester][worker];
+        uint256 more = amount - r.amount;
+        uint256 free = funds.balance - funds.reserved;
+        if (more > free) revert InsufficientEscrow(requester, more, free);
+        funds.reserved += uint128(more);
+        (r.amount, r.target, r.lowersAt) = (uint128(amount), 0, 0);
+        emit Reserved(requester, worker, amount);
+    }
+
+    /// @dev Raises reserves to the amounts; those that are higher already stay.
+    function _reserveAll(address requester, address[] calldata workers, uint256[] calldata amounts) private {
+        if (workers.length != amounts.length || workers.length > MAX_RESERVES) {
+            revert InvalidReserves(workers.length, amounts.length, MAX_RESERVES);
+        }
+        for (uint256 i = 0; i < workers.length; ++i) {
+            if (amounts[i] > _settle(requester, workers[i]).amount) _raise(requester, workers[i], amounts[i]);
+        }
+    }
+
+    function _freeOf(address requester) private view returns (uint256) {
+        Funds storage funds = _funds[requester];
+        return funds.balance - funds.reserved;
+    }
+
+    function _authorize(address requester, address session, uint256 limit, uint64 expiry) private {
+        if (session == address(0)) revert ZeroAddress();
+        if (expiry <= block.timestamp) revert SessionExpiryPassed(session, expiry);
+        Session storage s = _sessions[requester][session];
+        if (s.expiry >= block.timestamp && (limit < s.limit || expiry < s.expiry)) {
+            revert SessionCannotShrink(session, s.limit, s.expiry);
+        }
+        s.limit = limit;
+        s.expiry = expiry;
+        emit SessionAuthorized(requester, session, limit, expiry);
     }
 
     function _spend(address requester, address session, uint256 amount) private {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.34;
 
-import {Binding, Contribution, Receipt, Review, TrainingOrder, Voucher} from "./Types.sol";
+import {Binding, Contribution, Opening, Receipt, Review, TrainingOrder, Voucher} from "./Types.sol";
 
 /// @title EIP-712 struct hashes
 /// @notice Struct hashes of everything that is signed off chain. The domain is added by the contract that checks the
@@ -12,6 +12,9 @@ library TypedData {
 
     bytes32 internal constant VOUCHER_TYPEHASH =
         keccak256("Voucher(address requester,address worker,uint256 cumulative,uint64 expires)");
+    bytes32 internal constant OPENING_TYPEHASH = keccak256(
+        "Opening(address requester,address session,uint256 limit,uint64 expiry,uint256 amount,address[] workers,uint256[] amounts,uint256 nonce,uint64 deadline)"
+    );
     bytes32 internal constant BINDING_TYPEHASH =
         keccak256("Binding(string peer,address nodeKey,address owner,address payout,uint64 issuedAt,uint64 expires)");
     bytes32 internal constant TRAINING_ORDER_TYPEHASH = keccak256(
@@ -27,6 +30,24 @@ library TypedData {
 
     function structHash(Voucher calldata v) internal pure returns (bytes32) {
         return keccak256(abi.encode(VOUCHER_TYPEHASH, v.requester, v.worker, v.cumulative, v.expires));
+    }
+
+    /// @dev The elements of an array of words, packed, are its EIP-712 encoding.
+    function structHash(Opening calldata o) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                OPENING_TYPEHASH,
+                o.requester,
+                o.session,
+                o.limit,
+                o.expiry,
+                o.amount,
+                keccak256(abi.encodePacked(o.workers)),
+                keccak256(abi.encodePacked(o.amounts)),
+                o.nonce,
+                o.deadline
+            )
+        );
     }
 
     function structHash(Binding calldata b) internal pure returns (bytes32) {

@@ -20,6 +20,26 @@ struct SignedVoucher {
     bytes signature;
 }
 
+/// @notice What a requester signs to be brought in by somebody who pays the deposit: it authorises a session key and sets
+/// money aside for workers.
+/// @param limit what the session key may spend in all.
+/// @param expiry Unix seconds; the session ends then.
+/// @param amount the deposit in wei, exactly.
+/// @param workers for whom `amounts` of it, in the same order, are reserved.
+/// @param nonce the requester's next one in the escrow.
+/// @param deadline Unix seconds; it cannot be used after it.
+struct Opening {
+    address requester;
+    address session;
+    uint256 limit;
+    uint64 expiry;
+    uint256 amount;
+    address[] workers;
+    uint256[] amounts;
+    uint256 nonce;
+    uint64 deadline;
+}
+
 /// @notice Ties a peer to a worker's node key, owner and payout address. Signed by the owner.
 /// @param issuedAt Unix milliseconds; a newer binding replaces an older one.
 /// @param expires Unix milliseconds; the node key acts for the owner until then.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.34;
 
-import {Binding, Contribution, Receipt, Review, TrainingOrder, Voucher} from "../src/Types.sol";
+import {Binding, Contribution, Opening, Receipt, Review, TrainingOrder, Voucher} from "../src/Types.sol";
 import {Fixture} from "./support/Fixture.sol";
 
 /// @notice Digests against forge's own EIP-712 encoder, from the type strings as everybody else writes them.
@@ -24,6 +24,14 @@ contract TypedDataTest is Fixture {
             "Voucher(address requester,address worker,uint256 cumulative,uint64 expires)", abi.encode(v)
         );
         _expect(address(escrow), want, escrow.voucherDigest(v));
+    }
+
+    function testFuzz_OpeningDigest_Succeeds(Opening calldata o) public view {
+        bytes32 want = vm.eip712HashStruct(
+            "Opening(address requester,address session,uint256 limit,uint64 expiry,uint256 amount,address[] workers,uint256[] amounts,uint256 nonce,uint64 deadline)",
+            abi.encode(o)
+        );
+        _expect(address(escrow), want, escrow.openingDigest(o));
     }
 
     function testFuzz_BindingDigest_Succeeds(Binding calldata b) public view {

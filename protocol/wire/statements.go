@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/holiman/uint256"
 
 	"github.com/openledger/openledger/protocol"
 )
@@ -38,6 +39,31 @@ func VoucherData(d Domain, v protocol.Voucher) TypedData {
 	t.amount("cumulative", v.Cumulative)
 	t.time("expires", v.Expires)
 	return t
+}
+
+// OpeningData is the typed data of an opening (contract: Escrow).
+func OpeningData(d Domain, o protocol.Opening) TypedData {
+	workers, amounts := make([]protocol.Account, len(o.Reserves)), make([]uint256.Int, len(o.Reserves))
+	for i, r := range o.Reserves {
+		workers[i], amounts[i] = r.Worker, r.Amount
+	}
+	t := TypedData{domain: d, primary: "Opening"}
+	t.account("requester", o.Requester)
+	t.account("session", o.Session)
+	t.amount("limit", o.Limit)
+	t.time("expiry", o.Expiry)
+	t.amount("amount", o.Amount)
+	t.accounts("workers", workers)
+	t.amounts("amounts", amounts)
+	t.amount("nonce", o.Nonce)
+	t.time("deadline", o.Deadline)
+	return t
+}
+
+// SignOpening signs with the requester's key.
+func SignOpening(d Domain, o protocol.Opening, key *ecdsa.PrivateKey) (protocol.SignedOpening, error) {
+	sig, err := Sign(OpeningData(d, o), key)
+	return protocol.SignedOpening{Opening: o, Signature: sig}, err
 }
 
 // BindingData is the typed data of a binding (contract: WorkerStaking).

@@ -24,7 +24,7 @@ const (
 const signatureBytes = crypto.SignatureLength
 
 // Domain is the EIP-712 domain: the chain and the contract that checks the type
-// (Escrow: Voucher; ModelRegistry: TrainingOrder; DatanetRegistry: Contribution,
+// (Escrow: Voucher, Opening; ModelRegistry: TrainingOrder; DatanetRegistry: Contribution,
 // Review; WorkerStaking: Binding; AttributionSettlement: Receipt).
 type Domain struct {
 	ChainID  uint64
@@ -60,6 +60,25 @@ func (t *TypedData) account(name string, a protocol.Account) {
 
 func (t *TypedData) amount(name string, v uint256.Int) {
 	t.add(name, "uint256", v.Dec(), v.Bytes32())
+}
+
+// accounts and amounts are arrays: their encoding is the hash of their words.
+func (t *TypedData) accounts(name string, list []protocol.Account) {
+	values, words := make([]string, len(list)), make([]byte, 0, 32*len(list))
+	for i, a := range list {
+		values[i] = a.Hex()
+		words = append(words, word(accountWord(a))...)
+	}
+	t.add(name, "address[]", values, crypto.Keccak256Hash(words))
+}
+
+func (t *TypedData) amounts(name string, list []uint256.Int) {
+	values, words := make([]string, len(list)), make([]byte, 0, 32*len(list))
+	for i := range list {
+		values[i] = list[i].Dec()
+		words = append(words, word(list[i].Bytes32())...)
+	}
+	t.add(name, "uint256[]", values, crypto.Keccak256Hash(words))
 }
 
 func (t *TypedData) uint(name string, bits int, v uint64) {

@@ -123,12 +123,12 @@ func (s *Service) group(ctx context.Context, v store.VoucherRecord, receipts []p
 	if voucher.Expires < now+int64(s.cfg.VoucherMargin/time.Second) {
 		return g, "its voucher has expired or is about to: the coordinator must give a new one", nil
 	}
-	balance, err := s.client.EscrowOf(ctx, voucher.Requester)
+	balance, err := s.client.DrawableBy(ctx, voucher.Requester, s.cfg.Worker)
 	if err != nil {
 		return g, "", err
 	}
 	if balance.Lt(&g.amount) {
-		return g, fmt.Sprintf("its escrow holds %s wei: it must deposit more", balance.Dec()), nil
+		return g, fmt.Sprintf("its escrow holds %s wei that are not reserved for others: it must deposit more", balance.Dec()), nil
 	}
 	if v.Signed.Signer != voucher.Requester {
 		session, err := s.client.SessionOf(ctx, voucher.Requester, v.Signed.Signer)
