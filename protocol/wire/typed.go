@@ -67,7 +67,8 @@ func (t *TypedData) accounts(name string, list []protocol.Account) {
 	values, words := make([]string, len(list)), make([]byte, 0, 32*len(list))
 	for i, a := range list {
 		values[i] = a.Hex()
-		words = append(words, word(accountWord(a))...)
+		w := accountWord(a)
+		words = append(words, w[:]...)
 	}
 	t.add(name, "address[]", values, crypto.Keccak256Hash(words))
 }
@@ -76,7 +77,8 @@ func (t *TypedData) amounts(name string, list []uint256.Int) {
 	values, words := make([]string, len(list)), make([]byte, 0, 32*len(list))
 	for i := range list {
 		values[i] = list[i].Dec()
-		words = append(words, word(list[i].Bytes32())...)
+		w := list[i].Bytes32()
+		words = append(words, w[:]...)
 	}
 	t.add(name, "uint256[]", values, crypto.Keccak256Hash(words))
 }
