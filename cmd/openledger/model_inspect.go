@@ -37,9 +37,12 @@ type fileInfo struct {
 	Vocab        int            `json:"vocab,omitempty"`
 	Tied         bool           `json:"tied_embeddings,omitempty"`
 	Rope         string         `json:"rope_scaling,omitempty"`
-	ChatTemplate bool           `json:"chat_template,omitempty"`
-	Hash         string         `json:"hash,omitempty"`
-	Tensors      []tensorInfo   `json:"tensors,omitempty"`
+	// Window is how many positions the layers in WindowLayers attend to.
+	Window       int          `json:"sliding_window,omitempty"`
+	WindowLayers []int        `json:"sliding_window_layers,omitempty"`
+	ChatTemplate bool         `json:"chat_template,omitempty"`
+	Hash         string       `json:"hash,omitempty"`
+	Tensors      []tensorInfo `json:"tensors,omitempty"`
 }
 
 type tensorInfo struct {
@@ -65,6 +68,12 @@ func (i *fileInfo) model(c llama.Config) {
 	i.Architecture, i.Context, i.Layers, i.Hidden = c.ModelType, c.MaxPositions, c.Layers, c.HiddenSize
 	i.Heads, i.KVHeads, i.Vocab, i.Tied, i.Rope = c.Heads, c.KVHeads, c.VocabSize, c.TieEmbeddings, c.RopeScaling.Type
 	i.Parameters = c.ParamCount()
+	i.Window = c.SlidingWindow
+	for l := range c.Layers {
+		if c.Window(l) > 0 {
+			i.WindowLayers = append(i.WindowLayers, l)
+		}
+	}
 }
 
 func modelInspect(c *cli) *cobra.Command {
@@ -217,6 +226,9 @@ func showInfo(w io.Writer, i *fileInfo) {
 	}
 	row("vocabulary", i.Vocab)
 	row("context", i.Context)
+	if i.Window > 0 {
+		row("sliding window", fmt.Sprintf("%d positions, in %d of %d layers", i.Window, len(i.WindowLayers), i.Layers))
+	}
 	row("rope scaling", i.Rope)
 	row("tied embeddings", i.Tied)
 	row("chat template", i.ChatTemplate)

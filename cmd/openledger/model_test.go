@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -166,4 +167,24 @@ func TestAWorkerOfAnotherBaseIsRefused(t *testing.T) {
 	_, err = (&cli{}).checkBase(api.NetworkInfo{Base: hash, BaseName: "llama-f32"})
 	require.ErrorContains(t, err, "base-model: this model's hash is")
 	require.ErrorContains(t, err, "the network serves llama-f32")
+}
+
+func TestModelInspect_ShowsTheWindow(t *testing.T) {
+	const models = "../../worker/engine/testdata/models"
+	folder := func(name string) string { // these folders have no tokenizer
+		dir := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(models, name))))
+		tok, err := fs.ReadFile(base.Files(), "tokenizer.json")
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "tokenizer.json"), tok, 0o600))
+		return dir
+	}
+	i := info(t, folder("qwen3window"))
+	require.Equal(t, 16, i.Window)
+	require.Equal(t, []int{0, 2}, i.WindowLayers)
+	require.Equal(t, 128, i.Context)
+	require.Zero(t, info(t, folder("qwen3")).Window)
+	out, err := ran(t, "model", "inspect", folder("mistral"))
+	require.NoError(t, err)
+	require.Contains(t, out, "7 positions, in 2 of 2 layers")
 }

@@ -15,13 +15,19 @@ import (
 
 	"github.com/openledger/openledger/worker/engine/enginetest"
 	"github.com/openledger/openledger/worker/engine/lora"
+	"github.com/openledger/openledger/worker/engine/model/llama"
 )
 
 // start runs an engine over the test model with three adapters of mixed ranks,
 // "a0".."a2", until the test ends.
 func start(t *testing.T, threads int, change func(*Config)) *Engine {
 	t.Helper()
-	m, closeModel, err := enginetest.Model(threads)
+	return startOf(t, enginetest.ModelConfig(), threads, change)
+}
+
+func startOf(t *testing.T, geometry llama.Config, threads int, change func(*Config)) *Engine {
+	t.Helper()
+	m, closeModel, err := enginetest.ModelOf(geometry, threads)
 	require.NoError(t, err)
 	tok, err := enginetest.Tokenizer()
 	require.NoError(t, err)
@@ -82,7 +88,12 @@ func requests(n int) []Request {
 
 func alone(t *testing.T, reqs []Request) []Result {
 	t.Helper()
-	e := start(t, 1, func(c *Config) { c.MaxBatch = 1; c.PrefillChunk = 512 })
+	return aloneOf(t, enginetest.ModelConfig(), reqs)
+}
+
+func aloneOf(t *testing.T, geometry llama.Config, reqs []Request) []Result {
+	t.Helper()
+	e := startOf(t, geometry, 1, func(c *Config) { c.MaxBatch = 1; c.PrefillChunk = 512 })
 	out := make([]Result, len(reqs))
 	for i, r := range reqs {
 		var err error

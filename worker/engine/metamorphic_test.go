@@ -13,12 +13,14 @@ import (
 
 	"github.com/openledger/openledger/worker/engine/enginetest"
 	"github.com/openledger/openledger/worker/engine/lora"
+	"github.com/openledger/openledger/worker/engine/model/llama"
 )
 
 // The invariants of serving, whatever the arrangement:
 //   - a request gives the same tokens, bit for bit, alone on one thread and in any
 //     batch, chunking, KV size, page size, number of threads, order of arrival and tenancy, with
-//     others cancelled at any token, with its prefix in the cache or evicted;
+//     others cancelled at any token, with its prefix in the cache or evicted; also
+//     where a layer sees a sliding window only;
 //   - adapters whose prompts are the same do not see each other's KV, also while they
 //     are loaded, evicted and loaded again under memory pressure;
 //   - when all is over nothing is held: no KV, no adapter, no place in the queue.
@@ -34,7 +36,9 @@ func TestAnyArrangementGivesTheSameTokens(t *testing.T) {
 // arrangement tries one.
 func arrangement(t *testing.T) func(*rapid.T) {
 	reqs := sharedPrompts(30)
-	want := alone(t, reqs)
+	geometries := []llama.Config{enginetest.ModelConfig(), enginetest.WindowedConfig()}
+	wants := [][]Result{alone(t, reqs), aloneOf(t, geometries[1], reqs)}
+	require.NotEqual(t, wants[0], wants[1])
 	weights := map[string]*lora.Adapter{}
 	largest := int64(0)
 	for i := range 3 {
@@ -43,7 +47,9 @@ func arrangement(t *testing.T) func(*rapid.T) {
 		largest = max(largest, lora.PackedBytes(a))
 	}
 	return func(r *rapid.T) {
-		m, closeModel, err := enginetest.Model(rapid.IntRange(1, 3).Draw(r, "threads"))
+		which := rapid.IntRange(0, 1).Draw(r, "windowed")
+		want := wants[which]
+		m, closeModel, err := enginetest.ModelOf(geometries[which], rapid.IntRange(1, 3).Draw(r, "threads"))
 		require.NoError(r, err)
 		tok, err := enginetest.Tokenizer()
 		require.NoError(r, err)

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func TestBaseIsWhatPretrainMakes(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if b.Config != pretrain.DefaultModel() {
+	if !reflect.DeepEqual(b.Config, pretrain.DefaultModel()) {
 		t.Errorf("shape %+v, want %+v", b.Config, pretrain.DefaultModel())
 	}
 	if b.Tokenizer.ChatFormat() != "openledger" || b.Tokenizer.VocabSize() != b.Config.VocabSize {

@@ -18,13 +18,25 @@ func ModelConfig() llama.Config {
 	}
 }
 
+// WindowedConfig is ModelConfig with a sliding window in the first layer, shorter than most sequences.
+func WindowedConfig() llama.Config {
+	c := ModelConfig()
+	c.ModelType, c.QKVBias = "qwen2", true
+	c.SetWindow(21, []bool{true, false})
+	return c
+}
+
 // Model has random weights and a backend of its own, which done closes.
 func Model(threads int) (m *llama.Model, done func() error, err error) {
+	return ModelOf(ModelConfig(), threads)
+}
+
+// ModelOf is Model of another configuration.
+func ModelOf(cfg llama.Config, threads int) (m *llama.Model, done func() error, err error) {
 	b, err := cpu.New(cpu.Config{Threads: threads})
 	if err != nil {
 		return nil, nil, err
 	}
-	cfg := ModelConfig()
 	m, err = llama.New(b, cfg, llama.Random{Config: cfg, Seed: 7, Std: 0.1}, llama.Options{})
 	if err != nil {
 		return nil, nil, errors.Join(err, b.Close())

@@ -79,13 +79,13 @@ type Backend interface {
 
 	// KVAppend stores the keys and values of row i in slot slots[i] (page*kv.PageTokens + offset).
 	KVAppend(kv KVLayer, k, v Mat, slots []int32)
-	// Attention is causal attention of each sequence's new rows over its pages.
+	// Attention is causal attention of each sequence's new rows over its pages, as far back as the layer's window.
 	Attention(out, q Mat, kv KVLayer, seqs []AttnSeq, scale float32)
-	// CausalAttention is causal attention within each span of rows. lse (rows x heads*2) receives each row's
-	// maximum and sum, which the gradient needs.
-	CausalAttention(out, lse, q, k, v Mat, headDim int, spans []Span, scale float32)
+	// CausalAttention is causal attention within each span of rows, window rows back (see KVLayer). lse (rows x heads*2)
+	// receives each row's maximum and sum, which the gradient needs.
+	CausalAttention(out, lse, q, k, v Mat, headDim int, spans []Span, scale float32, window int)
 	// CausalAttentionGrad overwrites dq, dk and dv.
-	CausalAttentionGrad(dq, dk, dv, dout, out, lse, q, k, v Mat, headDim int, spans []Span, scale float32)
+	CausalAttentionGrad(dq, dk, dv, dout, out, lse, q, k, v Mat, headDim int, spans []Span, scale float32, window int)
 
 	// CrossEntropy sets losses[i] to -log softmax(logits[i])[targets[i]]; if grad, it replaces the logits by the
 	// gradient of scale times the sum of the losses.
@@ -107,6 +107,7 @@ type KVLayer struct {
 	PageTokens int // positions in a page, see CheckPageTokens
 	Heads      int
 	HeadDim    int
+	Window     int // how many positions a query sees, its own the last of them; 0: all
 }
 
 // AttnSeq is a sequence's part in a batch: Rows new rows from Row on, the first of them at position Pos, whose pages

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Reference values from PyTorch, transformers, peft and tokenizers.
 
-usage: golden.py [OUT [base]]    (default: the folder of this script; "base": only what depends on the shipped weights)
+usage: golden.py [OUT [base | MODEL...]]    (default: the folder of this script; "base": only what depends on the shipped
+weights; MODEL...: only these of models/)
 
 Versions that made the committed files are in versions.json. Models are tiny and random, with weights large enough
 for every part of the computation to matter. Each models/NAME folder is a Hugging Face model folder with a PEFT
@@ -36,6 +37,15 @@ MODELS = {
                     rope_scaling=dict(rope_type="llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0,
                                       original_max_position_embeddings=32)),
                dict(r=2, lora_alpha=2, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"])),
+    # a window of 7 positions in every layer, of sequences of 40
+    "mistral": (dict(BASE, model_type="mistral", sliding_window=7), dict(r=4, lora_alpha=8, target_modules=ALL)),
+    # a window of 18 positions in every layer but the first
+    "qwen2window": (dict(BASE, model_type="qwen2", num_hidden_layers=3, use_sliding_window=True, sliding_window=18, max_window_layers=1),
+                    dict(r=3, lora_alpha=6, target_modules=["q_proj", "k_proj", "v_proj"])),
+    # a window of 16 positions in the layers that a list names
+    "qwen3window": (dict(BASE, model_type="qwen3", num_hidden_layers=3, head_dim=16, use_sliding_window=True, sliding_window=16,
+                         layer_types=["sliding_attention", "full_attention", "sliding_attention"]),
+                    dict(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"])),
 }
 
 
@@ -80,7 +90,7 @@ def model(name, conf, lora, seed):
     loss.backward()
     out["logits"] = logits.detach()[:, -20:].contiguous()
     out["loss"] = loss.detach().reshape(1)
-    if name in ("llama", "qwen3"):
+    if name in ("llama", "qwen3", "mistral"):
         for n, p in net.named_parameters():
             out["full." + n] = p.grad.clone()
     net.zero_grad()
@@ -235,6 +245,11 @@ def base(folder):
 if __name__ == "__main__":
     os.makedirs(os.path.join(OUT, "tokenizers"), exist_ok=True)
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "base")
+    if sys.argv[2:] and sys.argv[2:] != ["base"]:
+        for i, (n, (c, l)) in enumerate(MODELS.items()):
+            if n in sys.argv[2:]:
+                model(n, c, l, 100 + i)
+        sys.exit()
     base(folder)
     if sys.argv[2:] == ["base"]:  # only what depends on the shipped weights
         sys.exit()

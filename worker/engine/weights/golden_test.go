@@ -93,7 +93,7 @@ func (r reference) loss(what string, got llama.Loss, name string) {
 }
 
 func TestMatchesPyTorch(t *testing.T) {
-	for _, name := range []string{"llama", "qwen2", "qwen3", "llama3"} {
+	for _, name := range []string{"llama", "qwen2", "qwen3", "llama3", "mistral", "qwen2window", "qwen3window"} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(models, name)
 			ref := openReference(t, filepath.Join(dir, "golden.safetensors"))
@@ -124,7 +124,7 @@ func TestMatchesPyTorch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			full := name == "llama" || name == "qwen3"
+			full := name == "llama" || name == "qwen3" || name == "mistral"
 			loss, err := trainer.LossGrad(examples, llama.GradOptions{Full: full})
 			if err != nil {
 				t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 
 	"github.com/openledger/openledger/worker/engine/model/llama"
 	"github.com/openledger/openledger/worker/engine/optim"
@@ -168,7 +169,7 @@ func readCheckpoint(file *bufio.Reader, want recipe, params []llama.Param, o *op
 		return meta{}, err
 	}
 	want.Tokens = m.Recipe.Tokens // the caller compares budgets
-	if m.Recipe != want {
+	if !reflect.DeepEqual(m.Recipe, want) {
 		return meta{}, errors.New("belongs to a run with another configuration: give the same one, or another folder")
 	}
 	if len(m.Sizes) != len(params) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -99,7 +100,7 @@ func TestLearnsAndWritesAModelFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.Config != cfg.Model || b.Tokenizer.ChatFormat() != "openledger" {
+	if !reflect.DeepEqual(b.Config, cfg.Model) || b.Tokenizer.ChatFormat() != "openledger" {
 		t.Errorf("folder has %+v, chat format %q", b.Config, b.Tokenizer.ChatFormat())
 	}
 	if err := b.Close(); err != nil {

@@ -167,7 +167,7 @@ func (t *Trainer) backward(dxUsed tensor.Mat, opt GradOptions) {
 		} else {
 			t.linearGrad(do, dx, s.o, l, lora.OProj, opt, false)
 		}
-		b.CausalAttentionGrad(dq, dk, dv, do, s.o, s.lse, s.q, s.k, s.v, c.HeadDim, t.spans, scale)
+		b.CausalAttentionGrad(dq, dk, dv, do, s.o, s.lse, s.q, s.k, s.v, c.HeadDim, t.spans, scale, c.Window(l))
 		b.Rope(dq, t.m.rope, t.pos, true)
 		b.Rope(dk, t.m.rope, t.pos, true)
 		gq, gk := dq, dk

@@ -31,7 +31,17 @@ type Config struct {
 	MLPBias bool
 	// QKNorm: queries and keys are normalised by head (Qwen 3).
 	QKNorm bool
+	// SlidingWindow is how many positions a query sees, its own the last of them; 0: all. WindowLayers says in which layers;
+	// nil: in all. Set them with SetWindow.
+	SlidingWindow int    `json:",omitempty"`
+	WindowLayers  []bool `json:",omitempty"`
 }
+
+// Bounds of what a file may ask for.
+const (
+	maxLayers    = 1024
+	maxPositions = 1 << 24
+)
 
 type hfConfig struct {
 	ModelType      string  `json:"model_type"`
@@ -54,6 +64,8 @@ type hfConfig struct {
 	// SlidingWindow is null where there is none, which is not the same as left out.
 	SlidingWindow   json.RawMessage `json:"sliding_window"`
 	UseSlidingWin   *bool           `json:"use_sliding_window"`
+	MaxWindowLayers *int            `json:"max_window_layers"`
+	LayerTypes      []string        `json:"layer_types"`
 	PartialRotary   float64         `json:"partial_rotary_factor"`
 	OldContext      int             `json:"original_max_position_embeddings"`
 	QuantizationCfg any             `json:"quantization_config"`
@@ -128,8 +140,8 @@ func (c Config) Validate() error {
 		v, max int
 	}{
 		{"vocab_size", c.VocabSize, 1 << 21}, {"hidden_size", c.HiddenSize, 1 << 16}, {"intermediate_size", c.IntermediateSize, 1 << 18},
-		{"num_hidden_layers", c.Layers, 1024}, {"num_attention_heads", c.Heads, 1024}, {"num_key_value_heads", c.KVHeads, 1024},
-		{"head_dim", c.HeadDim, 1024}, {"max_position_embeddings", c.MaxPositions, 1 << 24},
+		{"num_hidden_layers", c.Layers, maxLayers}, {"num_attention_heads", c.Heads, 1024}, {"num_key_value_heads", c.KVHeads, 1024},
+		{"head_dim", c.HeadDim, 1024}, {"max_position_embeddings", c.MaxPositions, maxPositions},
 	} {
 		if f.v < 1 || f.v > f.max {
 			return fmt.Errorf("%s is %d: it must be between 1 and %d", f.name, f.v, f.max)
@@ -150,6 +162,9 @@ func (c Config) Validate() error {
 	if f := c.RopeScaling.Factors; f != nil && len(f.Short) != c.HeadDim/2 {
 		return fmt.Errorf("rope_scaling has %d factors: heads of %d need %d", len(f.Short), c.HeadDim, c.HeadDim/2)
 	}
+	if err := c.validateWindow(); err != nil {
+		return err
+	}
 	return c.RopeScaling.Validate()
 }
 
@@ -163,9 +178,7 @@ func (c Config) HF() ([]byte, error) {
 		"max_position_embeddings": c.MaxPositions, "rms_norm_eps": c.RMSEps, "rope_theta": c.RopeTheta,
 		"tie_word_embeddings": c.TieEmbeddings, "attention_bias": c.OutBias, "mlp_bias": c.MLPBias, "torch_dtype": "bfloat16",
 	}
-	if c.ModelType == "mistral" { // what the window allows is in the context already
-		m["sliding_window"] = nil
-	}
+	c.windowJSON(m)
 	if r := ropeJSON(c.RopeScaling); r != nil {
 		m["rope_scaling"] = r
 	}

@@ -1,9 +1,6 @@
 package llama
 
 import (
-	"encoding/json"
-	"fmt"
-
 	"github.com/openledger/openledger/worker/engine/nn"
 )
 
@@ -65,32 +62,6 @@ func (h *hfConfig) rope(c *Config) {
 		s.Factor = float64(h.MaxPositions) / float64(s.OriginalContext)
 	}
 	c.RopeScaling = s
-}
-
-// window ends the context where the model as it is served here would differ from the
-// original. Within its window a model with sliding attention is an ordinary one, and
-// within its original context one with longrope has one set of frequencies.
-func (h *hfConfig) window(c *Config) error {
-	size := 0
-	if h.SlidingWindow != nil {
-		if err := json.Unmarshal(h.SlidingWindow, &size); err != nil {
-			return fmt.Errorf("sliding_window: %w", err)
-		}
-	}
-	slides := h.UseSlidingWin != nil && *h.UseSlidingWin
-	if c.ModelType == "mistral" {
-		slides = h.UseSlidingWin == nil || *h.UseSlidingWin
-		if h.SlidingWindow == nil { // the default of the family
-			size = 4096
-		}
-	}
-	if slides && size > 0 {
-		c.MaxPositions = min(c.MaxPositions, size)
-	}
-	if f := c.RopeScaling.Factors; f != nil && !f.Uniform() && c.RopeScaling.OriginalContext > 0 {
-		c.MaxPositions = min(c.MaxPositions, c.RopeScaling.OriginalContext)
-	}
-	return nil
 }
 
 // ropeJSON writes a scaling as rope reads it, nil for none.

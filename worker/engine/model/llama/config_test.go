@@ -23,11 +23,11 @@ func TestParseConfig(t *testing.T) {
 		t.Errorf("SmolLM has %d parameters: %+v", c.ParamCount(), c)
 	}
 	q, err := ParseConfig([]byte(strings.Replace(smol, `"llama"`, `"qwen2","sliding_window":100,"use_sliding_window":false`, 1)))
-	if err != nil || !q.QKVBias || q.OutBias || q.MaxPositions != 2048 {
+	if err != nil || !q.QKVBias || q.OutBias || q.MaxPositions != 2048 || q.SlidingWindow != 0 {
 		t.Errorf("Qwen 2: %v, %+v", err, q)
 	}
 	m, err := ParseConfig([]byte(strings.Replace(smol, `"llama"`, `"mistral","sliding_window":100`, 1)))
-	if err != nil || m.MaxPositions != 100 {
+	if err != nil || m.MaxPositions != 2048 || m.SlidingWindow != 100 || m.Window(0) != 100 || m.Window(29) != 100 {
 		t.Errorf("Mistral: %v, %+v", err, m)
 	}
 	r, err := ParseConfig([]byte(strings.Replace(smol, `"llama"`, `"llama","rope_scaling":{"rope_type":"llama3","factor":32.0,
@@ -36,7 +36,7 @@ func TestParseConfig(t *testing.T) {
 		t.Errorf("Llama 3: %v, %+v", err, r.RopeScaling)
 	}
 	v02, err := ParseConfig([]byte(strings.Replace(smol, `"llama"`, `"mistral","sliding_window":null`, 1)))
-	if err != nil || v02.MaxPositions != 2048 {
+	if err != nil || v02.MaxPositions != 2048 || v02.SlidingWindow != 0 {
 		t.Errorf("Mistral without a window: %v, %+v", err, v02)
 	}
 	long, err := ParseConfig([]byte(strings.Replace(smol, `"llama"`, `"llama","original_max_position_embeddings":512,"rope_scaling":{"type":"longrope",

@@ -19,6 +19,10 @@ var variants = []struct {
 	{"qwen2", func(c *Config) { c.QKVBias = true }},
 	{"qwen3", func(c *Config) { c.QKNorm = true }},
 	{"biases", func(c *Config) { c.QKVBias, c.OutBias, c.MLPBias = true, true, true }},
+	{"mistral", func(c *Config) { c.ModelType, c.SlidingWindow = "mistral", 5 }},
+	{"qwen2 windowed", func(c *Config) {
+		c.ModelType, c.QKVBias, c.SlidingWindow, c.WindowLayers = "qwen2", true, 18, []bool{false, true}
+	}},
 	{"headdim", func(c *Config) { c.HeadDim, c.KVHeads = 32, 4 }},
 }
 

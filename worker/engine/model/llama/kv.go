@@ -33,7 +33,7 @@ func (m *Model) NewKV(pages, pageTokens int) (*KV, error) {
 		return nil, fmt.Errorf("key-value cache of %d pages of %d bytes: ask for between 1 page and 1 TiB", pages, page)
 	}
 	kv := &KV{backend: m.backend, pages: pages, size: pageTokens, width: c.KVHeads * c.HeadDim * pageTokens}
-	for range c.Layers {
+	for i := range c.Layers {
 		k, err := m.backend.Alloc(pages * kv.width)
 		if err != nil {
 			return nil, fmt.Errorf("key-value cache: %w", err)
@@ -42,7 +42,7 @@ func (m *Model) NewKV(pages, pageTokens int) (*KV, error) {
 		if err != nil {
 			return nil, fmt.Errorf("key-value cache: %w", err)
 		}
-		kv.layers = append(kv.layers, tensor.KVLayer{K: k, V: v, Pages: pages, PageTokens: pageTokens, Heads: c.KVHeads, HeadDim: c.HeadDim})
+		kv.layers = append(kv.layers, tensor.KVLayer{K: k, V: v, Pages: pages, PageTokens: pageTokens, Heads: c.KVHeads, HeadDim: c.HeadDim, Window: c.Window(i)})
 	}
 	return kv, nil
 }

@@ -255,7 +255,7 @@ func (t *Trainer) forward(grad bool) tensor.Mat {
 		}
 		b.Rope(s.q, t.m.rope, t.pos, false)
 		b.Rope(s.k, t.m.rope, t.pos, false)
-		b.CausalAttention(s.o, s.lse, s.q, s.k, s.v, c.HeadDim, t.spans, scale)
+		b.CausalAttention(s.o, s.lse, s.q, s.k, s.v, c.HeadDim, t.spans, scale, c.Window(l))
 		o := s.o
 		if l+1 < len(t.m.layers) {
 			copyMat(b, s.mid, s.x)

@@ -7,40 +7,61 @@ const _ = uint(panelCols-tensor.PanelTokens) + uint(tensor.PanelTokens-panelCols
 
 // kvView is the keys and values of one head. Keys are panels of 16 positions, k-major; values are rows. With blocks,
 // the size positions of page j lie at blocks[j]*page (both), else the keys' panels and the values' rows follow one
-// another.
+// another. With a window, a row that ends at position n sees [n-window, n) only.
 type kvView struct {
 	k, v       []float32
 	blocks     []int32
 	size, page int
 	hd, vs     int
+	window     int
 }
 
-// scores computes s = q·kᵀ for m rows (a at stride rs) and the first n positions; row i of s begins at i*ld. ld must leave
-// room for whole panels.
-func (kv *kvView) scores(lv level, s []float32, ld int, q []float32, rs, m, n int) {
-	g := product{m: m, n: n, k: kv.hd, a: q, rs: rs, cs: 1, bs: panelCols, bp: panelCols * kv.hd, ldc: ld}
+// from is the first position that a row of n sees.
+func (kv *kvView) from(n int) int {
+	if kv.window == 0 {
+		return 0
+	}
+	return max(0, n-kv.window)
+}
+
+// panel is the start of the panel that holds from(n).
+func (kv *kvView) panel(n int) int { return kv.from(n) / panelCols * panelCols }
+
+// scratch is how many values attend needs for m rows, of which row i ends at n0 + i*step.
+func (kv *kvView) scratch(m, n0, step int) int {
+	return m * roundPanel(n0+(m-1)*step-kv.panel(n0))
+}
+
+// scores computes s = q·kᵀ for m rows (a at stride rs) and positions [from, n); row i of s begins at i*ld. from is the
+// start of a panel, and ld must leave room for whole panels.
+func (kv *kvView) scores(lv level, s []float32, ld int, q []float32, rs, m, from, n int) {
+	g := product{m: m, n: roundPanel(n - from), k: kv.hd, a: q, rs: rs, cs: 1, bs: panelCols, bp: panelCols * kv.hd, ldc: ld}
 	if kv.blocks == nil {
-		g.n = roundPanel(n)
-		g.b, g.c = kv.k, s
+		g.b, g.c = kv.k[from*kv.hd:], s
 		g.run(lv)
 		return
 	}
-	for at, j := 0, 0; at < n; at, j = at+kv.size, j+1 {
-		g.n = min(kv.size, roundPanel(n-at))
-		g.b, g.c = kv.k[int(kv.blocks[j])*kv.page:], s[at:]
+	j, off := 0, 0 // page and offset in it
+	if from > 0 {
+		j, off = from/kv.size, from%kv.size
+	}
+	for at := from; at < n; at += g.n {
+		g.n = min(kv.size-off, roundPanel(n-at))
+		g.b, g.c = kv.k[int(kv.blocks[j])*kv.page+off*kv.hd:], s[at-from:]
 		g.run(lv)
+		j, off = j+1, 0
 	}
 }
 
-// values computes out = p·v over positions [from, to) for m rows; it continues from out if from > 0.
-func (kv *kvView) values(lv level, out []float32, ors int, p []float32, ld, m, from, to int) {
-	g := product{m: m, n: kv.hd, rs: ld, cs: 1, bs: kv.vs, bp: panelCols, c: out, ldc: ors}
-	j, off := 0, from // page and offset in it
-	if kv.blocks != nil {
+// values computes out = p·v, or out += p·v, over positions [from, to) for m rows, of which p[0] is that of from.
+func (kv *kvView) values(lv level, out []float32, ors int, p []float32, ld, m, from, to int, acc bool) {
+	g := product{m: m, n: kv.hd, rs: ld, cs: 1, bs: kv.vs, bp: panelCols, c: out, ldc: ors, acc: acc}
+	j, off := 0, from
+	if kv.blocks != nil && from > 0 {
 		j, off = from/kv.size, from%kv.size
 	}
-	for from < to {
-		g.k, g.acc, g.a = to-from, from > 0, p[from:]
+	for at := from; at < to; at += g.k {
+		g.k, g.a = to-at, p[at-from:]
 		if kv.blocks == nil {
 			g.b = kv.v[off*kv.vs:]
 		} else {
@@ -48,24 +69,27 @@ func (kv *kvView) values(lv level, out []float32, ors int, p []float32, ld, m, f
 			g.b = kv.v[int(kv.blocks[j])*kv.page+off*kv.vs:]
 		}
 		g.run(lv)
-		from += g.k
+		g.acc = true
 		j, off = j+1, 0
 	}
 }
 
-// attend is attention of m rows: row i sees the first n0 + i*step positions (step is 0 or 1). The scores go to s, whose
-// rows become exp(score*scale - max). lse, if not nil, receives (max, sum) of row i at i*ls.
+// attend is attention of m rows: row i ends at position n0 + i*step (step is 0 or 1). The scores go to s, whose rows
+// become exp(score*scale - max). lse, if not nil, receives (max, sum) of row i at i*ls.
 func (kv *kvView) attend(lv level, s []float32, q []float32, rs, m, n0, step int, out []float32, ors int, scale float32, lse []float32, ls int) {
 	const rowsAtOnce = 6
-	ld := roundPanel(n0 + (m-1)*step)
+	base := kv.panel(n0) // s begins there
+	ld := roundPanel(n0 + (m-1)*step - base)
 	for i := 0; i < m; {
 		r := min(rowsAtOnce, m-i)
-		kv.scores(lv, s[i*ld:], ld, q[i*rs:], rs, r, n0+(i+r-1)*step)
+		from := kv.panel(n0 + i*step)
+		kv.scores(lv, s[i*ld+from-base:], ld, q[i*rs:], rs, r, from, n0+(i+r-1)*step)
 		i += r
 	}
 	for i := range m {
 		n := n0 + i*step
-		x := s[i*ld:][:n]
+		from := kv.from(n)
+		x := s[i*ld+from-base:][:n-from]
 		hi := float32(max8(lv, x) * scale)
 		expRow(lv, x, x, scale, hi)
 		sum := sum8(lv, x)
@@ -75,20 +99,44 @@ func (kv *kvView) attend(lv level, s []float32, q []float32, rs, m, n0, step int
 	}
 	for i := 0; i < m; {
 		r := min(rowsAtOnce, m-i)
-		common := n0 + i*step
-		kv.values(lv, out[i*ors:], ors, s[i*ld:], ld, r, 0, common)
-		for j := 1; j < r && step > 0; j++ { // a row never reads past its own length
-			kv.values(lv, out[(i+j)*ors:], ors, s[(i+j)*ld:], ld, 1, common, common+j*step)
+		if n := n0 + i*step; kv.from(n+(r-1)*step) == 0 {
+			kv.values(lv, out[i*ors:], ors, s[i*ld:], ld, r, 0, n, false)
+			for j := 1; j < r && step > 0; j++ { // a row never reads past its own length
+				kv.values(lv, out[(i+j)*ors:], ors, s[(i+j)*ld+n:], ld, 1, n, n+j*step, true)
+			}
+		} else {
+			kv.slide(lv, out[i*ors:], ors, s[i*ld:], ld, base, r, n, step)
 		}
 		i += r
 	}
 	for i := range m {
 		n := n0 + i*step
-		f := 1 / sum8(lv, s[i*ld:][:n])
+		from := kv.from(n)
+		f := 1 / sum8(lv, s[i*ld+from-base:][:n-from])
 		o := out[i*ors:][:kv.hd]
 		for j := range o {
 			o[j] = float32(o[j] * f)
 		}
+	}
+}
+
+// slide computes out = p·v for r rows whose windows begin at different positions: each row's own beginning, the part
+// that all rows see, and each row's own end, so that every row is one chain over its window in ascending order. p[0] is
+// that of position base.
+func (kv *kvView) slide(lv level, out []float32, ors int, p []float32, ld, base, r, n, step int) {
+	part := func(j, rows, from, to int) {
+		if from < to {
+			kv.values(lv, out[j*ors:], ors, p[j*ld+from-base:], ld, rows, from, to, true)
+		}
+	}
+	shared := kv.from(n + (r-1)*step) // up to n
+	for j := range r {
+		clear(out[j*ors:][:kv.hd])
+		part(j, 1, kv.from(n+j*step), min(shared, n+j*step))
+	}
+	part(0, r, shared, n)
+	for j := range r {
+		part(j, 1, max(shared, n), n+j*step)
 	}
 }
 
@@ -135,6 +183,9 @@ func checkPages(kv tensor.KVLayer) {
 	if err := tensor.CheckPageTokens(kv.PageTokens); err != nil {
 		panic("cpu: " + err.Error())
 	}
+	if kv.Window < 0 {
+		panic("cpu: negative window of attention")
+	}
 }
 
 // Attention is paged attention.
@@ -150,7 +201,11 @@ func (b *Backend) Attention(out, q tensor.Mat, kv tensor.KVLayer, seqs []tensor.
 		checkRows(s.Blocks, kv.Pages)
 		t.first = append(t.first, t.tiles)
 		t.tiles += (s.Rows + attnRows - 1) / attnRows * kv.Heads
-		t.work += s.Rows * (s.Pos + s.Rows) * q.Cols * 2
+		seen := s.Pos + s.Rows
+		if kv.Window > 0 {
+			seen = min(seen, kv.Window+s.Rows)
+		}
+		t.work += s.Rows * seen * q.Cols * 2
 	}
 	b.pool.run(t, t.tiles, worth(t.work))
 	first := t.first
@@ -178,17 +233,17 @@ func (t *attnTask) tile(s *scratch, i int) {
 	group := t.q.Cols / (t.kv.Heads * hd)
 	view := kvView{
 		k: t.kv.K.Host()[head*hd*t.kv.PageTokens:], v: t.kv.V.Host()[head*hd*t.kv.PageTokens:],
-		blocks: seq.Blocks, size: t.kv.PageTokens, page: t.kv.Heads * hd * t.kv.PageTokens, hd: hd, vs: hd,
+		blocks: seq.Blocks, size: t.kv.PageTokens, page: t.kv.Heads * hd * t.kv.PageTokens, hd: hd, vs: hd, window: t.kv.Window,
 	}
 	seen := seq.Pos + from + 1
 	q := t.q.Host()[(seq.Row+from)*t.q.Stride+head*group*hd:]
 	out := t.out.Host()[(seq.Row+from)*t.out.Stride+head*group*hd:]
 	if n == 1 { // one position: the rows are the query heads of the group
-		buf := s.get(0, group*roundPanel(seen))
+		buf := s.get(0, view.scratch(group, seen, 0))
 		view.attend(t.lv, buf, q, hd, group, seen, 0, out, hd, t.scale, nil, 0)
 		return
 	}
-	buf := s.get(0, n*roundPanel(seen+n-1))
+	buf := s.get(0, view.scratch(n, seen, 1))
 	for g := range group {
 		view.attend(t.lv, buf, q[g*hd:], t.q.Stride, n, seen, 1, out[g*hd:], t.out.Stride, t.scale, nil, 0)
 	}

@@ -12,11 +12,25 @@ type attnShape struct {
 	kvHeads, group, dim int
 	spans               []tensor.Span
 	rows                int
+	window              int
 }
 
 var attnShapes = []attnShape{
-	{2, 2, 6, []tensor.Span{{Row: 0, Rows: 1}, {Row: 1, Rows: 19}, {Row: 20, Rows: 50}}, 70},
-	{1, 3, 32, []tensor.Span{{Row: 0, Rows: 33}}, 33},
+	{2, 2, 6, []tensor.Span{{Row: 0, Rows: 1}, {Row: 1, Rows: 19}, {Row: 20, Rows: 50}}, 70, 0},
+	{1, 3, 32, []tensor.Span{{Row: 0, Rows: 33}}, 33, 0},
+	{1, 1, 6, []tensor.Span{{Row: 0, Rows: 20}}, 20, 1},
+	{2, 2, 6, []tensor.Span{{Row: 0, Rows: 1}, {Row: 1, Rows: 19}, {Row: 20, Rows: 90}}, 110, 3},
+	{1, 3, 32, []tensor.Span{{Row: 0, Rows: 150}, {Row: 150, Rows: 20}}, 170, 21},
+	{2, 1, 8, []tensor.Span{{Row: 0, Rows: 40}}, 40, 39},
+	{2, 1, 8, []tensor.Span{{Row: 0, Rows: 40}}, 40, 40},
+}
+
+// first is the first row of the span that its row i sees.
+func (s attnShape) first(i int) int {
+	if s.window == 0 {
+		return 0
+	}
+	return max(0, i+1-s.window)
 }
 
 // reference is causal attention in float64.
@@ -29,7 +43,7 @@ func (s attnShape) reference(q, k, v []float64) []float64 {
 			for i := range sp.Rows {
 				row := ((sp.Row+i)*heads + h) * s.dim
 				p, sum := make([]float64, i+1), 0.0
-				for j := range p {
+				for j := s.first(i); j <= i; j++ {
 					kr := ((sp.Row+j)*s.kvHeads + kvh) * s.dim
 					dot := 0.0
 					for d := range s.dim {
@@ -57,11 +71,14 @@ func attentionCases() (cs []testCase) {
 		q, k, v, dout := Random(s.rows*qc, 1), Random(s.rows*kc, 2), Random(s.rows*kc, 3), Random(s.rows*qc, 4)
 		scale := float32(1 / math.Sqrt(float64(s.dim)))
 		name := fmt.Sprintf("/%dx%dx%d", s.kvHeads, s.group, s.dim)
+		if s.window > 0 {
+			name += fmt.Sprintf("/window=%d", s.window)
+		}
 		want := func() []float64 { return s.reference(wide(q), wide(k), wide(v)) }
 		zero := func(h *Host, cols int) tensor.Mat { return h.Mat(s.rows, cols, make([]float32, s.rows*cols)) }
 		cs = append(cs, testCase{"CausalAttention" + name, func(h *Host) []float32 {
 			out := zero(h, qc)
-			h.b.CausalAttention(out, zero(h, 2*heads), h.Mat(s.rows, qc, q), h.Mat(s.rows, kc, k), h.Mat(s.rows, kc, v), s.dim, s.spans, scale)
+			h.b.CausalAttention(out, zero(h, 2*heads), h.Mat(s.rows, qc, q), h.Mat(s.rows, kc, k), h.Mat(s.rows, kc, v), s.dim, s.spans, scale, s.window)
 			return h.Values(out)
 		}, want})
 		for _, page := range []int{16, 32, 48, 128} {
@@ -73,9 +90,9 @@ func attentionCases() (cs []testCase) {
 		}
 		cs = append(cs, testCase{"CausalAttentionGrad" + name, func(h *Host) []float32 {
 			qm, km, vm, out, lse := h.Mat(s.rows, qc, q), h.Mat(s.rows, kc, k), h.Mat(s.rows, kc, v), zero(h, qc), zero(h, 2*heads)
-			h.b.CausalAttention(out, lse, qm, km, vm, s.dim, s.spans, scale)
+			h.b.CausalAttention(out, lse, qm, km, vm, s.dim, s.spans, scale, s.window)
 			dq, dk, dv := zero(h, qc), zero(h, kc), zero(h, kc)
-			h.b.CausalAttentionGrad(dq, dk, dv, h.Mat(s.rows, qc, dout), out, lse, qm, km, vm, s.dim, s.spans, scale)
+			h.b.CausalAttentionGrad(dq, dk, dv, h.Mat(s.rows, qc, dout), out, lse, qm, km, vm, s.dim, s.spans, scale, s.window)
 			return append(append(h.Values(dq), h.Values(dk)...), h.Values(dv)...)
 		}, func() []float64 { return s.gradient(wide(q), wide(k), wide(v), wide(dout)) }})
 	}
@@ -85,7 +102,7 @@ func attentionCases() (cs []testCase) {
 // paged runs each span as a sequence over scattered pages, in chunks; several sequences at a time.
 func (s attnShape) paged(h *Host, q, k, v []float32, chunk, page int, scale float32) []float32 {
 	qc, kc := s.kvHeads*s.group*s.dim, s.kvHeads*s.dim
-	const pages = 24
+	const pages = 31
 	cache := func() tensor.Buffer {
 		b, err := h.b.Alloc(pages * kc * page)
 		if err != nil {
@@ -93,7 +110,7 @@ func (s attnShape) paged(h *Host, q, k, v []float32, chunk, page int, scale floa
 		}
 		return b
 	}
-	kv := tensor.KVLayer{K: cache(), V: cache(), Pages: pages, PageTokens: page, Heads: s.kvHeads, HeadDim: s.dim}
+	kv := tensor.KVLayer{K: cache(), V: cache(), Pages: pages, PageTokens: page, Heads: s.kvHeads, HeadDim: s.dim, Window: s.window}
 	tables := make([][]int32, len(s.spans))
 	next := int32(0)
 	for i, sp := range s.spans {
@@ -147,7 +164,7 @@ func (s attnShape) gradient(q, k, v, dout []float64) []float64 {
 				row := ((sp.Row+i)*heads + h) * s.dim
 				kr := func(j int) int { return ((sp.Row+j)*s.kvHeads + h/s.group) * s.dim }
 				p, dp, sum, mean := make([]float64, i+1), make([]float64, i+1), 0.0, 0.0
-				for j := range p {
+				for j := s.first(i); j <= i; j++ {
 					dot := 0.0
 					for d := range s.dim {
 						dot += q[row+d] * k[kr(j)+d]
@@ -156,7 +173,7 @@ func (s attnShape) gradient(q, k, v, dout []float64) []float64 {
 					p[j] = math.Exp(dot * scale)
 					sum += p[j]
 				}
-				for j := range p {
+				for j := s.first(i); j <= i; j++ {
 					p[j] /= sum
 					mean += p[j] * dp[j]
 				}

@@ -60,7 +60,7 @@ func (f *File) config() (llama.Config, error) {
 	var value, rotary, window, experts int
 	r.int(&value, "attention.value_length", c.HeadDim)
 	r.int(&rotary, "rope.dimension_count", c.HeadDim)
-	r.int(&window, "attention.sliding_window", 0)
+	r.int(&window, keyWindow, 0)
 	r.int(&experts, "expert_count", 0)
 	switch {
 	case r.err != nil:
@@ -69,8 +69,6 @@ func (f *File) config() (llama.Config, error) {
 		return c, fmt.Errorf("heads have %d key, %d value and %d rotary dimensions: only equal ones are supported", c.HeadDim, value, rotary)
 	case experts != 0:
 		return c, fmt.Errorf("the model has %d experts: mixtures of experts are not supported", experts)
-	case window > 0 && arch == "llama": // as an ordinary model within its window
-		c.MaxPositions = min(c.MaxPositions, window)
 	}
 	if err := f.shapes(&c); err != nil {
 		return c, err
@@ -79,6 +77,9 @@ func (f *File) config() (llama.Config, error) {
 		c.ModelType = "qwen2"
 	}
 	if err := f.ropeScaling(&c, &r); err != nil {
+		return c, err
+	}
+	if err := f.window(&c, arch, window); err != nil {
 		return c, err
 	}
 	if err := c.Validate(); err != nil {

@@ -180,6 +180,7 @@ func (m Model) metadata() (meta []KV, arch string, err error) {
 	kv(arch+".rope.freq_base", float32(c.RopeTheta))
 	u("rope.dimension_count", c.HeadDim)
 	u("vocab_size", c.VocabSize)
+	meta = append(meta, windowMeta(c, arch)...)
 	switch s := c.RopeScaling; s.Type {
 	case "", "default", "dynamic", "llama3":
 	case "linear":
