@@ -44,6 +44,7 @@ func newMetrics(r prometheus.Registerer, c *Coordinator) (*metrics, error) {
 		fees: &feeCounter{},
 	}
 	m.requests.WithLabelValues("ok")
+	m.prefetches.WithLabelValues("ok")
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
 			c.mu.Lock()

@@ -183,10 +183,13 @@ type running struct {
 	stop func() error
 }
 
-func (n *network) worker(t *testing.T, id identity) *running {
+func (n *network) worker(t *testing.T, id identity, change ...func(*node.WorkerSettings)) *running {
 	t.Helper()
 	s := node.WorkerSettings{RPC: n.chain.RPC(), Addresses: n.chain.Addresses, Bootstrap: n.coord.Addrs(), Listen: []string{"/ip4/127.0.0.1/tcp/0"},
 		Price: price, Threads: 1, SettleEvery: "1h", Metrics: "127.0.0.1:0", Binding: id.binding}
+	for _, c := range change {
+		c(&s)
+	}
 	require.NoError(t, node.WriteJSON(id.home.Path(node.WorkerFile), s))
 	w, err := node.OpenWorker(t.Context(), id.home, id.hot, logger("worker"))
 	require.NoError(t, err)
