@@ -36,13 +36,25 @@ type SignedReceipt struct {
 // Evidence is the content-addressed document behind a receipt: enough to run the
 // inference and its attribution again and compare hashes.
 type Evidence struct {
-	Job         InferenceJob `json:"job"` // without Resume, Deadline and Sources
+	// Job is what the requester signed, its Authorization included, without Sources; its
+	// Resume is told by Resumed.
+	Job         InferenceJob `json:"job"`
+	Resumed     int          `json:"resumed,omitempty"` // tokens of Output that came with the job, from another worker
 	Profile     string       `json:"profile"`
 	Prompt      []uint32     `json:"prompt"` // token ids after the chat template
 	Output      []uint32     `json:"output"`
 	Text        string       `json:"text"`
 	FinishedBy  string       `json:"finished_by"` // "stop", "length", or FinishedCancelled
 	Attribution Attribution  `json:"attribution"`
+}
+
+// Authorized is the job as the requester signed it, Sources aside.
+func (e *Evidence) Authorized() InferenceJob {
+	job := e.Job
+	if e.Resumed > 0 && e.Resumed <= len(e.Output) {
+		job.Resume = e.Output[:e.Resumed]
+	}
+	return job
 }
 
 // FinishedCancelled is how an answer ended whose requester went away, or whose time

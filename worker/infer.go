@@ -127,7 +127,7 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 		}
 		evidence.Output, evidence.Text, evidence.FinishedBy = delivered, w.textOf(delivered), protocol.FinishedCancelled
 	}
-	evidence.Job.Resume, evidence.Job.Deadline, evidence.Job.Sources, evidence.Job.Authorization = nil, 0, nil, nil
+	evidence.Job.Resume, evidence.Job.Sources, evidence.Resumed = nil, nil, len(job.Resume)
 	// The answer is out: that its requester goes away now does not undo what it owes.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signTimeout)
 	defer cancel()

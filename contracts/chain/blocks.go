@@ -10,6 +10,7 @@ import (
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 
+	"github.com/openledger/openledger/contracts/bindings"
 	"github.com/openledger/openledger/protocol"
 )
 
@@ -47,6 +48,15 @@ func (c *Client) BlockAt(ctx context.Context, number uint64) (BlockRef, error) {
 	}
 	return refOf(h), nil
 }
+
+// Ids of events that are looked up by their first indexed parameter, a worker.
+var (
+	RegisteredEvent     = eventID(&bindings.WorkerStakingMetaData, "Registered")
+	BatchSubmittedEvent = eventID(&bindings.AttributionSettlementMetaData, "BatchSubmitted")
+)
+
+// Topic is an account as an event's indexed parameter.
+func Topic(a protocol.Account) protocol.Hash { return common.BytesToHash(a[:]) }
 
 // Log is one event of a contract as the chain has it. [Client.Decode] reads it.
 type Log struct {

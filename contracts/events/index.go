@@ -102,6 +102,22 @@ func (x *Index) EachLog(from, to uint64, fn func(chain.Log) error) error {
 	})
 }
 
+// EachOf calls fn for the events of one kind, by the event's id (such as [chain.RegisteredEvent]), whose
+// first indexed parameter is subject, in order.
+func (x *Index) EachOf(id, subject protocol.Hash, fn func(chain.Event) error) error {
+	return store.ScanFirst(x.cfg.DB, topicTable, topics, store.PairOf(id, subject), func(at store.Pair[uint64, uint64], _ store.Mark) error {
+		l, ok, err := logTable.Get(x.cfg.DB, at)
+		if err != nil || !ok { // rolled back since
+			return err
+		}
+		e, ok, err := x.cfg.Chain.Decode(l)
+		if err != nil || !ok {
+			return err
+		}
+		return fn(e)
+	})
+}
+
 // maxTurns bounds how often one Sync begins anew because the chain changed under it.
 const maxTurns = 32
 
@@ -224,7 +240,7 @@ func (x *Index) commit(logs []chain.Log, from uint64, end chain.BlockRef, p *Pro
 			if l.Block == end.Number && l.BlockHash != end.Hash {
 				return errChanged
 			}
-			if err := logTable.Put(tx, store.PairOf(l.Block, uint64(l.Index)), l); err != nil {
+			if err := putLog(tx, l); err != nil {
 				return err
 			}
 		}
@@ -290,17 +306,15 @@ func (x *Index) rollback(common, tip chain.BlockRef, p *Progress) error {
 		return err
 	}
 	if err := x.cfg.DB.Update(func(tx *store.Tx) error {
-		var logs []store.Pair[uint64, uint64]
-		if err := logTable.ScanFrom(tx, store.PairOf(common.Number+1, uint64(0)), func(k store.Pair[uint64, uint64], _ chain.Log) error {
-			logs = append(logs, k)
+		var logs []chain.Log
+		if err := logTable.ScanFrom(tx, store.PairOf(common.Number+1, uint64(0)), func(_ store.Pair[uint64, uint64], l chain.Log) error {
+			logs = append(logs, l)
 			return nil
 		}); err != nil {
 			return err
 		}
-		for _, k := range logs {
-			if err := logTable.Delete(tx, k); err != nil {
-				return err
-			}
+		if err := deleteLogs(tx, logs); err != nil {
+			return err
 		}
 		for n := common.Number + 1; n <= tip.Number; n++ {
 			if err := blockTable.Delete(tx, n); err != nil {

@@ -108,6 +108,18 @@ func (w *world) same(x *Index) {
 	}))
 	require.NotEmpty(w.t, want)
 	require.Equal(w.t, want, got)
+	var byTopic []chain.Event
+	require.NoError(w.t, x.EachOf(depositedEvent(w.t, x), chain.Topic(w.key.Account()), func(e chain.Event) error {
+		byTopic = append(byTopic, e)
+		return nil
+	}))
+	var deposits []chain.Event
+	for _, e := range want {
+		if e.Deposited != nil {
+			deposits = append(deposits, e)
+		}
+	}
+	require.Equal(w.t, deposits, byTopic)
 	head, err := c.Newest(w.t.Context())
 	require.NoError(w.t, err)
 	tip, ok, err := x.Tip()
@@ -121,6 +133,19 @@ func (w *world) same(x *Index) {
 		require.Equal(w.t, now, b)
 		return nil
 	}))
+}
+
+// depositedEvent is the id of the escrow's event, as one has it.
+func depositedEvent(t *testing.T, x *Index) (id protocol.Hash) {
+	t.Helper()
+	require.NoError(t, x.EachLog(0, 1<<62, func(l chain.Log) error {
+		if e, ok, err := x.cfg.Chain.Decode(l); err != nil || !ok || e.Deposited == nil {
+			return err
+		}
+		id = l.Topics[0]
+		return store.ErrStop
+	}))
+	return id
 }
 
 func catchUp(t *testing.T, x *Index) Progress {

@@ -9,16 +9,54 @@ import (
 	"github.com/openledger/openledger/store"
 )
 
+var (
+	topics = store.PairKey(store.HashKey(), store.HashKey())
+	places = store.PairKey(store.Uint64Key(), store.Uint64Key())
+)
+
 // Tables 130-139 are this package's.
 var (
 	// blockTable has the block at each of the newest heights, and at the ends of older
 	// ranges.
 	blockTable = store.NewTable(130, "indexed blocks", store.Uint64Key(), store.JSON[chain.BlockRef]())
 	// logTable has the events by height and place in the block.
-	logTable = store.NewTable(131, "events", store.PairKey(store.Uint64Key(), store.Uint64Key()), store.JSON[chain.Log]())
+	logTable = store.NewTable(131, "events", places, store.JSON[chain.Log]())
+	// topicTable finds events by kind and first indexed parameter.
+	topicTable = store.NewTable(133, "events by topic", store.PairKey(topics, places), store.Marks())
 	// identityTable says what is indexed.
 	identityTable = store.NewTable(132, "what is indexed", store.StringKey[string](), store.JSON[protocol.Hash]())
 )
+
+// topicsOf is where an event stands in topicTable; ok is false for one without.
+func topicsOf(l chain.Log) (k store.Pair[store.Pair[protocol.Hash, protocol.Hash], store.Pair[uint64, uint64]], ok bool) {
+	if len(l.Topics) < 2 {
+		return k, false
+	}
+	return store.PairOf(store.PairOf(l.Topics[0], l.Topics[1]), store.PairOf(l.Block, uint64(l.Index))), true
+}
+
+func putLog(tx *store.Tx, l chain.Log) error {
+	if k, ok := topicsOf(l); ok {
+		if err := topicTable.Put(tx, k, store.Mark{}); err != nil {
+			return err
+		}
+	}
+	return logTable.Put(tx, store.PairOf(l.Block, uint64(l.Index)), l)
+}
+
+func deleteLogs(tx *store.Tx, logs []chain.Log) error {
+	for _, l := range logs {
+		if k, ok := topicsOf(l); ok {
+			if err := topicTable.Delete(tx, k); err != nil {
+				return err
+			}
+		}
+		if err := logTable.Delete(tx, store.PairOf(l.Block, uint64(l.Index))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 const identityKey = "contracts"
 
@@ -56,7 +94,7 @@ func (x *Index) begin() error {
 		}
 		if err := x.cfg.DB.Update(func(tx *store.Tx) error {
 			n := 0
-			var logs []store.Pair[uint64, uint64]
+			var logs []chain.Log
 			var blocks []uint64
 			stop := func() error {
 				if n++; n >= wipeRows {
@@ -66,8 +104,8 @@ func (x *Index) begin() error {
 				return nil
 			}
 			// The newest first: what is left is an earlier state.
-			if err := logTable.ScanReverse(tx, func(k store.Pair[uint64, uint64], _ chain.Log) error {
-				logs = append(logs, k)
+			if err := logTable.ScanReverse(tx, func(_ store.Pair[uint64, uint64], l chain.Log) error {
+				logs = append(logs, l)
 				return stop()
 			}); err != nil {
 				return err
@@ -80,10 +118,8 @@ func (x *Index) begin() error {
 					return err
 				}
 			}
-			for _, k := range logs {
-				if err := logTable.Delete(tx, k); err != nil {
-					return err
-				}
+			if err := deleteLogs(tx, logs); err != nil {
+				return err
 			}
 			for _, k := range blocks {
 				if err := blockTable.Delete(tx, k); err != nil {

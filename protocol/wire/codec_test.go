@@ -181,10 +181,22 @@ func TestDocumentsHaveOneEncoding(t *testing.T) {
 	require.Equal(t, e, got)
 
 	live := e
-	live.Job = sampleJob() // with resume, deadline, sources
+	live.Job.Resume, live.Job.Sources = sampleJob().Resume, sampleJob().Sources
 	same, err := EncodeEvidence(live)
 	require.NoError(t, err)
 	require.Equal(t, b, same)
+
+	authorized := e
+	authorized.Job.Deadline, authorized.Job.Authorization, authorized.Resumed = sampleJob().Deadline, make([]byte, 65), 2
+	whole, err := EncodeEvidence(authorized)
+	require.NoError(t, err)
+	got, err = DecodeEvidence(whole)
+	require.NoError(t, err)
+	require.Equal(t, authorized, got)
+	require.Equal(t, e.Output[:2], got.Authorized().Resume)
+	authorized.Resumed = len(e.Output) + 1
+	_, err = EncodeEvidence(authorized)
+	require.ErrorContains(t, err, "resumed")
 
 	unknown := append(append([]byte(nil), b...), 0xf8, 0x07, 1) // field 127
 	_, err = DecodeEvidence(unknown)

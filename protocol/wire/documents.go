@@ -70,7 +70,8 @@ func AttributionRoot(a protocol.Attribution) (protocol.Hash, error) {
 }
 
 // EncodeEvidence is the canonical form of evidence, the block behind a receipt.
-// Resume, Deadline, Sources and Authorization of the job are left out.
+// Resume and Sources of the job are left out: Resumed says how much of the output the
+// former was.
 func EncodeEvidence(e protocol.Evidence) ([]byte, error) {
 	m := evidenceToPB(e)
 	if _, err := evidenceFromPB(m); err != nil {

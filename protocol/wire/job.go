@@ -45,7 +45,7 @@ func (f *fields) inferenceJob(m *pb.InferenceJob) protocol.InferenceJob {
 		Deadline:  f.time("deadline", m.GetDeadline()),
 		Sources:   f.texts("sources", m.GetSources(), MaxSources, maxAddrBytes),
 	}
-	if len(m.GetAuthorization()) > 0 { // evidence has none
+	if len(m.GetAuthorization()) > 0 { // the evidence of what nobody asked for has none
 		j.Authorization = f.signature(m.GetAuthorization())
 	}
 	f.in("sampling", func() { j.Sampling = f.sampling(m.GetSampling()) })

@@ -156,10 +156,10 @@ func (f *fields) attribution(m *pb.Attribution) protocol.Attribution {
 
 func evidenceToPB(e protocol.Evidence) *pb.Evidence {
 	job := e.Job
-	job.Resume, job.Deadline, job.Sources, job.Authorization = nil, 0, nil, nil
+	job.Resume, job.Sources = nil, nil
 	return &pb.Evidence{
 		Job: InferenceJobToPB(job), Profile: e.Profile, Prompt: e.Prompt, Output: e.Output, Text: []byte(e.Text),
-		FinishedBy: e.FinishedBy, Attribution: attributionToPB(e.Attribution),
+		FinishedBy: e.FinishedBy, Attribution: attributionToPB(e.Attribution), Resumed: number32(e.Resumed),
 	}
 }
 
@@ -167,12 +167,13 @@ func evidenceFromPB(m *pb.Evidence) (protocol.Evidence, error) {
 	f := &fields{prefix: "evidence."}
 	var e protocol.Evidence
 	f.in("job", func() { e.Job = f.inferenceJob(m.GetJob()) })
-	if len(e.Job.Resume) != 0 || e.Job.Deadline != 0 || len(e.Job.Sources) != 0 || len(e.Job.Authorization) != 0 {
-		f.fail("job", "has resume, deadline, sources or authorization: leave them out of evidence")
+	if len(e.Job.Resume) != 0 || len(e.Job.Sources) != 0 {
+		f.fail("job", "has resume or sources: leave them out of evidence")
 	}
 	e.Profile = f.text("profile", m.GetProfile(), maxProfile)
 	e.Prompt = f.tokens("prompt", m.GetPrompt())
 	e.Output = f.tokens("output", m.GetOutput())
+	e.Resumed = f.count("resumed", m.GetResumed(), len(e.Output))
 	e.Text = f.text("text", string(m.GetText()), MaxTextBytes)
 	e.FinishedBy = f.text("finished_by", m.GetFinishedBy(), MaxRoleBytes)
 	f.in("attribution", func() { e.Attribution = f.attribution(m.GetAttribution()) })

@@ -64,6 +64,18 @@ func Sampling(s protocol.Sampling) engine.Sampling {
 	return out
 }
 
+// Names of the steps of a report, in order.
+const (
+	StepSignature   = "signature of the worker's node key"
+	StepEvidence    = "receipt matches its evidence"
+	StepFee         = "fee follows from price and tokens"
+	StepModel       = "base, adapter and datanet are the ones at hand"
+	StepPrompt      = "prompt tokens follow from the messages"
+	StepOutput      = "running it again gives the same output"
+	StepAttribution = "attributing it again gives the same weights"
+	StepNone        = "no attribution without a datanet"
+)
+
 // Step is one thing that was checked.
 type Step struct {
 	Name   string `json:"name"`
@@ -101,30 +113,30 @@ type Auditor struct {
 // done; a failed check is in the report.
 func (a Auditor) Audit(ctx context.Context, s protocol.SignedReceipt, e protocol.Evidence, with *adapter.Adapter) (Report, error) {
 	r := Report{Receipt: s.Receipt.ID, OK: true}
-	r.check("signature of the worker's node key", wire.VerifyReceipt(a.Domain, s))
-	r.check("receipt matches its evidence", wire.CheckReceipt(s.Receipt, e))
-	r.check("fee follows from price and tokens", checkFee(s.Receipt, e))
-	if !r.check("base, adapter and datanet are the ones at hand", a.checkModel(s.Receipt, e, with)) {
+	r.check(StepSignature, wire.VerifyReceipt(a.Domain, s))
+	r.check(StepEvidence, wire.CheckReceipt(s.Receipt, e))
+	r.check(StepFee, checkFee(s.Receipt, e))
+	if !r.check(StepModel, a.checkModel(s.Receipt, e, with)) {
 		return r, nil
 	}
 	prompt, err := Prompt(a.Tokenizer, e.Job)
 	if err == nil && !slices.Equal(prompt, e.Prompt) {
 		err = errors.New("the chat template gives other prompt tokens")
 	}
-	if !r.check("prompt tokens follow from the messages", err) {
+	if !r.check(StepPrompt, err) {
 		return r, nil
 	}
 	output, err := a.generate(ctx, e, with)
 	if err != nil {
 		return r, err
 	}
-	r.check("running it again gives the same output", compare(output, e))
+	r.check(StepOutput, compare(output, e))
 	if with == nil {
-		r.check("no attribution without a datanet", checkNone(e.Attribution))
+		r.check(StepNone, checkNone(e.Attribution))
 		return r, nil
 	}
 	_, err = with.Index.Verify(ctx, a.Model, with.LoRA, e)
-	r.check("attributing it again gives the same weights", err)
+	r.check(StepAttribution, err)
 	return r, nil
 }
 
@@ -200,5 +212,6 @@ func (a Auditor) generate(ctx context.Context, e protocol.Evidence, with *adapte
 	if e.FinishedBy == protocol.FinishedCancelled {
 		sampling.MaxTokens = len(e.Output)
 	}
-	return eng.Generate(ctx, engine.Request{ID: e.Job.ID.Hex(), Prompt: e.Prompt, Adapter: string(e.Job.Adapter), Sampling: sampling}, nil)
+	// What another worker delivered is not this one's answer: it goes on from there.
+	return eng.Generate(ctx, engine.Request{ID: e.Job.ID.Hex(), Prompt: e.Prompt, Resume: e.Authorized().Resume, Adapter: string(e.Job.Adapter), Sampling: sampling}, nil)
 }

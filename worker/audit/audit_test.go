@@ -21,18 +21,6 @@ import (
 	"github.com/openledger/openledger/worker/engine/tensor/cpu"
 )
 
-// Names of the steps, in order.
-const (
-	stepSignature   = "signature of the worker's node key"
-	stepEvidence    = "receipt matches its evidence"
-	stepFee         = "fee follows from price and tokens"
-	stepModel       = "base, adapter and datanet are the ones at hand"
-	stepPrompt      = "prompt tokens follow from the messages"
-	stepOutput      = "running it again gives the same output"
-	stepAttribution = "attributing it again gives the same weights"
-	stepNone        = "no attribution without a datanet"
-)
-
 // bench is an auditor and an honest worker's key.
 type bench struct {
 	Auditor
@@ -175,36 +163,36 @@ func TestAudit(t *testing.T) {
 		"another schema": {evidence: func(e *protocol.Evidence) {
 			*e = b.answer(t, shaped)
 			e.Job.Sampling.Schema = `{"type":"object"}`
-		}, want: []string{stepOutput}},
+		}, want: []string{StepOutput}},
 		"another bias": {evidence: func(e *protocol.Evidence) {
 			*e = b.answer(t, shaped)
 			e.Job.Sampling.LogitBias = nil
 			for _, id := range slices.Compact(slices.Sorted(slices.Values(e.Output))) { // against all that was said
 				e.Job.Sampling.LogitBias = append(e.Job.Sampling.LogitBias, protocol.TokenBias{Token: id, Bias: -100})
 			}
-		}, want: []string{stepOutput}},
-		"a token changed":  {evidence: func(e *protocol.Evidence) { e.Output[3]++ }, want: []string{stepOutput}},
-		"a token less":     {evidence: func(e *protocol.Evidence) { e.Output = e.Output[:15] }, want: []string{stepOutput}},
-		"text changed":     {evidence: func(e *protocol.Evidence) { e.Text += "!" }, want: []string{stepOutput}},
-		"ending changed":   {evidence: func(e *protocol.Evidence) { e.FinishedBy = "stop" }, want: []string{stepOutput}},
-		"another seed":     {evidence: func(e *protocol.Evidence) { e.Job.Sampling.Seed = 4 }, want: []string{stepOutput}},
-		"a wei more":       {receipt: func(r *protocol.Receipt) { r.Compute.AddUint64(&r.Compute, 1) }, want: []string{stepEvidence, stepFee}},
-		"access fee":       {receipt: func(r *protocol.Receipt) { r.Access.SetUint64(1) }, want: []string{stepEvidence, stepFee}},
-		"another prompt":   {evidence: func(e *protocol.Evidence) { e.Prompt[1]++ }, want: []string{stepPrompt}},
-		"another profile":  {evidence: func(e *protocol.Evidence) { e.Profile = "cuda-bf16-sm90-v1" }, want: []string{stepModel}},
-		"another adapter":  {tuned: true, receipt: func(r *protocol.Receipt) { r.Adapter[0]++ }, want: []string{stepModel}},
-		"another datanet":  {tuned: true, receipt: func(r *protocol.Receipt) { r.Datanet++ }, want: []string{stepModel}},
-		"flipped receipt":  {signed: func(s *protocol.SignedReceipt) { s.Receipt.FinishedAt++ }, want: []string{stepSignature}},
-		"flipped evidence": {receipt: func(r *protocol.Receipt) { r.Evidence[0]++ }, want: []string{stepEvidence}},
+		}, want: []string{StepOutput}},
+		"a token changed":  {evidence: func(e *protocol.Evidence) { e.Output[3]++ }, want: []string{StepOutput}},
+		"a token less":     {evidence: func(e *protocol.Evidence) { e.Output = e.Output[:15] }, want: []string{StepOutput}},
+		"text changed":     {evidence: func(e *protocol.Evidence) { e.Text += "!" }, want: []string{StepOutput}},
+		"ending changed":   {evidence: func(e *protocol.Evidence) { e.FinishedBy = "stop" }, want: []string{StepOutput}},
+		"another seed":     {evidence: func(e *protocol.Evidence) { e.Job.Sampling.Seed = 4 }, want: []string{StepOutput}},
+		"a wei more":       {receipt: func(r *protocol.Receipt) { r.Compute.AddUint64(&r.Compute, 1) }, want: []string{StepEvidence, StepFee}},
+		"access fee":       {receipt: func(r *protocol.Receipt) { r.Access.SetUint64(1) }, want: []string{StepEvidence, StepFee}},
+		"another prompt":   {evidence: func(e *protocol.Evidence) { e.Prompt[1]++ }, want: []string{StepPrompt}},
+		"another profile":  {evidence: func(e *protocol.Evidence) { e.Profile = "cuda-bf16-sm90-v1" }, want: []string{StepModel}},
+		"another adapter":  {tuned: true, receipt: func(r *protocol.Receipt) { r.Adapter[0]++ }, want: []string{StepModel}},
+		"another datanet":  {tuned: true, receipt: func(r *protocol.Receipt) { r.Datanet++ }, want: []string{StepModel}},
+		"flipped receipt":  {signed: func(s *protocol.SignedReceipt) { s.Receipt.FinishedAt++ }, want: []string{StepSignature}},
+		"flipped evidence": {receipt: func(r *protocol.Receipt) { r.Evidence[0]++ }, want: []string{StepEvidence}},
 		"a weight moved": {tuned: true, evidence: func(e *protocol.Evidence) {
 			e.Attribution.Shares[0].Weight--
 			e.Attribution.Pool++
-		}, want: []string{stepAttribution}},
-		"a contributor changed": {tuned: true, evidence: func(e *protocol.Evidence) { e.Attribution.Shares[0].Contributor[0]++ }, want: []string{stepAttribution}},
+		}, want: []string{StepAttribution}},
+		"a contributor changed": {tuned: true, evidence: func(e *protocol.Evidence) { e.Attribution.Shares[0].Contributor[0]++ }, want: []string{StepAttribution}},
 		"all to the pool": {tuned: true, evidence: func(e *protocol.Evidence) {
 			e.Attribution.Shares, e.Attribution.Pool = nil, protocol.WeightScale
-		}, want: []string{stepAttribution}},
-		"attribution of the bare base": {evidence: func(e *protocol.Evidence) { e.Attribution.Algorithm = attrib.Algorithm }, want: []string{stepNone}},
+		}, want: []string{StepAttribution}},
+		"attribution of the bare base": {evidence: func(e *protocol.Evidence) { e.Attribution.Algorithm = attrib.Algorithm }, want: []string{StepNone}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := evidence[tt.tuned]
@@ -226,11 +214,11 @@ func TestAudit(t *testing.T) {
 			require.Equal(t, tt.want, failed(r), "%+v", r)
 			require.Equal(t, tt.want == nil, r.OK)
 			if tt.want == nil {
-				last := stepNone
+				last := StepNone
 				if tt.tuned {
-					last = stepAttribution
+					last = StepAttribution
 				}
-				require.Equal(t, []string{stepSignature, stepEvidence, stepFee, stepModel, stepPrompt, stepOutput, last}, names(r), "nothing was skipped")
+				require.Equal(t, []string{StepSignature, StepEvidence, StepFee, StepModel, StepPrompt, StepOutput, last}, names(r), "nothing was skipped")
 			}
 		})
 	}
@@ -238,13 +226,13 @@ func TestAudit(t *testing.T) {
 	t.Run("the adapter is not at hand", func(t *testing.T) {
 		r, err := b.Audit(t.Context(), b.sign(t, evidence[true], nil), evidence[true], nil)
 		require.NoError(t, err)
-		require.Equal(t, []string{stepModel}, failed(r))
+		require.Equal(t, []string{StepModel}, failed(r))
 	})
 	t.Run("another base", func(t *testing.T) {
 		elsewhere := b.Auditor
 		elsewhere.Base[0]++
 		r, err := elsewhere.Audit(t.Context(), b.sign(t, evidence[false], nil), evidence[false], nil)
 		require.NoError(t, err)
-		require.Equal(t, []string{stepModel}, failed(r))
+		require.Equal(t, []string{StepModel}, failed(r))
 	})
 }

@@ -537,13 +537,14 @@ func (x *Attribution) GetPool() uint64 {
 
 type Evidence struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Job           *InferenceJob          `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"` // without resume, deadline and sources
+	Job           *InferenceJob          `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"` // without resume and sources
 	Profile       string                 `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
 	Prompt        []uint32               `protobuf:"varint,3,rep,packed,name=prompt,proto3" json:"prompt,omitempty"`
 	Output        []uint32               `protobuf:"varint,4,rep,packed,name=output,proto3" json:"output,omitempty"`
 	Text          []byte                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
 	FinishedBy    string                 `protobuf:"bytes,6,opt,name=finished_by,json=finishedBy,proto3" json:"finished_by,omitempty"`
 	Attribution   *Attribution           `protobuf:"bytes,7,opt,name=attribution,proto3" json:"attribution,omitempty"`
+	Resumed       uint32                 `protobuf:"varint,8,opt,name=resumed,proto3" json:"resumed,omitempty"` // tokens of output that the job's resume held
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -627,6 +628,13 @@ func (x *Evidence) GetAttribution() *Attribution {
 	return nil
 }
 
+func (x *Evidence) GetResumed() uint32 {
+	if x != nil {
+		return x.Resumed
+	}
+	return 0
+}
+
 var File_openledger_v1_receipt_proto protoreflect.FileDescriptor
 
 const file_openledger_v1_receipt_proto_rawDesc = "" +
@@ -679,7 +687,7 @@ const file_openledger_v1_receipt_proto_rawDesc = "" +
 	"\x05index\x18\x02 \x01(\fR\x05index\x12\x12\n" +
 	"\x04root\x18\x03 \x01(\fR\x04root\x122\n" +
 	"\x06shares\x18\x04 \x03(\v2\x1a.openledger.v1.RecordShareR\x06shares\x12\x12\n" +
-	"\x04pool\x18\x05 \x01(\x04R\x04pool\"\xf6\x01\n" +
+	"\x04pool\x18\x05 \x01(\x04R\x04pool\"\x90\x02\n" +
 	"\bEvidence\x12-\n" +
 	"\x03job\x18\x01 \x01(\v2\x1b.openledger.v1.InferenceJobR\x03job\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12\x16\n" +
@@ -688,7 +696,8 @@ const file_openledger_v1_receipt_proto_rawDesc = "" +
 	"\x04text\x18\x05 \x01(\fR\x04text\x12\x1f\n" +
 	"\vfinished_by\x18\x06 \x01(\tR\n" +
 	"finishedBy\x12<\n" +
-	"\vattribution\x18\a \x01(\v2\x1a.openledger.v1.AttributionR\vattributionB3Z1github.com/openledger/openledger/protocol/wire/pbb\x06proto3"
+	"\vattribution\x18\a \x01(\v2\x1a.openledger.v1.AttributionR\vattribution\x12\x18\n" +
+	"\aresumed\x18\b \x01(\rR\aresumedB3Z1github.com/openledger/openledger/protocol/wire/pbb\x06proto3"
 
 var (
 	file_openledger_v1_receipt_proto_rawDescOnce sync.Once
