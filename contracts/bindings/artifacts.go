@@ -19,15 +19,18 @@ type Artifact struct {
 
 // Artifacts are the compiled contracts, by name.
 var Artifacts = map[string]Artifact{
-	"AttributionSettlement": {Meta: &AttributionSettlementMetaData, Compiler: "0.8.34+commit.80d5c536", Size: 11130,
-		Hash:       common.HexToHash("0x978d5efa60b42ad86eb4e68dd2f8d8470240ff90147af57516ca8d97d735279d"),
-		Immutables: [][]int{{406, 1441, 3886}, {872, 1919, 2448, 7265}, {6030}, {6078}, {7693}, {7735}, {7777}, {7858}, {7898}}},
+	"AttributionSettlement": {Meta: &AttributionSettlementMetaData, Compiler: "0.8.34+commit.80d5c536", Size: 13496,
+		Hash:       common.HexToHash("0xb46ecbb2488e9ffa32d407a2753af20d9b7bfe9d658ee6bf922e9eb37d965580"),
+		Immutables: [][]int{{461, 1548, 4684}, {927, 2156, 3194, 9256}, {8470}, {8518}, {9914}, {9956}, {9998}, {10079}, {10119}}},
 	"DatanetPool": {Meta: &DatanetPoolMetaData, Compiler: "0.8.34+commit.80d5c536", Size: 1444,
 		Hash:       common.HexToHash("0xd86566d8a538fe9e71e7226d2c80f44c31e3112a4dff255b6248c3a439af69ce"),
 		Immutables: [][]int{}},
 	"DatanetRegistry": {Meta: &DatanetRegistryMetaData, Compiler: "0.8.34+commit.80d5c536", Size: 8052,
 		Hash:       common.HexToHash("0x9f09e438ad32a4ee8eddce16c27b8c4ddc6b7a20b56d6d25413c850754b54f0a"),
 		Immutables: [][]int{{1413}, {4109}, {4157}, {4988}, {5030}, {5072}, {5153}, {5193}}},
+	"EpochDistributor": {Meta: &EpochDistributorMetaData, Compiler: "0.8.34+commit.80d5c536", Size: 10047,
+		Hash:       common.HexToHash("0x4e5a8a60df506ac8806879c83fd6c8b200187d80223a3ec14faf840ad8b34ae4"),
+		Immutables: [][]int{{461, 982, 3049, 3716, 5187, 6338, 8017}, {1393, 4887}}},
 	"Escrow": {Meta: &EscrowMetaData, Compiler: "0.8.34+commit.80d5c536", Size: 13870,
 		Hash:       common.HexToHash("0x069d8b8bb497c8edb33c05eb35e7b3753439ff46cc596619a06f08c8b1d2a47d"),
 		Immutables: [][]int{{8641}, {8689}, {10006}, {10048}, {10090}, {10171}, {10211}}},

@@ -37,6 +37,7 @@ type AttributionSettlementBatchView struct {
 	Count       uint32
 	SubmittedAt uint64
 	ClaimableAt uint64
+	Held        bool
 }
 
 // Batch is an auto generated low-level Go binding around an user-defined struct.
@@ -47,6 +48,12 @@ type Batch struct {
 	Total      *big.Int
 	Count      uint32
 	DataDigest [32]byte
+}
+
+// BatchRef is an auto generated low-level Go binding around an user-defined struct.
+type BatchRef struct {
+	Worker common.Address
+	Nonce  uint64
 }
 
 // Binding is an auto generated low-level Go binding around an user-defined struct.
@@ -102,6 +109,22 @@ type DatanetRegistryVersion struct {
 	PublishedAt uint64
 	Root        string
 	License     string
+}
+
+// EpochDistributorEpoch is an auto generated low-level Go binding around an user-defined struct.
+type EpochDistributorEpoch struct {
+	Root           [32]byte
+	DocumentDigest [32]byte
+	Proposer       common.Address
+	Deadline       uint64
+	Stage          uint8
+	Upheld         bool
+	Count          uint32
+	SweptCount     uint32
+	Bond           *big.Int
+	Amount         *big.Int
+	Swept          *big.Int
+	Cumulative     *big.Int
 }
 
 // EscrowReserve is an auto generated low-level Go binding around an user-defined struct.
@@ -260,9 +283,9 @@ type WorkerStakingUnbonding struct {
 
 // AttributionSettlementMetaData contains all meta data concerning the AttributionSettlement contract.
 var AttributionSettlementMetaData = bind.MetaData{
-	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"contractIEscrow\",\"name\":\"escrow_\",\"type\":\"address\"},{\"internalType\":\"contractIWorkerStaking\",\"name\":\"staking_\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"challengeWindow_\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"coverBps_\",\"type\":\"uint32\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"stateMutability\":\"payable\",\"type\":\"receive\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"batchOf\",\"outputs\":[{\"components\":[{\"internalType\":\"enumAttributionSettlement.Status\",\"name\":\"status\",\"type\":\"uint8\"},{\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"claimed\",\"type\":\"uint256\"},{\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"internalType\":\"uint64\",\"name\":\"submittedAt\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"claimableAt\",\"type\":\"uint64\"}],\"internalType\":\"structAttributionSettlement.BatchView\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"challengeWindow\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"sum\",\"type\":\"uint256\"}],\"internalType\":\"structProofNode[]\",\"name\":\"proof\",\"type\":\"tuple[]\"}],\"name\":\"claim\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"sum\",\"type\":\"uint256\"}],\"internalType\":\"structProofNode[]\",\"name\":\"proof\",\"type\":\"tuple[]\"}],\"internalType\":\"structClaim[]\",\"name\":\"claims\",\"type\":\"tuple[]\"}],\"name\":\"claimMany\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"paid\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"coverBps\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"\",\"type\":\"uint32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"coverOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"escrow\",\"outputs\":[{\"internalType\":\"contractIEscrow\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"exposureOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"exposure\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"}],\"name\":\"isClaimed\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"nextNonce\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"adapter\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"bytes32\",\"name\":\"datanetRoot\",\"type\":\"bytes32\"},{\"internalType\":\"uint32\",\"name\":\"promptTokens\",\"type\":\"uint32\"},{\"internalType\":\"uint32\",\"name\":\"outputTokens\",\"type\":\"uint32\"},{\"internalType\":\"uint256\",\"name\":\"compute\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"bytes32\",\"name\":\"outputHash\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"attributionRoot\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"evidence\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"finishedAt\",\"type\":\"uint64\"}],\"internalType\":\"structReceipt\",\"name\":\"receipt\",\"type\":\"tuple\"}],\"name\":\"receiptDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"max\",\"type\":\"uint256\"}],\"name\":\"release\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"window\",\"type\":\"uint64\"}],\"name\":\"setChallengeWindow\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"bps\",\"type\":\"uint32\"}],\"name\":\"setCover\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"staking\",\"outputs\":[{\"internalType\":\"contractIWorkerStaking\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"}],\"internalType\":\"structBatch\",\"name\":\"batch\",\"type\":\"tuple\"},{\"components\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"},{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"internalType\":\"structSignedVoucher[]\",\"name\":\"vouchers\",\"type\":\"tuple[]\"}],\"name\":\"submitBatch\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"claimableAt\",\"type\":\"uint64\"}],\"name\":\"BatchSubmitted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"window\",\"type\":\"uint64\"}],\"name\":\"ChallengeWindowChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Claimed\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"bps\",\"type\":\"uint32\"}],\"name\":\"CoverChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"exposure\",\"type\":\"uint256\"}],\"name\":\"ExposureReleased\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"}],\"name\":\"AlreadyClaimed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"BatchExists\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"claimableAt\",\"type\":\"uint64\"}],\"name\":\"ChallengeWindowOpen\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"cover\",\"type\":\"uint256\"}],\"name\":\"InsufficientCover\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"InvalidBatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"}],\"name\":\"InvalidProof\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expected\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"actual\",\"type\":\"uint64\"}],\"name\":\"NonceGap\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"}],\"name\":\"NotEscrow\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotOperator\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"OverClaimed\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"drawn\",\"type\":\"uint256\"}],\"name\":\"TotalMismatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"UnknownBatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"window\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"unbonding\",\"type\":\"uint64\"}],\"name\":\"WindowExceedsUnbonding\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroCover\",\"type\":\"error\"}]",
+	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"contractIEscrow\",\"name\":\"escrow_\",\"type\":\"address\"},{\"internalType\":\"contractIWorkerStaking\",\"name\":\"staking_\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"challengeWindow_\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"coverBps_\",\"type\":\"uint32\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"stateMutability\":\"payable\",\"type\":\"receive\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"DISTRIBUTOR_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"batchOf\",\"outputs\":[{\"components\":[{\"internalType\":\"enumAttributionSettlement.Status\",\"name\":\"status\",\"type\":\"uint8\"},{\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"claimed\",\"type\":\"uint256\"},{\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"internalType\":\"uint64\",\"name\":\"submittedAt\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"claimableAt\",\"type\":\"uint64\"},{\"internalType\":\"bool\",\"name\":\"held\",\"type\":\"bool\"}],\"internalType\":\"structAttributionSettlement.BatchView\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"beginHold\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"challengeWindow\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"sum\",\"type\":\"uint256\"}],\"internalType\":\"structProofNode[]\",\"name\":\"proof\",\"type\":\"tuple[]\"}],\"name\":\"claim\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"sum\",\"type\":\"uint256\"}],\"internalType\":\"structProofNode[]\",\"name\":\"proof\",\"type\":\"tuple[]\"}],\"internalType\":\"structClaim[]\",\"name\":\"claims\",\"type\":\"tuple[]\"}],\"name\":\"claimMany\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"paid\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"coverBps\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"\",\"type\":\"uint32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"coverOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"endHold\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"escrow\",\"outputs\":[{\"internalType\":\"contractIEscrow\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"exposureOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"exposure\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"internalType\":\"structBatchRef[]\",\"name\":\"batches\",\"type\":\"tuple[]\"}],\"name\":\"hold\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"internalType\":\"uint256\",\"name\":\"remainder\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"}],\"name\":\"isClaimed\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"nextNonce\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"adapter\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"bytes32\",\"name\":\"datanetRoot\",\"type\":\"bytes32\"},{\"internalType\":\"uint32\",\"name\":\"promptTokens\",\"type\":\"uint32\"},{\"internalType\":\"uint32\",\"name\":\"outputTokens\",\"type\":\"uint32\"},{\"internalType\":\"uint256\",\"name\":\"compute\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"bytes32\",\"name\":\"outputHash\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"attributionRoot\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"evidence\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"finishedAt\",\"type\":\"uint64\"}],\"internalType\":\"structReceipt\",\"name\":\"receipt\",\"type\":\"tuple\"}],\"name\":\"receiptDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"max\",\"type\":\"uint256\"}],\"name\":\"release\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"window\",\"type\":\"uint64\"}],\"name\":\"setChallengeWindow\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"bps\",\"type\":\"uint32\"}],\"name\":\"setCover\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"staking\",\"outputs\":[{\"internalType\":\"contractIWorkerStaking\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"}],\"internalType\":\"structBatch\",\"name\":\"batch\",\"type\":\"tuple\"},{\"components\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"},{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"internalType\":\"structSignedVoucher[]\",\"name\":\"vouchers\",\"type\":\"tuple[]\"}],\"name\":\"submitBatch\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"internalType\":\"structBatchRef[]\",\"name\":\"batches\",\"type\":\"tuple[]\"}],\"name\":\"sweep\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"claimableAt\",\"type\":\"uint64\"}],\"name\":\"BatchSubmitted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"window\",\"type\":\"uint64\"}],\"name\":\"ChallengeWindowChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Claimed\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"bps\",\"type\":\"uint32\"}],\"name\":\"CoverChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"exposure\",\"type\":\"uint256\"}],\"name\":\"ExposureReleased\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"remainder\",\"type\":\"uint256\"}],\"name\":\"Held\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"holder\",\"type\":\"address\"}],\"name\":\"HoldBegan\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"name\":\"HoldEnded\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Swept\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"}],\"name\":\"AlreadyClaimed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"BatchExists\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"BatchHeld\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"BatchSwept\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"claimableAt\",\"type\":\"uint64\"}],\"name\":\"ChallengeWindowOpen\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"name\":\"HoldExists\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"cover\",\"type\":\"uint256\"}],\"name\":\"InsufficientCover\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"InvalidBatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"}],\"name\":\"InvalidProof\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expected\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"actual\",\"type\":\"uint64\"}],\"name\":\"NonceGap\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"}],\"name\":\"NotEscrow\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"NotHeld\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotHolder\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotOperator\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"OverClaimed\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"drawn\",\"type\":\"uint256\"}],\"name\":\"TotalMismatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"UnknownBatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"window\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"unbonding\",\"type\":\"uint64\"}],\"name\":\"WindowExceedsUnbonding\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroCover\",\"type\":\"error\"}]",
 	ID:  "9605d737ef9037d1b6a7f51450a9dbf12e",
-	Bin: "0x6101a0604052348015610010575f5ffd5b5060405161313f38038061313f83398101604081905261002f9161044d565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b826101a660201b60201c565b61012052610088816101a6565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b038516158061013a57506001600160a01b038416155b8061014c57506001600160a01b038316155b1561016a5760405163d92e233d60e01b815260040160405180910390fd5b6101745f866101ec565b506001600160a01b038085166101605283166101805261019382610295565b61019c81610396565b505050505061053d565b5f5f829050601f815111156101d9578260405163305a27a960e01b81526004016101d091906104c2565b60405180910390fd5b80516101e4826104f7565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1661028c575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556102443390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a450600161028f565b505f5b92915050565b5f610180516001600160a01b0316636cf6d6756040518163ffffffff1660e01b8152600401602060405180830381865afa1580156102d5573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906102f9919061051d565b9050806001600160401b0316826001600160401b03161115610341576040516387a90dd560e01b81526001600160401b038084166004830152821660248201526044016101d0565b600380546001600160401b0319166001600160401b0384169081179091556040519081527f12e19a1c49cf4bd50063e880b00a1d58d172093bd509431d1a08693367d8f2e59060200160405180910390a15050565b8063ffffffff165f036103bc57604051632a0df3c360e21b815260040160405180910390fd5b6003805463ffffffff60401b19166801000000000000000063ffffffff8416908102919091179091556040519081527fb6a525a70aa0b93f8d9fdc30f97774c8374e3d473ea788ed8a3dafd7a19c814a9060200160405180910390a150565b6001600160a01b038116811461042f575f5ffd5b50565b80516001600160401b0381168114610448575f5ffd5b919050565b5f5f5f5f5f60a08688031215610461575f5ffd5b855161046c8161041b565b602087015190955061047d8161041b565b604087015190945061048e8161041b565b925061049c60608701610432565b9150608086015163ffffffff811681146104b4575f5ffd5b809150509295509295909350565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b80516020808301519190811015610517575f198160200360031b1b821691505b50919050565b5f6020828403121561052d575f5ffd5b61053682610432565b9392505050565b60805160a05160c05160e0516101005161012051610140516101605161018051612b7a6105c55f395f81816103680152818161077f015281816109900152611c6101525f8181610196015281816105a10152610f2e01525f6117be01525f61178e01525f611eda01525f611eb201525f611e0d01525f611e3701525f611e610152612b7a5ff3fe608060405260043610610186575f3560e01c806384b0196e116100d1578063a217fddf1161007c578063d547741f11610057578063d547741f14610555578063da75c01e14610574578063e2fdcc1714610593575f5ffd5b8063a217fddf14610504578063b876778b14610517578063d06a0aed14610536575f5ffd5b806391d14854116100ac57806391d148541461047757806398f9128f146104b95780639ae1fd6d146104d8575f5ffd5b806384b0196e1461041457806385f9b8c41461043b578063861a14121461045a575f5ffd5b806343df159c116101315780635e26ba911161010c5780635e26ba91146103a05780636ee2a65d146103bf5780636fa129f0146103f5575f5ffd5b806343df159c1461031c57806345764d881461033b5780634cf088d91461035a575f5ffd5b8063248a9ca311610161578063248a9ca3146102a25780632f2ff15d146102de57806336568abe146102fd575f5ffd5b806301ffc9a7146101fa5780630357371d1461022e5780630cd55abf1461024d575f5ffd5b366101f657336001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016146101f4576040517f088fb38a0000000000000000000000000000000000000000000000000000000081523360048201526024015b60405180910390fd5b005b5f5ffd5b348015610205575f5ffd5b5061021961021436600461220c565b6105c5565b60405190151581526020015b60405180910390f35b348015610239575f5ffd5b506101f461024836600461226d565b61065d565b348015610258575f5ffd5b5061028a610267366004612295565b6001600160a01b03165f908152600460205260409020546001600160401b031690565b6040516001600160401b039091168152602001610225565b3480156102ad575f5ffd5b506102d06102bc3660046122ae565b5f9081526020819052604090206001015490565b604051908152602001610225565b3480156102e9575f5ffd5b506101f46102f83660046122c5565b610686565b348015610308575f5ffd5b506101f46103173660046122c5565b6106b0565b348015610327575f5ffd5b506101f4610336366004612302565b610701565b348015610346575f5ffd5b506102d061035536600461231b565b610718565b348015610365575f5ffd5b507f00000000000000000000000000000000000000000000000000000000000000005b6040516001600160a01b039091168152602001610225565b3480156103ab575f5ffd5b506102d06103ba366004612295565b61072a565b3480156103ca575f5ffd5b5060035468010000000000000000900463ffffffff1660405163ffffffff9091168152602001610225565b348015610400575f5ffd5b506102d061040f366004612295565b6107fc565b34801561041f575f5ffd5b506104286108c8565b6040516102259796959493929190612363565b348015610446575f5ffd5b506101f461045536600461245c565b610926565b348015610465575f5ffd5b506003546001600160401b031661028a565b348015610482575f5ffd5b506102196104913660046122c5565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b3480156104c4575f5ffd5b506102196104d33660046124d0565b611011565b3480156104e3575f5ffd5b506104f76104f2366004612512565b611057565b604051610225919061255b565b34801561050f575f5ffd5b506102d05f81565b348015610522575f5ffd5b506101f46105313660046125ff565b6111a1565b348015610541575f5ffd5b506102d06105503660046126bb565b61122f565b348015610560575f5ffd5b506101f461056f3660046122c5565b611362565b34801561057f575f5ffd5b506101f461058e3660046126f9565b611386565b34801561059e575f5ffd5b507f0000000000000000000000000000000000000000000000000000000000000000610388565b5f7fffffffff0000000000000000000000000000000000000000000000000000000082167f7965db0b00000000000000000000000000000000000000000000000000000000148061065757507f01ffc9a7000000000000000000000000000000000000000000000000000000007fffffffff000000000000000000000000000000000000000000000000000000008316145b92915050565b6106678282611399565b6001600160a01b039092165f9081526006602052604090209190915550565b5f828152602081905260409020600101546106a081611517565b6106aa8383611524565b50505050565b6001600160a01b03811633146106f2576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6106fc82826115cb565b505050565b5f61070b81611517565b6107148261164c565b5050565b5f610657610725836116ef565b611740565b6003546040517f426233600000000000000000000000000000000000000000000000000000000081526001600160a01b0383811660048301525f92612710926801000000000000000090910463ffffffff16917f00000000000000000000000000000000000000000000000000000000000000001690634262336090602401602060405180830381865afa1580156107c4573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906107e89190612714565b6107f2919061273f565b6106579190612756565b6001600160a01b0381165f908152600660209081526040808320546005909252909120546001600160401b03165b6001600160a01b0383165f908152600460205260409020546001600160401b0390811690821610156108c2576001600160a01b0383165f9081526007602090815260408083206001600160401b038086168552925290912060038101549091600160601b9091041642101561089f57506108c2565b60028101546108b7906001600160801b031684612775565b92505060010161082a565b50919050565b5f6060805f5f5f60606108d9611787565b6108e16117b7565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b61092e6117e2565b5f61093c6020850185612295565b90505f61094f60408601602087016126f9565b6040517fb6363cf20000000000000000000000000000000000000000000000000000000081526001600160a01b0384811660048301523360248301529192507f00000000000000000000000000000000000000000000000000000000000000009091169063b6363cf290604401602060405180830381865afa1580156109d7573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906109fb9190612788565b610a42576040517f4738d0540000000000000000000000000000000000000000000000000000000081526001600160a01b03831660048201523360248201526044016101eb565b6001600160a01b0382165f908152600460205260409020546001600160401b03908116908216811115610abb576040517fc35c317c0000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b03831660248201526044016101eb565b806001600160401b0316826001600160401b03161115610b29576040517faeca12730000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b038083166024830152831660448201526064016101eb565b60408601351580610b3c57506060860135155b80610b5157506001600160801b036060870135115b80610b6f5750610b6760a0870160808801612302565b63ffffffff16155b15610bc0576040517fae4b6d760000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b03831660248201526044016101eb565b5f8660600135610bd1856004611399565b610bdb91906127a7565b90505f610be78561072a565b905080821115610c3c576040517ff1abde980000000000000000000000000000000000000000000000000000000081526001600160a01b038616600482015260248101839052604481018290526064016101eb565b6003545f90610c54906001600160401b0316426127ba565b6001600160a01b0387165f9081526006602052604090208490559050610c7b8460016127ba565b60045f886001600160a01b03166001600160a01b031681526020019081526020015f205f6101000a8154816001600160401b0302191690836001600160401b031602179055506040518060e001604052808a6040013581526020018a60a0013581526020018a606001356001600160801b031681526020015f6001600160801b031681526020018a6080016020810190610d159190612302565b63ffffffff168152602001426001600160401b03168152602001826001600160401b031681525060075f886001600160a01b03166001600160a01b031681526020019081526020015f205f876001600160401b03166001600160401b031681526020019081526020015f205f820151815f0155602082015181600101556040820151816002015f6101000a8154816001600160801b0302191690836001600160801b0316021790555060608201518160020160106101000a8154816001600160801b0302191690836001600160801b031602179055506080820151816003015f6101000a81548163ffffffff021916908363ffffffff16021790555060a08201518160030160046101000a8154816001600160401b0302191690836001600160401b0316021790555060c082015181600301600c6101000a8154816001600160401b0302191690836001600160401b03160217905550905050846001600160401b0316866001600160a01b03167fb43bdc5fff13630b7a9da2989646cfda9b981bb86b3c3e71d0ac5de7988f82098b604001358c606001358d6080016020810190610ec09190612302565b60408051938452602084019290925263ffffffff169082015260a0808e013560608301526001600160401b03861660808301520160405180910390a36040517ff09201b60000000000000000000000000000000000000000000000000000000081525f906001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000169063f09201b690610f67908a908d908d90600401612801565b6020604051808303815f875af1158015610f83573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190610fa79190612714565b905089606001358114611002576040517f298895260000000000000000000000000000000000000000000000000000000081526001600160a01b038816600482015260608b01356024820152604481018290526064016101eb565b505050505050506106fc611819565b6001600160a01b0383165f9081526008602090815260408083206001600160401b0386168452909152812061104f9063ffffffff8085169061184316565b949350505050565b6040805161010080820183525f8083526020808401829052838501829052606084018290526080840182905260a0840182905260c0840182905260e084018290526001600160a01b0387168252600781528482206001600160401b0387811684529152908490208451928301909452600384015492939282916401000000009091041615611108576003830154600160601b90046001600160401b0316421061110157600261110a565b600161110a565b5f5b600281111561111b5761111b612547565b8152825460208201526001830154604082015260028301546001600160801b03808216606084015270010000000000000000000000000000000090910416608082015260039092015463ffffffff811660a08401526001600160401b036401000000008204811660c0850152600160601b9091041660e090920191909152905092915050565b6111a96117e2565b6111b887878787878787611866565b611214576040517ff900e77f0000000000000000000000000000000000000000000000000000000081526001600160a01b03881660048201526001600160401b038716602482015263ffffffff861660448201526064016101eb565b61121e8484611bb9565b611226611819565b50505050505050565b5f6112386117e2565b5f80805b8481101561133b57368686838181106112575761125761293f565b90506020028101906112699190612953565b90506001600160a01b0384166112856080830160608401612295565b6001600160a01b0316146112c55782156112a3576112a38484611bb9565b6112ad83866127a7565b94506112bf6080820160608301612295565b93505f92505b61131c6112d56020830183612295565b6112e560408401602085016126f9565b6112f56060850160408601612302565b6113056080860160608701612295565b608086013561131760a0880188612971565b611866565b156113325761132f6080820135846127a7565b92505b5060010161123c565b50801561134c5761134c8282611bb9565b61135681846127a7565b92505050610657611819565b5f8281526020819052604090206001015461137c81611517565b6106aa83836115cb565b5f61139081611517565b61071482611c5e565b6001600160a01b0382165f90815260066020908152604080832054600583528184205460049093529220546001600160401b039182169116815b816001600160401b0316836001600160401b03161080156114055750846113fa82856129b6565b6001600160401b0316105b1561147f576001600160a01b0386165f9081526007602090815260408083206001600160401b038088168552925290912060038101549091600160601b90910416421015611453575061147f565b600281015461146b906001600160801b031686612775565b94505082611478906129d5565b92506113d3565b806001600160401b0316836001600160401b0316036114a057505050610657565b6001600160a01b0386165f81815260056020908152604091829020805467ffffffffffffffff19166001600160401b03881690811790915582519081529081018790527f4c558f535a2a6cedd453dcbb086ce8ffc0125f66e067657359d3b66dc5a5bddf910160405180910390a250505092915050565b6115218133611d96565b50565b5f828152602081815260408083206001600160a01b038516845290915281205460ff166115c4575f838152602081815260408083206001600160a01b03861684529091529020805460ff1916600117905561157c3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610657565b505f610657565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16156115c4575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a4506001610657565b8063ffffffff165f0361168b576040517fa837cf0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b600380546bffffffff000000000000000019166801000000000000000063ffffffff8416908102919091179091556040519081527fb6a525a70aa0b93f8d9fdc30f97774c8374e3d473ea788ed8a3dafd7a19c814a9060200160405180910390a150565b5f7ff47fa02fa0155b3a66080e7e4ba2bda1bfe889caa0dc4af1c7fc512b0d465a91826040516020016117239291906129ff565b604051602081830303815290604052805190602001209050919050565b5f61065761174c611e01565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b60606117b27f0000000000000000000000000000000000000000000000000000000000000000611f2a565b905090565b60606117b27f0000000000000000000000000000000000000000000000000000000000000000611f2a565b6117ea611f67565b61181760017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b90611fc0565b565b6118175f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611811565b600881901c5f90815260208390526040902054600160ff83161b16151592915050565b6001600160a01b0387165f9081526007602090815260408083206001600160401b03808b168552925282206002810154600382015491926001600160801b03909116916401000000009004168303611904576040517fafd2f83a0000000000000000000000000000000000000000000000000000000081526001600160a01b038b1660048201526001600160401b038a1660248201526044016101eb565b6003820154600160601b90046001600160401b03164210156119825760038201546040517ffa5ba63b0000000000000000000000000000000000000000000000000000000081526001600160a01b038c1660048201526001600160401b03808c166024830152600160601b90920490911660448201526064016101eb565b815460038301546119a49190839063ffffffff908116908c168b8b8b8b611fc7565b611a00576040517f64170b320000000000000000000000000000000000000000000000000000000081526001600160a01b038b1660048201526001600160401b038a16602482015263ffffffff891660448201526064016101eb565b6001600160a01b038a165f9081526008602090815260408083206001600160401b038d1684529091529020611a3e8163ffffffff808c169061184316565b15611a4e575f9350505050611bae565b60028301545f90611a7c9070010000000000000000000000000000000090046001600160801b031684612775565b905080881115611ae0576040517f108f219e0000000000000000000000000000000000000000000000000000000081526001600160a01b038d1660048201526001600160401b038c16602482015260448101899052606481018290526084016101eb565b611af38263ffffffff808d169061218416565b878460020160108282829054906101000a90046001600160801b0316611b199190612b28565b92506101000a8154816001600160801b0302191690836001600160801b03160217905550886001600160a01b03168b6001600160401b03168d6001600160a01b03167f9cb872b33cd02b902e1ca2e1a11e7baf777361900f1151adf11ed67ae7cda0008d8c604051611b9d92919063ffffffff929092168252602082015260400190565b60405180910390a460019450505050505b979650505050505050565b80471015611bfc576040517fcf479181000000000000000000000000000000000000000000000000000000008152476004820152602481018290526044016101eb565b611c15828260405180602001604052805f8152506121ac565b15611c1e575050565b3d15611c2c576107146121c1565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316636cf6d6756040518163ffffffff1660e01b8152600401602060405180830381865afa158015611cbb573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190611cdf9190612b47565b9050806001600160401b0316826001600160401b03161115611d40576040517f87a90dd50000000000000000000000000000000000000000000000000000000081526001600160401b038084166004830152821660248201526044016101eb565b6003805467ffffffffffffffff19166001600160401b0384169081179091556040519081527f12e19a1c49cf4bd50063e880b00a1d58d172093bd509431d1a08693367d8f2e59060200160405180910390a15050565b5f828152602081815260408083206001600160a01b038516845290915290205460ff16610714576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b0382166004820152602481018390526044016101eb565b5f306001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016148015611e5957507f000000000000000000000000000000000000000000000000000000000000000046145b15611e8357507f000000000000000000000000000000000000000000000000000000000000000090565b6117b2604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60605f611f36836121cc565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c15611817576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b5f868610611fd657505f612178565b604080515f60208083018290528284018a90526001600160a01b038916606084015260808084018990528451808503909101815260a0909301909352815191909201209085905b60018a1115612159576001808a161480158161204257508a6120408b60016127a7565b145b1561204d575061213e565b858203612060575f945050505050612178565b3687878461206d81612b62565b955081811061207e5761207e61293f565b9050604002019050816120d75760408051600160208281019190915281830188905260608201879052833560808301528084013560a0808401919091528351808403909101815260c0909201909252805191012061211c565b6040805160016020828101919091528335828401528084013560608301526080820188905260a08083018890528351808403909101815260c090920190925280519101205b945060208101359384019384101561213b575f95505050505050612178565b50505b600189811c9061214e8c826127a7565b901c9a50985061201d565b808514801561216757508b83145b801561217257508a82145b93505050505b98975050505050505050565b600881901c5f90815260209290925260409091208054600160ff9093169290921b9091179055565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b5f60ff8216601f811115610657576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f6020828403121561221c575f5ffd5b81357fffffffff000000000000000000000000000000000000000000000000000000008116811461224b575f5ffd5b9392505050565b80356001600160a01b0381168114612268575f5ffd5b919050565b5f5f6040838503121561227e575f5ffd5b61228783612252565b946020939093013593505050565b5f602082840312156122a5575f5ffd5b61224b82612252565b5f602082840312156122be575f5ffd5b5035919050565b5f5f604083850312156122d6575f5ffd5b823591506122e660208401612252565b90509250929050565b803563ffffffff81168114612268575f5ffd5b5f60208284031215612312575f5ffd5b61224b826122ef565b5f6101e082840312801561232d575f5ffd5b509092915050565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f61239d60e0830189612335565b82810360408401526123af8189612335565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b818110156124045783518352602093840193909201916001016123e6565b50909b9a5050505050505050505050565b5f5f83601f840112612425575f5ffd5b5081356001600160401b0381111561243b575f5ffd5b6020830191508360208260051b8501011115612455575f5ffd5b9250929050565b5f5f5f83850360e081121561246f575f5ffd5b60c081121561247c575f5ffd5b5083925060c08401356001600160401b03811115612498575f5ffd5b6124a486828701612415565b9497909650939450505050565b6001600160401b0381168114611521575f5ffd5b8035612268816124b1565b5f5f5f606084860312156124e2575f5ffd5b6124eb84612252565b925060208401356124fb816124b1565b9150612509604085016122ef565b90509250925092565b5f5f60408385031215612523575f5ffd5b61252c83612252565b9150602083013561253c816124b1565b809150509250929050565b634e487b7160e01b5f52602160045260245ffd5b81516101008201906003811061257f57634e487b7160e01b5f52602160045260245ffd5b808352506020830151602083015260408301516040830152606083015160608301526080830151608083015260a08301516125c260a084018263ffffffff169052565b5060c08301516125dd60c08401826001600160401b03169052565b5060e08301516125f860e08401826001600160401b03169052565b5092915050565b5f5f5f5f5f5f5f60c0888a031215612615575f5ffd5b61261e88612252565b9650602088013561262e816124b1565b955061263c604089016122ef565b945061264a60608901612252565b93506080880135925060a08801356001600160401b0381111561266b575f5ffd5b8801601f81018a1361267b575f5ffd5b80356001600160401b03811115612690575f5ffd5b8a60208260061b84010111156126a4575f5ffd5b602082019350809250505092959891949750929550565b5f5f602083850312156126cc575f5ffd5b82356001600160401b038111156126e1575f5ffd5b6126ed85828601612415565b90969095509350505050565b5f60208284031215612709575f5ffd5b813561224b816124b1565b5f60208284031215612724575f5ffd5b5051919050565b634e487b7160e01b5f52601160045260245ffd5b80820281158282048414176106575761065761272b565b5f8261277057634e487b7160e01b5f52601260045260245ffd5b500490565b818103818111156106575761065761272b565b5f60208284031215612798575f5ffd5b8151801515811461224b575f5ffd5b808201808211156106575761065761272b565b6001600160401b0381811683821601908111156106575761065761272b565b81835281816020850137505f828201602090810191909152601f909101601f19169091010190565b6001600160a01b038416815260406020820181905281018290525f6060600584901b83018101908301858360be1936839003015b8782101561293157868503605f190184528235818112612853575f5ffd5b89016001600160a01b0361286682612252565b1686526001600160a01b0361287d60208301612252565b16602087015260408181013590870152606081013561289b816124b1565b6001600160401b031660608701526001600160a01b036128bd60808301612252565b16608087015260a0810135601e198236030181126128d9575f5ffd5b016020810190356001600160401b038111156128f3575f5ffd5b803603821315612901575f5ffd5b60c060a088015261291660c0880182846127d9565b96505050602083019250602084019350600182019150612835565b509298975050505050505050565b634e487b7160e01b5f52603260045260245ffd5b5f823560be19833603018112612967575f5ffd5b9190910192915050565b5f5f8335601e19843603018112612986575f5ffd5b8301803591506001600160401b0382111561299f575f5ffd5b6020019150600681901b3603821315612455575f5ffd5b6001600160401b0382811682821603908111156106575761065761272b565b5f6001600160401b0382166001600160401b0381036129f6576129f661272b565b60010192915050565b8281528135602080830191909152610200820190612a1e908401612252565b6001600160a01b038116604084015250612a3a60408401612252565b6001600160a01b038116606084015250606083013560808381019190915283013560a080840191909152612a6f9084016124c5565b6001600160401b03811660c08401525060c083013560e083810191909152612a989084016122ef565b63ffffffff811661010084015250612ab361010084016122ef565b63ffffffff8116610120840152506101208301356101408381019190915283013561016080840191909152830135610180808401919091528301356101a0808401919091528301356101c080840191909152612b109084016124c5565b6001600160401b0381166101e0840152509392505050565b6001600160801b0381811683821601908111156106575761065761272b565b5f60208284031215612b57575f5ffd5b815161224b816124b1565b5f60018201612b7357612b7361272b565b506001019056",
+	Bin: "0x6101a0604052348015610010575f5ffd5b50604051613a7d380380613a7d83398101604081905261002f9161044d565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b826101a660201b60201c565b61012052610088816101a6565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b038516158061013a57506001600160a01b038416155b8061014c57506001600160a01b038316155b1561016a5760405163d92e233d60e01b815260040160405180910390fd5b6101745f866101ec565b506001600160a01b038085166101605283166101805261019382610295565b61019c81610396565b505050505061053d565b5f5f829050601f815111156101d9578260405163305a27a960e01b81526004016101d091906104c2565b60405180910390fd5b80516101e4826104f7565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1661028c575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556102443390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a450600161028f565b505f5b92915050565b5f610180516001600160a01b0316636cf6d6756040518163ffffffff1660e01b8152600401602060405180830381865afa1580156102d5573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906102f9919061051d565b9050806001600160401b0316826001600160401b03161115610341576040516387a90dd560e01b81526001600160401b038084166004830152821660248201526044016101d0565b600380546001600160401b0319166001600160401b0384169081179091556040519081527f12e19a1c49cf4bd50063e880b00a1d58d172093bd509431d1a08693367d8f2e59060200160405180910390a15050565b8063ffffffff165f036103bc57604051632a0df3c360e21b815260040160405180910390fd5b6003805463ffffffff60401b19166801000000000000000063ffffffff8416908102919091179091556040519081527fb6a525a70aa0b93f8d9fdc30f97774c8374e3d473ea788ed8a3dafd7a19c814a9060200160405180910390a150565b6001600160a01b038116811461042f575f5ffd5b50565b80516001600160401b0381168114610448575f5ffd5b919050565b5f5f5f5f5f60a08688031215610461575f5ffd5b855161046c8161041b565b602087015190955061047d8161041b565b604087015190945061048e8161041b565b925061049c60608701610432565b9150608086015163ffffffff811681146104b4575f5ffd5b809150509295509295909350565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b80516020808301519190811015610517575f198160200360031b1b821691505b50919050565b5f6020828403121561052d575f5ffd5b61053682610432565b9392505050565b60805160a05160c05160e05161010051610120516101405161016051610180516134b86105c55f395f818161039f0152818161086c01528181610c7a015261242801525f81816101cd0152818161060c015261124c01525f61214601525f61211601525f61278701525f61275f01525f6126ba01525f6126e401525f61270e01526134b85ff3fe6080604052600436106101bd575f3560e01c806385f9b8c4116100f2578063b876778b11610092578063e2fdcc1711610062578063e2fdcc17146105fe578063e4405eff14610630578063f0bd87cc1461066b578063f8c0c7e71461069e575f5ffd5b8063b876778b14610582578063d06a0aed146105a1578063d547741f146105c0578063da75c01e146105df575f5ffd5b806391d14854116100cd57806391d14854146104e257806398f9128f146105245780639ae1fd6d14610543578063a217fddf1461056f575f5ffd5b806385f9b8c414610492578063861a1412146104b15780638d6655a3146104ce575f5ffd5b806345764d881161015d5780636a24d700116101385780636a24d700146103f65780636ee2a65d146104155780636fa129f01461044c57806384b0196e1461046b575f5ffd5b806345764d88146103725780634cf088d9146103915780635e26ba91146103d7575f5ffd5b8063248a9ca311610198578063248a9ca3146102d95780632f2ff15d1461031557806336568abe1461033457806343df159c14610353575f5ffd5b806301ffc9a7146102315780630357371d146102655780630cd55abf14610284575f5ffd5b3661022d57336001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000161461022b576040517f088fb38a0000000000000000000000000000000000000000000000000000000081523360048201526024015b60405180910390fd5b005b5f5ffd5b34801561023c575f5ffd5b5061025061024b366004612ab9565b6106b2565b60405190151581526020015b60405180910390f35b348015610270575f5ffd5b5061022b61027f366004612b1a565b61074a565b34801561028f575f5ffd5b506102c161029e366004612b42565b6001600160a01b03165f908152600560205260409020546001600160401b031690565b6040516001600160401b03909116815260200161025c565b3480156102e4575f5ffd5b506103076102f3366004612b5b565b5f9081526020819052604090206001015490565b60405190815260200161025c565b348015610320575f5ffd5b5061022b61032f366004612b72565b610773565b34801561033f575f5ffd5b5061022b61034e366004612b72565b61079d565b34801561035e575f5ffd5b5061022b61036d366004612baf565b6107ee565b34801561037d575f5ffd5b5061030761038c366004612bc8565b610805565b34801561039c575f5ffd5b507f00000000000000000000000000000000000000000000000000000000000000005b6040516001600160a01b03909116815260200161025c565b3480156103e2575f5ffd5b506103076103f1366004612b42565b610817565b348015610401575f5ffd5b50610307610410366004612c29565b6108e9565b348015610420575f5ffd5b5060035468010000000000000000900463ffffffff165b60405163ffffffff909116815260200161025c565b348015610457575f5ffd5b50610307610466366004612b42565b610ae6565b348015610476575f5ffd5b5061047f610bb2565b60405161025c9796959493929190612c95565b34801561049d575f5ffd5b5061022b6104ac366004612d87565b610c10565b3480156104bc575f5ffd5b506003546001600160401b03166102c1565b3480156104d9575f5ffd5b5061043761132f565b3480156104ed575f5ffd5b506102506104fc366004612b72565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b34801561052f575f5ffd5b5061025061053e366004612dfb565b611467565b34801561054e575f5ffd5b5061056261055d366004612e3d565b6114ad565b60405161025c9190612e86565b34801561057a575f5ffd5b506103075f81565b34801561058d575f5ffd5b5061022b61059c366004612f40565b611629565b3480156105ac575f5ffd5b506103076105bb366004612fcb565b6117a6565b3480156105cb575f5ffd5b5061022b6105da366004612b72565b611969565b3480156105ea575f5ffd5b5061022b6105f9366004612ffd565b61198d565b348015610609575f5ffd5b507f00000000000000000000000000000000000000000000000000000000000000006103bf565b34801561063b575f5ffd5b5061064f61064a366004612c29565b6119a0565b6040805163ffffffff909316835260208301919091520161025c565b348015610676575f5ffd5b506103077ffbd454f36a7e1a388bd6fc3ab10d434aa4578f811acbbcf33afb1c697486313c81565b3480156106a9575f5ffd5b5061022b611b46565b5f7fffffffff0000000000000000000000000000000000000000000000000000000082167f7965db0b00000000000000000000000000000000000000000000000000000000148061074457507f01ffc9a7000000000000000000000000000000000000000000000000000000007fffffffff000000000000000000000000000000000000000000000000000000008316145b92915050565b6107548282611bbf565b6001600160a01b039092165f9081526007602052604090209190915550565b5f8281526020819052604090206001015461078d81611d3d565b6107978383611d4a565b50505050565b6001600160a01b03811633146107df576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6107e98282611df1565b505050565b5f6107f881611d3d565b61080182611e72565b5050565b5f61074461081283611f15565b611f66565b6003546040517f426233600000000000000000000000000000000000000000000000000000000081526001600160a01b0383811660048301525f92612710926801000000000000000090910463ffffffff16917f00000000000000000000000000000000000000000000000000000000000000001690634262336090602401602060405180830381865afa1580156108b1573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906108d59190613018565b6108df9190613043565b610744919061305a565b5f6108f2611fad565b5f6108fb611fe4565b90505f5b83811015610ad2575f5f86868481811061091b5761091b613079565b6109319260206040909202019081019150612b42565b87878581811061094357610943613079565b905060400201602001602081019061095b9190612ffd565b6001600160a01b0382165f9081526008602090815260408083206001600160401b0385168452909152902060038101549294509092509063ffffffff868116600160a01b90920416146109f4576040517fbcd7a57e0000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b0383166024820152604401610222565b60028101545f90610a17906001600160801b03600160801b82048116911661308d565b600283018054600160801b6001600160801b039182169081021790915560038401805463ffffffff60a01b191677ffffffff0000000000000000000000000000000000000000179055169050610a6d81886130ac565b9650826001600160401b0316846001600160a01b03168763ffffffff167ffc2f4a03615ee77c60f704bae380b86c18c494b1f70ee569246df69f761a037a84604051610abb91815260200190565b60405180910390a4505050508060010190506108ff565b50610add3383612040565b506107446120e5565b6001600160a01b0381165f908152600760209081526040808320546006909252909120546001600160401b03165b6001600160a01b0383165f908152600560205260409020546001600160401b039081169082161015610bac576001600160a01b0383165f9081526008602090815260408083206001600160401b038086168552925290912060038101549091600160601b90910416421015610b895750610bac565b6002810154610ba1906001600160801b0316846130bf565b925050600101610b14565b50919050565b5f6060805f5f5f6060610bc361210f565b610bcb61213f565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b610c18611fad565b5f610c266020850185612b42565b90505f610c396040860160208701612ffd565b6040517fb6363cf20000000000000000000000000000000000000000000000000000000081526001600160a01b0384811660048301523360248301529192507f00000000000000000000000000000000000000000000000000000000000000009091169063b6363cf290604401602060405180830381865afa158015610cc1573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190610ce591906130d2565b610d2c576040517f4738d0540000000000000000000000000000000000000000000000000000000081526001600160a01b0383166004820152336024820152604401610222565b6001600160a01b0382165f908152600560205260409020546001600160401b03908116908216811115610da5576040517fc35c317c0000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b0383166024820152604401610222565b806001600160401b0316826001600160401b03161115610e13576040517faeca12730000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b03808316602483015283166044820152606401610222565b60408601351580610e2657506060860135155b80610e3b57506001600160801b036060870135115b80610e595750610e5160a0870160808801612baf565b63ffffffff16155b15610eaa576040517fae4b6d760000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b0383166024820152604401610222565b5f8660600135610ebb856004611bbf565b610ec591906130ac565b90505f610ed185610817565b905080821115610f26576040517ff1abde980000000000000000000000000000000000000000000000000000000081526001600160a01b03861660048201526024810183905260448101829052606401610222565b6003545f90610f3e906001600160401b0316426130f1565b6001600160a01b0387165f9081526007602052604090208490559050610f658460016130f1565b60055f886001600160a01b03166001600160a01b031681526020019081526020015f205f6101000a8154816001600160401b0302191690836001600160401b031602179055506040518061010001604052808a6040013581526020018a60a0013581526020018a606001356001600160801b031681526020015f6001600160801b031681526020018a60800160208101906110009190612baf565b63ffffffff168152602001426001600160401b03168152602001826001600160401b031681526020015f63ffffffff1681525060085f886001600160a01b03166001600160a01b031681526020019081526020015f205f876001600160401b03166001600160401b031681526020019081526020015f205f820151815f0155602082015181600101556040820151816002015f6101000a8154816001600160801b0302191690836001600160801b0316021790555060608201518160020160106101000a8154816001600160801b0302191690836001600160801b031602179055506080820151816003015f6101000a81548163ffffffff021916908363ffffffff16021790555060a08201518160030160046101000a8154816001600160401b0302191690836001600160401b0316021790555060c082015181600301600c6101000a8154816001600160401b0302191690836001600160401b0316021790555060e08201518160030160146101000a81548163ffffffff021916908363ffffffff160217905550905050846001600160401b0316866001600160a01b03167fb43bdc5fff13630b7a9da2989646cfda9b981bb86b3c3e71d0ac5de7988f82098b604001358c606001358d60800160208101906111de9190612baf565b60408051938452602084019290925263ffffffff169082015260a0808e013560608301526001600160401b03861660808301520160405180910390a36040517ff09201b60000000000000000000000000000000000000000000000000000000081525f906001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000169063f09201b690611285908a908d908d90600401613138565b6020604051808303815f875af11580156112a1573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906112c59190613018565b905089606001358114611320576040517f298895260000000000000000000000000000000000000000000000000000000081526001600160a01b038816600482015260608b0135602482015260448101829052606401610222565b505050505050506107e96120e5565b5f7ffbd454f36a7e1a388bd6fc3ab10d434aa4578f811acbbcf33afb1c697486313c61135a81611d3d565b600354600160801b900463ffffffff16156113b3576003546040517f7d3ac83a000000000000000000000000000000000000000000000000000000008152600160801b90910463ffffffff166004820152602401610222565b60038054600c906113d090600160601b900463ffffffff16613276565b825463ffffffff8083166101009490940a848102910219909116179092556004805473ffffffffffffffffffffffffffffffffffffffff19163390811790915560038054600160801b840273ffffffff0000000000000000000000000000000019909116179055604051929450917fa1e684ece9f54d74f9743bcb7daafecf6aa946e47e344e667524224e9cadf15a905f90a35090565b6001600160a01b0383165f9081526009602090815260408083206001600160401b038616845290915281206114a59063ffffffff8085169061216a16565b949350505050565b6040805161012080820183525f8083526020808401829052838501829052606084018290526080840182905260a0840182905260c0840182905260e0840182905261010084018290526001600160a01b0387168252600881528482206001600160401b0387811684529152908490208451928301909452600384015492939282916401000000009091041615611586576003830154600160a01b900463ffffffff9081161461157f576003830154600160601b90046001600160401b03164210611578576002611588565b6001611588565b6003611588565b5f5b600381111561159957611599612e72565b8152825460208201526001830154604082015260028301546001600160801b038082166060840152600160801b909104166080820152600383015463ffffffff80821660a08401526001600160401b036401000000008304811660c0850152600160601b83041660e08401526101009092019161161d91600160a01b90041661218d565b15159052949350505050565b611631611fad565b6001600160a01b0387165f9081526008602090815260408083206001600160401b038a168452909152902060030154600160a01b900463ffffffff1663fffffffe1981016116c5576040517f94655d930000000000000000000000000000000000000000000000000000000081526001600160a01b03891660048201526001600160401b0388166024820152604401610222565b6116ce8161218d565b1561171f576040517fed7397650000000000000000000000000000000000000000000000000000000081526001600160a01b03891660048201526001600160401b0388166024820152604401610222565b61172e888888888888886121b7565b61178a576040517ff900e77f0000000000000000000000000000000000000000000000000000000081526001600160a01b03891660048201526001600160401b038816602482015263ffffffff87166044820152606401610222565b6117948585612040565b5061179d6120e5565b50505050505050565b5f6117af611fad565b5f80805b8481101561194257368686838181106117ce576117ce613079565b90506020028101906117e0919061329a565b90506001600160a01b0384166117fc6080830160608401612b42565b6001600160a01b03161461183c57821561181a5761181a8484612040565b61182483866130ac565b94506118366080820160608301612b42565b93505f92505b5f60088161184d6020850185612b42565b6001600160a01b03166001600160a01b031681526020019081526020015f205f8360200160208101906118809190612ffd565b6001600160401b0316815260208101919091526040015f206003015463ffffffff600160a01b909104811691508114806118be57506118be8161218d565b156118ca57505061193a565b6119216118da6020840184612b42565b6118ea6040850160208601612ffd565b6118fa6060860160408701612baf565b61190a6080870160608801612b42565b608087013561191c60a08901896132b8565b6121b7565b15611937576119346080830135856130ac565b93505b50505b6001016117b3565b508015611953576119538282612040565b61195d81846130ac565b925050506107446120e5565b5f8281526020819052604090206001015461198381611d3d565b6107978383611df1565b5f61199781611d3d565b61080182612425565b5f5f5f6119ab611fe4565b90505f5b84811015611b3d575f5f8787848181106119cb576119cb613079565b6119e19260206040909202019081019150612b42565b8888858181106119f3576119f3613079565b9050604002016020016020810190611a0b9190612ffd565b6001600160a01b0382165f9081526008602090815260408083206001600160401b038516845290915290209193509150611a4681848461255d565b60028101545f90611a69906001600160801b03600160801b82048116911661308d565b60038301546001600160801b0391909116915063ffffffff878116600160a01b909204161480611a97575080155b15611aa55750505050611b35565b60038201805463ffffffff60a01b1916600160a01b63ffffffff891602179055611ace88613276565b9750611ada81886130ac565b9650826001600160401b0316846001600160a01b03168763ffffffff167f6c8320d2543cf95e5ec680b5ce8e2a1791361d5f67f1b03b61ca95a8c17e85c884604051611b2891815260200190565b60405180910390a4505050505b6001016119af565b50509250929050565b5f611b4f611fe4565b6004805473ffffffffffffffffffffffffffffffffffffffff191690556003805473ffffffff000000000000000000000000000000001916905560405190915063ffffffff8216907fd74ee66c08f78b575f3a471a7edce4fc9d846d42deaeb7ddaf34b7377f8ed7de905f90a250565b6001600160a01b0382165f90815260076020908152604080832054600683528184205460059093529220546001600160401b039182169116815b816001600160401b0316836001600160401b0316108015611c2b575084611c2082856132fd565b6001600160401b0316105b15611ca5576001600160a01b0386165f9081526008602090815260408083206001600160401b038088168552925290912060038101549091600160601b90910416421015611c795750611ca5565b6002810154611c91906001600160801b0316866130bf565b94505082611c9e9061331c565b9250611bf9565b806001600160401b0316836001600160401b031603611cc657505050610744565b6001600160a01b0386165f81815260066020908152604091829020805467ffffffffffffffff19166001600160401b03881690811790915582519081529081018790527f4c558f535a2a6cedd453dcbb086ce8ffc0125f66e067657359d3b66dc5a5bddf910160405180910390a250505092915050565b611d478133612643565b50565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16611dea575f838152602081815260408083206001600160a01b03861684529091529020805460ff19166001179055611da23390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610744565b505f610744565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1615611dea575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a4506001610744565b8063ffffffff165f03611eb1576040517fa837cf0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b600380546bffffffff000000000000000019166801000000000000000063ffffffff8416908102919091179091556040519081527fb6a525a70aa0b93f8d9fdc30f97774c8374e3d473ea788ed8a3dafd7a19c814a9060200160405180910390a150565b5f7ff47fa02fa0155b3a66080e7e4ba2bda1bfe889caa0dc4af1c7fc512b0d465a9182604051602001611f4992919061333d565b604051602081830303815290604052805190602001209050919050565b5f610744611f726126ae565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b611fb56127d7565b611fe260017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b90612830565b565b6004545f906001600160a01b0316331461202c576040517fea4bef5b000000000000000000000000000000000000000000000000000000008152336004820152602401610222565b50600354600160801b900463ffffffff1690565b80471015612083576040517fcf47918100000000000000000000000000000000000000000000000000000000815247600482015260248101829052604401610222565b61209c828260405180602001604052805f815250612837565b156120a5575050565b3d156120b35761080161284c565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b611fe25f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611fdc565b606061213a7f0000000000000000000000000000000000000000000000000000000000000000612857565b905090565b606061213a7f0000000000000000000000000000000000000000000000000000000000000000612857565b600881901c5f90815260208390526040902054600160ff83161b16151592915050565b5f63ffffffff821615801590610744575050600354600160801b900463ffffffff90811691161490565b6001600160a01b0387165f9081526008602090815260408083206001600160401b038a168452909152812060028101546001600160801b03166121fb828b8b61255d565b8154600383015461221d9190839063ffffffff908116908c168b8b8b8b612894565b612279576040517f64170b320000000000000000000000000000000000000000000000000000000081526001600160a01b038b1660048201526001600160401b038a16602482015263ffffffff89166044820152606401610222565b6001600160a01b038a165f9081526009602090815260408083206001600160401b038d16845290915290206122b78163ffffffff808c169061216a16565b156122c7575f935050505061241a565b60028301545f906122e890600160801b90046001600160801b0316846130bf565b90508088111561234c576040517f108f219e0000000000000000000000000000000000000000000000000000000081526001600160a01b038d1660048201526001600160401b038c1660248201526044810189905260648101829052608401610222565b61235f8263ffffffff808d1690612a5116565b878460020160108282829054906101000a90046001600160801b03166123859190613466565b92506101000a8154816001600160801b0302191690836001600160801b03160217905550886001600160a01b03168b6001600160401b03168d6001600160a01b03167f9cb872b33cd02b902e1ca2e1a11e7baf777361900f1151adf11ed67ae7cda0008d8c60405161240992919063ffffffff929092168252602082015260400190565b60405180910390a460019450505050505b979650505050505050565b5f7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316636cf6d6756040518163ffffffff1660e01b8152600401602060405180830381865afa158015612482573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906124a69190613485565b9050806001600160401b0316826001600160401b03161115612507576040517f87a90dd50000000000000000000000000000000000000000000000000000000081526001600160401b03808416600483015282166024820152604401610222565b6003805467ffffffffffffffff19166001600160401b0384169081179091556040519081527f12e19a1c49cf4bd50063e880b00a1d58d172093bd509431d1a08693367d8f2e59060200160405180910390a15050565b600383015464010000000090046001600160401b03165f036125c5576040517fafd2f83a0000000000000000000000000000000000000000000000000000000081526001600160a01b03831660048201526001600160401b0382166024820152604401610222565b6003830154600160601b90046001600160401b03164210156107e95760038301546040517ffa5ba63b0000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b038084166024830152600160601b9092049091166044820152606401610222565b5f828152602081815260408083206001600160a01b038516845290915290205460ff16610801576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b038216600482015260248101839052604401610222565b5f306001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001614801561270657507f000000000000000000000000000000000000000000000000000000000000000046145b1561273057507f000000000000000000000000000000000000000000000000000000000000000090565b61213a604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c15611fe2576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b60605f61286383612a79565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b5f8686106128a357505f612a45565b604080515f60208083018290528284018a90526001600160a01b038916606084015260808084018990528451808503909101815260a0909301909352815191909201209085905b60018a1115612a26576001808a161480158161290f57508a61290d8b60016130ac565b145b1561291a5750612a0b565b85820361292d575f945050505050612a45565b3687878461293a816134a0565b955081811061294b5761294b613079565b9050604002019050816129a45760408051600160208281019190915281830188905260608201879052833560808301528084013560a0808401919091528351808403909101815260c090920190925280519101206129e9565b6040805160016020828101919091528335828401528084013560608301526080820188905260a08083018890528351808403909101815260c090920190925280519101205b9450602081013593840193841015612a08575f95505050505050612a45565b50505b600189811c90612a1b8c826130ac565b901c9a5098506128ea565b8085148015612a3457508b83145b8015612a3f57508a82145b93505050505b98975050505050505050565b600881901c5f90815260209290925260409091208054600160ff9093169290921b9091179055565b5f60ff8216601f811115610744576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f60208284031215612ac9575f5ffd5b81357fffffffff0000000000000000000000000000000000000000000000000000000081168114612af8575f5ffd5b9392505050565b80356001600160a01b0381168114612b15575f5ffd5b919050565b5f5f60408385031215612b2b575f5ffd5b612b3483612aff565b946020939093013593505050565b5f60208284031215612b52575f5ffd5b612af882612aff565b5f60208284031215612b6b575f5ffd5b5035919050565b5f5f60408385031215612b83575f5ffd5b82359150612b9360208401612aff565b90509250929050565b803563ffffffff81168114612b15575f5ffd5b5f60208284031215612bbf575f5ffd5b612af882612b9c565b5f6101e0828403128015612bda575f5ffd5b509092915050565b5f5f83601f840112612bf2575f5ffd5b5081356001600160401b03811115612c08575f5ffd5b6020830191508360208260061b8501011115612c22575f5ffd5b9250929050565b5f5f60208385031215612c3a575f5ffd5b82356001600160401b03811115612c4f575f5ffd5b612c5b85828601612be2565b90969095509350505050565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f612ccf60e0830189612c67565b8281036040840152612ce18189612c67565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b81811015612d36578351835260209384019390920191600101612d18565b50909b9a5050505050505050505050565b5f5f83601f840112612d57575f5ffd5b5081356001600160401b03811115612d6d575f5ffd5b6020830191508360208260051b8501011115612c22575f5ffd5b5f5f5f83850360e0811215612d9a575f5ffd5b60c0811215612da7575f5ffd5b5083925060c08401356001600160401b03811115612dc3575f5ffd5b612dcf86828701612d47565b9497909650939450505050565b6001600160401b0381168114611d47575f5ffd5b8035612b1581612ddc565b5f5f5f60608486031215612e0d575f5ffd5b612e1684612aff565b92506020840135612e2681612ddc565b9150612e3460408501612b9c565b90509250925092565b5f5f60408385031215612e4e575f5ffd5b612e5783612aff565b91506020830135612e6781612ddc565b809150509250929050565b634e487b7160e01b5f52602160045260245ffd5b815161012082019060048110612eaa57634e487b7160e01b5f52602160045260245ffd5b808352506020830151602083015260408301516040830152606083015160608301526080830151608083015260a0830151612eed60a084018263ffffffff169052565b5060c0830151612f0860c08401826001600160401b03169052565b5060e0830151612f2360e08401826001600160401b03169052565b50610100830151612f3961010084018215159052565b5092915050565b5f5f5f5f5f5f5f60c0888a031215612f56575f5ffd5b612f5f88612aff565b96506020880135612f6f81612ddc565b9550612f7d60408901612b9c565b9450612f8b60608901612aff565b93506080880135925060a08801356001600160401b03811115612fac575f5ffd5b612fb88a828b01612be2565b989b979a50959850939692959293505050565b5f5f60208385031215612fdc575f5ffd5b82356001600160401b03811115612ff1575f5ffd5b612c5b85828601612d47565b5f6020828403121561300d575f5ffd5b8135612af881612ddc565b5f60208284031215613028575f5ffd5b5051919050565b634e487b7160e01b5f52601160045260245ffd5b80820281158282048414176107445761074461302f565b5f8261307457634e487b7160e01b5f52601260045260245ffd5b500490565b634e487b7160e01b5f52603260045260245ffd5b6001600160801b0382811682821603908111156107445761074461302f565b808201808211156107445761074461302f565b818103818111156107445761074461302f565b5f602082840312156130e2575f5ffd5b81518015158114612af8575f5ffd5b6001600160401b0381811683821601908111156107445761074461302f565b81835281816020850137505f828201602090810191909152601f909101601f19169091010190565b6001600160a01b038416815260406020820181905281018290525f6060600584901b83018101908301858360be1936839003015b8782101561326857868503605f19018452823581811261318a575f5ffd5b89016001600160a01b0361319d82612aff565b1686526001600160a01b036131b460208301612aff565b1660208701526040818101359087015260608101356131d281612ddc565b6001600160401b031660608701526001600160a01b036131f460808301612aff565b16608087015260a0810135601e19823603018112613210575f5ffd5b016020810190356001600160401b0381111561322a575f5ffd5b803603821315613238575f5ffd5b60c060a088015261324d60c088018284613110565b9650505060208301925060208401935060018201915061316c565b509298975050505050505050565b5f63ffffffff821663ffffffff81036132915761329161302f565b60010192915050565b5f823560be198336030181126132ae575f5ffd5b9190910192915050565b5f5f8335601e198436030181126132cd575f5ffd5b8301803591506001600160401b038211156132e6575f5ffd5b6020019150600681901b3603821315612c22575f5ffd5b6001600160401b0382811682821603908111156107445761074461302f565b5f6001600160401b0382166001600160401b0381036132915761329161302f565b828152813560208083019190915261020082019061335c908401612aff565b6001600160a01b03811660408401525061337860408401612aff565b6001600160a01b038116606084015250606083013560808381019190915283013560a0808401919091526133ad908401612df0565b6001600160401b03811660c08401525060c083013560e0838101919091526133d6908401612b9c565b63ffffffff8116610100840152506133f16101008401612b9c565b63ffffffff8116610120840152506101208301356101408381019190915283013561016080840191909152830135610180808401919091528301356101a0808401919091528301356101c08084019190915261344e908401612df0565b6001600160401b0381166101e0840152509392505050565b6001600160801b0381811683821601908111156107445761074461302f565b5f60208284031215613495575f5ffd5b8151612af881612ddc565b5f600182016134b1576134b161302f565b506001019056",
 }
 
 // AttributionSettlement is an auto generated Go binding around an Ethereum contract.
@@ -337,11 +360,46 @@ func (attributionSettlement *AttributionSettlement) UnpackDEFAULTADMINROLE(data 
 	return out0, nil
 }
 
+// PackDISTRIBUTORROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf0bd87cc.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function DISTRIBUTOR_ROLE() view returns(bytes32)
+func (attributionSettlement *AttributionSettlement) PackDISTRIBUTORROLE() []byte {
+	enc, err := attributionSettlement.abi.Pack("DISTRIBUTOR_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDISTRIBUTORROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf0bd87cc.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function DISTRIBUTOR_ROLE() view returns(bytes32)
+func (attributionSettlement *AttributionSettlement) TryPackDISTRIBUTORROLE() ([]byte, error) {
+	return attributionSettlement.abi.Pack("DISTRIBUTOR_ROLE")
+}
+
+// UnpackDISTRIBUTORROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xf0bd87cc.
+//
+// Solidity: function DISTRIBUTOR_ROLE() view returns(bytes32)
+func (attributionSettlement *AttributionSettlement) UnpackDISTRIBUTORROLE(data []byte) ([32]byte, error) {
+	out, err := attributionSettlement.abi.Unpack("DISTRIBUTOR_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
 // PackBatchOf is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0x9ae1fd6d.  This method will panic if any
 // invalid/nil inputs are passed.
 //
-// Solidity: function batchOf(address worker, uint64 nonce) view returns((uint8,bytes32,bytes32,uint256,uint256,uint32,uint64,uint64))
+// Solidity: function batchOf(address worker, uint64 nonce) view returns((uint8,bytes32,bytes32,uint256,uint256,uint32,uint64,uint64,bool))
 func (attributionSettlement *AttributionSettlement) PackBatchOf(worker common.Address, nonce uint64) []byte {
 	enc, err := attributionSettlement.abi.Pack("batchOf", worker, nonce)
 	if err != nil {
@@ -354,7 +412,7 @@ func (attributionSettlement *AttributionSettlement) PackBatchOf(worker common.Ad
 // the contract method with ID 0x9ae1fd6d.  This method will return an error
 // if any inputs are invalid/nil.
 //
-// Solidity: function batchOf(address worker, uint64 nonce) view returns((uint8,bytes32,bytes32,uint256,uint256,uint32,uint64,uint64))
+// Solidity: function batchOf(address worker, uint64 nonce) view returns((uint8,bytes32,bytes32,uint256,uint256,uint32,uint64,uint64,bool))
 func (attributionSettlement *AttributionSettlement) TryPackBatchOf(worker common.Address, nonce uint64) ([]byte, error) {
 	return attributionSettlement.abi.Pack("batchOf", worker, nonce)
 }
@@ -362,13 +420,48 @@ func (attributionSettlement *AttributionSettlement) TryPackBatchOf(worker common
 // UnpackBatchOf is the Go binding that unpacks the parameters returned
 // from invoking the contract method with ID 0x9ae1fd6d.
 //
-// Solidity: function batchOf(address worker, uint64 nonce) view returns((uint8,bytes32,bytes32,uint256,uint256,uint32,uint64,uint64))
+// Solidity: function batchOf(address worker, uint64 nonce) view returns((uint8,bytes32,bytes32,uint256,uint256,uint32,uint64,uint64,bool))
 func (attributionSettlement *AttributionSettlement) UnpackBatchOf(data []byte) (AttributionSettlementBatchView, error) {
 	out, err := attributionSettlement.abi.Unpack("batchOf", data)
 	if err != nil {
 		return *new(AttributionSettlementBatchView), err
 	}
 	out0 := *abi.ConvertType(out[0], new(AttributionSettlementBatchView)).(*AttributionSettlementBatchView)
+	return out0, nil
+}
+
+// PackBeginHold is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8d6655a3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function beginHold() returns(uint32 id)
+func (attributionSettlement *AttributionSettlement) PackBeginHold() []byte {
+	enc, err := attributionSettlement.abi.Pack("beginHold")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackBeginHold is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8d6655a3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function beginHold() returns(uint32 id)
+func (attributionSettlement *AttributionSettlement) TryPackBeginHold() ([]byte, error) {
+	return attributionSettlement.abi.Pack("beginHold")
+}
+
+// UnpackBeginHold is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x8d6655a3.
+//
+// Solidity: function beginHold() returns(uint32 id)
+func (attributionSettlement *AttributionSettlement) UnpackBeginHold(data []byte) (uint32, error) {
+	out, err := attributionSettlement.abi.Unpack("beginHold", data)
+	if err != nil {
+		return *new(uint32), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint32)).(*uint32)
 	return out0, nil
 }
 
@@ -534,6 +627,28 @@ func (attributionSettlement *AttributionSettlement) UnpackCoverOf(data []byte) (
 	return out0, nil
 }
 
+// PackEndHold is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf8c0c7e7.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function endHold() returns()
+func (attributionSettlement *AttributionSettlement) PackEndHold() []byte {
+	enc, err := attributionSettlement.abi.Pack("endHold")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackEndHold is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf8c0c7e7.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function endHold() returns()
+func (attributionSettlement *AttributionSettlement) TryPackEndHold() ([]byte, error) {
+	return attributionSettlement.abi.Pack("endHold")
+}
+
 // PackEscrow is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0xe2fdcc17.  This method will panic if any
 // invalid/nil inputs are passed.
@@ -694,6 +809,50 @@ func (attributionSettlement *AttributionSettlement) UnpackHasRole(data []byte) (
 	}
 	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
 	return out0, nil
+}
+
+// PackHold is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe4405eff.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function hold((address,uint64)[] batches) returns(uint32 count, uint256 remainder)
+func (attributionSettlement *AttributionSettlement) PackHold(batches []BatchRef) []byte {
+	enc, err := attributionSettlement.abi.Pack("hold", batches)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackHold is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe4405eff.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function hold((address,uint64)[] batches) returns(uint32 count, uint256 remainder)
+func (attributionSettlement *AttributionSettlement) TryPackHold(batches []BatchRef) ([]byte, error) {
+	return attributionSettlement.abi.Pack("hold", batches)
+}
+
+// HoldOutput serves as a container for the return parameters of contract
+// method Hold.
+type HoldOutput struct {
+	Count     uint32
+	Remainder *big.Int
+}
+
+// UnpackHold is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xe4405eff.
+//
+// Solidity: function hold((address,uint64)[] batches) returns(uint32 count, uint256 remainder)
+func (attributionSettlement *AttributionSettlement) UnpackHold(data []byte) (HoldOutput, error) {
+	out, err := attributionSettlement.abi.Unpack("hold", data)
+	outstruct := new(HoldOutput)
+	if err != nil {
+		return *outstruct, err
+	}
+	outstruct.Count = *abi.ConvertType(out[0], new(uint32)).(*uint32)
+	outstruct.Remainder = abi.ConvertType(out[1], new(big.Int)).(*big.Int)
+	return *outstruct, nil
 }
 
 // PackIsClaimed is the Go binding used to pack the parameters required for calling
@@ -1003,6 +1162,41 @@ func (attributionSettlement *AttributionSettlement) UnpackSupportsInterface(data
 	return out0, nil
 }
 
+// PackSweep is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x6a24d700.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function sweep((address,uint64)[] batches) returns(uint256 amount)
+func (attributionSettlement *AttributionSettlement) PackSweep(batches []BatchRef) []byte {
+	enc, err := attributionSettlement.abi.Pack("sweep", batches)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSweep is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x6a24d700.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function sweep((address,uint64)[] batches) returns(uint256 amount)
+func (attributionSettlement *AttributionSettlement) TryPackSweep(batches []BatchRef) ([]byte, error) {
+	return attributionSettlement.abi.Pack("sweep", batches)
+}
+
+// UnpackSweep is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x6a24d700.
+//
+// Solidity: function sweep((address,uint64)[] batches) returns(uint256 amount)
+func (attributionSettlement *AttributionSettlement) UnpackSweep(data []byte) (*big.Int, error) {
+	out, err := attributionSettlement.abi.Unpack("sweep", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
 // AttributionSettlementBatchSubmitted represents a BatchSubmitted event raised by the AttributionSettlement contract.
 type AttributionSettlementBatchSubmitted struct {
 	Worker      common.Address
@@ -1278,6 +1472,142 @@ func (attributionSettlement *AttributionSettlement) UnpackExposureReleasedEvent(
 	return out, nil
 }
 
+// AttributionSettlementHeld represents a Held event raised by the AttributionSettlement contract.
+type AttributionSettlementHeld struct {
+	Id        uint32
+	Worker    common.Address
+	Nonce     uint64
+	Remainder *big.Int
+	Raw       *types.Log // Blockchain specific contextual infos
+}
+
+const AttributionSettlementHeldEventName = "Held"
+
+// ContractEventName returns the user-defined event name.
+func (AttributionSettlementHeld) ContractEventName() string {
+	return AttributionSettlementHeldEventName
+}
+
+// UnpackHeldEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Held(uint32 indexed id, address indexed worker, uint64 indexed nonce, uint256 remainder)
+func (attributionSettlement *AttributionSettlement) UnpackHeldEvent(log *types.Log) (*AttributionSettlementHeld, error) {
+	event := "Held"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != attributionSettlement.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AttributionSettlementHeld)
+	if len(log.Data) > 0 {
+		if err := attributionSettlement.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range attributionSettlement.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AttributionSettlementHoldBegan represents a HoldBegan event raised by the AttributionSettlement contract.
+type AttributionSettlementHoldBegan struct {
+	Id     uint32
+	Holder common.Address
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const AttributionSettlementHoldBeganEventName = "HoldBegan"
+
+// ContractEventName returns the user-defined event name.
+func (AttributionSettlementHoldBegan) ContractEventName() string {
+	return AttributionSettlementHoldBeganEventName
+}
+
+// UnpackHoldBeganEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event HoldBegan(uint32 indexed id, address indexed holder)
+func (attributionSettlement *AttributionSettlement) UnpackHoldBeganEvent(log *types.Log) (*AttributionSettlementHoldBegan, error) {
+	event := "HoldBegan"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != attributionSettlement.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AttributionSettlementHoldBegan)
+	if len(log.Data) > 0 {
+		if err := attributionSettlement.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range attributionSettlement.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AttributionSettlementHoldEnded represents a HoldEnded event raised by the AttributionSettlement contract.
+type AttributionSettlementHoldEnded struct {
+	Id  uint32
+	Raw *types.Log // Blockchain specific contextual infos
+}
+
+const AttributionSettlementHoldEndedEventName = "HoldEnded"
+
+// ContractEventName returns the user-defined event name.
+func (AttributionSettlementHoldEnded) ContractEventName() string {
+	return AttributionSettlementHoldEndedEventName
+}
+
+// UnpackHoldEndedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event HoldEnded(uint32 indexed id)
+func (attributionSettlement *AttributionSettlement) UnpackHoldEndedEvent(log *types.Log) (*AttributionSettlementHoldEnded, error) {
+	event := "HoldEnded"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != attributionSettlement.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AttributionSettlementHoldEnded)
+	if len(log.Data) > 0 {
+		if err := attributionSettlement.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range attributionSettlement.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
 // AttributionSettlementRoleAdminChanged represents a RoleAdminChanged event raised by the AttributionSettlement contract.
 type AttributionSettlementRoleAdminChanged struct {
 	Role              [32]byte
@@ -1416,6 +1746,53 @@ func (attributionSettlement *AttributionSettlement) UnpackRoleRevokedEvent(log *
 	return out, nil
 }
 
+// AttributionSettlementSwept represents a Swept event raised by the AttributionSettlement contract.
+type AttributionSettlementSwept struct {
+	Id     uint32
+	Worker common.Address
+	Nonce  uint64
+	Amount *big.Int
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const AttributionSettlementSweptEventName = "Swept"
+
+// ContractEventName returns the user-defined event name.
+func (AttributionSettlementSwept) ContractEventName() string {
+	return AttributionSettlementSweptEventName
+}
+
+// UnpackSweptEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Swept(uint32 indexed id, address indexed worker, uint64 indexed nonce, uint256 amount)
+func (attributionSettlement *AttributionSettlement) UnpackSweptEvent(log *types.Log) (*AttributionSettlementSwept, error) {
+	event := "Swept"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != attributionSettlement.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AttributionSettlementSwept)
+	if len(log.Data) > 0 {
+		if err := attributionSettlement.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range attributionSettlement.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
 // UnpackError attempts to decode the provided error data using user-defined
 // error definitions.
 func (attributionSettlement *AttributionSettlement) UnpackError(raw []byte) (any, error) {
@@ -1431,11 +1808,20 @@ func (attributionSettlement *AttributionSettlement) UnpackError(raw []byte) (any
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["BatchExists"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackBatchExistsError(raw[4:])
 	}
+	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["BatchHeld"].ID.Bytes()[:4]) {
+		return attributionSettlement.UnpackBatchHeldError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["BatchSwept"].ID.Bytes()[:4]) {
+		return attributionSettlement.UnpackBatchSweptError(raw[4:])
+	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["ChallengeWindowOpen"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackChallengeWindowOpenError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["FailedCall"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackFailedCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["HoldExists"].ID.Bytes()[:4]) {
+		return attributionSettlement.UnpackHoldExistsError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["InsufficientBalance"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackInsufficientBalanceError(raw[4:])
@@ -1457,6 +1843,12 @@ func (attributionSettlement *AttributionSettlement) UnpackError(raw []byte) (any
 	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["NotEscrow"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackNotEscrowError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["NotHeld"].ID.Bytes()[:4]) {
+		return attributionSettlement.UnpackNotHeldError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["NotHolder"].ID.Bytes()[:4]) {
+		return attributionSettlement.UnpackNotHolderError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["NotOperator"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackNotOperatorError(raw[4:])
@@ -1587,6 +1979,56 @@ func (attributionSettlement *AttributionSettlement) UnpackBatchExistsError(raw [
 	return out, nil
 }
 
+// AttributionSettlementBatchHeld represents a BatchHeld error raised by the AttributionSettlement contract.
+type AttributionSettlementBatchHeld struct {
+	Worker common.Address
+	Nonce  uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error BatchHeld(address worker, uint64 nonce)
+func AttributionSettlementBatchHeldErrorID() common.Hash {
+	return common.HexToHash("0xed73976577ad781c24a88a143d374a8cf84705a5ff4b940dc16897717be4da13")
+}
+
+// UnpackBatchHeldError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error BatchHeld(address worker, uint64 nonce)
+func (attributionSettlement *AttributionSettlement) UnpackBatchHeldError(raw []byte) (*AttributionSettlementBatchHeld, error) {
+	out := new(AttributionSettlementBatchHeld)
+	if err := attributionSettlement.abi.UnpackIntoInterface(out, "BatchHeld", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AttributionSettlementBatchSwept represents a BatchSwept error raised by the AttributionSettlement contract.
+type AttributionSettlementBatchSwept struct {
+	Worker common.Address
+	Nonce  uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error BatchSwept(address worker, uint64 nonce)
+func AttributionSettlementBatchSweptErrorID() common.Hash {
+	return common.HexToHash("0x94655d930a92550a37845a890072bbbf2a6c2f2f11873b23afa636ebdf564e50")
+}
+
+// UnpackBatchSweptError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error BatchSwept(address worker, uint64 nonce)
+func (attributionSettlement *AttributionSettlement) UnpackBatchSweptError(raw []byte) (*AttributionSettlementBatchSwept, error) {
+	out := new(AttributionSettlementBatchSwept)
+	if err := attributionSettlement.abi.UnpackIntoInterface(out, "BatchSwept", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AttributionSettlementChallengeWindowOpen represents a ChallengeWindowOpen error raised by the AttributionSettlement contract.
 type AttributionSettlementChallengeWindowOpen struct {
 	Worker      common.Address
@@ -1631,6 +2073,30 @@ func AttributionSettlementFailedCallErrorID() common.Hash {
 func (attributionSettlement *AttributionSettlement) UnpackFailedCallError(raw []byte) (*AttributionSettlementFailedCall, error) {
 	out := new(AttributionSettlementFailedCall)
 	if err := attributionSettlement.abi.UnpackIntoInterface(out, "FailedCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AttributionSettlementHoldExists represents a HoldExists error raised by the AttributionSettlement contract.
+type AttributionSettlementHoldExists struct {
+	Id uint32
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error HoldExists(uint32 id)
+func AttributionSettlementHoldExistsErrorID() common.Hash {
+	return common.HexToHash("0x7d3ac83a8ad6446140b74a8561c9cade5084b24414b33c7dca8e19e3be031586")
+}
+
+// UnpackHoldExistsError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error HoldExists(uint32 id)
+func (attributionSettlement *AttributionSettlement) UnpackHoldExistsError(raw []byte) (*AttributionSettlementHoldExists, error) {
+	out := new(AttributionSettlementHoldExists)
+	if err := attributionSettlement.abi.UnpackIntoInterface(out, "HoldExists", raw); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -1806,6 +2272,55 @@ func AttributionSettlementNotEscrowErrorID() common.Hash {
 func (attributionSettlement *AttributionSettlement) UnpackNotEscrowError(raw []byte) (*AttributionSettlementNotEscrow, error) {
 	out := new(AttributionSettlementNotEscrow)
 	if err := attributionSettlement.abi.UnpackIntoInterface(out, "NotEscrow", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AttributionSettlementNotHeld represents a NotHeld error raised by the AttributionSettlement contract.
+type AttributionSettlementNotHeld struct {
+	Worker common.Address
+	Nonce  uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotHeld(address worker, uint64 nonce)
+func AttributionSettlementNotHeldErrorID() common.Hash {
+	return common.HexToHash("0xbcd7a57ecc0cdae5134f7f05b72f9245106f656a5fb5729cc61067de24b76c82")
+}
+
+// UnpackNotHeldError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotHeld(address worker, uint64 nonce)
+func (attributionSettlement *AttributionSettlement) UnpackNotHeldError(raw []byte) (*AttributionSettlementNotHeld, error) {
+	out := new(AttributionSettlementNotHeld)
+	if err := attributionSettlement.abi.UnpackIntoInterface(out, "NotHeld", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AttributionSettlementNotHolder represents a NotHolder error raised by the AttributionSettlement contract.
+type AttributionSettlementNotHolder struct {
+	Caller common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotHolder(address caller)
+func AttributionSettlementNotHolderErrorID() common.Hash {
+	return common.HexToHash("0xea4bef5b8c2938331dc90cf8d831b0f4f3f05c35cd4753aa25a7550bc80080eb")
+}
+
+// UnpackNotHolderError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotHolder(address caller)
+func (attributionSettlement *AttributionSettlement) UnpackNotHolderError(raw []byte) (*AttributionSettlementNotHolder, error) {
+	out := new(AttributionSettlementNotHolder)
+	if err := attributionSettlement.abi.UnpackIntoInterface(out, "NotHolder", raw); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -3256,6 +3771,2200 @@ func DatanetRegistryVersionGapErrorID() common.Hash {
 func (datanetRegistry *DatanetRegistry) UnpackVersionGapError(raw []byte) (*DatanetRegistryVersionGap, error) {
 	out := new(DatanetRegistryVersionGap)
 	if err := datanetRegistry.abi.UnpackIntoInterface(out, "VersionGap", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorMetaData contains all meta data concerning the EpochDistributor contract.
+var EpochDistributorMetaData = bind.MetaData{
+	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"contractIBatchHolds\",\"name\":\"settlement_\",\"type\":\"address\"},{\"internalType\":\"contractFeeParameters\",\"name\":\"fees_\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"bond_\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"challengeWindow_\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"buildWindow_\",\"type\":\"uint64\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"stateMutability\":\"payable\",\"type\":\"receive\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"DISPUTE_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"name\":\"abandon\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"internalType\":\"structBatchRef[]\",\"name\":\"batches\",\"type\":\"tuple[]\"}],\"name\":\"add\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"bond\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"buildWindow\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"challengeWindow\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"bytes32[]\",\"name\":\"proof\",\"type\":\"bytes32[]\"}],\"name\":\"claim\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"claimedOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"collect\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"internalType\":\"bytes32\",\"name\":\"root_\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"documentDigest\",\"type\":\"bytes32\"}],\"name\":\"commit\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"creditOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"current\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"live\",\"type\":\"uint32\"},{\"internalType\":\"uint32\",\"name\":\"finalised\",\"type\":\"uint32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"distribution\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"paid\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"name\":\"epochOf\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"documentDigest\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"proposer\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"},{\"internalType\":\"enumEpochDistributor.Stage\",\"name\":\"stage\",\"type\":\"uint8\"},{\"internalType\":\"bool\",\"name\":\"upheld\",\"type\":\"bool\"},{\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"internalType\":\"uint32\",\"name\":\"sweptCount\",\"type\":\"uint32\"},{\"internalType\":\"uint128\",\"name\":\"bond\",\"type\":\"uint128\"},{\"internalType\":\"uint128\",\"name\":\"amount\",\"type\":\"uint128\"},{\"internalType\":\"uint128\",\"name\":\"swept\",\"type\":\"uint128\"},{\"internalType\":\"uint128\",\"name\":\"cumulative\",\"type\":\"uint128\"}],\"internalType\":\"structEpochDistributor.Epoch\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"feeParameters\",\"outputs\":[{\"internalType\":\"contractFeeParameters\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"internalType\":\"structBatchRef[]\",\"name\":\"batches\",\"type\":\"tuple[]\"}],\"name\":\"finalise\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"done\",\"type\":\"bool\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"name\":\"freeze\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"internalType\":\"structBatchRef[]\",\"name\":\"batches\",\"type\":\"tuple[]\"}],\"name\":\"open\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"internalType\":\"bool\",\"name\":\"valid\",\"type\":\"bool\"},{\"internalType\":\"address\",\"name\":\"beneficiary\",\"type\":\"address\"}],\"name\":\"resolve\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"forfeited\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"bond_\",\"type\":\"uint256\"}],\"name\":\"setBond\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"challenge\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"build\",\"type\":\"uint64\"}],\"name\":\"setWindows\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"settlement\",\"outputs\":[{\"internalType\":\"contractIBatchHolds\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"bond\",\"type\":\"uint256\"}],\"name\":\"BondChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Collected\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"}],\"name\":\"EpochClaimed\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"epoch\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"proposer\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"documentDigest\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"finalisableAt\",\"type\":\"uint64\"}],\"name\":\"EpochCommitted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"epoch\",\"type\":\"uint32\"},{\"indexed\":false,\"internalType\":\"enumEpochDistributor.Stage\",\"name\":\"stage\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"forfeited\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"address\",\"name\":\"beneficiary\",\"type\":\"address\"}],\"name\":\"EpochDropped\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"epoch\",\"type\":\"uint32\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"}],\"name\":\"EpochFinalised\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"epoch\",\"type\":\"uint32\"}],\"name\":\"EpochFrozen\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"epoch\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"proposer\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"bond\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"name\":\"EpochOpened\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"epoch\",\"type\":\"uint32\"}],\"name\":\"EpochUpheld\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"challenge\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"build\",\"type\":\"uint64\"}],\"name\":\"WindowsChanged\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"bond\",\"type\":\"uint256\"}],\"name\":\"BondTooLarge\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"name\":\"BuildExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"name\":\"BuildOpen\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"name\":\"EmptyEpoch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"name\":\"EpochExists\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"name\":\"EpochWindowClosed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"name\":\"EpochWindowOpen\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"}],\"name\":\"InvalidEpochProof\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotProposer\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"}],\"name\":\"NotSettlement\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"claimed\",\"type\":\"uint256\"}],\"name\":\"NothingToClaim\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"NothingToCollect\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"OverDistributed\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"internalType\":\"uint256\",\"name\":\"swept\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"SweepMismatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"sent\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"WrongBond\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"internalType\":\"enumEpochDistributor.Stage\",\"name\":\"stage\",\"type\":\"uint8\"}],\"name\":\"WrongStage\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroWindow\",\"type\":\"error\"}]",
+	ID:  "81b3d0fd0cb2c5d033ef76c466b9a29c69",
+	Bin: "0x60c060405234801561000f575f5ffd5b50604051612ace380380612ace83398101604081905261002e916102cb565b6001600160a01b038616158061004b57506001600160a01b038516155b8061005d57506001600160a01b038416155b1561007b5760405163d92e233d60e01b815260040160405180910390fd5b6100855f876100b7565b506001600160a01b0380851660a05285166080526100a283610160565b6100ac82826101e0565b50505050505061033d565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16610157575f838152602081815260408083206001600160a01b03861684529091529020805460ff1916600117905561010f3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a450600161015a565b505f5b92915050565b6001600160801b0381111561018f5760405163916a45f360e01b81526004810182905260240160405180910390fd5b600180546001600160801b0319166001600160801b0383161790556040518181527f59c894be36dfafc83c3adf68196a253fa869e7e12c79fa2670283d7edc5fa25b9060200160405180910390a150565b6001600160401b03821615806101fd57506001600160401b038116155b1561021b57604051634acbbb6560e01b815260040160405180910390fd5b600180546001600160801b0316600160c01b6001600160401b03848116918202600160801b600160c01b03191692909217600160801b928616928302179092556040805191825260208201929092527feb9cdfffd182ebd426b0fa0fb5821e1f89f2c6692925c6586a01d2716a8a08de910160405180910390a15050565b6001600160a01b03811681146102ad575f5ffd5b50565b80516001600160401b03811681146102c6575f5ffd5b919050565b5f5f5f5f5f5f60c087890312156102e0575f5ffd5b86516102eb81610299565b60208801519096506102fc81610299565b604088015190955061030d81610299565b60608801519094509250610323608088016102b0565b915061033160a088016102b0565b90509295509295509295565b60805160a05161273f61038f5f395f8181610571015261131701525f81816101cd015281816103d601528181610be901528181610e8401528181611443015281816118c20152611f51015261273f5ff3fe6080604052600436106101bd575f3560e01c806375807250116100f25780639cdf866d11610092578063baa3f7ee11610062578063baa3f7ee14610646578063d407c7671461067a578063d547741f146106a2578063eeb888bb146106c1575f5ffd5b80639cdf866d146105b45780639fa6a6e3146105e0578063a217fddf14610614578063afe0977514610627575f5ffd5b806389ece81c116100cd57806389ece81c1461050257806391d148541461052157806398c7adf3146105635780639a2ed20314610595575f5ffd5b8063758072501461048a5780637f10233b146104be578063861a1412146104dd575f5ffd5b80632f2ff15d1161015d578063511606301161013857806351160630146103c85780635ee58efc1461040e57806364b7cb511461044e57806364c9ec6f1461046d575f5ffd5b80632f2ff15d1461036b57806336568abe1461038a5780633d13f874146103a9575f5ffd5b8063193def7c11610198578063193def7c146102b15780631e7396c5146102e4578063248a9ca31461031e578063259bd9201461034c575f5ffd5b806301ffc9a7146102315780630354ddcf1461026557806306ec16f814610284575f5ffd5b3661022d57336001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000161461022b576040517f4afb55c50000000000000000000000000000000000000000000000000000000081523360048201526024015b60405180910390fd5b005b5f5ffd5b34801561023c575f5ffd5b5061025061024b36600461211a565b6106e0565b60405190151581526020015b60405180910390f35b348015610270575f5ffd5b5061022b61027f3660046121b2565b610778565b34801561028f575f5ffd5b506102a361029e366004612217565b610790565b60405190815260200161025c565b3480156102bc575f5ffd5b506102a37fc785f0e55c16138ca0f8448186fa6229be092a3a83db3c5d63c9286723c5a2c481565b3480156102ef575f5ffd5b50600154600160c01b900467ffffffffffffffff165b60405167ffffffffffffffff909116815260200161025c565b348015610329575f5ffd5b506102a3610338366004612232565b5f9081526020819052604090206001015490565b348015610357575f5ffd5b5061022b610366366004612232565b610862565b348015610376575f5ffd5b5061022b610385366004612249565b610879565b348015610395575f5ffd5b5061022b6103a4366004612249565b6108a3565b3480156103b4575f5ffd5b506102a36103c3366004612277565b6108ef565b3480156103d3575f5ffd5b507f00000000000000000000000000000000000000000000000000000000000000005b6040516001600160a01b03909116815260200161025c565b348015610419575f5ffd5b50600354600454604080519283526001600160801b038083166020850152600160801b9092049091169082015260600161025c565b348015610459575f5ffd5b506102506104683660046121b2565b610b2c565b348015610478575f5ffd5b506001546001600160801b03166102a3565b348015610495575f5ffd5b506102a36104a4366004612217565b6001600160a01b03165f9081526007602052604090205490565b3480156104c9575f5ffd5b5061022b6104d8366004612316565b610f07565b3480156104e8575f5ffd5b50600154600160801b900467ffffffffffffffff16610305565b34801561050d575f5ffd5b506102a361051c366004612347565b610f1b565b34801561052c575f5ffd5b5061025061053b366004612249565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b34801561056e575f5ffd5b507f00000000000000000000000000000000000000000000000000000000000000006103f6565b3480156105a0575f5ffd5b5061022b6105af366004612393565b610ff2565b3480156105bf575f5ffd5b506105d36105ce366004612393565b611118565b60405161025c91906123e2565b3480156105eb575f5ffd5b506002546040805163ffffffff808416825264010000000090930490921660208301520161025c565b34801561061f575f5ffd5b506102a35f81565b348015610632575f5ffd5b5061022b610641366004612393565b61128c565b348015610651575f5ffd5b506102a3610660366004612217565b6001600160a01b03165f9081526006602052604090205490565b61068d610688366004612500565b61139a565b60405163ffffffff909116815260200161025c565b3480156106ad575f5ffd5b5061022b6106bc366004612249565b611612565b3480156106cc575f5ffd5b5061022b6106db36600461253f565b611636565b5f7fffffffff0000000000000000000000000000000000000000000000000000000082167f7965db0b00000000000000000000000000000000000000000000000000000000148061077257507f01ffc9a7000000000000000000000000000000000000000000000000000000007fffffffff000000000000000000000000000000000000000000000000000000008316145b92915050565b61078b610784846117e9565b83836118be565b505050565b5f6107996119dc565b506001600160a01b0381165f90815260076020526040812054908190036107f7576040517f557eefa90000000000000000000000000000000000000000000000000000000081526001600160a01b0383166004820152602401610222565b6001600160a01b0382165f8181526007602052604080822091909155517f8c22f554c81b54107cd95e734e4ef45767214974a540f34ea4a4f8c3fc7b13c3906108439084815260200190565b60405180910390a26108558282611a13565b61085d611ab8565b919050565b5f61086c81611ae2565b61087582611aef565b5050565b5f8281526020819052604090206001015461089381611ae2565b61089d8383611b8d565b50505050565b6001600160a01b03811633146108e5576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b61078b8282611c34565b5f6108f86119dc565b604080516001600160a01b03871660208201529081018590525f9060600160408051601f1981840301815282825280516020918201209083015201604051602081830303815290604052805190602001209050610959848460035484611cb5565b6109a1576040517fae427ef80000000000000000000000000000000000000000000000000000000081526001600160a01b038716600482015260248101869052604401610222565b6001600160a01b0386165f90815260066020526040902054808611610a04576040517f01ac6c1a0000000000000000000000000000000000000000000000000000000081526001600160a01b038816600482015260248101829052604401610222565b610a0e8187612585565b6004549093506001600160801b0380821691600160801b900416610a328183612585565b851115610a7f5784610a448284612585565b6040517fcc74450b00000000000000000000000000000000000000000000000000000000815260048101929092526024820152604401610222565b6001600160a01b0389165f908152600660205260409020889055610aa38582612598565b600480546001600160801b03928316600160801b0292169190911790556040516001600160a01b038a16907f564eecfc69bffe977323678a70841752894e1123e08daf60208f7d82907047e190610b069088908c90918252602082015260400190565b60405180910390a2610b188986611a13565b50505050610b24611ab8565b949350505050565b5f610b356119dc565b5f610b41856002611ccc565b6002810154909150600160a01b900467ffffffffffffffff16421015610bb75760028101546040517f6c4110a400000000000000000000000000000000000000000000000000000000815263ffffffff87166004820152600160a01b90910467ffffffffffffffff166024820152604401610222565b6040517f6a24d7000000000000000000000000000000000000000000000000000000000081525f906001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690636a24d70090610c2090889088906004016125ab565b6020604051808303815f875af1158015610c3c573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190610c609190612612565b6004830154610c7f9190600160801b90046001600160801b0316612598565b60038301549091505f90610ca2908690640100000000900463ffffffff16612598565b60038401805463ffffffff8084166401000000000267ffffffff0000000019831681179093556004870180546001600160801b03808916600160801b029116179055929350908216911617811015610cff575f9350505050610ef8565b60048301546001600160801b03168214610d6a576004838101546040517f290c887b00000000000000000000000000000000000000000000000000000000815263ffffffff8a1692810192909252602482018490526001600160801b03166044820152606401610222565b6002838101805460ff60e01b19167c040000000000000000000000000000000000000000000000000000000017815584546005860154600480546fffffffffffffffffffffffffffffffff19166001600160801b039283161790556003918255835463ffffffff1963ffffffff8d16640100000000021667ffffffffffffffff199091161790935585015490546001600160a01b03165f9081526007602052604081208054680100000000000000009093049093169291610e2c908490612598565b909155505082546005840154604080519283526001600160801b03909116602083015263ffffffff8916917f7343046dec317dd212961bfcc9c9250324ae31b42a618178be369c47a9b6cf07910160405180910390a27f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031663f8c0c7e76040518163ffffffff1660e01b81526004015f604051808303815f87803b158015610eda575f5ffd5b505af1158015610eec573d5f5f3e3d5ffd5b50505050600193505050505b610f00611ab8565b9392505050565b5f610f1181611ae2565b61078b8383611d5e565b5f7fc785f0e55c16138ca0f8448186fa6229be092a3a83db3c5d63c9286723c5a2c4610f4681611ae2565b5f610f52866003611ccc565b905084610f6e57610f668682600587611e48565b925050610fea565b6002810180547fffff0000ffffffffffffffffffffffffffffffffffffffffffffffffffffffff167d01020000000000000000000000000000000000000000000000000000000017905560405163ffffffff8716907f3eab7bff5772d15639d07c2a15eecc0230504627ec089eb160652b178bd9eb27905f90a2505b509392505050565b7fc785f0e55c16138ca0f8448186fa6229be092a3a83db3c5d63c9286723c5a2c461101c81611ae2565b5f611028836002611ccc565b6002810154909150600160e81b900460ff168061105a57506002810154600160a01b900467ffffffffffffffff164210155b156110b55760028101546040517f369f7d4400000000000000000000000000000000000000000000000000000000815263ffffffff85166004820152600160a01b90910467ffffffffffffffff166024820152604401610222565b60028101805460ff60e01b19167c030000000000000000000000000000000000000000000000000000000017905560405163ffffffff8416907f7e63acd3b817b6db2b741c364d56ade6445f3748665945173b9158d331ef5b61905f90a2505050565b60408051610180810182525f80825260208201819052918101829052606081018290526080810182905260a0810182905260c0810182905260e0810182905261010081018290526101208101829052610140810182905261016081019190915263ffffffff82165f908152600560209081526040918290208251610180810184528154815260018201549281019290925260028101546001600160a01b03811693830193909352600160a01b830467ffffffffffffffff16606083015290916080830190600160e01b900460ff1660068111156111f7576111f76123ae565b6006811115611208576112086123ae565b81526002820154600160e81b900460ff1615156020820152600382015463ffffffff808216604084015264010000000082041660608301526801000000000000000090046001600160801b039081166080830152600483015480821660a0840152600160801b9004811660c083015260059092015490911660e09091015292915050565b5f611298826001611ccc565b6002810154909150600160a01b900467ffffffffffffffff1642101561130e5760028101546040517f04ff48a200000000000000000000000000000000000000000000000000000000815263ffffffff84166004820152600160a01b90910467ffffffffffffffff166024820152604401610222565b61078b828260067f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03166361d027b36040518163ffffffff1660e01b8152600401602060405180830381865afa158015611371573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906113959190612629565b611e48565b6002545f9063ffffffff16156113e8576002546040517f2dc8817800000000000000000000000000000000000000000000000000000000815263ffffffff9091166004820152602401610222565b6001546001600160801b03163414611441576001546040517f0c5e03da0000000000000000000000000000000000000000000000000000000081523460048201526001600160801b039091166024820152604401610222565b7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316638d6655a36040518163ffffffff1660e01b81526004016020604051808303815f875af115801561149e573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906114c29190612644565b6001549091505f906114e590600160c01b900467ffffffffffffffff164261265f565b6002805463ffffffff851663ffffffff19909116811782555f818152600560209081526040918290206003810180546001600160801b033490811668010000000000000000027fffffffffffffffff00000000000000000000000000000000ffffffffffffffff9092169190911790915594810180547fffffffffffffffffffffffff000000000000000000000000000000000000000067ffffffffffffffff8916600160a01b81027fffffff000000000000000000ffffffffffffffffffffffffffffffffffffffff90931692909217600160e01b171633908117909255845196875292860192909252949550927facd53b9bc29f94b3944244368b0b4b78c905edf21990d467e68d9adec4a4ef37910160405180910390a361160a8186866118be565b505092915050565b5f8281526020819052604090206001015461162c81611ae2565b61089d8383611c34565b5f611640846117e9565b905082158061164d575081155b80611663575060048101546001600160801b0316155b156116a2576040517ff0e6654e00000000000000000000000000000000000000000000000000000000815263ffffffff85166004820152602401610222565b6001545f906116c290600160801b900467ffffffffffffffff164261265f565b60048084015490549192505f916116e5916001600160801b03908116911661267f565b60028401805467ffffffffffffffff8516600160a01b81027fffffff000000000000000000ffffffffffffffffffffffffffffffffffffffff909216919091177c020000000000000000000000000000000000000000000000000000000017909155600185018690558685556005850180546001600160801b038085166fffffffffffffffffffffffffffffffff1990921682179092556004870154604080518b8152602081018b9052919093169281019290925260608201526080810191909152909150339063ffffffff8816907f31646ccfd773845acf29a8b27477cbfa47040ad6a0dc02ed8c768084382d5c599060a00160405180910390a3505050505050565b5f6117f5826001611ccc565b60028101549091506001600160a01b0316331461184c576040517fdb10cefa00000000000000000000000000000000000000000000000000000000815263ffffffff83166004820152336024820152604401610222565b6002810154600160a01b900467ffffffffffffffff16421061085d5760028101546040517f02a7ab6100000000000000000000000000000000000000000000000000000000815263ffffffff84166004820152600160a01b90910467ffffffffffffffff166024820152604401610222565b5f5f7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031663e4405eff85856040518363ffffffff1660e01b815260040161190e9291906125ab565b60408051808303815f875af1158015611929573d5f5f3e3d5ffd5b505050506040513d601f19601f8201168201806040525081019061194d919061269e565b60038701805492945090925083915f9061196e90849063ffffffff166126ca565b92506101000a81548163ffffffff021916908363ffffffff16021790555080856004015f8282829054906101000a90046001600160801b03166119b1919061267f565b92506101000a8154816001600160801b0302191690836001600160801b031602179055505050505050565b6119e4611fc5565b611a1160017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b9061201e565b565b80471015611a56576040517fcf47918100000000000000000000000000000000000000000000000000000000815247600482015260248101829052604401610222565b611a6f828260405180602001604052805f815250612025565b15611a78575050565b3d15611a865761087561203a565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b611a115f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611a0b565b611aec8133612045565b50565b6001600160801b03811115611b33576040517f916a45f300000000000000000000000000000000000000000000000000000000815260048101829052602401610222565b600180546fffffffffffffffffffffffffffffffff19166001600160801b0383161790556040518181527f59c894be36dfafc83c3adf68196a253fa869e7e12c79fa2670283d7edc5fa25b9060200160405180910390a150565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16611c2d575f838152602081815260408083206001600160a01b03861684529091529020805460ff19166001179055611be53390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610772565b505f610772565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1615611c2d575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a4506001610772565b5f82611cc28686856120b0565b1495945050505050565b63ffffffff82165f908152600560205260409020816006811115611cf257611cf26123ae565b6002820154600160e01b900460ff166006811115611d1257611d126123ae565b14610772578281600201601c9054906101000a900460ff166040517f9995417d0000000000000000000000000000000000000000000000000000000081526004016102229291906126e6565b67ffffffffffffffff82161580611d7d575067ffffffffffffffff8116155b15611db4576040517f4acbbb6500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b600180546001600160801b0316600160c01b67ffffffffffffffff8481169182027fffffffffffffffff0000000000000000ffffffffffffffffffffffffffffffff1692909217600160801b928616928302179092556040805191825260208201929092527feb9cdfffd182ebd426b0fa0fb5821e1f89f2c6692925c6586a01d2716a8a08de910160405180910390a15050565b5f6001600160a01b038216611e89576040517fd92e233d00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b506003830154600284018054680100000000000000009092046001600160801b03169184919060ff60e01b1916600160e01b836006811115611ecd57611ecd6123ae565b02179055506002805463ffffffff191690556001600160a01b0382165f9081526007602052604081208054839290611f06908490612598565b925050819055508463ffffffff167f49ad0156f67d627dadd12edbd6d71184738ebb8ea52c67214cf2bc5a275df12a848385604051611f4793929190612700565b60405180910390a27f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031663f8c0c7e76040518163ffffffff1660e01b81526004015f604051808303815f87803b158015611fa7575f5ffd5b505af1158015611fb9573d5f5f3e3d5ffd5b50505050949350505050565b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c15611a11576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b5f828152602081815260408083206001600160a01b038516845290915290205460ff16610875576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b038216600482015260248101839052604401610222565b5f81815b848110156120e8576120de828787848181106120d2576120d261272b565b905060200201356120f1565b91506001016120b4565b50949350505050565b5f81831061210b575f828152602084905260409020610f00565b505f9182526020526040902090565b5f6020828403121561212a575f5ffd5b81357fffffffff0000000000000000000000000000000000000000000000000000000081168114610f00575f5ffd5b63ffffffff81168114611aec575f5ffd5b5f5f83601f84011261217a575f5ffd5b50813567ffffffffffffffff811115612191575f5ffd5b6020830191508360208260061b85010111156121ab575f5ffd5b9250929050565b5f5f5f604084860312156121c4575f5ffd5b83356121cf81612159565b9250602084013567ffffffffffffffff8111156121ea575f5ffd5b6121f68682870161216a565b9497909650939450505050565b6001600160a01b0381168114611aec575f5ffd5b5f60208284031215612227575f5ffd5b8135610f0081612203565b5f60208284031215612242575f5ffd5b5035919050565b5f5f6040838503121561225a575f5ffd5b82359150602083013561226c81612203565b809150509250929050565b5f5f5f5f6060858703121561228a575f5ffd5b843561229581612203565b935060208501359250604085013567ffffffffffffffff8111156122b7575f5ffd5b8501601f810187136122c7575f5ffd5b803567ffffffffffffffff8111156122dd575f5ffd5b8760208260051b84010111156122f1575f5ffd5b949793965060200194505050565b803567ffffffffffffffff8116811461085d575f5ffd5b5f5f60408385031215612327575f5ffd5b612330836122ff565b915061233e602084016122ff565b90509250929050565b5f5f5f60608486031215612359575f5ffd5b833561236481612159565b925060208401358015158114612378575f5ffd5b9150604084013561238881612203565b809150509250925092565b5f602082840312156123a3575f5ffd5b8135610f0081612159565b634e487b7160e01b5f52602160045260245ffd5b600781106123de57634e487b7160e01b5f52602160045260245ffd5b9052565b5f610180820190508251825260208301516020830152604083015161241260408401826001600160a01b03169052565b50606083015161242e606084018267ffffffffffffffff169052565b50608083015161244160808401826123c2565b5060a083015161245560a084018215159052565b5060c083015161246d60c084018263ffffffff169052565b5060e083015161248560e084018263ffffffff169052565b506101008301516124a26101008401826001600160801b03169052565b506101208301516124bf6101208401826001600160801b03169052565b506101408301516124dc6101408401826001600160801b03169052565b506101608301516124f96101608401826001600160801b03169052565b5092915050565b5f5f60208385031215612511575f5ffd5b823567ffffffffffffffff811115612527575f5ffd5b6125338582860161216a565b90969095509350505050565b5f5f5f60608486031215612551575f5ffd5b833561255c81612159565b95602085013595506040909401359392505050565b634e487b7160e01b5f52601160045260245ffd5b8181038181111561077257610772612571565b8082018082111561077257610772612571565b602080825281018290525f8360408301825b858110156126085782356125d081612203565b6001600160a01b0316825267ffffffffffffffff6125f0602085016122ff565b166020830152604092830192909101906001016125bd565b5095945050505050565b5f60208284031215612622575f5ffd5b5051919050565b5f60208284031215612639575f5ffd5b8151610f0081612203565b5f60208284031215612654575f5ffd5b8151610f0081612159565b67ffffffffffffffff818116838216019081111561077257610772612571565b6001600160801b03818116838216019081111561077257610772612571565b5f5f604083850312156126af575f5ffd5b82516126ba81612159565b6020939093015192949293505050565b63ffffffff818116838216019081111561077257610772612571565b63ffffffff8316815260408101610f0060208301846123c2565b6060810161270e82866123c2565b8360208301526001600160a01b0383166040830152949350505050565b634e487b7160e01b5f52603260045260245ffd",
+}
+
+// EpochDistributor is an auto generated Go binding around an Ethereum contract.
+type EpochDistributor struct {
+	abi abi.ABI
+}
+
+// GetABI returns the ABI associated with this contract binding.
+func (c *EpochDistributor) GetABI() abi.ABI {
+	return c.abi
+}
+
+// NewEpochDistributor creates a new instance of EpochDistributor.
+func NewEpochDistributor() *EpochDistributor {
+	parsed, err := EpochDistributorMetaData.ParseABI()
+	if err != nil {
+		panic(errors.New("invalid ABI: " + err.Error()))
+	}
+	return &EpochDistributor{abi: *parsed}
+}
+
+// Instance creates a wrapper for a deployed contract instance at the given address.
+// Use this to create the instance object passed to abigen v2 library functions Call, Transact, etc.
+func (c *EpochDistributor) Instance(backend bind.ContractBackend, addr common.Address) *bind.BoundContract {
+	return bind.NewBoundContract(addr, c.abi, backend, backend, backend)
+}
+
+// PackConstructor is the Go binding used to pack the parameters required for
+// contract deployment.
+//
+// Solidity: constructor(address admin, address settlement_, address fees_, uint256 bond_, uint64 challengeWindow_, uint64 buildWindow_) returns()
+func (epochDistributor *EpochDistributor) PackConstructor(admin common.Address, settlement_ common.Address, fees_ common.Address, bond_ *big.Int, challengeWindow_ uint64, buildWindow_ uint64) []byte {
+	enc, err := epochDistributor.abi.Pack("", admin, settlement_, fees_, bond_, challengeWindow_, buildWindow_)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// PackDEFAULTADMINROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa217fddf.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (epochDistributor *EpochDistributor) PackDEFAULTADMINROLE() []byte {
+	enc, err := epochDistributor.abi.Pack("DEFAULT_ADMIN_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDEFAULTADMINROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa217fddf.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (epochDistributor *EpochDistributor) TryPackDEFAULTADMINROLE() ([]byte, error) {
+	return epochDistributor.abi.Pack("DEFAULT_ADMIN_ROLE")
+}
+
+// UnpackDEFAULTADMINROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xa217fddf.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (epochDistributor *EpochDistributor) UnpackDEFAULTADMINROLE(data []byte) ([32]byte, error) {
+	out, err := epochDistributor.abi.Unpack("DEFAULT_ADMIN_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackDISPUTEROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x193def7c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function DISPUTE_ROLE() view returns(bytes32)
+func (epochDistributor *EpochDistributor) PackDISPUTEROLE() []byte {
+	enc, err := epochDistributor.abi.Pack("DISPUTE_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDISPUTEROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x193def7c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function DISPUTE_ROLE() view returns(bytes32)
+func (epochDistributor *EpochDistributor) TryPackDISPUTEROLE() ([]byte, error) {
+	return epochDistributor.abi.Pack("DISPUTE_ROLE")
+}
+
+// UnpackDISPUTEROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x193def7c.
+//
+// Solidity: function DISPUTE_ROLE() view returns(bytes32)
+func (epochDistributor *EpochDistributor) UnpackDISPUTEROLE(data []byte) ([32]byte, error) {
+	out, err := epochDistributor.abi.Unpack("DISPUTE_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackAbandon is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xafe09775.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function abandon(uint32 id) returns()
+func (epochDistributor *EpochDistributor) PackAbandon(id uint32) []byte {
+	enc, err := epochDistributor.abi.Pack("abandon", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackAbandon is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xafe09775.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function abandon(uint32 id) returns()
+func (epochDistributor *EpochDistributor) TryPackAbandon(id uint32) ([]byte, error) {
+	return epochDistributor.abi.Pack("abandon", id)
+}
+
+// PackAdd is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x0354ddcf.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function add(uint32 id, (address,uint64)[] batches) returns()
+func (epochDistributor *EpochDistributor) PackAdd(id uint32, batches []BatchRef) []byte {
+	enc, err := epochDistributor.abi.Pack("add", id, batches)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackAdd is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x0354ddcf.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function add(uint32 id, (address,uint64)[] batches) returns()
+func (epochDistributor *EpochDistributor) TryPackAdd(id uint32, batches []BatchRef) ([]byte, error) {
+	return epochDistributor.abi.Pack("add", id, batches)
+}
+
+// PackBond is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x64c9ec6f.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function bond() view returns(uint256)
+func (epochDistributor *EpochDistributor) PackBond() []byte {
+	enc, err := epochDistributor.abi.Pack("bond")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackBond is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x64c9ec6f.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function bond() view returns(uint256)
+func (epochDistributor *EpochDistributor) TryPackBond() ([]byte, error) {
+	return epochDistributor.abi.Pack("bond")
+}
+
+// UnpackBond is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x64c9ec6f.
+//
+// Solidity: function bond() view returns(uint256)
+func (epochDistributor *EpochDistributor) UnpackBond(data []byte) (*big.Int, error) {
+	out, err := epochDistributor.abi.Unpack("bond", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackBuildWindow is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x1e7396c5.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function buildWindow() view returns(uint64)
+func (epochDistributor *EpochDistributor) PackBuildWindow() []byte {
+	enc, err := epochDistributor.abi.Pack("buildWindow")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackBuildWindow is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x1e7396c5.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function buildWindow() view returns(uint64)
+func (epochDistributor *EpochDistributor) TryPackBuildWindow() ([]byte, error) {
+	return epochDistributor.abi.Pack("buildWindow")
+}
+
+// UnpackBuildWindow is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x1e7396c5.
+//
+// Solidity: function buildWindow() view returns(uint64)
+func (epochDistributor *EpochDistributor) UnpackBuildWindow(data []byte) (uint64, error) {
+	out, err := epochDistributor.abi.Unpack("buildWindow", data)
+	if err != nil {
+		return *new(uint64), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint64)).(*uint64)
+	return out0, nil
+}
+
+// PackChallengeWindow is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x861a1412.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function challengeWindow() view returns(uint64)
+func (epochDistributor *EpochDistributor) PackChallengeWindow() []byte {
+	enc, err := epochDistributor.abi.Pack("challengeWindow")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackChallengeWindow is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x861a1412.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function challengeWindow() view returns(uint64)
+func (epochDistributor *EpochDistributor) TryPackChallengeWindow() ([]byte, error) {
+	return epochDistributor.abi.Pack("challengeWindow")
+}
+
+// UnpackChallengeWindow is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x861a1412.
+//
+// Solidity: function challengeWindow() view returns(uint64)
+func (epochDistributor *EpochDistributor) UnpackChallengeWindow(data []byte) (uint64, error) {
+	out, err := epochDistributor.abi.Unpack("challengeWindow", data)
+	if err != nil {
+		return *new(uint64), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint64)).(*uint64)
+	return out0, nil
+}
+
+// PackClaim is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3d13f874.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function claim(address account, uint256 cumulative, bytes32[] proof) returns(uint256 amount)
+func (epochDistributor *EpochDistributor) PackClaim(account common.Address, cumulative *big.Int, proof [][32]byte) []byte {
+	enc, err := epochDistributor.abi.Pack("claim", account, cumulative, proof)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackClaim is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3d13f874.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function claim(address account, uint256 cumulative, bytes32[] proof) returns(uint256 amount)
+func (epochDistributor *EpochDistributor) TryPackClaim(account common.Address, cumulative *big.Int, proof [][32]byte) ([]byte, error) {
+	return epochDistributor.abi.Pack("claim", account, cumulative, proof)
+}
+
+// UnpackClaim is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x3d13f874.
+//
+// Solidity: function claim(address account, uint256 cumulative, bytes32[] proof) returns(uint256 amount)
+func (epochDistributor *EpochDistributor) UnpackClaim(data []byte) (*big.Int, error) {
+	out, err := epochDistributor.abi.Unpack("claim", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackClaimedOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xbaa3f7ee.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function claimedOf(address account) view returns(uint256)
+func (epochDistributor *EpochDistributor) PackClaimedOf(account common.Address) []byte {
+	enc, err := epochDistributor.abi.Pack("claimedOf", account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackClaimedOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xbaa3f7ee.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function claimedOf(address account) view returns(uint256)
+func (epochDistributor *EpochDistributor) TryPackClaimedOf(account common.Address) ([]byte, error) {
+	return epochDistributor.abi.Pack("claimedOf", account)
+}
+
+// UnpackClaimedOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xbaa3f7ee.
+//
+// Solidity: function claimedOf(address account) view returns(uint256)
+func (epochDistributor *EpochDistributor) UnpackClaimedOf(data []byte) (*big.Int, error) {
+	out, err := epochDistributor.abi.Unpack("claimedOf", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackCollect is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06ec16f8.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function collect(address account) returns(uint256 amount)
+func (epochDistributor *EpochDistributor) PackCollect(account common.Address) []byte {
+	enc, err := epochDistributor.abi.Pack("collect", account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCollect is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06ec16f8.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function collect(address account) returns(uint256 amount)
+func (epochDistributor *EpochDistributor) TryPackCollect(account common.Address) ([]byte, error) {
+	return epochDistributor.abi.Pack("collect", account)
+}
+
+// UnpackCollect is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x06ec16f8.
+//
+// Solidity: function collect(address account) returns(uint256 amount)
+func (epochDistributor *EpochDistributor) UnpackCollect(data []byte) (*big.Int, error) {
+	out, err := epochDistributor.abi.Unpack("collect", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackCommit is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xeeb888bb.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function commit(uint32 id, bytes32 root_, bytes32 documentDigest) returns()
+func (epochDistributor *EpochDistributor) PackCommit(id uint32, root [32]byte, documentDigest [32]byte) []byte {
+	enc, err := epochDistributor.abi.Pack("commit", id, root, documentDigest)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCommit is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xeeb888bb.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function commit(uint32 id, bytes32 root_, bytes32 documentDigest) returns()
+func (epochDistributor *EpochDistributor) TryPackCommit(id uint32, root [32]byte, documentDigest [32]byte) ([]byte, error) {
+	return epochDistributor.abi.Pack("commit", id, root, documentDigest)
+}
+
+// PackCreditOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x75807250.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function creditOf(address account) view returns(uint256)
+func (epochDistributor *EpochDistributor) PackCreditOf(account common.Address) []byte {
+	enc, err := epochDistributor.abi.Pack("creditOf", account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCreditOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x75807250.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function creditOf(address account) view returns(uint256)
+func (epochDistributor *EpochDistributor) TryPackCreditOf(account common.Address) ([]byte, error) {
+	return epochDistributor.abi.Pack("creditOf", account)
+}
+
+// UnpackCreditOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x75807250.
+//
+// Solidity: function creditOf(address account) view returns(uint256)
+func (epochDistributor *EpochDistributor) UnpackCreditOf(data []byte) (*big.Int, error) {
+	out, err := epochDistributor.abi.Unpack("creditOf", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackCurrent is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9fa6a6e3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function current() view returns(uint32 live, uint32 finalised)
+func (epochDistributor *EpochDistributor) PackCurrent() []byte {
+	enc, err := epochDistributor.abi.Pack("current")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCurrent is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9fa6a6e3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function current() view returns(uint32 live, uint32 finalised)
+func (epochDistributor *EpochDistributor) TryPackCurrent() ([]byte, error) {
+	return epochDistributor.abi.Pack("current")
+}
+
+// CurrentOutput serves as a container for the return parameters of contract
+// method Current.
+type CurrentOutput struct {
+	Live      uint32
+	Finalised uint32
+}
+
+// UnpackCurrent is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x9fa6a6e3.
+//
+// Solidity: function current() view returns(uint32 live, uint32 finalised)
+func (epochDistributor *EpochDistributor) UnpackCurrent(data []byte) (CurrentOutput, error) {
+	out, err := epochDistributor.abi.Unpack("current", data)
+	outstruct := new(CurrentOutput)
+	if err != nil {
+		return *outstruct, err
+	}
+	outstruct.Live = *abi.ConvertType(out[0], new(uint32)).(*uint32)
+	outstruct.Finalised = *abi.ConvertType(out[1], new(uint32)).(*uint32)
+	return *outstruct, nil
+}
+
+// PackDistribution is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x5ee58efc.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function distribution() view returns(bytes32 root, uint256 total, uint256 paid)
+func (epochDistributor *EpochDistributor) PackDistribution() []byte {
+	enc, err := epochDistributor.abi.Pack("distribution")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDistribution is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x5ee58efc.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function distribution() view returns(bytes32 root, uint256 total, uint256 paid)
+func (epochDistributor *EpochDistributor) TryPackDistribution() ([]byte, error) {
+	return epochDistributor.abi.Pack("distribution")
+}
+
+// DistributionOutput serves as a container for the return parameters of contract
+// method Distribution.
+type DistributionOutput struct {
+	Root  [32]byte
+	Total *big.Int
+	Paid  *big.Int
+}
+
+// UnpackDistribution is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x5ee58efc.
+//
+// Solidity: function distribution() view returns(bytes32 root, uint256 total, uint256 paid)
+func (epochDistributor *EpochDistributor) UnpackDistribution(data []byte) (DistributionOutput, error) {
+	out, err := epochDistributor.abi.Unpack("distribution", data)
+	outstruct := new(DistributionOutput)
+	if err != nil {
+		return *outstruct, err
+	}
+	outstruct.Root = *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	outstruct.Total = abi.ConvertType(out[1], new(big.Int)).(*big.Int)
+	outstruct.Paid = abi.ConvertType(out[2], new(big.Int)).(*big.Int)
+	return *outstruct, nil
+}
+
+// PackEpochOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9cdf866d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function epochOf(uint32 id) view returns((bytes32,bytes32,address,uint64,uint8,bool,uint32,uint32,uint128,uint128,uint128,uint128))
+func (epochDistributor *EpochDistributor) PackEpochOf(id uint32) []byte {
+	enc, err := epochDistributor.abi.Pack("epochOf", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackEpochOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9cdf866d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function epochOf(uint32 id) view returns((bytes32,bytes32,address,uint64,uint8,bool,uint32,uint32,uint128,uint128,uint128,uint128))
+func (epochDistributor *EpochDistributor) TryPackEpochOf(id uint32) ([]byte, error) {
+	return epochDistributor.abi.Pack("epochOf", id)
+}
+
+// UnpackEpochOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x9cdf866d.
+//
+// Solidity: function epochOf(uint32 id) view returns((bytes32,bytes32,address,uint64,uint8,bool,uint32,uint32,uint128,uint128,uint128,uint128))
+func (epochDistributor *EpochDistributor) UnpackEpochOf(data []byte) (EpochDistributorEpoch, error) {
+	out, err := epochDistributor.abi.Unpack("epochOf", data)
+	if err != nil {
+		return *new(EpochDistributorEpoch), err
+	}
+	out0 := *abi.ConvertType(out[0], new(EpochDistributorEpoch)).(*EpochDistributorEpoch)
+	return out0, nil
+}
+
+// PackFeeParameters is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x98c7adf3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function feeParameters() view returns(address)
+func (epochDistributor *EpochDistributor) PackFeeParameters() []byte {
+	enc, err := epochDistributor.abi.Pack("feeParameters")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackFeeParameters is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x98c7adf3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function feeParameters() view returns(address)
+func (epochDistributor *EpochDistributor) TryPackFeeParameters() ([]byte, error) {
+	return epochDistributor.abi.Pack("feeParameters")
+}
+
+// UnpackFeeParameters is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x98c7adf3.
+//
+// Solidity: function feeParameters() view returns(address)
+func (epochDistributor *EpochDistributor) UnpackFeeParameters(data []byte) (common.Address, error) {
+	out, err := epochDistributor.abi.Unpack("feeParameters", data)
+	if err != nil {
+		return *new(common.Address), err
+	}
+	out0 := *abi.ConvertType(out[0], new(common.Address)).(*common.Address)
+	return out0, nil
+}
+
+// PackFinalise is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x64b7cb51.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function finalise(uint32 id, (address,uint64)[] batches) returns(bool done)
+func (epochDistributor *EpochDistributor) PackFinalise(id uint32, batches []BatchRef) []byte {
+	enc, err := epochDistributor.abi.Pack("finalise", id, batches)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackFinalise is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x64b7cb51.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function finalise(uint32 id, (address,uint64)[] batches) returns(bool done)
+func (epochDistributor *EpochDistributor) TryPackFinalise(id uint32, batches []BatchRef) ([]byte, error) {
+	return epochDistributor.abi.Pack("finalise", id, batches)
+}
+
+// UnpackFinalise is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x64b7cb51.
+//
+// Solidity: function finalise(uint32 id, (address,uint64)[] batches) returns(bool done)
+func (epochDistributor *EpochDistributor) UnpackFinalise(data []byte) (bool, error) {
+	out, err := epochDistributor.abi.Unpack("finalise", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackFreeze is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9a2ed203.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function freeze(uint32 id) returns()
+func (epochDistributor *EpochDistributor) PackFreeze(id uint32) []byte {
+	enc, err := epochDistributor.abi.Pack("freeze", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackFreeze is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9a2ed203.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function freeze(uint32 id) returns()
+func (epochDistributor *EpochDistributor) TryPackFreeze(id uint32) ([]byte, error) {
+	return epochDistributor.abi.Pack("freeze", id)
+}
+
+// PackGetRoleAdmin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x248a9ca3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (epochDistributor *EpochDistributor) PackGetRoleAdmin(role [32]byte) []byte {
+	enc, err := epochDistributor.abi.Pack("getRoleAdmin", role)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetRoleAdmin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x248a9ca3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (epochDistributor *EpochDistributor) TryPackGetRoleAdmin(role [32]byte) ([]byte, error) {
+	return epochDistributor.abi.Pack("getRoleAdmin", role)
+}
+
+// UnpackGetRoleAdmin is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x248a9ca3.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (epochDistributor *EpochDistributor) UnpackGetRoleAdmin(data []byte) ([32]byte, error) {
+	out, err := epochDistributor.abi.Unpack("getRoleAdmin", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackGrantRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2f2ff15d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function grantRole(bytes32 role, address account) returns()
+func (epochDistributor *EpochDistributor) PackGrantRole(role [32]byte, account common.Address) []byte {
+	enc, err := epochDistributor.abi.Pack("grantRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGrantRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2f2ff15d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function grantRole(bytes32 role, address account) returns()
+func (epochDistributor *EpochDistributor) TryPackGrantRole(role [32]byte, account common.Address) ([]byte, error) {
+	return epochDistributor.abi.Pack("grantRole", role, account)
+}
+
+// PackHasRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91d14854.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (epochDistributor *EpochDistributor) PackHasRole(role [32]byte, account common.Address) []byte {
+	enc, err := epochDistributor.abi.Pack("hasRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackHasRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91d14854.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (epochDistributor *EpochDistributor) TryPackHasRole(role [32]byte, account common.Address) ([]byte, error) {
+	return epochDistributor.abi.Pack("hasRole", role, account)
+}
+
+// UnpackHasRole is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x91d14854.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (epochDistributor *EpochDistributor) UnpackHasRole(data []byte) (bool, error) {
+	out, err := epochDistributor.abi.Unpack("hasRole", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackOpen is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd407c767.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function open((address,uint64)[] batches) payable returns(uint32 id)
+func (epochDistributor *EpochDistributor) PackOpen(batches []BatchRef) []byte {
+	enc, err := epochDistributor.abi.Pack("open", batches)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackOpen is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd407c767.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function open((address,uint64)[] batches) payable returns(uint32 id)
+func (epochDistributor *EpochDistributor) TryPackOpen(batches []BatchRef) ([]byte, error) {
+	return epochDistributor.abi.Pack("open", batches)
+}
+
+// UnpackOpen is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xd407c767.
+//
+// Solidity: function open((address,uint64)[] batches) payable returns(uint32 id)
+func (epochDistributor *EpochDistributor) UnpackOpen(data []byte) (uint32, error) {
+	out, err := epochDistributor.abi.Unpack("open", data)
+	if err != nil {
+		return *new(uint32), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint32)).(*uint32)
+	return out0, nil
+}
+
+// PackRenounceRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x36568abe.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function renounceRole(bytes32 role, address callerConfirmation) returns()
+func (epochDistributor *EpochDistributor) PackRenounceRole(role [32]byte, callerConfirmation common.Address) []byte {
+	enc, err := epochDistributor.abi.Pack("renounceRole", role, callerConfirmation)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRenounceRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x36568abe.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function renounceRole(bytes32 role, address callerConfirmation) returns()
+func (epochDistributor *EpochDistributor) TryPackRenounceRole(role [32]byte, callerConfirmation common.Address) ([]byte, error) {
+	return epochDistributor.abi.Pack("renounceRole", role, callerConfirmation)
+}
+
+// PackResolve is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x89ece81c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function resolve(uint32 id, bool valid, address beneficiary) returns(uint256 forfeited)
+func (epochDistributor *EpochDistributor) PackResolve(id uint32, valid bool, beneficiary common.Address) []byte {
+	enc, err := epochDistributor.abi.Pack("resolve", id, valid, beneficiary)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackResolve is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x89ece81c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function resolve(uint32 id, bool valid, address beneficiary) returns(uint256 forfeited)
+func (epochDistributor *EpochDistributor) TryPackResolve(id uint32, valid bool, beneficiary common.Address) ([]byte, error) {
+	return epochDistributor.abi.Pack("resolve", id, valid, beneficiary)
+}
+
+// UnpackResolve is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x89ece81c.
+//
+// Solidity: function resolve(uint32 id, bool valid, address beneficiary) returns(uint256 forfeited)
+func (epochDistributor *EpochDistributor) UnpackResolve(data []byte) (*big.Int, error) {
+	out, err := epochDistributor.abi.Unpack("resolve", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackRevokeRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd547741f.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function revokeRole(bytes32 role, address account) returns()
+func (epochDistributor *EpochDistributor) PackRevokeRole(role [32]byte, account common.Address) []byte {
+	enc, err := epochDistributor.abi.Pack("revokeRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRevokeRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd547741f.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function revokeRole(bytes32 role, address account) returns()
+func (epochDistributor *EpochDistributor) TryPackRevokeRole(role [32]byte, account common.Address) ([]byte, error) {
+	return epochDistributor.abi.Pack("revokeRole", role, account)
+}
+
+// PackSetBond is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x259bd920.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setBond(uint256 bond_) returns()
+func (epochDistributor *EpochDistributor) PackSetBond(bond *big.Int) []byte {
+	enc, err := epochDistributor.abi.Pack("setBond", bond)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetBond is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x259bd920.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setBond(uint256 bond_) returns()
+func (epochDistributor *EpochDistributor) TryPackSetBond(bond *big.Int) ([]byte, error) {
+	return epochDistributor.abi.Pack("setBond", bond)
+}
+
+// PackSetWindows is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7f10233b.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setWindows(uint64 challenge, uint64 build) returns()
+func (epochDistributor *EpochDistributor) PackSetWindows(challenge uint64, build uint64) []byte {
+	enc, err := epochDistributor.abi.Pack("setWindows", challenge, build)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetWindows is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7f10233b.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setWindows(uint64 challenge, uint64 build) returns()
+func (epochDistributor *EpochDistributor) TryPackSetWindows(challenge uint64, build uint64) ([]byte, error) {
+	return epochDistributor.abi.Pack("setWindows", challenge, build)
+}
+
+// PackSettlement is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x51160630.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function settlement() view returns(address)
+func (epochDistributor *EpochDistributor) PackSettlement() []byte {
+	enc, err := epochDistributor.abi.Pack("settlement")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSettlement is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x51160630.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function settlement() view returns(address)
+func (epochDistributor *EpochDistributor) TryPackSettlement() ([]byte, error) {
+	return epochDistributor.abi.Pack("settlement")
+}
+
+// UnpackSettlement is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x51160630.
+//
+// Solidity: function settlement() view returns(address)
+func (epochDistributor *EpochDistributor) UnpackSettlement(data []byte) (common.Address, error) {
+	out, err := epochDistributor.abi.Unpack("settlement", data)
+	if err != nil {
+		return *new(common.Address), err
+	}
+	out0 := *abi.ConvertType(out[0], new(common.Address)).(*common.Address)
+	return out0, nil
+}
+
+// PackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (epochDistributor *EpochDistributor) PackSupportsInterface(interfaceId [4]byte) []byte {
+	enc, err := epochDistributor.abi.Pack("supportsInterface", interfaceId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (epochDistributor *EpochDistributor) TryPackSupportsInterface(interfaceId [4]byte) ([]byte, error) {
+	return epochDistributor.abi.Pack("supportsInterface", interfaceId)
+}
+
+// UnpackSupportsInterface is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x01ffc9a7.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (epochDistributor *EpochDistributor) UnpackSupportsInterface(data []byte) (bool, error) {
+	out, err := epochDistributor.abi.Unpack("supportsInterface", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// EpochDistributorBondChanged represents a BondChanged event raised by the EpochDistributor contract.
+type EpochDistributorBondChanged struct {
+	Bond *big.Int
+	Raw  *types.Log // Blockchain specific contextual infos
+}
+
+const EpochDistributorBondChangedEventName = "BondChanged"
+
+// ContractEventName returns the user-defined event name.
+func (EpochDistributorBondChanged) ContractEventName() string {
+	return EpochDistributorBondChangedEventName
+}
+
+// UnpackBondChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event BondChanged(uint256 bond)
+func (epochDistributor *EpochDistributor) UnpackBondChangedEvent(log *types.Log) (*EpochDistributorBondChanged, error) {
+	event := "BondChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != epochDistributor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EpochDistributorBondChanged)
+	if len(log.Data) > 0 {
+		if err := epochDistributor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range epochDistributor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EpochDistributorCollected represents a Collected event raised by the EpochDistributor contract.
+type EpochDistributorCollected struct {
+	Account common.Address
+	Amount  *big.Int
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const EpochDistributorCollectedEventName = "Collected"
+
+// ContractEventName returns the user-defined event name.
+func (EpochDistributorCollected) ContractEventName() string {
+	return EpochDistributorCollectedEventName
+}
+
+// UnpackCollectedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Collected(address indexed account, uint256 amount)
+func (epochDistributor *EpochDistributor) UnpackCollectedEvent(log *types.Log) (*EpochDistributorCollected, error) {
+	event := "Collected"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != epochDistributor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EpochDistributorCollected)
+	if len(log.Data) > 0 {
+		if err := epochDistributor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range epochDistributor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EpochDistributorEpochClaimed represents a EpochClaimed event raised by the EpochDistributor contract.
+type EpochDistributorEpochClaimed struct {
+	Account    common.Address
+	Amount     *big.Int
+	Cumulative *big.Int
+	Raw        *types.Log // Blockchain specific contextual infos
+}
+
+const EpochDistributorEpochClaimedEventName = "EpochClaimed"
+
+// ContractEventName returns the user-defined event name.
+func (EpochDistributorEpochClaimed) ContractEventName() string {
+	return EpochDistributorEpochClaimedEventName
+}
+
+// UnpackEpochClaimedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event EpochClaimed(address indexed account, uint256 amount, uint256 cumulative)
+func (epochDistributor *EpochDistributor) UnpackEpochClaimedEvent(log *types.Log) (*EpochDistributorEpochClaimed, error) {
+	event := "EpochClaimed"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != epochDistributor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EpochDistributorEpochClaimed)
+	if len(log.Data) > 0 {
+		if err := epochDistributor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range epochDistributor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EpochDistributorEpochCommitted represents a EpochCommitted event raised by the EpochDistributor contract.
+type EpochDistributorEpochCommitted struct {
+	Epoch          uint32
+	Proposer       common.Address
+	Root           [32]byte
+	DocumentDigest [32]byte
+	Amount         *big.Int
+	Cumulative     *big.Int
+	FinalisableAt  uint64
+	Raw            *types.Log // Blockchain specific contextual infos
+}
+
+const EpochDistributorEpochCommittedEventName = "EpochCommitted"
+
+// ContractEventName returns the user-defined event name.
+func (EpochDistributorEpochCommitted) ContractEventName() string {
+	return EpochDistributorEpochCommittedEventName
+}
+
+// UnpackEpochCommittedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event EpochCommitted(uint32 indexed epoch, address indexed proposer, bytes32 root, bytes32 documentDigest, uint256 amount, uint256 cumulative, uint64 finalisableAt)
+func (epochDistributor *EpochDistributor) UnpackEpochCommittedEvent(log *types.Log) (*EpochDistributorEpochCommitted, error) {
+	event := "EpochCommitted"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != epochDistributor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EpochDistributorEpochCommitted)
+	if len(log.Data) > 0 {
+		if err := epochDistributor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range epochDistributor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EpochDistributorEpochDropped represents a EpochDropped event raised by the EpochDistributor contract.
+type EpochDistributorEpochDropped struct {
+	Epoch       uint32
+	Stage       uint8
+	Forfeited   *big.Int
+	Beneficiary common.Address
+	Raw         *types.Log // Blockchain specific contextual infos
+}
+
+const EpochDistributorEpochDroppedEventName = "EpochDropped"
+
+// ContractEventName returns the user-defined event name.
+func (EpochDistributorEpochDropped) ContractEventName() string {
+	return EpochDistributorEpochDroppedEventName
+}
+
+// UnpackEpochDroppedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event EpochDropped(uint32 indexed epoch, uint8 stage, uint256 forfeited, address beneficiary)
+func (epochDistributor *EpochDistributor) UnpackEpochDroppedEvent(log *types.Log) (*EpochDistributorEpochDropped, error) {
+	event := "EpochDropped"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != epochDistributor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EpochDistributorEpochDropped)
+	if len(log.Data) > 0 {
+		if err := epochDistributor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range epochDistributor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EpochDistributorEpochFinalised represents a EpochFinalised event raised by the EpochDistributor contract.
+type EpochDistributorEpochFinalised struct {
+	Epoch      uint32
+	Root       [32]byte
+	Cumulative *big.Int
+	Raw        *types.Log // Blockchain specific contextual infos
+}
+
+const EpochDistributorEpochFinalisedEventName = "EpochFinalised"
+
+// ContractEventName returns the user-defined event name.
+func (EpochDistributorEpochFinalised) ContractEventName() string {
+	return EpochDistributorEpochFinalisedEventName
+}
+
+// UnpackEpochFinalisedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event EpochFinalised(uint32 indexed epoch, bytes32 root, uint256 cumulative)
+func (epochDistributor *EpochDistributor) UnpackEpochFinalisedEvent(log *types.Log) (*EpochDistributorEpochFinalised, error) {
+	event := "EpochFinalised"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != epochDistributor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EpochDistributorEpochFinalised)
+	if len(log.Data) > 0 {
+		if err := epochDistributor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range epochDistributor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EpochDistributorEpochFrozen represents a EpochFrozen event raised by the EpochDistributor contract.
+type EpochDistributorEpochFrozen struct {
+	Epoch uint32
+	Raw   *types.Log // Blockchain specific contextual infos
+}
+
+const EpochDistributorEpochFrozenEventName = "EpochFrozen"
+
+// ContractEventName returns the user-defined event name.
+func (EpochDistributorEpochFrozen) ContractEventName() string {
+	return EpochDistributorEpochFrozenEventName
+}
+
+// UnpackEpochFrozenEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event EpochFrozen(uint32 indexed epoch)
+func (epochDistributor *EpochDistributor) UnpackEpochFrozenEvent(log *types.Log) (*EpochDistributorEpochFrozen, error) {
+	event := "EpochFrozen"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != epochDistributor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EpochDistributorEpochFrozen)
+	if len(log.Data) > 0 {
+		if err := epochDistributor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range epochDistributor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EpochDistributorEpochOpened represents a EpochOpened event raised by the EpochDistributor contract.
+type EpochDistributorEpochOpened struct {
+	Epoch    uint32
+	Proposer common.Address
+	Bond     *big.Int
+	Deadline uint64
+	Raw      *types.Log // Blockchain specific contextual infos
+}
+
+const EpochDistributorEpochOpenedEventName = "EpochOpened"
+
+// ContractEventName returns the user-defined event name.
+func (EpochDistributorEpochOpened) ContractEventName() string {
+	return EpochDistributorEpochOpenedEventName
+}
+
+// UnpackEpochOpenedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event EpochOpened(uint32 indexed epoch, address indexed proposer, uint256 bond, uint64 deadline)
+func (epochDistributor *EpochDistributor) UnpackEpochOpenedEvent(log *types.Log) (*EpochDistributorEpochOpened, error) {
+	event := "EpochOpened"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != epochDistributor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EpochDistributorEpochOpened)
+	if len(log.Data) > 0 {
+		if err := epochDistributor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range epochDistributor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EpochDistributorEpochUpheld represents a EpochUpheld event raised by the EpochDistributor contract.
+type EpochDistributorEpochUpheld struct {
+	Epoch uint32
+	Raw   *types.Log // Blockchain specific contextual infos
+}
+
+const EpochDistributorEpochUpheldEventName = "EpochUpheld"
+
+// ContractEventName returns the user-defined event name.
+func (EpochDistributorEpochUpheld) ContractEventName() string {
+	return EpochDistributorEpochUpheldEventName
+}
+
+// UnpackEpochUpheldEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event EpochUpheld(uint32 indexed epoch)
+func (epochDistributor *EpochDistributor) UnpackEpochUpheldEvent(log *types.Log) (*EpochDistributorEpochUpheld, error) {
+	event := "EpochUpheld"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != epochDistributor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EpochDistributorEpochUpheld)
+	if len(log.Data) > 0 {
+		if err := epochDistributor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range epochDistributor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EpochDistributorRoleAdminChanged represents a RoleAdminChanged event raised by the EpochDistributor contract.
+type EpochDistributorRoleAdminChanged struct {
+	Role              [32]byte
+	PreviousAdminRole [32]byte
+	NewAdminRole      [32]byte
+	Raw               *types.Log // Blockchain specific contextual infos
+}
+
+const EpochDistributorRoleAdminChangedEventName = "RoleAdminChanged"
+
+// ContractEventName returns the user-defined event name.
+func (EpochDistributorRoleAdminChanged) ContractEventName() string {
+	return EpochDistributorRoleAdminChangedEventName
+}
+
+// UnpackRoleAdminChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleAdminChanged(bytes32 indexed role, bytes32 indexed previousAdminRole, bytes32 indexed newAdminRole)
+func (epochDistributor *EpochDistributor) UnpackRoleAdminChangedEvent(log *types.Log) (*EpochDistributorRoleAdminChanged, error) {
+	event := "RoleAdminChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != epochDistributor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EpochDistributorRoleAdminChanged)
+	if len(log.Data) > 0 {
+		if err := epochDistributor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range epochDistributor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EpochDistributorRoleGranted represents a RoleGranted event raised by the EpochDistributor contract.
+type EpochDistributorRoleGranted struct {
+	Role    [32]byte
+	Account common.Address
+	Sender  common.Address
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const EpochDistributorRoleGrantedEventName = "RoleGranted"
+
+// ContractEventName returns the user-defined event name.
+func (EpochDistributorRoleGranted) ContractEventName() string {
+	return EpochDistributorRoleGrantedEventName
+}
+
+// UnpackRoleGrantedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)
+func (epochDistributor *EpochDistributor) UnpackRoleGrantedEvent(log *types.Log) (*EpochDistributorRoleGranted, error) {
+	event := "RoleGranted"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != epochDistributor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EpochDistributorRoleGranted)
+	if len(log.Data) > 0 {
+		if err := epochDistributor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range epochDistributor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EpochDistributorRoleRevoked represents a RoleRevoked event raised by the EpochDistributor contract.
+type EpochDistributorRoleRevoked struct {
+	Role    [32]byte
+	Account common.Address
+	Sender  common.Address
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const EpochDistributorRoleRevokedEventName = "RoleRevoked"
+
+// ContractEventName returns the user-defined event name.
+func (EpochDistributorRoleRevoked) ContractEventName() string {
+	return EpochDistributorRoleRevokedEventName
+}
+
+// UnpackRoleRevokedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender)
+func (epochDistributor *EpochDistributor) UnpackRoleRevokedEvent(log *types.Log) (*EpochDistributorRoleRevoked, error) {
+	event := "RoleRevoked"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != epochDistributor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EpochDistributorRoleRevoked)
+	if len(log.Data) > 0 {
+		if err := epochDistributor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range epochDistributor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// EpochDistributorWindowsChanged represents a WindowsChanged event raised by the EpochDistributor contract.
+type EpochDistributorWindowsChanged struct {
+	Challenge uint64
+	Build     uint64
+	Raw       *types.Log // Blockchain specific contextual infos
+}
+
+const EpochDistributorWindowsChangedEventName = "WindowsChanged"
+
+// ContractEventName returns the user-defined event name.
+func (EpochDistributorWindowsChanged) ContractEventName() string {
+	return EpochDistributorWindowsChangedEventName
+}
+
+// UnpackWindowsChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event WindowsChanged(uint64 challenge, uint64 build)
+func (epochDistributor *EpochDistributor) UnpackWindowsChangedEvent(log *types.Log) (*EpochDistributorWindowsChanged, error) {
+	event := "WindowsChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != epochDistributor.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(EpochDistributorWindowsChanged)
+	if len(log.Data) > 0 {
+		if err := epochDistributor.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range epochDistributor.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// UnpackError attempts to decode the provided error data using user-defined
+// error definitions.
+func (epochDistributor *EpochDistributor) UnpackError(raw []byte) (any, error) {
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["AccessControlBadConfirmation"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackAccessControlBadConfirmationError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["AccessControlUnauthorizedAccount"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackAccessControlUnauthorizedAccountError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["BondTooLarge"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackBondTooLargeError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["BuildExpired"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackBuildExpiredError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["BuildOpen"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackBuildOpenError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["EmptyEpoch"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackEmptyEpochError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["EpochExists"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackEpochExistsError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["EpochWindowClosed"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackEpochWindowClosedError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["EpochWindowOpen"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackEpochWindowOpenError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["FailedCall"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackFailedCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["InsufficientBalance"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackInsufficientBalanceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["InvalidEpochProof"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackInvalidEpochProofError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["NotProposer"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackNotProposerError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["NotSettlement"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackNotSettlementError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["NothingToClaim"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackNothingToClaimError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["NothingToCollect"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackNothingToCollectError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["OverDistributed"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackOverDistributedError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["ReentrancyGuardReentrantCall"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackReentrancyGuardReentrantCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["SweepMismatch"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackSweepMismatchError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["WrongBond"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackWrongBondError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["WrongStage"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackWrongStageError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["ZeroAddress"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackZeroAddressError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], epochDistributor.abi.Errors["ZeroWindow"].ID.Bytes()[:4]) {
+		return epochDistributor.UnpackZeroWindowError(raw[4:])
+	}
+	return nil, errors.New("Unknown error")
+}
+
+// EpochDistributorAccessControlBadConfirmation represents a AccessControlBadConfirmation error raised by the EpochDistributor contract.
+type EpochDistributorAccessControlBadConfirmation struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AccessControlBadConfirmation()
+func EpochDistributorAccessControlBadConfirmationErrorID() common.Hash {
+	return common.HexToHash("0x6697b23232a647058342c0724fe7c415cab25915b54e5dbc03f233173d37b41c")
+}
+
+// UnpackAccessControlBadConfirmationError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AccessControlBadConfirmation()
+func (epochDistributor *EpochDistributor) UnpackAccessControlBadConfirmationError(raw []byte) (*EpochDistributorAccessControlBadConfirmation, error) {
+	out := new(EpochDistributorAccessControlBadConfirmation)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "AccessControlBadConfirmation", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorAccessControlUnauthorizedAccount represents a AccessControlUnauthorizedAccount error raised by the EpochDistributor contract.
+type EpochDistributorAccessControlUnauthorizedAccount struct {
+	Account    common.Address
+	NeededRole [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AccessControlUnauthorizedAccount(address account, bytes32 neededRole)
+func EpochDistributorAccessControlUnauthorizedAccountErrorID() common.Hash {
+	return common.HexToHash("0xe2517d3fbfae6f8515ef5ff1ccedc3933ab0cbbda0b492c06eb54ad10ef03b3e")
+}
+
+// UnpackAccessControlUnauthorizedAccountError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AccessControlUnauthorizedAccount(address account, bytes32 neededRole)
+func (epochDistributor *EpochDistributor) UnpackAccessControlUnauthorizedAccountError(raw []byte) (*EpochDistributorAccessControlUnauthorizedAccount, error) {
+	out := new(EpochDistributorAccessControlUnauthorizedAccount)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "AccessControlUnauthorizedAccount", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorBondTooLarge represents a BondTooLarge error raised by the EpochDistributor contract.
+type EpochDistributorBondTooLarge struct {
+	Bond *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error BondTooLarge(uint256 bond)
+func EpochDistributorBondTooLargeErrorID() common.Hash {
+	return common.HexToHash("0x916a45f3711b7426e7f6d50fd05c66246ac95e939a48c5250b1c6ff319be6ca8")
+}
+
+// UnpackBondTooLargeError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error BondTooLarge(uint256 bond)
+func (epochDistributor *EpochDistributor) UnpackBondTooLargeError(raw []byte) (*EpochDistributorBondTooLarge, error) {
+	out := new(EpochDistributorBondTooLarge)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "BondTooLarge", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorBuildExpired represents a BuildExpired error raised by the EpochDistributor contract.
+type EpochDistributorBuildExpired struct {
+	Id       uint32
+	Deadline uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error BuildExpired(uint32 id, uint64 deadline)
+func EpochDistributorBuildExpiredErrorID() common.Hash {
+	return common.HexToHash("0x02a7ab61a50695673719833d92ca8f7d76269a4df9462abfd0d772482610ab9f")
+}
+
+// UnpackBuildExpiredError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error BuildExpired(uint32 id, uint64 deadline)
+func (epochDistributor *EpochDistributor) UnpackBuildExpiredError(raw []byte) (*EpochDistributorBuildExpired, error) {
+	out := new(EpochDistributorBuildExpired)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "BuildExpired", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorBuildOpen represents a BuildOpen error raised by the EpochDistributor contract.
+type EpochDistributorBuildOpen struct {
+	Id       uint32
+	Deadline uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error BuildOpen(uint32 id, uint64 deadline)
+func EpochDistributorBuildOpenErrorID() common.Hash {
+	return common.HexToHash("0x04ff48a21f80fb7fb8ed47b13b9b6ac72a4e48e69ddc208ef39dd3df78030ba1")
+}
+
+// UnpackBuildOpenError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error BuildOpen(uint32 id, uint64 deadline)
+func (epochDistributor *EpochDistributor) UnpackBuildOpenError(raw []byte) (*EpochDistributorBuildOpen, error) {
+	out := new(EpochDistributorBuildOpen)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "BuildOpen", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorEmptyEpoch represents a EmptyEpoch error raised by the EpochDistributor contract.
+type EpochDistributorEmptyEpoch struct {
+	Id uint32
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error EmptyEpoch(uint32 id)
+func EpochDistributorEmptyEpochErrorID() common.Hash {
+	return common.HexToHash("0xf0e6654ef85da22957d055a6c3e4f7b0df74902cb23f050092537c35a0ca5c45")
+}
+
+// UnpackEmptyEpochError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error EmptyEpoch(uint32 id)
+func (epochDistributor *EpochDistributor) UnpackEmptyEpochError(raw []byte) (*EpochDistributorEmptyEpoch, error) {
+	out := new(EpochDistributorEmptyEpoch)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "EmptyEpoch", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorEpochExists represents a EpochExists error raised by the EpochDistributor contract.
+type EpochDistributorEpochExists struct {
+	Id uint32
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error EpochExists(uint32 id)
+func EpochDistributorEpochExistsErrorID() common.Hash {
+	return common.HexToHash("0x2dc88178606642604e799b1d792c74f46bdc060a8a3f10f13fc2d245c0737003")
+}
+
+// UnpackEpochExistsError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error EpochExists(uint32 id)
+func (epochDistributor *EpochDistributor) UnpackEpochExistsError(raw []byte) (*EpochDistributorEpochExists, error) {
+	out := new(EpochDistributorEpochExists)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "EpochExists", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorEpochWindowClosed represents a EpochWindowClosed error raised by the EpochDistributor contract.
+type EpochDistributorEpochWindowClosed struct {
+	Id       uint32
+	Deadline uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error EpochWindowClosed(uint32 id, uint64 deadline)
+func EpochDistributorEpochWindowClosedErrorID() common.Hash {
+	return common.HexToHash("0x369f7d442c8139a87b3805d669594a8059228abc1c221bef06bc4ecc8d473059")
+}
+
+// UnpackEpochWindowClosedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error EpochWindowClosed(uint32 id, uint64 deadline)
+func (epochDistributor *EpochDistributor) UnpackEpochWindowClosedError(raw []byte) (*EpochDistributorEpochWindowClosed, error) {
+	out := new(EpochDistributorEpochWindowClosed)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "EpochWindowClosed", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorEpochWindowOpen represents a EpochWindowOpen error raised by the EpochDistributor contract.
+type EpochDistributorEpochWindowOpen struct {
+	Id       uint32
+	Deadline uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error EpochWindowOpen(uint32 id, uint64 deadline)
+func EpochDistributorEpochWindowOpenErrorID() common.Hash {
+	return common.HexToHash("0x6c4110a45ce12487be98c73b83790d4b0a2fa446c740b139eb0974c74a2252b3")
+}
+
+// UnpackEpochWindowOpenError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error EpochWindowOpen(uint32 id, uint64 deadline)
+func (epochDistributor *EpochDistributor) UnpackEpochWindowOpenError(raw []byte) (*EpochDistributorEpochWindowOpen, error) {
+	out := new(EpochDistributorEpochWindowOpen)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "EpochWindowOpen", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorFailedCall represents a FailedCall error raised by the EpochDistributor contract.
+type EpochDistributorFailedCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error FailedCall()
+func EpochDistributorFailedCallErrorID() common.Hash {
+	return common.HexToHash("0xd6bda27508c0fb6d8a39b4b122878dab26f731a7d4e4abe711dd3731899052a4")
+}
+
+// UnpackFailedCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error FailedCall()
+func (epochDistributor *EpochDistributor) UnpackFailedCallError(raw []byte) (*EpochDistributorFailedCall, error) {
+	out := new(EpochDistributorFailedCall)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "FailedCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorInsufficientBalance represents a InsufficientBalance error raised by the EpochDistributor contract.
+type EpochDistributorInsufficientBalance struct {
+	Balance *big.Int
+	Needed  *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func EpochDistributorInsufficientBalanceErrorID() common.Hash {
+	return common.HexToHash("0xcf4791818fba6e019216eb4864093b4947f674afada5d305e57d598b641dad1d")
+}
+
+// UnpackInsufficientBalanceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func (epochDistributor *EpochDistributor) UnpackInsufficientBalanceError(raw []byte) (*EpochDistributorInsufficientBalance, error) {
+	out := new(EpochDistributorInsufficientBalance)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "InsufficientBalance", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorInvalidEpochProof represents a InvalidEpochProof error raised by the EpochDistributor contract.
+type EpochDistributorInvalidEpochProof struct {
+	Account    common.Address
+	Cumulative *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidEpochProof(address account, uint256 cumulative)
+func EpochDistributorInvalidEpochProofErrorID() common.Hash {
+	return common.HexToHash("0xae427ef8d85431199c178d9ae95febc42dfb5ad80f0f551c9ec57c437a082c6d")
+}
+
+// UnpackInvalidEpochProofError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidEpochProof(address account, uint256 cumulative)
+func (epochDistributor *EpochDistributor) UnpackInvalidEpochProofError(raw []byte) (*EpochDistributorInvalidEpochProof, error) {
+	out := new(EpochDistributorInvalidEpochProof)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "InvalidEpochProof", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorNotProposer represents a NotProposer error raised by the EpochDistributor contract.
+type EpochDistributorNotProposer struct {
+	Id     uint32
+	Caller common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotProposer(uint32 id, address caller)
+func EpochDistributorNotProposerErrorID() common.Hash {
+	return common.HexToHash("0xdb10cefa10240a67f726c533eb12b2aa2861ffe0eb29c22d59e1b7241b9c3479")
+}
+
+// UnpackNotProposerError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotProposer(uint32 id, address caller)
+func (epochDistributor *EpochDistributor) UnpackNotProposerError(raw []byte) (*EpochDistributorNotProposer, error) {
+	out := new(EpochDistributorNotProposer)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "NotProposer", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorNotSettlement represents a NotSettlement error raised by the EpochDistributor contract.
+type EpochDistributorNotSettlement struct {
+	From common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotSettlement(address from)
+func EpochDistributorNotSettlementErrorID() common.Hash {
+	return common.HexToHash("0x4afb55c5b90c62d67b56a9da9cdc7440c2d0a03a02eb2fc8da65c2e9f4945a80")
+}
+
+// UnpackNotSettlementError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotSettlement(address from)
+func (epochDistributor *EpochDistributor) UnpackNotSettlementError(raw []byte) (*EpochDistributorNotSettlement, error) {
+	out := new(EpochDistributorNotSettlement)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "NotSettlement", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorNothingToClaim represents a NothingToClaim error raised by the EpochDistributor contract.
+type EpochDistributorNothingToClaim struct {
+	Account common.Address
+	Claimed *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NothingToClaim(address account, uint256 claimed)
+func EpochDistributorNothingToClaimErrorID() common.Hash {
+	return common.HexToHash("0x01ac6c1a7eefe3bb77b0103be5637bc1149875a3eef79ab1e671f13f98ece98a")
+}
+
+// UnpackNothingToClaimError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NothingToClaim(address account, uint256 claimed)
+func (epochDistributor *EpochDistributor) UnpackNothingToClaimError(raw []byte) (*EpochDistributorNothingToClaim, error) {
+	out := new(EpochDistributorNothingToClaim)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "NothingToClaim", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorNothingToCollect represents a NothingToCollect error raised by the EpochDistributor contract.
+type EpochDistributorNothingToCollect struct {
+	Account common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NothingToCollect(address account)
+func EpochDistributorNothingToCollectErrorID() common.Hash {
+	return common.HexToHash("0x557eefa9e47a2f90709e847ec22278fadd454dbf062e1d8ebed6a2888b2bf600")
+}
+
+// UnpackNothingToCollectError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NothingToCollect(address account)
+func (epochDistributor *EpochDistributor) UnpackNothingToCollectError(raw []byte) (*EpochDistributorNothingToCollect, error) {
+	out := new(EpochDistributorNothingToCollect)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "NothingToCollect", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorOverDistributed represents a OverDistributed error raised by the EpochDistributor contract.
+type EpochDistributorOverDistributed struct {
+	Needed    *big.Int
+	Available *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error OverDistributed(uint256 needed, uint256 available)
+func EpochDistributorOverDistributedErrorID() common.Hash {
+	return common.HexToHash("0xcc74450b0697b5f9c62c17982f9565e2485f0291214a1729299443386e0e3be4")
+}
+
+// UnpackOverDistributedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error OverDistributed(uint256 needed, uint256 available)
+func (epochDistributor *EpochDistributor) UnpackOverDistributedError(raw []byte) (*EpochDistributorOverDistributed, error) {
+	out := new(EpochDistributorOverDistributed)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "OverDistributed", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorReentrancyGuardReentrantCall represents a ReentrancyGuardReentrantCall error raised by the EpochDistributor contract.
+type EpochDistributorReentrancyGuardReentrantCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ReentrancyGuardReentrantCall()
+func EpochDistributorReentrancyGuardReentrantCallErrorID() common.Hash {
+	return common.HexToHash("0x3ee5aeb571de7fc460830b4d0017439a1ca56fb0bc39062227ade4fe4a24c1ca")
+}
+
+// UnpackReentrancyGuardReentrantCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ReentrancyGuardReentrantCall()
+func (epochDistributor *EpochDistributor) UnpackReentrancyGuardReentrantCallError(raw []byte) (*EpochDistributorReentrancyGuardReentrantCall, error) {
+	out := new(EpochDistributorReentrancyGuardReentrantCall)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "ReentrancyGuardReentrantCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorSweepMismatch represents a SweepMismatch error raised by the EpochDistributor contract.
+type EpochDistributorSweepMismatch struct {
+	Id     uint32
+	Swept  *big.Int
+	Amount *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error SweepMismatch(uint32 id, uint256 swept, uint256 amount)
+func EpochDistributorSweepMismatchErrorID() common.Hash {
+	return common.HexToHash("0x290c887b34ea87169161ad21760af1ca05d39a9d3d657da71411aa38d1e378ef")
+}
+
+// UnpackSweepMismatchError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error SweepMismatch(uint32 id, uint256 swept, uint256 amount)
+func (epochDistributor *EpochDistributor) UnpackSweepMismatchError(raw []byte) (*EpochDistributorSweepMismatch, error) {
+	out := new(EpochDistributorSweepMismatch)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "SweepMismatch", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorWrongBond represents a WrongBond error raised by the EpochDistributor contract.
+type EpochDistributorWrongBond struct {
+	Sent   *big.Int
+	Needed *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error WrongBond(uint256 sent, uint256 needed)
+func EpochDistributorWrongBondErrorID() common.Hash {
+	return common.HexToHash("0x0c5e03da3c3575f08d387f0e59dfdfe46b22550c7a25676fffcb9251582e2c11")
+}
+
+// UnpackWrongBondError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error WrongBond(uint256 sent, uint256 needed)
+func (epochDistributor *EpochDistributor) UnpackWrongBondError(raw []byte) (*EpochDistributorWrongBond, error) {
+	out := new(EpochDistributorWrongBond)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "WrongBond", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorWrongStage represents a WrongStage error raised by the EpochDistributor contract.
+type EpochDistributorWrongStage struct {
+	Id    uint32
+	Stage uint8
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error WrongStage(uint32 id, uint8 stage)
+func EpochDistributorWrongStageErrorID() common.Hash {
+	return common.HexToHash("0x9995417d788a8b52b1ad143198addc93a0358c7e033126845fff4a0dc58e2ba8")
+}
+
+// UnpackWrongStageError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error WrongStage(uint32 id, uint8 stage)
+func (epochDistributor *EpochDistributor) UnpackWrongStageError(raw []byte) (*EpochDistributorWrongStage, error) {
+	out := new(EpochDistributorWrongStage)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "WrongStage", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorZeroAddress represents a ZeroAddress error raised by the EpochDistributor contract.
+type EpochDistributorZeroAddress struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ZeroAddress()
+func EpochDistributorZeroAddressErrorID() common.Hash {
+	return common.HexToHash("0xd92e233df2717d4a40030e20904abd27b68fcbeede117eaaccbbdac9618c8c73")
+}
+
+// UnpackZeroAddressError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ZeroAddress()
+func (epochDistributor *EpochDistributor) UnpackZeroAddressError(raw []byte) (*EpochDistributorZeroAddress, error) {
+	out := new(EpochDistributorZeroAddress)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "ZeroAddress", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// EpochDistributorZeroWindow represents a ZeroWindow error raised by the EpochDistributor contract.
+type EpochDistributorZeroWindow struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ZeroWindow()
+func EpochDistributorZeroWindowErrorID() common.Hash {
+	return common.HexToHash("0x4acbbb65735ebcb75e546edde022e21caf0dc1d70da374d006de6ea05b2b92cf")
+}
+
+// UnpackZeroWindowError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ZeroWindow()
+func (epochDistributor *EpochDistributor) UnpackZeroWindowError(raw []byte) (*EpochDistributorZeroWindow, error) {
+	out := new(EpochDistributorZeroWindow)
+	if err := epochDistributor.abi.UnpackIntoInterface(out, "ZeroWindow", raw); err != nil {
 		return nil, err
 	}
 	return out, nil

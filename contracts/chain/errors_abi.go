@@ -16,7 +16,7 @@ import (
 var errorABIs = sync.OnceValue(func() []*abi.ABI {
 	var out []*abi.ABI
 	for _, m := range []*bind.MetaData{
-		&bindings.AttributionSettlementMetaData, &bindings.EscrowMetaData, &bindings.WorkerStakingMetaData,
+		&bindings.AttributionSettlementMetaData, &bindings.EpochDistributorMetaData, &bindings.EscrowMetaData, &bindings.WorkerStakingMetaData,
 		&bindings.DatanetRegistryMetaData, &bindings.ModelRegistryMetaData, &bindings.FeeParametersMetaData,
 		&bindings.TreasuryMetaData, &bindings.DatanetPoolMetaData, &bindings.GOPENMetaData,
 		&bindings.TimelockMetaData, &bindings.OpenGovernorMetaData, &bindings.OPENMetaData,
@@ -45,7 +45,8 @@ func kindOf(name string) protocol.Kind {
 		return protocol.KindDeadline
 	case strings.HasPrefix(name, "Not"), name == "InvalidSignature", name == "AccessControlUnauthorizedAccount":
 		return protocol.KindUnauthorized
-	case strings.HasPrefix(name, "Still"), name == "WithdrawalPending", name == "ChallengeWindowOpen", name == "InsufficientCover":
+	case strings.HasPrefix(name, "Still"), name == "WithdrawalPending", name == "ChallengeWindowOpen", name == "InsufficientCover",
+		name == "EpochWindowOpen", name == "BuildOpen", name == "BatchHeld":
 		return protocol.KindBusy
 	default:
 		return protocol.KindInvalid

@@ -30,6 +30,8 @@ type Event struct {
 	Adapter   *AdapterEvent
 	Batch     *BatchEvent
 	Claimed   *ClaimedEvent
+	Epoch     *EpochEvent
+	Received  *EpochClaimedEvent
 }
 
 // StakedEvent reports new stake on a worker.
@@ -93,6 +95,24 @@ type ClaimedEvent struct {
 	Index   uint32
 	Account protocol.Account
 	Amount  uint256.Int
+}
+
+// EpochEvent reports an epoch's root, which can be disputed from now on.
+type EpochEvent struct {
+	ID            uint32
+	Proposer      protocol.Account
+	Root          protocol.Hash
+	Document      protocol.Hash // digest
+	Amount        uint256.Int   // what it adds
+	Cumulative    uint256.Int   // what all epochs brought, with it
+	FinalisableAt int64         // Unix seconds
+}
+
+// EpochClaimedEvent reports what the epoch distributor paid.
+type EpochClaimedEvent struct {
+	Account    protocol.Account
+	Amount     uint256.Int
+	Cumulative uint256.Int // the account's, over all epochs
 }
 
 // Events calls fn for our contracts' events in blocks from..to, in order, and

@@ -28,9 +28,12 @@ const (
 	ProposerRole   Role = "proposer"
 	CancellerRole  Role = "canceller"
 	ExecutorRole   Role = "executor"
+	// DistributorRole holds and sweeps batches; DisputeRole freezes and resolves.
+	DistributorRole Role = "distributor"
+	DisputeRole     Role = "dispute"
 )
 
-var allRoles = []Role{AdminRole, SettlementRole, SlasherRole, RegistrarRole, ProposerRole, CancellerRole, ExecutorRole}
+var allRoles = []Role{AdminRole, SettlementRole, SlasherRole, RegistrarRole, ProposerRole, CancellerRole, ExecutorRole, DistributorRole, DisputeRole}
 
 // id is what the contracts call the role.
 func (r Role) id() protocol.Hash {
@@ -55,7 +58,7 @@ var access = bindings.NewTreasury()
 func (a Addresses) governed() []namedAddress {
 	return []namedAddress{
 		{"treasury", a.Treasury}, {"fees", a.Fees}, {"staking", a.Staking}, {"escrow", a.Escrow}, {"models", a.Models},
-		{"settlement", a.Settlement}, {"timelock", a.Timelock},
+		{"settlement", a.Settlement}, {"epochs", a.Epochs}, {"timelock", a.Timelock},
 	}
 }
 

@@ -133,6 +133,15 @@ func Settings() []Setting {
 			pack: func(v []*big.Int) ([]byte, error) { return settlement.TryPackSetCover(uint32(v[0].Uint64())) },
 		},
 		{
+			Name: "epochs.bond", Fields: []Field{{"bond", UnitWei, 128}}, on: ofEpochs, read: numbers(ofEpochs, epochs.PackBond()),
+			pack: func(v []*big.Int) ([]byte, error) { return epochs.TryPackSetBond(v[0]) },
+		},
+		{
+			Name: "epochs.windows", Fields: []Field{{"challenge", UnitSeconds, 64}, {"build", UnitSeconds, 64}}, on: ofEpochs,
+			read: numbers(ofEpochs, epochs.PackChallengeWindow(), epochs.PackBuildWindow()),
+			pack: func(v []*big.Int) ([]byte, error) { return epochs.TryPackSetWindows(v[0].Uint64(), v[1].Uint64()) },
+		},
+		{
 			Name: "governance.voting_delay", Fields: seconds(48), on: ofGovernor, read: numbers(ofGovernor, governor.PackVotingDelay()),
 			pack: func(v []*big.Int) ([]byte, error) { return governor.TryPackSetVotingDelay(v[0]) },
 		},
@@ -155,6 +164,8 @@ func Settings() []Setting {
 		},
 	}
 }
+
+func ofEpochs(a Addresses) protocol.Account { return a.Epochs }
 
 func ofGovernor(a Addresses) protocol.Account { return a.Governor }
 

@@ -14,6 +14,9 @@ var (
 	fees       = bindings.NewFeeParameters()
 )
 
+// batchSwept is the contract's Status.Swept.
+const batchSwept = 4
+
 // FeeParams are the parts of a fee and the treasury.
 func (c *Client) FeeParams(ctx context.Context) (FeeParams, error) {
 	at := c.cfg.Addresses.Fees
@@ -45,7 +48,7 @@ func (c *Client) Batch(ctx context.Context, worker protocol.Account, nonce uint6
 	}
 	b := Batch{
 		Worker: worker, Nonce: nonce, Root: v.Root, Count: v.Count, DataDigest: v.DataDigest,
-		At: int64(v.SubmittedAt), ClaimableAt: int64(v.ClaimableAt),
+		At: int64(v.SubmittedAt), ClaimableAt: int64(v.ClaimableAt), Held: v.Held, Swept: v.Status == batchSwept,
 	}
 	if b.Total, err = toU256(v.Total); err != nil {
 		return Batch{}, err

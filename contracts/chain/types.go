@@ -22,6 +22,7 @@ type Addresses struct {
 	Datanets   protocol.Account `json:"datanets"`
 	Models     protocol.Account `json:"models"`
 	Settlement protocol.Account `json:"settlement"`
+	Epochs     protocol.Account `json:"epochs"`
 	GOPEN      protocol.Account `json:"gopen"`
 	Timelock   protocol.Account `json:"timelock"`
 	Governor   protocol.Account `json:"governor"`
@@ -180,6 +181,10 @@ type Batch struct {
 	Tx          protocol.Hash    `json:"tx"`
 	At          int64            `json:"at"`           // Unix seconds, of its block
 	ClaimableAt int64            `json:"claimable_at"` // Unix seconds
+	// Held: its claims rest while an epoch is made of it. Swept: what was left of it is
+	// with the epoch distributor, and Claimed is Total.
+	Held  bool `json:"held"`
+	Swept bool `json:"swept"`
 }
 
 // Submission is a batch to submit.

@@ -38,6 +38,9 @@ func contractsOf(o *chain.Addresses, n Params, admin protocol.Account) []deploye
 		{"settlement", "AttributionSettlement", &o.Settlement, func() []byte {
 			return bindings.NewAttributionSettlement().PackConstructor(admin, o.Escrow, o.Staking, n.Settlement.ChallengeWindowSeconds, n.Settlement.CoverBps)
 		}},
+		{"epochs", "EpochDistributor", &o.Epochs, func() []byte {
+			return bindings.NewEpochDistributor().PackConstructor(admin, o.Settlement, o.Fees, n.Epochs.Bond.ToBig(), n.Epochs.ChallengeWindowSeconds, n.Epochs.BuildWindowSeconds)
+		}},
 		{"gopen", "GOPEN", &o.GOPEN, func() []byte { return nil }},
 		{"timelock", "Timelock", &o.Timelock, func() []byte {
 			return bindings.NewTimelock().PackConstructor(new(big.Int).SetUint64(n.Governance.TimelockSeconds), admin)
@@ -63,6 +66,7 @@ type grant struct {
 func grantsOf(o chain.Addresses) []grant {
 	return []grant{
 		{o.Escrow, chain.SettlementRole, o.Settlement},
+		{o.Settlement, chain.DistributorRole, o.Epochs},
 		{o.Timelock, chain.ProposerRole, o.Governor},
 		{o.Timelock, chain.CancellerRole, o.Governor},
 	}

@@ -83,6 +83,8 @@ func TestParamsAreChecked(t *testing.T) {
 		{`"chain_id": 41455`, `"chain_id": 0`, "chain_id"},
 		{`"unbonding_seconds": 604800`, `"unbonding_seconds": 1`, "challenge_window_seconds"},
 		{`"cover_bps": 10000`, `"cover_bps": 0`, "cover_bps"},
+		{`"build_window_seconds": 600`, `"build_window_seconds": 0`, "epochs.build_window_seconds"},
+		{`"bond_wei": "100`, `"bond_wei": "1000000000000000000000100`, "epochs.bond_wei"},
 		{`"quorum_percent": 5`, `"quorum_percent": 101`, "quorum_percent"},
 		{`"voting_period_seconds": 604800`, `"voting_period_seconds": 0`, "voting_period_seconds"},
 		{`"fees"`, `"fee"`, "parameters"},
@@ -124,7 +126,7 @@ func TestHandOverLeavesNoRoleToAnAccount(t *testing.T) {
 		}
 		return out
 	}
-	require.Len(t, external(), 9, "seven admins, a registrar, and everybody as executor")
+	require.Len(t, external(), 10, "eight admins, a registrar, and everybody as executor")
 	require.NoError(t, HandOver(t.Context(), client, d.Key))
 	require.Equal(t, []chain.RoleHolder{{On: "timelock", Role: "executor"}}, external(), "everybody executes")
 	before, _ := c.Head()

@@ -21,6 +21,7 @@ type Params struct {
 	Staking    StakingParams    `json:"staking"`
 	Escrow     EscrowParams     `json:"escrow"`
 	Settlement SettlementParams `json:"settlement"`
+	Epochs     EpochParams      `json:"epochs"`
 	Governance GovernanceParams `json:"governance"`
 }
 
@@ -49,6 +50,14 @@ type EscrowParams struct {
 type SettlementParams struct {
 	ChallengeWindowSeconds uint64 `json:"challenge_window_seconds"`
 	CoverBps               uint32 `json:"cover_bps"`
+}
+
+// EpochParams are what a proposer of an epoch puts at stake, how long its root can be
+// disputed and how long it has to commit to one.
+type EpochParams struct {
+	Bond                   uint256.Int `json:"bond_wei"`
+	ChallengeWindowSeconds uint64      `json:"challenge_window_seconds"`
+	BuildWindowSeconds     uint64      `json:"build_window_seconds"`
 }
 
 // GovernanceParams are the rules of voting and the delay before what was decided is
@@ -111,6 +120,12 @@ func (p *Params) Validate() error {
 	case p.Settlement.ChallengeWindowSeconds > p.Staking.UnbondingSeconds:
 		return protocol.Errorf(protocol.KindInvalid, "settlement.challenge_window_seconds", "%d is longer than the unbonding period of %d: a worker could leave before it is challenged",
 			p.Settlement.ChallengeWindowSeconds, p.Staking.UnbondingSeconds)
+	case p.Epochs.Bond.BitLen() > 128:
+		return protocol.Errorf(protocol.KindInvalid, "epochs.bond_wei", "has more than 128 bits")
+	case p.Epochs.ChallengeWindowSeconds == 0 || p.Epochs.ChallengeWindowSeconds > math.MaxUint32:
+		return protocol.Errorf(protocol.KindInvalid, "epochs.challenge_window_seconds", "is %d: it must lie between 1 and %d", p.Epochs.ChallengeWindowSeconds, math.MaxUint32)
+	case p.Epochs.BuildWindowSeconds == 0 || p.Epochs.BuildWindowSeconds > math.MaxUint32:
+		return protocol.Errorf(protocol.KindInvalid, "epochs.build_window_seconds", "is %d: it must lie between 1 and %d", p.Epochs.BuildWindowSeconds, math.MaxUint32)
 	}
 	return p.Governance.validate()
 }

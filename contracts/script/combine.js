@@ -8,6 +8,7 @@ const names = [
   'AttributionSettlement',
   'DatanetPool',
   'DatanetRegistry',
+  'EpochDistributor',
   'Escrow',
   'FeeParameters',
   'GOPEN',

@@ -7,29 +7,36 @@ import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
+import {IBatchHolds} from "./IBatchHolds.sol";
 import {IEscrow} from "./IEscrow.sol";
 import {IWorkerStaking} from "./IWorkerStaking.sol";
 import {MerkleSum} from "./MerkleSum.sol";
-import {Batch, Claim, ProofNode, Receipt, SignedVoucher} from "./Types.sol";
+import {Batch, BatchRef, Claim, ProofNode, Receipt, SignedVoucher} from "./Types.sol";
 import {TypedData} from "./TypedData.sol";
 
 /// @title Attribution settlement
 /// @notice A worker settles many receipts by one batch: the root and total of a Merkle-sum tree of payouts, and the vouchers
 /// that pay for it. The total must be exactly what the vouchers draw from escrow, and no more may wait in challenge windows
 /// than the worker's stake covers. After its window every payout of a batch is claimed once, by proof, to its account.
-/// @dev Invariant: the contract holds the sum over all batches of total - claimed.
-contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransient {
+/// An epoch distributor may hold claimable batches, which stops their claims, and sweep what is left of them.
+/// @dev Invariant: the contract holds the sum over all batches of total - claimed; what is swept counts as claimed.
+contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransient, IBatchHolds {
     using BitMaps for BitMaps.BitMap;
+
+    /// @notice May hold and sweep claimable batches: the epoch distributor.
+    bytes32 public constant DISTRIBUTOR_ROLE = keccak256("DISTRIBUTOR_ROLE");
 
     uint256 private constant BPS = 10_000;
     /// @dev Matured batches that one submission lets go of; more than one, so that the backlog only shrinks.
     uint256 private constant RELEASES_PER_SUBMISSION = 4;
+    uint32 private constant SWEPT = type(uint32).max;
 
     /// @notice Where a batch stands.
     enum Status {
         None,
         Pending, // in its challenge window
-        Claimable
+        Claimable,
+        Swept // what was left is with the epoch distributor
     }
 
     struct Record {
@@ -40,6 +47,7 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         uint32 count;
         uint64 submittedAt;
         uint64 claimableAt;
+        uint32 hold; // the last one; SWEPT for ever after a sweep
     }
 
     /// @notice All that is known about a batch.
@@ -52,12 +60,16 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         uint32 count;
         uint64 submittedAt;
         uint64 claimableAt;
+        bool held;
     }
 
     IEscrow private immutable _ESCROW;
     IWorkerStaking private immutable _STAKING;
     uint64 private _challengeWindow;
     uint32 private _coverBps;
+    uint32 private _holds;
+    uint32 private _hold;
+    address private _holder;
     mapping(address worker => uint64) private _nextNonce;
     mapping(address worker => uint64) private _released;
     mapping(address worker => uint256) private _exposure;
@@ -92,6 +104,16 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     error WindowExceedsUnbonding(uint64 window, uint64 unbonding);
     /// @notice The cover factor is zero.
     error ZeroCover();
+    /// @notice The batch's claims rest while an epoch is being made of it.
+    error BatchHeld(address worker, uint64 nonce);
+    /// @notice What was left of the batch is paid out by the epoch distributor.
+    error BatchSwept(address worker, uint64 nonce);
+    /// @notice The batch is not in the present hold.
+    error NotHeld(address worker, uint64 nonce);
+    /// @notice A hold is under way already.
+    error HoldExists(uint32 id);
+    /// @notice The caller has no hold.
+    error NotHolder(address caller);
     /// @notice Only the escrow sends money here.
     error NotEscrow(address from);
 
@@ -105,6 +127,10 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         uint64 claimableAt
     );
     event Claimed(address indexed worker, uint64 indexed nonce, uint32 index, address indexed account, uint256 amount);
+    event HoldBegan(uint32 indexed id, address indexed holder);
+    event Held(uint32 indexed id, address indexed worker, uint64 indexed nonce, uint256 remainder);
+    event Swept(uint32 indexed id, address indexed worker, uint64 indexed nonce, uint256 amount);
+    event HoldEnded(uint32 indexed id);
     event ExposureReleased(address indexed worker, uint64 nonce, uint256 exposure);
     event ChallengeWindowChanged(uint64 window);
     event CoverChanged(uint32 bps);
@@ -154,7 +180,8 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
             claimed: 0,
             count: batch.count,
             submittedAt: uint64(block.timestamp),
-            claimableAt: claimableAt
+            claimableAt: claimableAt,
+            hold: 0
         });
         emit BatchSubmitted(worker, nonce, batch.root, batch.total, batch.count, batch.dataDigest, claimableAt);
 
@@ -178,14 +205,17 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         uint256 amount,
         ProofNode[] calldata proof
     ) external nonReentrant {
+        uint32 last = _batches[worker][nonce].hold;
+        if (last == SWEPT) revert BatchSwept(worker, nonce);
+        if (_isHeld(last)) revert BatchHeld(worker, nonce);
         if (!_settle(worker, nonce, index, account, amount, proof)) {
             revert AlreadyClaimed(worker, nonce, index);
         }
         Address.sendValue(payable(account), amount);
     }
 
-    /// @notice Pays many payouts to their accounts. Those claimed before are passed over, so that nobody can spoil the call
-    /// by claiming one of them first. Neighbours to the same account are paid together.
+    /// @notice Pays many payouts to their accounts. Those claimed before and those of held and swept batches are passed
+    /// over, so that nobody can spoil the call by claiming or holding one of them first. Neighbours to the same account are paid together.
     /// @return paid what this call paid.
     function claimMany(Claim[] calldata claims) external nonReentrant returns (uint256 paid) {
         address account;
@@ -197,10 +227,60 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
                 paid += due;
                 (account, due) = (c.account, 0);
             }
+            uint32 last = _batches[c.worker][c.nonce].hold;
+            if (last == SWEPT || _isHeld(last)) continue;
             if (_settle(c.worker, c.nonce, c.index, c.account, c.amount, c.proof)) due += c.amount;
         }
         if (due != 0) Address.sendValue(payable(account), due);
         paid += due;
+    }
+
+    // ---- holds ----
+
+    /// @inheritdoc IBatchHolds
+    function beginHold() external onlyRole(DISTRIBUTOR_ROLE) returns (uint32 id) {
+        if (_hold != 0) revert HoldExists(_hold);
+        id = ++_holds;
+        (_hold, _holder) = (id, msg.sender);
+        emit HoldBegan(id, msg.sender);
+    }
+
+    /// @inheritdoc IBatchHolds
+    function hold(BatchRef[] calldata batches) external returns (uint32 count, uint256 remainder) {
+        uint32 id = _requireHolder();
+        for (uint256 i = 0; i < batches.length; ++i) {
+            (address worker, uint64 nonce) = (batches[i].worker, batches[i].nonce);
+            Record storage r = _batches[worker][nonce];
+            _requireClaimable(r, worker, nonce);
+            uint256 left = r.total - r.claimed;
+            if (r.hold == id || left == 0) continue;
+            r.hold = id;
+            ++count;
+            remainder += left;
+            emit Held(id, worker, nonce, left);
+        }
+    }
+
+    /// @inheritdoc IBatchHolds
+    function sweep(BatchRef[] calldata batches) external nonReentrant returns (uint256 amount) {
+        uint32 id = _requireHolder();
+        for (uint256 i = 0; i < batches.length; ++i) {
+            (address worker, uint64 nonce) = (batches[i].worker, batches[i].nonce);
+            Record storage r = _batches[worker][nonce];
+            if (r.hold != id) revert NotHeld(worker, nonce);
+            uint256 left = r.total - r.claimed;
+            (r.hold, r.claimed) = (SWEPT, r.total);
+            amount += left;
+            emit Swept(id, worker, nonce, left);
+        }
+        Address.sendValue(payable(msg.sender), amount);
+    }
+
+    /// @inheritdoc IBatchHolds
+    function endHold() external {
+        uint32 id = _requireHolder();
+        (_hold, _holder) = (0, address(0));
+        emit HoldEnded(id);
     }
 
     // ---- parameters ----
@@ -244,18 +324,19 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         return BatchView({
             status: r.submittedAt == 0
                 ? Status.None
-                : block.timestamp < r.claimableAt ? Status.Pending : Status.Claimable,
+                : r.hold == SWEPT ? Status.Swept : block.timestamp < r.claimableAt ? Status.Pending : Status.Claimable,
             root: r.root,
             dataDigest: r.dataDigest,
             total: r.total,
             claimed: r.claimed,
             count: r.count,
             submittedAt: r.submittedAt,
-            claimableAt: r.claimableAt
+            claimableAt: r.claimableAt,
+            held: _isHeld(r.hold)
         });
     }
 
-    /// @notice Whether a payout was claimed.
+    /// @notice Whether a payout was claimed here. Of a swept batch the rest is claimed from the epoch distributor.
     function isClaimed(address worker, uint64 nonce, uint32 index) external view returns (bool) {
         return _claimed[worker][nonce].get(index);
     }
@@ -293,8 +374,7 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     ) private returns (bool) {
         Record storage r = _batches[worker][nonce];
         uint256 total = r.total;
-        if (r.submittedAt == 0) revert UnknownBatch(worker, nonce);
-        if (block.timestamp < r.claimableAt) revert ChallengeWindowOpen(worker, nonce, r.claimableAt);
+        _requireClaimable(r, worker, nonce);
         if (!MerkleSum.verify(r.root, total, r.count, index, account, amount, proof)) {
             revert InvalidProof(worker, nonce, index);
         }
@@ -306,6 +386,21 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         r.claimed += uint128(amount);
         emit Claimed(worker, nonce, index, account, amount);
         return true;
+    }
+
+    function _requireClaimable(Record storage r, address worker, uint64 nonce) private view {
+        if (r.submittedAt == 0) revert UnknownBatch(worker, nonce);
+        if (block.timestamp < r.claimableAt) revert ChallengeWindowOpen(worker, nonce, r.claimableAt);
+    }
+
+    /// @dev Whether the hold that a batch was last in goes on.
+    function _isHeld(uint32 last) private view returns (bool) {
+        return last != 0 && last == _hold;
+    }
+
+    function _requireHolder() private view returns (uint32) {
+        if (msg.sender != _holder) revert NotHolder(msg.sender);
+        return _hold;
     }
 
     /// @dev Windows may differ from batch to batch after a change of the parameter: letting go stops at the first open one.

@@ -120,6 +120,12 @@ struct Batch {
     bytes32 dataDigest;
 }
 
+/// @notice Names a batch.
+struct BatchRef {
+    address worker;
+    uint64 nonce;
+}
+
 /// @notice One sibling on the way from a leaf to the root of a Merkle-sum tree.
 struct ProofNode {
     bytes32 hash;

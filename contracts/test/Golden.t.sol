@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.34;
 
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {FeeParts, FeeSplitter} from "../src/FeeSplitter.sol";
 import {MerkleSum} from "../src/MerkleSum.sol";
 import {ProofNode} from "../src/Types.sol";
 import {Fixture} from "./support/Fixture.sol";
+import {StandardTree} from "./support/StandardTree.sol";
 import {Tree} from "./support/Tree.sol";
 
 /// @notice The vectors that Go's `protocol/payout` is held to, read from the same files.
@@ -140,6 +142,40 @@ contract GoldenTest is Fixture {
         ProofNode[] calldata proof
     ) external pure returns (bool) {
         return MerkleSum.verify(top.hash, top.sum, count, index, account, amount, proof);
+    }
+
+    // ---- the cumulative tree ----
+
+    function test_CumulativeTree_Golden_Succeeds() public view {
+        string memory json = vm.readFile(string.concat(FOLDER, "cumulative.json"));
+        uint256 count = vm.parseJsonUint(json, ".count");
+        vm.assertTrue(count > 0);
+        for (uint256 i = 0; i < count; ++i) {
+            _checkCumulative(json, string.concat(".cases[", vm.toString(i), "]"));
+        }
+    }
+
+    /// Root and leaves as the tests' builder makes them; proofs as the distributor checks them.
+    function _checkCumulative(string memory json, string memory at) private view {
+        string memory name = vm.parseJsonString(json, string.concat(at, ".name"));
+        address[] memory accounts = vm.parseJsonAddressArray(json, string.concat(at, ".accounts"));
+        uint256[] memory amounts = _numbers(json, string.concat(at, ".amounts"));
+        bytes32[] memory leaves = vm.parseJsonBytes32Array(json, string.concat(at, ".leaves"));
+        bytes32 root = vm.parseJsonBytes32(json, string.concat(at, ".root"));
+        vm.assertEq(StandardTree.build(accounts, amounts)[0], root, string.concat(name, ": root"));
+        uint256 sum = 0;
+        for (uint256 i = 0; i < leaves.length; ++i) {
+            vm.assertEq(StandardTree.leaf(accounts[i], amounts[i]), leaves[i], string.concat(name, ": leaf"));
+            string memory key = string.concat(at, ".proofs[", vm.toString(i), "].hashes");
+            bytes32[] memory proof = vm.parseJsonBytes32Array(json, key);
+            vm.assertTrue(this.checkStandard(root, leaves[i], proof), string.concat(name, ": proof"));
+            sum += amounts[i];
+        }
+        vm.assertEq(sum, _number(json, at, ".total"), string.concat(name, ": total"));
+    }
+
+    function checkStandard(bytes32 root, bytes32 leaf, bytes32[] calldata proof) external pure returns (bool) {
+        return MerkleProof.verifyCalldata(proof, root, leaf);
     }
 
     // ---- reading ----

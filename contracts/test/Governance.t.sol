@@ -5,6 +5,7 @@ import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
 import {AttributionSettlement} from "../src/AttributionSettlement.sol";
+import {EpochDistributor} from "../src/EpochDistributor.sol";
 import {FeeParameters} from "../src/FeeParameters.sol";
 import {Escrow} from "../src/Escrow.sol";
 import {GOPEN} from "../src/GOPEN.sol";
@@ -54,7 +55,13 @@ contract GovernanceTest is Fixture {
         vm.prank(admin);
         timelock.renounceRole(root, admin);
         governed = [
-            address(treasury), address(fees), address(staking), address(escrow), address(models), address(settlement)
+            address(treasury),
+            address(fees),
+            address(staking),
+            address(escrow),
+            address(models),
+            address(settlement),
+            address(epochs)
         ];
         bytes32 registrar = models.REGISTRAR_ROLE();
         vm.prank(admin);
@@ -130,8 +137,9 @@ contract GovernanceTest is Fixture {
                 && role == timelock.EXECUTOR_ROLE();
             vm.assertTrue(anybody || account.code.length != 0, "an external account holds a role");
         }
-        // Six contracts' admin, the registrar, settlement on escrow; proposer, canceller, executor, own admin.
-        vm.assertEq(held, 12);
+        // Seven contracts' admin, the registrar, settlement on escrow, epochs on settlement; proposer, canceller, executor,
+        // own admin.
+        vm.assertEq(held, 14);
         vm.expectRevert();
         vm.prank(admin);
         fees.setTreasury(admin);
@@ -147,6 +155,10 @@ contract GovernanceTest is Fixture {
         decide(address(escrow), abi.encodeCall(Escrow.setWithdrawalDelay, (2 days)), "withdrawals");
         decide(address(settlement), abi.encodeCall(AttributionSettlement.setChallengeWindow, (1 days)), "window");
         decide(address(settlement), abi.encodeCall(AttributionSettlement.setCover, (5000)), "cover");
+        decide(address(epochs), abi.encodeCall(EpochDistributor.setBond, (7 ether)), "epochs' bond");
+        vm.assertEq(epochs.bond(), 7 ether);
+        decide(address(epochs), abi.encodeCall(EpochDistributor.setWindows, (1 days, 2 days)), "epochs' windows");
+        vm.assertEq(epochs.buildWindow(), 2 days);
         decide(address(models), abi.encodeCall(ModelRegistry.registerBase, (keccak256("base"), "b", "u")), "base");
         decide(address(governor), abi.encodeWithSignature("setVotingDelay(uint48)", 2 days), "delay");
         vm.assertEq(governor.votingDelay(), 2 days);

@@ -192,6 +192,7 @@ type Contracts struct {
 	Settlement protocol.Account `json:"settlement"`
 	Treasury   protocol.Account `json:"treasury"`
 	Fees       protocol.Account `json:"fees"`
+	Epochs     protocol.Account `json:"epochs"`
 	GOPEN      protocol.Account `json:"gopen"`
 	Timelock   protocol.Account `json:"timelock"`
 	Governor   protocol.Account `json:"governor"`

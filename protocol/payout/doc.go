@@ -1,6 +1,7 @@
 // Package payout splits one inference fee into shares and commits many shares
-// to one Merkle-sum root. It is the one truth for money: testdata holds golden
-// vectors that the Go tests and the contract tests both read.
+// to one Merkle-sum root, and what many batches owe to one cumulative root. It is the
+// one truth for money: testdata holds golden vectors that the Go tests and the contract
+// tests both read.
 //
 // Invariants: all arithmetic is on integers (wei); the shares of a fee add up to
 // the fee exactly; the result does not depend on the order of stakers or of

@@ -116,3 +116,38 @@ func TestTreeGolden(t *testing.T) {
 		})
 	}
 }
+
+func TestCumulativeTreeGolden(t *testing.T) {
+	type vector struct {
+		Name     string             `json:"name"`
+		Accounts []protocol.Account `json:"accounts"`
+		Amounts  []uint256.Int      `json:"amounts"`
+		Leaves   []protocol.Hash    `json:"leaves"`
+		Root     protocol.Hash      `json:"root"`
+		Total    uint256.Int        `json:"total"`
+		Proofs   []struct {
+			Hashes []protocol.Hash `json:"hashes"`
+		} `json:"proofs"`
+	}
+	for _, v := range readCases[vector](t, "testdata/cumulative.json") {
+		t.Run(v.Name, func(t *testing.T) {
+			var payouts []Payout
+			for i := range v.Accounts {
+				payouts = append(payouts, Payout{v.Accounts[i], v.Amounts[i]})
+			}
+			tree, err := NewCumulativeTree(payouts)
+			require.NoError(t, err)
+			require.Equal(t, v.Root, tree.Root())
+			require.Equal(t, v.Total, tree.Total())
+			for i, p := range payouts {
+				require.Equal(t, v.Leaves[i], cumulativeLeaf(&p))
+				amount, proof, ok := tree.Proof(p.Account)
+				require.True(t, ok)
+				require.Equal(t, p.Amount, amount)
+				require.Equal(t, v.Proofs[i].Hashes, append([]protocol.Hash{}, proof...))
+				require.NoError(t, VerifyCumulative(v.Root, p, v.Proofs[i].Hashes))
+				require.NoError(t, VerifyCumulative(v.Root, p, proof))
+			}
+		})
+	}
+}

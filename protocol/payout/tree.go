@@ -41,16 +41,12 @@ func NewTree(payouts []Payout) (*Tree, error) {
 	if _, err := Total(payouts); err != nil {
 		return nil, err
 	}
+	if err := checkSorted(payouts); err != nil {
+		return nil, err
+	}
 	level := make([]Node, len(payouts))
 	for i := range payouts {
-		p := &payouts[i]
-		if p.Amount.IsZero() {
-			return nil, protocol.Errorf(protocol.KindInvalid, "payouts", "amount of %s is zero: leave it out", p.Account)
-		}
-		if i > 0 && bytes.Compare(payouts[i-1].Account[:], p.Account[:]) >= 0 {
-			return nil, protocol.Errorf(protocol.KindInvalid, "payouts", "account %s is out of order or repeated: use Aggregate", p.Account)
-		}
-		level[i] = leafNode(uint64(i), p)
+		level[i] = leafNode(uint64(i), &payouts[i])
 	}
 	t := &Tree{payouts: append([]Payout(nil), payouts...), levels: [][]Node{level}}
 	for len(level) > 1 {

@@ -3,11 +3,12 @@ pragma solidity 0.8.34;
 
 import {AttributionSettlement} from "../../src/AttributionSettlement.sol";
 import {DatanetRegistry} from "../../src/DatanetRegistry.sol";
+import {EpochDistributor} from "../../src/EpochDistributor.sol";
 import {Escrow} from "../../src/Escrow.sol";
 import {FeeParameters} from "../../src/FeeParameters.sol";
 import {ModelRegistry} from "../../src/ModelRegistry.sol";
 import {Treasury} from "../../src/Treasury.sol";
-import {Batch, Binding, Claim, ProofNode, Shares, SignedVoucher, Voucher} from "../../src/Types.sol";
+import {Batch, BatchRef, Binding, Claim, ProofNode, Shares, SignedVoucher, Voucher} from "../../src/Types.sol";
 import {WorkerStaking} from "../../src/WorkerStaking.sol";
 import {Tree} from "./Tree.sol";
 import {Vm} from "./Vm.sol";
@@ -40,6 +41,7 @@ abstract contract Fixture {
     DatanetRegistry internal datanets;
     ModelRegistry internal models;
     AttributionSettlement internal settlement;
+    EpochDistributor internal epochs;
 
     uint256 internal minStake;
     uint256 internal minDelegation;
@@ -47,6 +49,9 @@ abstract contract Fixture {
     uint64 internal delay;
     uint64 internal window;
     uint32 internal coverBps;
+    uint256 internal epochBond;
+    uint64 internal epochWindow;
+    uint64 internal buildWindow;
 
     function setUp() public virtual {
         vm.warp(START);
@@ -58,6 +63,10 @@ abstract contract Fixture {
         window = uint64(vm.parseJsonUint(config, ".settlement.challenge_window_seconds"));
         coverBps = uint32(vm.parseJsonUint(config, ".settlement.cover_bps"));
 
+        epochBond = vm.parseJsonUint(config, ".epochs.bond_wei");
+        epochWindow = uint64(vm.parseJsonUint(config, ".epochs.challenge_window_seconds"));
+        buildWindow = uint64(vm.parseJsonUint(config, ".epochs.build_window_seconds"));
+
         treasury = new Treasury(admin);
         fees = new FeeParameters(admin, address(treasury), sharesIn(config, ".fees"));
         staking = new WorkerStaking(admin, minStake, minDelegation, unbonding);
@@ -68,6 +77,10 @@ abstract contract Fixture {
         bytes32 role = escrow.SETTLEMENT_ROLE();
         vm.prank(admin);
         escrow.grantRole(role, address(settlement));
+        epochs = new EpochDistributor(admin, settlement, fees, epochBond, epochWindow, buildWindow);
+        role = settlement.DISTRIBUTOR_ROLE();
+        vm.prank(admin);
+        settlement.grantRole(role, address(epochs));
     }
 
     function sharesIn(string memory json, string memory at) internal pure returns (Shares memory) {
@@ -152,5 +165,14 @@ abstract contract Fixture {
             amount: amounts[index],
             proof: Tree.proof(Tree.leaves(accounts, amounts), index)
         });
+    }
+
+    // ---- epochs ----
+
+    function refs(address who, uint64 first, uint256 n) internal pure returns (BatchRef[] memory list) {
+        list = new BatchRef[](n);
+        for (uint256 i = 0; i < n; ++i) {
+            list[i] = BatchRef(who, first + uint64(i));
+        }
     }
 }

@@ -16,6 +16,7 @@ interface Vm {
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function deal(address account, uint256 balance) external;
     function prank(address sender) external;
+    function cool(address account) external;
     function warp(uint256 timestamp) external;
     function expectRevert(bytes calldata data) external;
     function expectRevert(bytes4 selector) external;

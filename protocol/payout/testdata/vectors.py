@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Golden vectors of the fee split and of the Merkle-sum tree.
+"""Golden vectors of the fee split, of the Merkle-sum tree and of the cumulative tree.
 
 Written from the specification alone, apart from the Go code: exact rationals
 (fractions.Fraction) for the largest-remainder division and an independent
 keccak. Needs: pip install pycryptodome
 
-    python3 vectors.py        # rewrites splits.json and merkle.json beside it
+    python3 vectors.py        # rewrites splits.json, merkle.json and cumulative.json beside it
 """
 import json
 import pathlib
@@ -205,6 +205,48 @@ def merkle_cases():
     return cases
 
 
+def standard_leaf(account, amount):
+    return k256(k256(word(int(account, 16)) + word(amount)))
+
+
+def standard_tree(leaves):
+    """OpenZeppelin's standard tree: leaves by hash from the end of an array, parents of sorted pairs before them."""
+    n = len(leaves)
+    tree = [b""] * (n - 1) + sorted(leaves, reverse=True)
+    for i in reversed(range(n - 1)):
+        tree[i] = k256(b"".join(sorted(tree[2 * i + 1:2 * i + 3])))
+    return tree
+
+
+def standard_proof(tree, leaf):
+    i, out = tree.index(leaf), []
+    while i:
+        out.append(tree[i + 1 if i % 2 else i - 1])
+        i = (i - 1) // 2
+    return out
+
+
+def cumulative_case(name, amounts):
+    accounts = sorted(addr(f"{name} {i}") for i in range(len(amounts)))
+    leaves = [standard_leaf(a, n) for a, n in zip(accounts, amounts)]
+    tree = standard_tree(leaves)
+    return {
+        "name": name, "count": len(amounts), "accounts": accounts,
+        "amounts": [str(n) for n in amounts],
+        "leaves": ["0x" + h.hex() for h in leaves],
+        "root": "0x" + tree[0].hex(), "total": str(sum(amounts)),
+        "proofs": [{"hashes": ["0x" + h.hex() for h in standard_proof(tree, x)]} for x in leaves],
+    }
+
+
+def cumulative_cases():
+    rng = random.Random(22)
+    cases = [cumulative_case(f"cumulative_{n}", [rng.randrange(1, 10**rng.randrange(1, 28)) for _ in range(n)])
+             for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 31)]
+    cases.append(cumulative_case("cumulative_large", [2**126 - 1, 1, 2**126]))
+    return cases
+
+
 def write(name, cases):
     (HERE / name).write_text(json.dumps({"count": len(cases), "cases": cases}, indent=1) + "\n")
 
@@ -212,3 +254,4 @@ def write(name, cases):
 if __name__ == "__main__":
     write("splits.json", split_cases())
     write("merkle.json", merkle_cases())
+    write("cumulative.json", cumulative_cases())

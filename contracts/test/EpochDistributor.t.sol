@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.34;
+
+import {AttributionSettlement} from "../src/AttributionSettlement.sol";
+import {EpochDistributor} from "../src/EpochDistributor.sol";
+import {FeeParameters} from "../src/FeeParameters.sol";
+import {Batch, BatchRef, Claim, SignedVoucher} from "../src/Types.sol";
+import {EpochFixture} from "./support/EpochFixture.sol";
+import {StandardTree} from "./support/StandardTree.sol";
+
+contract EpochDistributorTest is EpochFixture {
+    // ---- the whole way ----
+
+    function test_Epochs_PayOnceForManyBatches() public {
+        settle(5);
+        uint32 id = epoch(refs(worker, 0, 5), 15 ether, 5 ether);
+        vm.assertEq(address(settlement).balance, 0);
+        vm.assertEq(address(epochs).balance, 20 ether + epochBond);
+        (bytes32 root, uint256 total, uint256 paid) = epochs.distribution();
+        vm.assertEq(root, tree(15 ether, 5 ether)[0]);
+        vm.assertEq(total, 20 ether);
+        vm.assertEq(paid, 0);
+        (uint32 live, uint32 finalised) = epochs.current();
+        vm.assertEq(live, 0);
+        vm.assertEq(finalised, id);
+
+        bytes32[] memory proof = proofOf(15 ether, 5 ether, alice, 15 ether);
+        vm.expectEmit(true, true, true, true, address(epochs));
+        emit EpochDistributor.EpochClaimed(alice, 15 ether, 15 ether);
+        vm.prank(stranger);
+        vm.assertEq(epochs.claim(alice, 15 ether, proof), 15 ether);
+        vm.assertEq(alice.balance, 15 ether);
+        vm.assertEq(epochs.claimedOf(alice), 15 ether);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.NothingToClaim.selector, alice, 15 ether));
+        epochs.claim(alice, 15 ether, proof);
+
+        // The next epoch adds to what was claimed: the difference is paid, and old proofs lead nowhere.
+        settle(2);
+        epoch(refs(worker, 5, 2), 21 ether, 7 ether);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.InvalidEpochProof.selector, alice, 15 ether));
+        epochs.claim(alice, 15 ether, proof);
+        epochs.claim(alice, 21 ether, proofOf(21 ether, 7 ether, alice, 21 ether));
+        epochs.claim(bob, 7 ether, proofOf(21 ether, 7 ether, bob, 7 ether));
+        vm.assertEq(alice.balance, 21 ether);
+        vm.assertEq(bob.balance, 7 ether);
+        vm.assertEq(epochs.creditOf(proposer), 2 * epochBond);
+        epochs.collect(proposer);
+        vm.assertEq(proposer.balance, 100 * epochBond);
+        vm.assertEq(address(epochs).balance, 0);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.NothingToCollect.selector, proposer));
+        epochs.collect(proposer);
+    }
+
+    /// What was claimed singly before the hold stays out of the epoch; what was not cannot be claimed singly after it.
+    function test_SingleClaims_StopWhileHeld() public {
+        Batch[] memory list = settle(2);
+        Claim memory ofAlice = claimOf(list[0], accounts, amounts, 0);
+        Claim memory ofBob = claimOf(list[0], accounts, amounts, 1);
+        settlement.claim(worker, 0, 0, alice, 3 ether, ofAlice.proof);
+        uint32 id = open(refs(worker, 0, 2));
+        vm.assertEq(epochs.epochOf(id).amount, 5 ether);
+        vm.assertTrue(settlement.batchOf(worker, 0).held);
+        vm.expectRevert(abi.encodeWithSelector(AttributionSettlement.BatchHeld.selector, worker, 0));
+        settlement.claim(worker, 0, 1, bob, 1 ether, ofBob.proof);
+        Claim[] memory many = new Claim[](1);
+        many[0] = ofBob;
+        vm.assertEq(settlement.claimMany(many), 0);
+
+        commit(id, 3 ether, 2 ether);
+        vm.warp(block.timestamp + epochWindow);
+        epochs.finalise(id, refs(worker, 0, 2));
+        vm.assertEq(uint256(settlement.batchOf(worker, 0).status), uint256(AttributionSettlement.Status.Swept));
+        vm.assertFalse(settlement.batchOf(worker, 0).held);
+        vm.expectRevert(abi.encodeWithSelector(AttributionSettlement.BatchSwept.selector, worker, 0));
+        settlement.claim(worker, 0, 1, bob, 1 ether, ofBob.proof);
+        vm.assertEq(settlement.claimMany(many), 0);
+        epochs.claim(alice, 3 ether, proofOf(3 ether, 2 ether, alice, 3 ether));
+        epochs.claim(bob, 2 ether, proofOf(3 ether, 2 ether, bob, 2 ether));
+        vm.assertEq(alice.balance, 6 ether);
+        vm.assertEq(bob.balance, 2 ether);
+        vm.assertEq(address(settlement).balance, 0);
+        vm.assertEq(address(epochs).balance, epochBond);
+    }
+
+    function test_Build_InSeveralCalls_Succeeds() public {
+        settle(6);
+        uint32 id = open(refs(worker, 0, 2));
+        vm.prank(proposer);
+        epochs.add(id, refs(worker, 1, 3)); // batch 1 again: passed over
+        vm.prank(proposer);
+        epochs.add(id, refs(worker, 4, 2));
+        vm.assertEq(epochs.epochOf(id).count, 6);
+        vm.assertEq(epochs.epochOf(id).amount, 24 ether);
+        commit(id, 18 ether, 6 ether);
+        vm.warp(block.timestamp + epochWindow);
+        vm.assertFalse(epochs.finalise(id, refs(worker, 4, 2)));
+        (bytes32 root,,) = epochs.distribution();
+        vm.assertEq(root, bytes32(0), "a root counts only once all of its money is here");
+        vm.expectRevert(abi.encodeWithSelector(AttributionSettlement.NotHeld.selector, worker, 4));
+        epochs.finalise(id, refs(worker, 4, 1));
+        vm.assertTrue(epochs.finalise(id, refs(worker, 0, 4)));
+        vm.assertEq(uint256(epochs.epochOf(id).stage), uint256(EpochDistributor.Stage.Finalised));
+    }
+
+    // ---- refusals while it is made ----
+
+    function test_Open_Refusals() public {
+        settle(1);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.WrongBond.selector, 1, epochBond));
+        vm.prank(proposer);
+        epochs.open{value: 1}(refs(worker, 0, 1));
+        vm.expectRevert(abi.encodeWithSelector(AttributionSettlement.UnknownBatch.selector, worker, 1));
+        open(refs(worker, 0, 2));
+        uint32 id = open(refs(worker, 0, 1));
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.EpochExists.selector, id));
+        open(refs(worker, 0, 1));
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.NotProposer.selector, id, stranger));
+        vm.prank(stranger);
+        epochs.add(id, refs(worker, 0, 1));
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.EmptyEpoch.selector, id));
+        vm.prank(proposer);
+        epochs.commit(id, 0, DOCUMENT);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.EmptyEpoch.selector, id));
+        vm.prank(proposer);
+        epochs.commit(id, DOCUMENT, 0);
+        vm.warp(block.timestamp + buildWindow);
+        uint64 deadline = epochs.epochOf(id).deadline;
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.BuildExpired.selector, id, deadline));
+        vm.prank(proposer);
+        epochs.commit(id, DOCUMENT, DOCUMENT);
+    }
+
+    function test_Open_PendingBatch_Reverts() public {
+        settle(1);
+        Batch memory b = batchOf(worker, 1, accounts, amounts);
+        SignedVoucher[] memory vs = one(signed(voucher(8 ether), REQUESTER_KEY));
+        vm.prank(worker);
+        settlement.submitBatch(b, vs);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                AttributionSettlement.ChallengeWindowOpen.selector, worker, 1, block.timestamp + window
+            )
+        );
+        open(refs(worker, 0, 2));
+    }
+
+    /// An epoch of batches that have nothing left cannot be committed.
+    function test_Commit_Nothing_Reverts() public {
+        Batch[] memory list = settle(1);
+        settlement.claim(worker, 0, 0, alice, 3 ether, claimOf(list[0], accounts, amounts, 0).proof);
+        settlement.claim(worker, 0, 1, bob, 1 ether, claimOf(list[0], accounts, amounts, 1).proof);
+        uint32 id = open(refs(worker, 0, 1));
+        vm.assertEq(epochs.epochOf(id).count, 0);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.EmptyEpoch.selector, id));
+        vm.prank(proposer);
+        epochs.commit(id, DOCUMENT, DOCUMENT);
+    }
+
+    function test_Abandon_FreesTheBatches() public {
+        Batch[] memory list = settle(1);
+        uint32 id = open(refs(worker, 0, 1));
+        uint64 deadline = epochs.epochOf(id).deadline;
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.BuildOpen.selector, id, deadline));
+        epochs.abandon(id);
+        vm.warp(deadline);
+        vm.expectEmit(true, true, true, true, address(epochs));
+        emit EpochDistributor.EpochDropped(id, EpochDistributor.Stage.Abandoned, epochBond, address(treasury));
+        epochs.abandon(id);
+        vm.expectRevert(
+            abi.encodeWithSelector(EpochDistributor.WrongStage.selector, id, EpochDistributor.Stage.Abandoned)
+        );
+        epochs.abandon(id);
+        vm.assertFalse(settlement.batchOf(worker, 0).held);
+        settlement.claim(worker, 0, 0, alice, 3 ether, claimOf(list[0], accounts, amounts, 0).proof);
+        epochs.collect(address(treasury));
+        vm.assertEq(address(treasury).balance, epochBond);
+        // The batch can go into another epoch with what is left.
+        uint32 next = open(refs(worker, 0, 1));
+        vm.assertEq(epochs.epochOf(next).amount, 1 ether);
+        vm.assertTrue(next != id);
+    }
+
+    function test_Finalise_InWindow_Reverts() public {
+        settle(1);
+        uint32 id = open(refs(worker, 0, 1));
+        vm.expectRevert(
+            abi.encodeWithSelector(EpochDistributor.WrongStage.selector, id, EpochDistributor.Stage.Building)
+        );
+        epochs.finalise(id, refs(worker, 0, 1));
+        commit(id, 3 ether, 1 ether);
+        vm.expectRevert(
+            abi.encodeWithSelector(EpochDistributor.EpochWindowOpen.selector, id, block.timestamp + epochWindow)
+        );
+        epochs.finalise(id, refs(worker, 0, 1));
+    }
+
+    // ---- disputes ----
+
+    function test_Dispute_WrongRoot_DropsEpoch() public {
+        Batch[] memory list = settle(1);
+        uint32 id = open(refs(worker, 0, 1));
+        commit(id, 0.5 ether, 3.5 ether);
+        vm.prank(disputes);
+        epochs.freeze(id);
+        vm.warp(block.timestamp + epochWindow);
+        vm.expectRevert(
+            abi.encodeWithSelector(EpochDistributor.WrongStage.selector, id, EpochDistributor.Stage.Disputed)
+        );
+        epochs.finalise(id, refs(worker, 0, 1));
+        vm.expectRevert(EpochDistributor.ZeroAddress.selector);
+        vm.prank(disputes);
+        epochs.resolve(id, false, address(0));
+        vm.prank(disputes);
+        vm.assertEq(epochs.resolve(id, false, disputes), epochBond);
+        epochs.collect(disputes);
+        vm.assertEq(disputes.balance, epochBond);
+        settlement.claim(worker, 0, 0, alice, 3 ether, claimOf(list[0], accounts, amounts, 0).proof);
+        vm.assertEq(alice.balance, 3 ether);
+        epoch(refs(worker, 0, 1), 0, 1 ether);
+    }
+
+    function test_Dispute_RightRoot_GoesOn() public {
+        settle(1);
+        uint32 id = open(refs(worker, 0, 1));
+        commit(id, 3 ether, 1 ether);
+        uint64 deadline = epochs.epochOf(id).deadline;
+        vm.prank(disputes);
+        epochs.freeze(id);
+        vm.prank(disputes);
+        vm.assertEq(epochs.resolve(id, true, disputes), 0);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.EpochWindowOpen.selector, id, deadline));
+        epochs.finalise(id, refs(worker, 0, 1));
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.EpochWindowClosed.selector, id, deadline));
+        vm.prank(disputes);
+        epochs.freeze(id);
+        vm.warp(deadline);
+        epochs.finalise(id, refs(worker, 0, 1));
+        vm.assertEq(epochs.creditOf(proposer), epochBond);
+    }
+
+    function test_Dispute_AfterTheWindow_Reverts() public {
+        settle(1);
+        uint32 id = open(refs(worker, 0, 1));
+        commit(id, 3 ether, 1 ether);
+        uint64 deadline = epochs.epochOf(id).deadline;
+        vm.warp(deadline);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.EpochWindowClosed.selector, id, deadline));
+        vm.prank(disputes);
+        epochs.freeze(id);
+    }
+
+    /// A root that promises more than came in, and that nobody disputed, pays no more than came in.
+    function test_WrongRoot_Undisputed_PaysNoMoreThanCameIn() public {
+        settle(1);
+        epoch(refs(worker, 0, 1), 3 ether, 50 ether);
+        bytes32[] memory proof = proofOf(3 ether, 50 ether, bob, 50 ether);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.OverDistributed.selector, 50 ether, 4 ether));
+        epochs.claim(bob, 50 ether, proof);
+    }
+
+    // ---- rights and parameters ----
+
+    function test_Rights() public {
+        settle(1);
+        uint32 id = open(refs(worker, 0, 1));
+        commit(id, 3 ether, 1 ether);
+        vm.expectRevert();
+        epochs.freeze(id);
+        vm.expectRevert();
+        epochs.resolve(id, true, disputes);
+        vm.expectRevert();
+        epochs.setBond(1);
+        vm.expectRevert();
+        epochs.setWindows(1, 1);
+        vm.expectRevert();
+        settlement.beginHold();
+        vm.expectRevert(abi.encodeWithSelector(AttributionSettlement.NotHolder.selector, address(this)));
+        settlement.hold(refs(worker, 0, 1));
+        vm.expectRevert(abi.encodeWithSelector(AttributionSettlement.NotHolder.selector, address(this)));
+        settlement.sweep(refs(worker, 0, 1));
+        vm.expectRevert(abi.encodeWithSelector(AttributionSettlement.NotHolder.selector, address(this)));
+        settlement.endHold();
+        vm.deal(stranger, 1);
+        vm.prank(stranger);
+        (bool ok,) = address(epochs).call{value: 1}("");
+        vm.assertFalse(ok);
+    }
+
+    /// Two distributors cannot hold batches at the same time.
+    function test_SecondDistributor_Waits() public {
+        settle(1);
+        EpochDistributor other = new EpochDistributor(admin, settlement, fees, 0, epochWindow, buildWindow);
+        bytes32 role = settlement.DISTRIBUTOR_ROLE();
+        vm.prank(admin);
+        settlement.grantRole(role, address(other));
+        uint32 id = open(refs(worker, 0, 1));
+        vm.expectRevert(abi.encodeWithSelector(AttributionSettlement.HoldExists.selector, id));
+        other.open(refs(worker, 0, 1));
+    }
+
+    function test_Parameters() public {
+        vm.assertEq(epochs.bond(), epochBond);
+        vm.assertEq(epochs.challengeWindow(), epochWindow);
+        vm.assertEq(epochs.buildWindow(), buildWindow);
+        vm.assertEq(address(epochs.settlement()), address(settlement));
+        vm.assertEq(address(epochs.feeParameters()), address(fees));
+        settle(1);
+        uint32 id = open(refs(worker, 0, 1));
+        uint64 deadline = epochs.epochOf(id).deadline;
+        vm.expectEmit(true, true, true, true, address(epochs));
+        emit EpochDistributor.BondChanged(7);
+        vm.prank(admin);
+        epochs.setBond(7);
+        vm.prank(admin);
+        epochs.setWindows(1 days, 2 days);
+        vm.assertEq(epochs.bond(), 7);
+        vm.assertEq(epochs.challengeWindow(), 1 days);
+        vm.assertEq(epochs.buildWindow(), 2 days);
+        vm.assertEq(epochs.epochOf(id).deadline, deadline, "an epoch under way keeps its deadline");
+        vm.expectRevert(EpochDistributor.ZeroWindow.selector);
+        vm.prank(admin);
+        epochs.setWindows(0, 1);
+        vm.expectRevert(EpochDistributor.ZeroWindow.selector);
+        vm.prank(admin);
+        epochs.setWindows(1, 0);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.BondTooLarge.selector, 1 << 128));
+        vm.prank(admin);
+        epochs.setBond(1 << 128);
+    }
+
+    function test_Constructor_ZeroAddress_Reverts() public {
+        vm.expectRevert(EpochDistributor.ZeroAddress.selector);
+        new EpochDistributor(address(0), settlement, fees, 0, 1, 1);
+        vm.expectRevert(EpochDistributor.ZeroAddress.selector);
+        new EpochDistributor(admin, AttributionSettlement(payable(address(0))), fees, 0, 1, 1);
+        vm.expectRevert(EpochDistributor.ZeroAddress.selector);
+        new EpochDistributor(admin, settlement, FeeParameters(address(0)), 0, 1, 1);
+    }
+
+    // ---- any tree ----
+
+    /// Every leaf of a standard tree of any size is paid its amount, and no other amount is.
+    function testFuzz_Claim_AnyTree(uint256 n, uint256 seed) public {
+        n = 1 + n % 40;
+        (address[] memory who, uint256[] memory sums) = (new address[](n), new uint256[](n));
+        uint256 sum = 0;
+        for (uint256 i = 0; i < n; ++i) {
+            who[i] = address(uint160(uint256(keccak256(abi.encode(seed, i)))));
+            sums[i] = 1 + uint256(keccak256(abi.encode(seed, i, "amount"))) % (500 ether / n);
+            sum += sums[i];
+        }
+        (accounts, amounts) = (who, sums);
+        settle(1);
+        uint32 id = open(refs(worker, 0, 1));
+        bytes32[] memory t = StandardTree.build(who, sums);
+        vm.prank(proposer);
+        epochs.commit(id, t[0], DOCUMENT);
+        vm.warp(block.timestamp + epochWindow);
+        epochs.finalise(id, refs(worker, 0, 1));
+        for (uint256 i = 0; i < n; ++i) {
+            bytes32[] memory proof = StandardTree.proof(t, StandardTree.leaf(who[i], sums[i]));
+            vm.expectRevert(abi.encodeWithSelector(EpochDistributor.InvalidEpochProof.selector, who[i], sums[i] + 1));
+            epochs.claim(who[i], sums[i] + 1, proof);
+            epochs.claim(who[i], sums[i], proof);
+            vm.assertEq(who[i].balance, sums[i]);
+        }
+        vm.assertEq(address(epochs).balance, epochBond);
+    }
+}
