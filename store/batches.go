@@ -132,6 +132,30 @@ func (w *Worker) DropBatch(worker protocol.Account, nonce uint64) error {
 	})
 }
 
+// ReopenBatch notes that the chain has lost the worker's newest batch, in a
+// reorganisation: it is prepared again, and its receipts are batched, not settled.
+func (w *Worker) ReopenBatch(worker protocol.Account, nonce uint64) error {
+	return w.db.Update(func(tx *Tx) error {
+		last, ok, err := lastBatch(tx, worker)
+		if err != nil {
+			return err
+		}
+		if !ok || last.Nonce != nonce {
+			return protocol.Errorf(protocol.KindStale, "nonce", "batch %d is not the newest", nonce)
+		}
+		if last.Status != BatchSettled {
+			return nil
+		}
+		for _, id := range last.Receipts {
+			if _, err := moveReceipt(tx, id, ReceiptBatched, nonce, ReceiptSettled); err != nil {
+				return err
+			}
+		}
+		last.Status, last.Tx, last.Block, last.GasUsed, last.SettledAt = BatchPrepared, protocol.Hash{}, 0, 0, 0
+		return batchTable.Put(tx, PairOf(worker, nonce), last)
+	})
+}
+
 // Batch gives one batch, or an error of kind not_found.
 func (w *Worker) Batch(worker protocol.Account, nonce uint64) (BatchRecord, error) {
 	return batchTable.Must(w.db, PairOf(worker, nonce))

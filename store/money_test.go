@@ -111,6 +111,19 @@ func TestReceiptFromSignedToSettled(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, vs, 1)
 	require.EqualValues(t, 20, vs[0].Batched.Uint64())
+
+	// The chain loses the batch: it can be sent again, or its receipts go into another.
+	require.Equal(t, protocol.KindStale, protocol.KindOf(w.ReopenBatch(worker, 6)))
+	for range 2 {
+		require.NoError(t, w.ReopenBatch(worker, 7))
+		require.Equal(t, map[ReceiptStatus]int{ReceiptSigned: 2, ReceiptBatched: 2}, statuses(t, w))
+	}
+	last, _, err = w.LastBatch(worker)
+	require.NoError(t, err)
+	require.Equal(t, BatchPrepared, last.Status)
+	require.Zero(t, last.Tx)
+	require.NoError(t, w.DropBatch(worker, 7))
+	require.Equal(t, map[ReceiptStatus]int{ReceiptSigned: 2, ReceiptVouchered: 2}, statuses(t, w))
 }
 
 func signAs(t *testing.T) func(protocol.Voucher) (protocol.SignedVoucher, error) {

@@ -96,6 +96,9 @@ func (s *Service) one(ctx context.Context) (*store.BatchRecord, bool, error) {
 	if ok && last.Status != store.BatchSettled {
 		return s.resume(ctx, last, next)
 	}
+	if ok && next <= last.Nonce {
+		return s.again(ctx, next, last.Nonce)
+	}
 	if ok && next != last.Nonce+1 {
 		return nil, false, foreign(s.cfg.Worker, next, last.Nonce+1)
 	}
@@ -169,9 +172,15 @@ func (s *Service) resume(ctx context.Context, b store.BatchRecord, next uint64) 
 		return s.submit(ctx, b)
 	case b.Nonce + 1:
 		return s.settled(ctx, b, chain.Tx{})
-	default:
+	}
+	if next > b.Nonce {
 		return nil, false, foreign(s.cfg.Worker, next, b.Nonce+1)
 	}
+	// A reorganisation took batches before this one: they come first.
+	if err := s.cfg.Store.DropBatch(b.Worker, b.Nonce); err != nil {
+		return nil, false, fmt.Errorf("take batch %d apart: %w", b.Nonce, err)
+	}
+	return nil, true, nil
 }
 
 // submit sends a batch that is written down.
@@ -195,6 +204,9 @@ func (s *Service) submit(ctx context.Context, b store.BatchRecord) (*store.Batch
 // settled checks that the chain has this very batch and notes it.
 func (s *Service) settled(ctx context.Context, b store.BatchRecord, tx chain.Tx) (*store.BatchRecord, bool, error) {
 	have, err := s.client.Batch(ctx, b.Worker, b.Nonce)
+	if protocol.KindOf(err) == protocol.KindNotFound { // a node judges by what it is about to put in a block
+		return nil, false, protocol.Errorf(protocol.KindBusy, "nonce", "batch %d is on its way to the chain: look again later", b.Nonce)
+	}
 	if err != nil {
 		return nil, false, err
 	}

@@ -324,3 +324,50 @@ func TestAnotherProcessIsNoticed(t *testing.T) {
 	_, err = w.service(one, nil).Flush(t.Context())
 	require.Equal(t, protocol.KindStale, protocol.KindOf(err), "%v", err)
 }
+
+// Batches that the chain had and lost are sent again from the worker's records. One that
+// the chain refuses now, since a requester's deposit is lost too, is taken apart with
+// those after it, and the other requesters' receipts are settled anew.
+func TestBatchesThatAReorganisationTook(t *testing.T) {
+	ctx := t.Context()
+	for name, deposits := range map[string]int{"all come again": 3, "one requester's deposit is gone": 2} {
+		t.Run(name, func(t *testing.T) {
+			before := newWorld(t, 3)
+			db := openStore(t, vfs.NewMem())
+			defer func() { require.NoError(t, db.Close()) }()
+			book := store.NewWorker(db)
+			for round := range 3 {
+				for i := range 6 {
+					before.serve(book, before.payers[(i+round)%(3-round/2)])
+				}
+				_, err := before.service(db, nil).Flush(ctx)
+				require.NoError(t, err)
+			}
+			before.settledAll(book)
+
+			// The same contracts at the same addresses, without any batch.
+			after := newWorld(t, deposits)
+			require.Equal(t, before.client.Addresses(), after.client.Addresses())
+			after.blocks, after.atts = before.blocks, before.atts
+			s := after.service(db, nil)
+			_, err := s.Flush(ctx)
+			require.NoError(t, err)
+			counts, err := book.CountReceipts()
+			require.NoError(t, err)
+			if deposits == 3 {
+				after.payers, after.served, after.fees, after.perUser = before.payers, before.served, before.fees, before.perUser
+				after.settledAll(book)
+				return
+			}
+			gone := before.payers[2].Account()
+			require.Equal(t, map[store.ReceiptStatus]int{store.ReceiptSettled: 14, store.ReceiptVouchered: 4}, counts)
+			require.Len(t, s.Blocked(), 1)
+			require.Equal(t, gone, s.Blocked()[0].Requester)
+			for _, p := range after.payers {
+				drawn, err := after.client.DrawnOf(ctx, p.Account(), after.owner.Account())
+				require.NoError(t, err)
+				require.Equal(t, before.perUser[p.Account()].Dec(), drawn.Dec())
+			}
+		})
+	}
+}

@@ -27,27 +27,32 @@ import (
 // world is a real chain with the real contracts, a worker with delegators, a datanet
 // with an adapter, requesters with escrow, and the coordinator's books.
 type world struct {
-	t       *testing.T
-	chain   *devchain.Chain
-	client  *chain.Client
-	owner   *keystore.Key // of the worker
-	node    *keystore.Key
-	payout  protocol.Account
-	model   *keystore.Key // owns datanet and adapter
-	session *keystore.Key // the coordinator's
-	payers  []*keystore.Key
-	adapter protocol.Hash
-	datanet protocol.Datanet
-	root    protocol.Hash
-	people  []protocol.Account // contributors
-	blocks  *memoryBlocks
-	books   *store.Coordinator
-	rng     *rand.Rand
-	served  int
-	last    int64
-	atts    map[protocol.Hash]protocol.Attribution // by receipt
-	fees    uint256.Int                            // of all receipts
-	perUser map[protocol.Account]*uint256.Int
+	t             *testing.T
+	chain         *devchain.Chain
+	client        *chain.Client
+	owner         *keystore.Key // of the worker
+	node          *keystore.Key
+	payout        protocol.Account
+	model         *keystore.Key // owns datanet and adapter
+	session       *keystore.Key // the coordinator's
+	admin, friend *keystore.Key
+	params        devchain.Params
+	funds         map[protocol.Account]uint256.Int
+	payers        []*keystore.Key
+	adapter       protocol.Hash
+	datanet       protocol.Datanet
+	root          protocol.Hash
+	people        []protocol.Account // contributors
+	blocks        *memoryBlocks
+	books         *store.Coordinator
+	rng           *rand.Rand
+	served        int
+	last          int64
+	atts          map[protocol.Hash]protocol.Attribution // by receipt
+	fees          uint256.Int                            // of all receipts
+	perUser       map[protocol.Account]*uint256.Int
+	voucherLife   time.Duration
+	access        uint64 // most that an adapter's use costs, in wei
 }
 
 func key(t *testing.T, name string) *keystore.Key {
@@ -73,16 +78,24 @@ func cidOf(t *testing.T, content string) (protocol.CID, protocol.Hash) {
 
 func newWorld(t *testing.T, payers int) *world {
 	t.Helper()
+	return newWorldFor(t, payers, 24*time.Hour)
+}
+
+// newWorldFor is a world for so much time.
+func newWorldFor(t *testing.T, payers int, life time.Duration) *world {
+	t.Helper()
 	ctx := t.Context()
 	w := &world{
 		t: t, owner: key(t, "owner"), node: key(t, "node"), payout: protocol.Account{0xfe, 1}, model: key(t, "model"), session: key(t, "session"),
 		blocks: &memoryBlocks{have: map[protocol.Hash][]byte{}}, rng: rand.New(rand.NewPCG(1, 2)), atts: map[protocol.Hash]protocol.Attribution{},
-		perUser: map[protocol.Account]*uint256.Int{}, last: time.Now().UnixMilli(),
+		perUser: map[protocol.Account]*uint256.Int{}, last: time.Now().UnixMilli(), access: 2e18, voucherLife: 24 * time.Hour,
 	}
 	params, err := devchain.ReadParams("../../contracts/genesis/dev.json")
 	require.NoError(t, err)
 	admin, friend := key(t, "admin"), key(t, "friend")
+	w.admin, w.friend, w.params = admin, friend, params
 	fund := map[protocol.Account]uint256.Int{}
+	w.funds = fund
 	for _, k := range []*keystore.Key{admin, friend, w.owner, w.node, w.model} {
 		fund[k.Account()] = open(1_000_000)
 	}
@@ -115,7 +128,7 @@ func newWorld(t *testing.T, payers int) *world {
 	require.NoError(t, err)
 	binding, err := wire.SignBinding(w.domain(addresses.Staking), protocol.Binding{
 		Peer: "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN", NodeKey: w.node.Account(), Owner: w.owner.Account(), Payout: w.payout,
-		IssuedAt: time.Now().UnixMilli(), Expires: time.Now().Add(365 * 24 * time.Hour).UnixMilli(),
+		IssuedAt: time.Now().UnixMilli(), Expires: time.Now().Add(365*24*time.Hour + life).UnixMilli(),
 	}, w.owner.ECDSA())
 	require.NoError(t, err)
 	_, err = w.client.As(w.node).RegisterBinding(ctx, binding.Binding, binding.Signature)
@@ -125,7 +138,7 @@ func newWorld(t *testing.T, payers int) *world {
 	for _, p := range w.payers {
 		_, err = w.client.As(p).Deposit(ctx, open(500))
 		require.NoError(t, err)
-		_, err = w.client.As(p).Authorize(ctx, w.session.Account(), open(1000), time.Now().Add(48*time.Hour).Unix())
+		_, err = w.client.As(p).Authorize(ctx, w.session.Account(), open(1000), time.Now().Add(24*time.Hour+life).Unix())
 		require.NoError(t, err)
 	}
 	db, err := store.Open(store.Config{Dir: "coordinator", FS: vfs.NewMem()})
@@ -182,6 +195,15 @@ func (w *world) checks() Checks {
 // serve signs a receipt and takes the coordinator's voucher for it.
 func (w *world) serve(book *store.Worker, payer *keystore.Key) {
 	t := w.t
+	signed := w.sign(payer)
+	require.NoError(t, book.AddReceipt(signed))
+	w.owes(signed.Receipt)
+	require.NoError(t, book.AcceptVoucher(w.accept(signed), signed.Receipt.ID))
+}
+
+// sign is the worker's receipt of a new job.
+func (w *world) sign(payer *keystore.Key) protocol.SignedReceipt {
+	t := w.t
 	w.served++
 	w.last++
 	r := protocol.Receipt{
@@ -191,25 +213,33 @@ func (w *world) serve(book *store.Worker, payer *keystore.Key) {
 	r.Compute = *uint256.NewInt(w.rng.Uint64N(1e17) + 1)
 	if w.served%3 != 0 { // with the adapter
 		r.Adapter, r.Datanet, r.DatanetRoot = w.adapter, w.datanet.ID, w.root
-		r.Access = *uint256.NewInt(w.rng.Uint64N(2e18) + 1)
+		r.Access = *uint256.NewInt(w.rng.Uint64N(w.access) + 1)
 		att := w.attribution()
 		w.atts[r.ID] = att
 		var err error
 		r.AttributionRoot, err = wire.AttributionRoot(att)
 		require.NoError(t, err)
 	}
-	fee := r.Fee().Total()
-	w.fees.Add(&w.fees, &fee)
-	w.perUser[payer.Account()].Add(w.perUser[payer.Account()], &fee)
 	signed, err := wire.SignReceipt(w.domain(w.client.Addresses().Settlement), r, w.node.ECDSA())
 	require.NoError(t, err)
-	require.NoError(t, book.AddReceipt(signed))
+	return signed
+}
+
+// owes notes what a receipt that is accepted costs its requester.
+func (w *world) owes(r protocol.Receipt) {
+	fee := r.Fee().Total()
+	w.fees.Add(&w.fees, &fee)
+	w.perUser[r.Requester].Add(w.perUser[r.Requester], &fee)
+}
+
+// accept is the coordinator's voucher for a receipt.
+func (w *world) accept(signed protocol.SignedReceipt) protocol.SignedVoucher {
 	voucher, err := w.books.AcceptReceipt(signed, w.last, func(v protocol.Voucher) (protocol.SignedVoucher, error) {
-		v.Expires = time.Now().Add(24 * time.Hour).Unix()
+		v.Expires = time.Now().Add(w.voucherLife).Unix()
 		return wire.SignVoucher(w.domain(w.client.Addresses().Escrow), v, w.session.ECDSA())
 	})
-	require.NoError(t, err)
-	require.NoError(t, book.AcceptVoucher(voucher, r.ID))
+	require.NoError(w.t, err)
+	return voucher
 }
 
 func (w *world) attribution() protocol.Attribution {

@@ -1,0 +1,335 @@
+package settle
+
+import (
+	"fmt"
+	"math/big"
+
+	"github.com/ethereum/go-ethereum/accounts/abi"
+	"github.com/ethereum/go-ethereum/accounts/abi/bind/v2"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+
+	"github.com/openledger/openledger/contracts/bindings"
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/contracts/devchain"
+	"github.com/openledger/openledger/protocol"
+)
+
+// ledger is a second account of all money on the chain, written after the contracts'
+// documentation and not after their code: it replays the transactions of the canonical
+// chain, whoever sent them, and says what every account and every contract must hold
+// then. It refuses a transaction that the chain let pass and the rules do not.
+type ledger struct {
+	at     chain.Addresses
+	abis   map[protocol.Account]*abi.ABI
+	native map[protocol.Account]*big.Int
+	burnt  *big.Int
+	now    uint64 // of the block being replayed
+
+	delay, window, unbonding, cover uint64
+	escrow                          map[protocol.Account]*big.Int
+	drawn                           map[[2]protocol.Account]*big.Int
+	sessions                        map[[2]protocol.Account]*ledgerSession
+	withdrawals                     map[protocol.Account]ledgerWithdrawal
+	batches                         map[protocol.Account][]*ledgerBatch
+	pools                           map[protocol.Account]*ledgerPool // stake of a worker
+	leaving                         map[protocol.Account]*ledgerPool // stake on its way out
+	requests                        map[uint64]*ledgerRequest
+	lastRequest                     uint64
+	proceeds                        map[protocol.Account]*big.Int
+	votes                           map[protocol.Account]*big.Int // GOPEN
+}
+
+type ledgerSession struct {
+	limit, spent *big.Int
+	expiry       uint64
+}
+
+type ledgerWithdrawal struct {
+	amount    *big.Int
+	releaseAt uint64
+}
+
+type ledgerBatch struct {
+	total, paid *big.Int
+	claimableAt uint64
+	claimed     map[uint32]bool
+}
+
+// ledgerPool is shares of assets. A slash lowers assets and leaves shares.
+type ledgerPool struct {
+	assets, all *big.Int
+	shares      map[protocol.Account]*big.Int
+}
+
+type ledgerRequest struct {
+	account, worker protocol.Account
+	shares          *big.Int
+	releaseAt       uint64
+}
+
+func newPool() *ledgerPool {
+	return &ledgerPool{assets: new(big.Int), all: new(big.Int), shares: map[protocol.Account]*big.Int{}}
+}
+
+func newLedger(at chain.Addresses, p devchain.Params, native map[protocol.Account]*big.Int) (*ledger, error) {
+	l := &ledger{
+		at: at, native: native, burnt: new(big.Int), abis: map[protocol.Account]*abi.ABI{},
+		delay: p.Escrow.WithdrawalDelaySeconds, window: p.Settlement.ChallengeWindowSeconds,
+		unbonding: p.Staking.UnbondingSeconds, cover: uint64(p.Settlement.CoverBps),
+		escrow: map[protocol.Account]*big.Int{}, drawn: map[[2]protocol.Account]*big.Int{}, sessions: map[[2]protocol.Account]*ledgerSession{},
+		withdrawals: map[protocol.Account]ledgerWithdrawal{}, batches: map[protocol.Account][]*ledgerBatch{},
+		pools: map[protocol.Account]*ledgerPool{}, leaving: map[protocol.Account]*ledgerPool{}, requests: map[uint64]*ledgerRequest{},
+		proceeds: map[protocol.Account]*big.Int{}, votes: map[protocol.Account]*big.Int{},
+	}
+	for a, m := range map[protocol.Account]*bind.MetaData{
+		at.Escrow: &bindings.EscrowMetaData, at.Settlement: &bindings.AttributionSettlementMetaData, at.Staking: &bindings.WorkerStakingMetaData,
+		at.GOPEN: &bindings.GOPENMetaData, at.Datanets: &bindings.DatanetRegistryMetaData, at.Models: &bindings.ModelRegistryMetaData,
+		at.Timelock: &bindings.TimelockMetaData, at.Fees: &bindings.FeeParametersMetaData,
+	} {
+		parsed, err := m.ParseABI()
+		if err != nil {
+			return nil, err
+		}
+		l.abis[a] = parsed
+	}
+	return l, nil
+}
+
+// amount gives the number of a key, to be changed in place.
+func amount[K comparable](m map[K]*big.Int, k K) *big.Int {
+	if m[k] == nil {
+		m[k] = new(big.Int)
+	}
+	return m[k]
+}
+
+func poolOf(m map[protocol.Account]*ledgerPool, worker protocol.Account) *ledgerPool {
+	if m[worker] == nil {
+		m[worker] = newPool()
+	}
+	return m[worker]
+}
+
+func (l *ledger) move(from, to protocol.Account, v *big.Int) {
+	amount(l.native, from).Sub(amount(l.native, from), v)
+	amount(l.native, to).Add(amount(l.native, to), v)
+}
+
+// transaction replays one transaction of a block.
+func (l *ledger) transaction(h *types.Header, from protocol.Account, tx *types.Transaction, r *types.Receipt) error {
+	l.now = h.Time
+	gas := new(big.Int).SetUint64(r.GasUsed)
+	base := new(big.Int).Mul(gas, h.BaseFee)
+	tip := new(big.Int).Sub(new(big.Int).Mul(gas, r.EffectiveGasPrice), base)
+	l.move(from, h.Coinbase, tip)
+	amount(l.native, from).Sub(amount(l.native, from), base)
+	l.burnt.Add(l.burnt, base)
+	if r.Status != types.ReceiptStatusSuccessful {
+		return nil
+	}
+	if tx.To() == nil { // deployment
+		amount(l.native, r.ContractAddress)
+		l.move(from, r.ContractAddress, tx.Value())
+		return nil
+	}
+	l.move(from, *tx.To(), tx.Value())
+	parsed := l.abis[*tx.To()]
+	if parsed == nil || len(tx.Data()) == 0 {
+		return nil // a plain payment
+	}
+	method, err := parsed.MethodById(tx.Data())
+	if err != nil {
+		return err
+	}
+	args, err := method.Inputs.Unpack(tx.Data()[4:])
+	if err != nil {
+		return err
+	}
+	if err := l.call(*tx.To(), method.Name, from, tx.Value(), args); err != nil {
+		return fmt.Errorf("block %d, %s by %s: %w", h.Number, method.Name, from, err)
+	}
+	return nil
+}
+
+func (l *ledger) call(to protocol.Account, method string, from protocol.Account, value *big.Int, args []any) error {
+	switch to {
+	case l.at.Escrow:
+		return l.escrowCall(method, from, value, args)
+	case l.at.Settlement:
+		return l.settlementCall(method, from, args)
+	case l.at.Staking:
+		return l.stakingCall(method, from, value, args)
+	case l.at.GOPEN:
+		return l.votesCall(method, from, value, args)
+	}
+	if value.Sign() != 0 {
+		return fmt.Errorf("takes %s wei", value)
+	}
+	return nil
+}
+
+func (l *ledger) escrowCall(method string, from protocol.Account, value *big.Int, args []any) error {
+	switch method {
+	case "deposit":
+		amount(l.escrow, from).Add(amount(l.escrow, from), value)
+	case "depositFor":
+		to := args[0].(common.Address)
+		amount(l.escrow, to).Add(amount(l.escrow, to), value)
+	case "authorize":
+		k := [2]protocol.Account{from, args[0].(common.Address)}
+		s := l.sessions[k]
+		if s == nil {
+			s = &ledgerSession{spent: new(big.Int)}
+			l.sessions[k] = s
+		}
+		s.limit, s.expiry = args[1].(*big.Int), args[2].(uint64)
+	case "revoke":
+		s := l.sessions[[2]protocol.Account{from, args[0].(common.Address)}]
+		if end := l.now + l.delay; end < s.expiry {
+			s.expiry = end
+		}
+	case "requestWithdrawal":
+		l.withdrawals[from] = ledgerWithdrawal{args[0].(*big.Int), l.now + l.delay}
+	case "cancelWithdrawal":
+		delete(l.withdrawals, from)
+	case "executeWithdrawal":
+		w, ok := l.withdrawals[from]
+		if !ok || l.now < w.releaseAt {
+			return fmt.Errorf("was executed before its time")
+		}
+		delete(l.withdrawals, from)
+		paid := w.amount
+		if have := amount(l.escrow, from); paid.Cmp(have) > 0 {
+			paid = new(big.Int).Set(have)
+		}
+		amount(l.escrow, from).Sub(amount(l.escrow, from), paid)
+		l.move(l.at.Escrow, from, paid)
+	case "setWithdrawalDelay":
+		l.delay = args[0].(uint64)
+	case "grantRole", "renounceRole":
+	default:
+		return fmt.Errorf("is not in the ledger's book")
+	}
+	return nil
+}
+
+func (l *ledger) settlementCall(method string, from protocol.Account, args []any) error {
+	switch method {
+	case "submitBatch":
+		b := abi.ConvertType(args[0], new(bindings.Batch)).(*bindings.Batch)
+		vouchers := abi.ConvertType(args[1], new([]bindings.SignedVoucher)).(*[]bindings.SignedVoucher)
+		return l.submit(b, *vouchers)
+	case "claim":
+		paid, err := l.claim(args[0].(common.Address), args[1].(uint64), args[2].(uint32), args[3].(common.Address), args[4].(*big.Int))
+		if err == nil && !paid {
+			err = fmt.Errorf("leaf %d was paid twice", args[2])
+		}
+		return err
+	case "claimMany":
+		for _, c := range *abi.ConvertType(args[0], new([]bindings.Claim)).(*[]bindings.Claim) {
+			if _, err := l.claim(c.Worker, c.Nonce, c.Index, c.Account, c.Amount); err != nil {
+				return err
+			}
+		}
+	case "setChallengeWindow":
+		l.window = args[0].(uint64)
+	case "setCover":
+		l.cover = uint64(args[0].(uint32))
+	case "release", "grantRole", "renounceRole":
+	default:
+		return fmt.Errorf("is not in the ledger's book")
+	}
+	return nil
+}
+
+func (l *ledger) submit(b *bindings.Batch, vouchers []bindings.SignedVoucher) error {
+	if have := len(l.batches[b.Worker]); uint64(have) != b.Nonce {
+		return fmt.Errorf("has nonce %d after %d batches", b.Nonce, have)
+	}
+	exposure := new(big.Int).Set(b.Total)
+	for _, old := range l.batches[b.Worker] {
+		if l.now < old.claimableAt {
+			exposure.Add(exposure, old.total)
+		}
+	}
+	cover := new(big.Int).Mul(poolOf(l.pools, b.Worker).assets, new(big.Int).SetUint64(l.cover))
+	if cover.Div(cover, big.NewInt(10_000)).Cmp(exposure) < 0 {
+		return fmt.Errorf("leaves %s wei in windows, covered are %s", exposure, cover)
+	}
+	sum := new(big.Int)
+	for _, v := range vouchers {
+		due, err := l.draw(b.Worker, v)
+		if err != nil {
+			return err
+		}
+		sum.Add(sum, due)
+	}
+	if sum.Cmp(b.Total) != 0 {
+		return fmt.Errorf("pays %s wei and draws %s", b.Total, sum)
+	}
+	l.move(l.at.Escrow, l.at.Settlement, sum)
+	l.batches[b.Worker] = append(l.batches[b.Worker], &ledgerBatch{
+		total: b.Total, paid: new(big.Int), claimableAt: l.now + l.window, claimed: map[uint32]bool{},
+	})
+	return nil
+}
+
+func (l *ledger) draw(worker protocol.Account, v bindings.SignedVoucher) (*big.Int, error) {
+	drawn := amount(l.drawn, [2]protocol.Account{v.Voucher.Requester, worker})
+	due := new(big.Int).Sub(v.Voucher.Cumulative, drawn)
+	if due.Sign() <= 0 {
+		return new(big.Int), nil
+	}
+	if v.Voucher.Worker != worker || l.now > v.Voucher.Expires {
+		return nil, fmt.Errorf("draws on a voucher of another worker or on an expired one")
+	}
+	if v.Signer != v.Voucher.Requester {
+		s := l.sessions[[2]protocol.Account{v.Voucher.Requester, v.Signer}]
+		if s == nil || l.now > s.expiry || s.spent.Add(s.spent, due).Cmp(s.limit) > 0 {
+			return nil, fmt.Errorf("draws on a session key beyond what it may")
+		}
+	}
+	drawn.Set(v.Voucher.Cumulative)
+	left := amount(l.escrow, v.Voucher.Requester)
+	if left.Sub(left, due).Sign() < 0 {
+		return nil, fmt.Errorf("draws more than the escrow of %s holds", v.Voucher.Requester)
+	}
+	return due, nil
+}
+
+func (l *ledger) claim(worker protocol.Account, nonce uint64, index uint32, account protocol.Account, v *big.Int) (bool, error) {
+	if nonce >= uint64(len(l.batches[worker])) {
+		return false, fmt.Errorf("claims from batch %d of %d", nonce, len(l.batches[worker]))
+	}
+	b := l.batches[worker][nonce]
+	if l.now < b.claimableAt {
+		return false, fmt.Errorf("claims inside the challenge window")
+	}
+	if b.claimed[index] {
+		return false, nil
+	}
+	b.claimed[index] = true
+	if b.paid.Add(b.paid, v).Cmp(b.total) > 0 {
+		return false, fmt.Errorf("claims more than the batch holds")
+	}
+	l.move(l.at.Settlement, account, v)
+	return true, nil
+}
+
+func (l *ledger) votesCall(method string, from protocol.Account, value *big.Int, args []any) error {
+	switch method {
+	case "deposit":
+		amount(l.votes, from).Add(amount(l.votes, from), value)
+	case "withdraw":
+		v := args[0].(*big.Int)
+		if left := amount(l.votes, from); left.Sub(left, v).Sign() < 0 {
+			return fmt.Errorf("unwraps more than it has")
+		}
+		l.move(l.at.GOPEN, from, v)
+	case "delegate":
+	default:
+		return fmt.Errorf("is not in the ledger's book")
+	}
+	return nil
+}
