@@ -56,6 +56,9 @@ var grants = map[string][]string{
 	"sim":                      {"protocol", "protocol/payout", "scheduler"},
 	"sim/cluster":              {"..."},
 	"cmd/...":                  {"..."},
+
+	"contracts/keystore/clef":          {"protocol", "contracts/keystore"},
+	"contracts/keystore/clef/cleftest": {"protocol", "contracts/keystore"},
 }
 
 // pure rooms decide and count: the same input gives the same output, everywhere.
@@ -143,7 +146,7 @@ func testMay(dir, ours string) bool {
 		return granted([]string{"protocol/...", "contracts/..."}, ours)
 	case "contracts/events":
 		return granted([]string{"contracts/..."}, ours)
-	case "contracts/chain":
+	case "contracts/chain", "contracts/keystore/clef":
 		return granted([]string{"protocol/...", "contracts/..."}, ours)
 	case "contracts/devchain", "store/datanet", "store/ipfs":
 		return granted([]string{"protocol/...", "store/..."}, ours)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -103,7 +104,7 @@ Interrupting this command leaves the training running: '--resume JOB' shows it a
 				if err := checkHyper(h); err != nil {
 					return err
 				}
-				order, err := SignOrder(info, key, protocol.TrainingOrder{Name: args[0], Datanet: id, Version: number, Root: v.Root, Access: price}, h)
+				order, err := SignOrder(cmd.Context(), info, key, protocol.TrainingOrder{Name: args[0], Datanet: id, Version: number, Root: v.Root, Access: price}, h)
 				if err != nil {
 					return err
 				}
@@ -170,7 +171,7 @@ func checkHyper(h protocol.Hyper) error {
 }
 
 // SignOrder completes a training order and signs it.
-func SignOrder(info api.NetworkInfo, owner *keystore.Key, o protocol.TrainingOrder, h protocol.Hyper) (protocol.TrainingJob, error) {
+func SignOrder(ctx context.Context, info api.NetworkInfo, owner keystore.Signer, o protocol.TrainingOrder, h protocol.Hyper) (protocol.TrainingJob, error) {
 	job := protocol.TrainingJob{Order: o, Hyper: h}
 	hash, err := wire.HyperHash(h)
 	if err != nil {
@@ -183,7 +184,7 @@ func SignOrder(info api.NetworkInfo, owner *keystore.Key, o protocol.TrainingOrd
 			return job, err
 		}
 	}
-	job.Signature, err = wire.SignTrainingOrder(wire.Domain{ChainID: info.ChainID, Contract: info.Contracts.Models}, job.Order, owner.ECDSA())
+	job.Signature, err = owner.SignTyped(ctx, wire.TrainingOrderData(wire.Domain{ChainID: info.ChainID, Contract: info.Contracts.Models}, job.Order))
 	return job, err
 }
 
@@ -234,7 +235,7 @@ func adapterCancel(c *cli) *cobra.Command {
 				return err
 			}
 			r := api.CancelRequest{At: time.Now().UnixMilli()}
-			if r.Signature, err = node.SignText(api.CancelText(id, r), key.ECDSA()); err != nil {
+			if r.Signature, err = key.SignText(cmd.Context(), api.CancelText(id, r)); err != nil {
 				return err
 			}
 			var s api.TrainingStatus

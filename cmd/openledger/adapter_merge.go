@@ -83,7 +83,7 @@ Interrupting this command leaves the job running: '--resume JOB' shows it again,
 					return err
 				}
 				o.Datanet, o.Version, o.Root = lineage.Datanet, lineage.Version, lineage.Root
-				order, err := SignOrder(info, key, o, h)
+				order, err := SignOrder(cmd.Context(), info, key, o, h)
 				if err != nil {
 					return err
 				}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/openledger/openledger/cmd/openledger/node"
 	"github.com/openledger/openledger/contracts/chain"
-	"github.com/openledger/openledger/contracts/keystore"
 	"github.com/openledger/openledger/protocol"
 )
 
@@ -74,7 +73,7 @@ wallet. It is for development: one block producer, no finality.`,
 }
 
 // ensureBase registers the network's base model, which adapters' orders name.
-func (c *cli) ensureBase(ctx context.Context, ch *chain.Client, registrar *keystore.Key, hash protocol.Hash) error {
+func (c *cli) ensureBase(ctx context.Context, ch *chain.Client, registrar chain.Key, hash protocol.Hash) error {
 	_, err := ch.BaseModel(ctx, hash)
 	if protocol.KindOf(err) == protocol.KindNotFound {
 		name, uri := node.NameOfBase(c.baseModel), "embedded:"+node.BaseName

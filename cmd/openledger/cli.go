@@ -38,6 +38,7 @@ type cli struct {
 	apiKey   string
 	password string // file
 	account  string
+	remote   string // address of an external signer
 	json     bool
 
 	// baseModel is the folder or GGUF file of the network's base; empty: the embedded one.
@@ -52,6 +53,7 @@ type settings struct {
 	API          string `toml:"api"`           // coordinator's URL
 	Account      string `toml:"account"`       // name or address of the account that signs
 	PasswordFile string `toml:"password_file"` // of the wallet
+	Signer       string `toml:"signer"`        // address of an external signer
 	APIKeyFile   string `toml:"api_key_file"`
 	BaseModel    string `toml:"base_model"` // folder or GGUF file; default: the embedded one
 }
@@ -68,7 +70,10 @@ Start with 'openledger demo', which runs the whole story in a few minutes, or wi
 'openledger devnet', a network of your own on this machine.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkSigner(cmd); err != nil {
+				return err
+			}
 			return c.load()
 		},
 	}
@@ -76,6 +81,7 @@ Start with 'openledger demo', which runs the whole story in a few minutes, or wi
 	f.StringVar(&c.home, "home", "", "folder of keys, settings and data (default ~/.openledger, or $OPENLEDGER_HOME)")
 	f.StringVar(&c.api, "api", "", "coordinator's URL (default from config.toml, or $OPENLEDGER_API)")
 	f.StringVar(&c.account, "as", "", "account that signs: a name in the wallet or an address (default from config.toml)")
+	f.StringVar(&c.remote, "signer", "", "address of an external signer that holds the key, such as clef's http://127.0.0.1:8550 (default from config.toml, or $OPENLEDGER_SIGNER)")
 	f.StringVar(&c.password, "password-file", "", "file with the wallet's password (default: password in the home)")
 	f.StringVar(&c.baseModel, "base-model", "", "folder or GGUF file of the network's base model (default from config.toml, or $OPENLEDGER_BASE_MODEL, or the embedded one)")
 	f.BoolVar(&c.json, "json", false, "print JSON on standard output")
@@ -111,6 +117,7 @@ func (c *cli) load() error {
 	}
 	first(&c.api, os.Getenv("OPENLEDGER_API"), s.API, "http://127.0.0.1:8420")
 	first(&c.account, s.Account)
+	first(&c.remote, os.Getenv("OPENLEDGER_SIGNER"), s.Signer)
 	first(&c.password, s.PasswordFile)
 	first(&c.apiKey, os.Getenv("OPENLEDGER_API_KEY"))
 	first(&c.baseModel, os.Getenv("OPENLEDGER_BASE_MODEL"), s.BaseModel)
@@ -201,8 +208,11 @@ func (c *cli) coordinator() (*client.Client, error) { return client.New(c.api, c
 // wallet opens this home's keys.
 func (c *cli) wallet() (*node.Wallet, error) { return c.Home().Wallet(c.password, false) }
 
-// signer opens the key that signs.
-func (c *cli) signer() (*keystore.Key, error) {
+// signer is who signs: the key of --as in the wallet, or at --signer.
+func (c *cli) signer() (keystore.Signer, error) {
+	if c.remote != "" {
+		return c.external()
+	}
 	if c.account == "" {
 		return nil, protocol.Errorf(protocol.KindInvalid, "as", "no account is named: pass --as NAME; 'openledger wallet list' shows your accounts")
 	}

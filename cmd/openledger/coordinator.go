@@ -126,13 +126,13 @@ deposit'). The key is shown once and kept as a hash only.`,
 	return cmd
 }
 
-func issueKey(cmd *cobra.Command, cl *client.Client, key *keystore.Key, label string) (string, error) {
+func issueKey(cmd *cobra.Command, cl *client.Client, key keystore.Signer, label string) (string, error) {
 	info, err := cl.Network(cmd.Context())
 	if err != nil {
 		return "", err
 	}
 	r := api.KeyRequest{Requester: key.Account(), Label: label, At: time.Now().UnixMilli()}
-	if r.Signature, err = node.SignText(api.KeyRequestText(info.Peer, r), key.ECDSA()); err != nil {
+	if r.Signature, err = key.SignText(cmd.Context(), api.KeyRequestText(info.Peer, r)); err != nil {
 		return "", err
 	}
 	var out struct {

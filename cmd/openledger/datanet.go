@@ -128,10 +128,10 @@ func datanetContribute(c *cli) *cobra.Command {
 			for _, file := range args[1:] {
 				for _, r := range records[file] {
 					done := contributed{File: file, CID: r.CID(), Title: r.Title()}
-					sc, err := wire.SignContribution(registryDomain(info), protocol.Contribution{
+					sc := protocol.SignedContribution{Contribution: protocol.Contribution{
 						Datanet: id, Record: r.ID, Contributor: key.Account(), License: d.License, At: time.Now().UnixMilli(),
-					}, key.ECDSA())
-					if err != nil {
+					}}
+					if sc.Signature, err = key.SignTyped(cmd.Context(), wire.ContributionData(registryDomain(info), sc.Contribution)); err != nil {
 						return err
 					}
 					status, err := offer(cmd, cl.Call, id, sc, r.Canonical)
@@ -255,8 +255,8 @@ func datanetReview(c *cli) *cobra.Command {
 				if status == protocol.ReviewRejected {
 					r.Reason = reason
 				}
-				signed, err := wire.SignReview(registryDomain(info), r, key.ECDSA())
-				if err != nil {
+				signed := protocol.SignedReview{Review: r}
+				if signed.Signature, err = key.SignTyped(cmd.Context(), wire.ReviewData(registryDomain(info), r)); err != nil {
 					return err
 				}
 				var after api.ContributionStatus

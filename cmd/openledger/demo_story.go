@@ -76,7 +76,7 @@ func (m *demo) train(ctx context.Context) error {
 	if m.epochs > 0 {
 		h.Epochs = m.epochs
 	}
-	job, err := SignOrder(m.info, m.people[netOwnerKey], protocol.TrainingOrder{Name: demoAdapter, Datanet: m.datanet.ID,
+	job, err := SignOrder(ctx, m.info, m.people[netOwnerKey], protocol.TrainingOrder{Name: demoAdapter, Datanet: m.datanet.ID,
 		Version: m.version.Number, Root: m.version.Root, Access: milliOpen(10)}, h)
 	if err != nil {
 		return err

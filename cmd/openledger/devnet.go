@@ -160,13 +160,13 @@ func (d *devnet) workerHome(ctx context.Context, i int, s node.WorkerSettings) (
 	var old node.WorkerSettings
 	if err := node.ReadJSON(home.Path(node.WorkerFile), &old); err == nil && !node.EndsSoon(old.Binding) {
 		s.Binding = old.Binding
-	} else if s.Binding, err = node.Bind(home, staking, owner, hot, owner.Account()); err != nil {
+	} else if s.Binding, err = node.Bind(ctx, home, staking, owner, hot.Account(), owner.Account()); err != nil {
 		return home, err
 	}
 	if err := d.fund(ctx, owner.Account(), 3000); err != nil {
 		return home, err
 	}
-	if err := node.EnsureWorker(ctx, d.chain.Client, owner, hot, s.Binding, node.Open(2000)); err != nil {
+	if err := node.EnsureWorker(ctx, d.chain.Client, owner, hot.Account(), s.Binding, node.Open(2000)); err != nil {
 		return home, err
 	}
 	if err := d.delegate(ctx, owner.Account()); err != nil {

@@ -211,7 +211,7 @@ func (s *separate) badOrders(t *testing.T) {
 		"price":            {func(j *protocol.TrainingJob) { j.Order.Access = node.Open(1) }, "sign"},
 		"another's name":   {func(j *protocol.TrainingJob) { j.Order.Owner = s.accounts["bob"] }, "sign"},
 	} {
-		job, err := SignOrder(s.info, s.secret(t, "owner"), protocol.TrainingOrder{Name: "bad", Datanet: 1, Version: 1, Root: v.Root}, h)
+		job, err := SignOrder(t.Context(), s.info, s.secret(t, "owner"), protocol.TrainingOrder{Name: "bad", Datanet: 1, Version: 1, Root: v.Root}, h)
 		require.NoError(t, err)
 		c.change(&job)
 		status, message, _ := s.post(t, "/api/v1/training_jobs", "", job)
@@ -221,7 +221,7 @@ func (s *separate) badOrders(t *testing.T) {
 	}
 	odd := h
 	odd.EvalRatio = 0.9
-	job, err := SignOrder(s.info, s.secret(t, "owner"), protocol.TrainingOrder{Name: "bad", Datanet: 1, Version: 1, Root: v.Root}, odd)
+	job, err := SignOrder(t.Context(), s.info, s.secret(t, "owner"), protocol.TrainingOrder{Name: "bad", Datanet: 1, Version: 1, Root: v.Root}, odd)
 	require.NoError(t, err)
 	status, message, _ := s.post(t, "/api/v1/training_jobs", "", job)
 	require.Equal(t, 400, status, message)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/openledger/openledger/cmd/openledger/node"
 	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/contracts/keystore"
+	"github.com/openledger/openledger/contracts/keystore/clef/cleftest"
 	"github.com/openledger/openledger/protocol"
 )
 
@@ -69,6 +71,38 @@ func (s *separate) holders(t *testing.T) {
 	require.Contains(t, roles.Roles, chain.RoleHolder{On: "timelock", Role: chain.ExecutorRole})
 	run(t, nil, s.verb("gov", "params")...)
 	run(t, nil, s.verb("gov", "list")...)
+	s.coldOwner(t)
+}
+
+// coldOwner stakes for a worker whose owner's key is in an external signer: the statement
+// that binds the worker's keys is signed there, and so is what moves the stake.
+func (s *separate) coldOwner(t *testing.T) {
+	cold, err := keystore.Generate()
+	require.NoError(t, err)
+	url, owner := cleftest.Serve(t, &cleftest.Signer{Key: cold}), cold.Account().Hex()
+	home := t.TempDir()
+	light(t, home, nodeKey)
+	run(t, nil, s.verb("wallet", "send", owner, "20", "--as", "bob")...)
+	run(t, nil, s.verb("escrow", "deposit", "1", "--signer", url, "--as", owner)...)
+	var opening protocol.SignedOpening
+	run(t, &opening, s.verb("escrow", "open", "1", "--reserve", s.accounts["bob"].Hex()+"=1", "--sign", "--signer", url, "--as", owner)...)
+	require.Len(t, opening.Signature, 65, "a statement with a list in it")
+	refused(t, "needs", s.initArgs(home, "--signer", url, "--as", owner)...)
+	run(t, nil, s.verb("wallet", "send", owner, "200", "--as", "owner")...)
+	run(t, nil, s.verb("wallet", "send", owner, "300", "--as", "alice")...)
+	run(t, nil, s.verb("wallet", "send", owner, "300", "--as", "poor")...)
+	run(t, nil, s.verb("wallet", "send", owner, "300", "--as", "bob")...)
+	run(t, nil, s.initArgs(home, "--signer", url, "--as", owner)...)
+	var stake stakeView
+	run(t, &stake, s.verb("stake", "show", owner)...)
+	require.True(t, stake.Active)
+	w, err := node.Home{Dir: home}.Wallet("", true)
+	require.NoError(t, err)
+	local, err := w.Accounts()
+	require.NoError(t, err)
+	require.NotContains(t, local, cold.Account())
+	require.Len(t, local, 1, "the node key alone")
+	run(t, nil, s.verb("stake", "unbond", owner, "1000", "--signer", url, "--as", owner)...)
 }
 
 // reserves sets escrow aside for the worker, and brings an account in that has no money.

@@ -111,7 +111,7 @@ func (s *separate) badMerges(t *testing.T) {
 		"no parents":     {protocol.Hyper{Merge: &protocol.Merge{Method: "cat"}}, "parents"},
 		"unknown parent": {protocol.Hyper{Merge: &protocol.Merge{Method: "cat", Parents: []protocol.MergeParent{{Adapter: v.Root, Weight: 1}}}}, "adapter"},
 	} {
-		job, err := SignOrder(s.info, s.secret(t, "owner"), protocol.TrainingOrder{Name: "bad", Datanet: 1, Version: 1, Root: v.Root}, c.hyper)
+		job, err := SignOrder(t.Context(), s.info, s.secret(t, "owner"), protocol.TrainingOrder{Name: "bad", Datanet: 1, Version: 1, Root: v.Root}, c.hyper)
 		require.NoError(t, err)
 		status, message, _ := s.post(t, "/api/v1/training_jobs", "", job)
 		require.GreaterOrEqual(t, status, 400, name)

@@ -202,8 +202,8 @@ func (c *cli) openEscrow(cmd *cobra.Command, amount string, f openFlags) error {
 		return err
 	}
 	o.Deadline = time.Now().Add(f.validFor).Unix()
-	signed, err := wire.SignOpening(wire.Domain{ChainID: info.ChainID, Contract: info.Contracts.Escrow}, o, key.ECDSA())
-	if err != nil {
+	signed := protocol.SignedOpening{Opening: o}
+	if signed.Signature, err = key.SignTyped(cmd.Context(), wire.OpeningData(wire.Domain{ChainID: info.ChainID, Contract: info.Contracts.Escrow}, o)); err != nil {
 		return err
 	}
 	enc := json.NewEncoder(c.out)

@@ -61,10 +61,13 @@ func walletCreate(c *cli) *cobra.Command {
 func walletList(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "List the accounts in this wallet",
-		Example: "  openledger wallet list --json",
+		Short:   "List the accounts in this wallet, or those of an external signer",
+		Example: "  openledger wallet list --json\n  openledger wallet list --signer http://127.0.0.1:8550",
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.remote != "" {
+				return c.listExternal(cmd)
+			}
 			w, err := c.wallet()
 			if err != nil {
 				return err

@@ -65,7 +65,7 @@ how much to send where; run it again afterwards.`,
 			if err != nil {
 				return err
 			}
-			owner, err := w.Ensure(ownerKey)
+			owner, err := c.owner(w)
 			if err != nil {
 				return err
 			}
@@ -80,7 +80,7 @@ how much to send where; run it again afterwards.`,
 				}
 			}
 			staking := wire.Domain{ChainID: info.ChainID, Contract: info.Contracts.Staking}
-			if s.Binding, err = node.Bind(c.Home(), staking, owner, hot, to); err != nil {
+			if s.Binding, err = node.Bind(cmd.Context(), c.Home(), staking, owner, hot.Account(), to); err != nil {
 				return err
 			}
 			s.RPC, s.Addresses = info.RPC, addressesOf(info)
@@ -93,7 +93,7 @@ how much to send where; run it again afterwards.`,
 			if err := enough(cmd, ch, owner.Account(), amount); err != nil {
 				return err
 			}
-			if err := node.EnsureWorker(cmd.Context(), ch, owner, hot, s.Binding, amount); err != nil {
+			if err := node.EnsureWorker(cmd.Context(), ch, owner, hot.Account(), s.Binding, amount); err != nil {
 				return err
 			}
 			if err := node.WriteJSON(c.Home().Path(node.WorkerFile), s); err != nil {

@@ -32,8 +32,8 @@ type Config struct {
 	// ResendAfter is how long a transaction may wait before its fee is raised.
 	// Default 15 s.
 	ResendAfter time.Duration
-	// Timeout bounds the wait for one transaction when the caller's context does
-	// not. Default 3 min.
+	// Timeout bounds the wait for one transaction, from its signature on, when the
+	// caller's context does not. Default 3 min.
 	Timeout time.Duration
 	// LogRange is how many blocks one query for events may span. Default 5,000.
 	LogRange uint64

@@ -29,6 +29,20 @@ var errorABIs = sync.OnceValue(func() []*abi.ABI {
 	return out
 })
 
+// Method is the signature of the contracts' function that call data is for, such as
+// "bond(uint256)"; empty when no contract has it.
+func Method(data []byte) string {
+	if len(data) < 4 {
+		return ""
+	}
+	for _, parsed := range errorABIs() {
+		if m, err := parsed.MethodById(data[:4]); err == nil {
+			return m.Sig
+		}
+	}
+	return ""
+}
+
 // kindOf classifies a contract's typed error by what the caller can do about it.
 func kindOf(name string) protocol.Kind {
 	switch {

@@ -75,8 +75,6 @@ func (s *Sender) transact(ctx context.Context, what string, m call) (Tx, error) 
 }
 
 func (s *Sender) do(ctx context.Context, what string, m call) (Tx, *types.Receipt, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.c.cfg.Timeout)
-	defer cancel()
 	if m.value == nil {
 		m.value = new(big.Int)
 	}
@@ -86,7 +84,10 @@ func (s *Sender) do(ctx context.Context, what string, m call) (Tx, *types.Receip
 		if err != nil {
 			return Tx{}, nil, s.explain(what, err)
 		}
-		if r, err = s.finish(ctx, signed); err == nil {
+		wait, cancel := context.WithTimeout(ctx, s.c.cfg.Timeout)
+		r, err = s.finish(wait, signed)
+		cancel()
+		if err == nil {
 			break
 		}
 		// We stop caring for this nonce: the node's own count decides the next one.
@@ -119,6 +120,9 @@ func (s *Sender) begin(ctx context.Context, m call) (*types.Transaction, error) 
 	if err != nil {
 		return nil, err
 	}
+	if s.attended() { // by the time that somebody approves, the base fee may have moved far
+		feeCap = new(big.Int).Lsh(feeCap, 1)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
@@ -126,7 +130,7 @@ func (s *Sender) begin(ctx context.Context, m call) (*types.Transaction, error) 
 		if err != nil {
 			return nil, err
 		}
-		tx, err := s.key.SignTx(types.NewTx(&types.DynamicFeeTx{
+		tx, err := s.key.SignTx(ctx, types.NewTx(&types.DynamicFeeTx{
 			ChainID: s.c.chainID, Nonce: nonce, To: m.to, Value: m.value, Data: m.data,
 			Gas: gas, GasTipCap: tip, GasFeeCap: feeCap,
 		}), s.c.chainID)
@@ -249,7 +253,10 @@ func (s *Sender) again(ctx context.Context, tx *types.Transaction) (*types.Trans
 		s.c.log.Debug("fees for a raise", "err", err)
 		return tx, nil
 	}
-	raised, err := s.key.SignTx(types.NewTx(&types.DynamicFeeTx{
+	if s.attended() && !s.outbid(ctx, tx) {
+		return tx, nil // it can still get into a block: nobody is asked to approve again
+	}
+	raised, err := s.key.SignTx(ctx, types.NewTx(&types.DynamicFeeTx{
 		ChainID: s.c.chainID, Nonce: tx.Nonce(), To: tx.To(), Value: tx.Value(), Data: tx.Data(), Gas: tx.Gas(),
 		GasTipCap: atLeast(tip, tx.GasTipCap()), GasFeeCap: atLeast(feeCap, tx.GasFeeCap()),
 	}), s.c.chainID)
@@ -262,6 +269,18 @@ func (s *Sender) again(ctx context.Context, tx *types.Transaction) (*types.Trans
 	}
 	s.c.log.Info("raised the fee of a stuck transaction", "was", tx.Hash(), "now", raised.Hash(), "nonce", tx.Nonce())
 	return raised, nil
+}
+
+// attended says that a person approves each signature of this key.
+func (s *Sender) attended() bool {
+	k, ok := s.key.(interface{ Attended() bool })
+	return ok && k.Attended()
+}
+
+// outbid says that the newest base fee is above what a transaction offers.
+func (s *Sender) outbid(ctx context.Context, tx *types.Transaction) bool {
+	head, err := s.c.eth.HeaderByNumber(ctx, nil)
+	return err == nil && head.BaseFee != nil && head.BaseFee.Cmp(tx.GasFeeCap()) > 0
 }
 
 // atLeast is the greater of a fee and 9/8 of the old one (nodes ask for 10 % more).

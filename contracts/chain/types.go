@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"context"
 	"iter"
 	"math/big"
 	"reflect"
@@ -50,10 +51,10 @@ func (a Addresses) All() iter.Seq2[string, protocol.Account] {
 	}
 }
 
-// Key signs transactions for one account (contracts/keystore.Key does).
+// Key signs transactions for one account (contracts/keystore.Signer does).
 type Key interface {
 	Account() protocol.Account
-	SignTx(tx *types.Transaction, chainID *big.Int) (*types.Transaction, error)
+	SignTx(ctx context.Context, tx *types.Transaction, chainID *big.Int) (*types.Transaction, error)
 }
 
 // Tx is a transaction that is in a block and succeeded.

@@ -12,6 +12,7 @@
 package keystore
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"encoding/json"
@@ -301,7 +302,7 @@ func (k *Key) SignHash(h protocol.Hash) ([]byte, error) {
 }
 
 // SignTx signs a transaction for a chain.
-func (k *Key) SignTx(tx *types.Transaction, chainID *big.Int) (*types.Transaction, error) {
+func (k *Key) SignTx(_ context.Context, tx *types.Transaction, chainID *big.Int) (*types.Transaction, error) {
 	signed, err := types.SignTx(tx, types.LatestSignerForChainID(chainID), k.secret)
 	if err != nil {
 		return nil, fmt.Errorf("sign a transaction with %s: %w", k.addr, err)

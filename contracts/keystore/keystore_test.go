@@ -99,7 +99,7 @@ func TestSign(t *testing.T) {
 	require.Equal(t, k.Account(), crypto.PubkeyToAddress(*pub))
 
 	id := big.NewInt(7)
-	tx, err := k.SignTx(types.NewTx(&types.DynamicFeeTx{ChainID: id, Gas: 21000}), id)
+	tx, err := k.SignTx(t.Context(), types.NewTx(&types.DynamicFeeTx{ChainID: id, Gas: 21000}), id)
 	require.NoError(t, err)
 	from, err := types.Sender(types.LatestSignerForChainID(id), tx)
 	require.NoError(t, err)

@@ -169,9 +169,9 @@ func (n *network) identity(t *testing.T) identity {
 	t.Helper()
 	id := identity{home: node.Home{Dir: filepath.Join(n.dir, fmt.Sprintf("worker%d", n.n.Add(1)))}, owner: n.key(t, 1200), hot: n.key(t, 0)}
 	var err error
-	id.binding, err = node.Bind(id.home, wire.Domain{ChainID: n.chain.ChainID(), Contract: n.chain.Addresses.Staking}, id.owner, id.hot, id.owner.Account())
+	id.binding, err = node.Bind(t.Context(), id.home, wire.Domain{ChainID: n.chain.ChainID(), Contract: n.chain.Addresses.Staking}, id.owner, id.hot.Account(), id.owner.Account())
 	require.NoError(t, err)
-	require.NoError(t, node.EnsureWorker(t.Context(), n.chain.Client, id.owner, id.hot, id.binding, node.Open(1000)))
+	require.NoError(t, node.EnsureWorker(t.Context(), n.chain.Client, id.owner, id.hot.Account(), id.binding, node.Open(1000)))
 	id.peer = id.binding.Binding.Peer
 	return id
 }

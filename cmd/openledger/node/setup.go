@@ -2,11 +2,8 @@ package node
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"time"
 
-	"github.com/ethereum/go-ethereum/accounts"
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/holiman/uint256"
 
 	"github.com/openledger/openledger/contracts/chain"
@@ -34,7 +31,7 @@ func EndsSoon(b protocol.SignedBinding) bool {
 
 // EnsureWorker puts a worker on the chain: bond, binding, and gas for the node key.
 // What is there already is left alone.
-func EnsureWorker(ctx context.Context, client *chain.Client, owner, nodeKey *keystore.Key, b protocol.SignedBinding, stake uint256.Int) error {
+func EnsureWorker(ctx context.Context, client *chain.Client, owner keystore.Signer, nodeKey protocol.Account, b protocol.SignedBinding, stake uint256.Int) error {
 	sender := client.As(owner)
 	if _, err := sender.EnsureBond(ctx, stake); err != nil {
 		return err
@@ -49,11 +46,11 @@ func EnsureWorker(ctx context.Context, client *chain.Client, owner, nodeKey *key
 			return err
 		}
 	}
-	return ensureGas(ctx, client, owner, nodeKey.Account())
+	return ensureGas(ctx, client, owner, nodeKey)
 }
 
 // ensureGas tops an account up so that it can pay for transactions.
-func ensureGas(ctx context.Context, client *chain.Client, from *keystore.Key, to protocol.Account) error {
+func ensureGas(ctx context.Context, client *chain.Client, from keystore.Signer, to protocol.Account) error {
 	have, err := client.Balance(ctx, to)
 	if err != nil {
 		return err
@@ -99,14 +96,4 @@ func EnsureRequester(ctx context.Context, client *chain.Client, requester *keyst
 	limit.Add(&limit, &s.Spent)
 	_, err = sender.Authorize(ctx, session, limit, time.Now().AddDate(1, 0, 0).Unix())
 	return err
-}
-
-// SignText makes an EIP-191 (personal_sign) signature.
-func SignText(text string, key *ecdsa.PrivateKey) ([]byte, error) {
-	sig, err := crypto.Sign(accounts.TextHash([]byte(text)), key)
-	if err != nil {
-		return nil, err
-	}
-	sig[crypto.RecoveryIDOffset] += 27
-	return sig, nil
 }

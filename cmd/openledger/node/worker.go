@@ -63,7 +63,7 @@ type Worker struct {
 
 // Bind makes the peer key of a worker's home, if it has none, and the owner's
 // statement that ties it to the node key.
-func Bind(home Home, domain wire.Domain, owner, nodeKey *keystore.Key, payout protocol.Account) (protocol.SignedBinding, error) {
+func Bind(ctx context.Context, home Home, domain wire.Domain, owner keystore.Signer, nodeKey, payout protocol.Account) (protocol.SignedBinding, error) {
 	if err := home.Make(); err != nil {
 		return protocol.SignedBinding{}, err
 	}
@@ -72,10 +72,12 @@ func Bind(home Home, domain wire.Domain, owner, nodeKey *keystore.Key, payout pr
 		return protocol.SignedBinding{}, err
 	}
 	now := time.Now()
-	return wire.SignBinding(domain, protocol.Binding{
-		Peer: id, NodeKey: nodeKey.Account(), Owner: owner.Account(), Payout: payout,
+	b := protocol.SignedBinding{Binding: protocol.Binding{
+		Peer: id, NodeKey: nodeKey, Owner: owner.Account(), Payout: payout,
 		IssuedAt: now.UnixMilli(), Expires: now.AddDate(1, 0, 0).UnixMilli(),
-	}, owner.ECDSA())
+	}}
+	b.Signature, err = owner.SignTyped(ctx, wire.BindingData(domain, b.Binding))
+	return b, err
 }
 
 // OpenWorker opens the worker of a home.
