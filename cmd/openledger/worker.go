@@ -50,6 +50,9 @@ how much to send where; run it again afterwards.`,
 			if err != nil {
 				return err
 			}
+			if err := node.CheckThreads(&s); err != nil {
+				return err
+			}
 			if s.Price.InputPer1K, err = node.ParseOpen("price-in", in); err != nil {
 				return err
 			}
@@ -116,6 +119,7 @@ how much to send where; run it again afterwards.`,
 	f.BoolVar(&s.NAT, "nat", false, "find a way through a home router: port mapping, hole punching, relays")
 	f.BoolVar(&s.Trains, "trains", true, "accept training jobs")
 	f.IntVar(&s.Threads, "threads", 0, "threads (default: all cores)")
+	f.BoolVar(&s.PinThreads, "pin-threads", false, "tie each thread to a processor of its own (Linux)")
 	f.StringVar(&s.CheckpointEvery, "checkpoint-every", "5s", "how often training saves its state")
 	f.StringVar(&s.SettleEvery, "settle-every", "30s", "how often receipts go to the chain, together")
 	return cmd

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -16,18 +17,19 @@ import (
 	"github.com/openledger/openledger/worker/engine/enginetest"
 	"github.com/openledger/openledger/worker/engine/lora"
 	"github.com/openledger/openledger/worker/engine/model/llama"
+	"github.com/openledger/openledger/worker/engine/tensor/cpu"
 )
 
 // start runs an engine over the test model with three adapters of mixed ranks,
 // "a0".."a2", until the test ends.
 func start(t *testing.T, threads int, change func(*Config)) *Engine {
 	t.Helper()
-	return startOf(t, enginetest.ModelConfig(), threads, change)
+	return startOf(t, enginetest.ModelConfig(), cpu.Config{Threads: threads}, change)
 }
 
-func startOf(t *testing.T, geometry llama.Config, threads int, change func(*Config)) *Engine {
+func startOf(t *testing.T, geometry llama.Config, machine cpu.Config, change func(*Config)) *Engine {
 	t.Helper()
-	m, closeModel, err := enginetest.ModelOf(geometry, threads)
+	m, closeModel, err := enginetest.ModelOf(geometry, machine)
 	require.NoError(t, err)
 	tok, err := enginetest.Tokenizer()
 	require.NoError(t, err)
@@ -93,7 +95,7 @@ func alone(t *testing.T, reqs []Request) []Result {
 
 func aloneOf(t *testing.T, geometry llama.Config, reqs []Request) []Result {
 	t.Helper()
-	e := startOf(t, geometry, 1, func(c *Config) { c.MaxBatch = 1; c.PrefillChunk = 512 })
+	e := startOf(t, geometry, cpu.Config{Threads: 1}, func(c *Config) { c.MaxBatch = 1; c.PrefillChunk = 512 })
 	out := make([]Result, len(reqs))
 	for i, r := range reqs {
 		var err error
@@ -146,6 +148,16 @@ func TestResultsDoNotDependOnTheBatch(t *testing.T) {
 			require.Positive(t, e.Stats().PrefixHits)
 		}
 	}
+}
+
+func TestResultsDoNotDependOnPinnedThreads(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("threads are pinned on Linux only")
+	}
+	reqs := requests(12)
+	e := startOf(t, enginetest.ModelConfig(), cpu.Config{Pin: true, SpreadAll: true}, nil) // on all processors
+	require.Equal(t, alone(t, reqs), together(t, e, reqs))
+	idle(t, e)
 }
 
 // idle waits until the loop has told that nothing is held any more.

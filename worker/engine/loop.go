@@ -7,6 +7,7 @@ import (
 
 	"github.com/openledger/openledger/worker/engine/kvcache"
 	"github.com/openledger/openledger/worker/engine/model/llama"
+	"github.com/openledger/openledger/worker/engine/tensor"
 )
 
 // loop is the state of Run: one goroutine, no locks.
@@ -49,6 +50,13 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 		e.memory.Free()
 		e.adapters.close()
 	}()
+	if b, ok := e.cfg.Model.Backend().(tensor.Binder); ok {
+		release, err := b.Bind()
+		if err != nil {
+			return fmt.Errorf("engine: %w", err)
+		}
+		defer release()
+	}
 	for {
 		l.collect()
 		if l.dirty {

@@ -14,6 +14,7 @@ import (
 	"github.com/openledger/openledger/worker/engine/enginetest"
 	"github.com/openledger/openledger/worker/engine/lora"
 	"github.com/openledger/openledger/worker/engine/model/llama"
+	"github.com/openledger/openledger/worker/engine/tensor/cpu"
 )
 
 // The invariants of serving, whatever the arrangement:
@@ -49,7 +50,7 @@ func arrangement(t *testing.T) func(*rapid.T) {
 	return func(r *rapid.T) {
 		which := rapid.IntRange(0, 1).Draw(r, "windowed")
 		want := wants[which]
-		m, closeModel, err := enginetest.ModelOf(geometries[which], rapid.IntRange(1, 3).Draw(r, "threads"))
+		m, closeModel, err := enginetest.ModelOf(geometries[which], cpu.Config{Threads: rapid.IntRange(1, 3).Draw(r, "threads")})
 		require.NoError(r, err)
 		tok, err := enginetest.Tokenizer()
 		require.NoError(r, err)

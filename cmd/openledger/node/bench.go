@@ -10,6 +10,7 @@ import (
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/worker"
 	"github.com/openledger/openledger/worker/engine/speed"
+	"github.com/openledger/openledger/worker/engine/tensor/cpu"
 )
 
 // BenchFile is where a worker's home keeps what 'worker bench' measured.
@@ -28,7 +29,7 @@ func Bench(ctx context.Context, home Home, c speed.Config) (_ *speed.Report, err
 	if c.Threads == 0 {
 		c.Threads = threadsOf(s.Threads)
 	}
-	m, err := OpenModelAt(s.BaseModel, c.Threads)
+	m, err := openModel(s.BaseModel, cpu.Config{Threads: c.Threads, Pin: s.PinThreads})
 	if err != nil {
 		return nil, err
 	}

@@ -40,3 +40,11 @@ func TestBench_IsWhatTheWorkerStates(t *testing.T) {
 	require.NoError(t, WriteJSON(home.Path(BenchFile), r))
 	require.Zero(t, statedTPS(home, &s, m, log), "base")
 }
+
+func TestCheckThreads_RefusesWhatCannotBePinned(t *testing.T) {
+	require.NoError(t, CheckThreads(&WorkerSettings{Threads: 1024}), "they take turns")
+	err := CheckThreads(&WorkerSettings{Threads: 1024, PinThreads: true})
+	require.ErrorContains(t, err, "threads")
+	require.ErrorContains(t, err, "pin")
+	require.Error(t, CheckThreads(&WorkerSettings{Threads: -1}))
+}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/worker/engine/base"
 	"github.com/openledger/openledger/worker/engine/model/llama"
 	"github.com/openledger/openledger/worker/engine/tensor/cpu"
@@ -40,12 +41,28 @@ func NameOfBase(path string) string {
 func OpenModel(threads int) (*Model, error) { return OpenModelAt("", threads) }
 
 // OpenModelAt loads the base of a path, as OpenBase has it.
-func OpenModelAt(path string, threads int) (_ *Model, err error) {
+func OpenModelAt(path string, threads int) (*Model, error) {
+	return openModel(path, cpu.Config{Threads: threads})
+}
+
+// CheckThreads says whether a worker's settings of threads are possible on this machine.
+func CheckThreads(s *WorkerSettings) error {
+	b, err := cpu.New(s.cpu())
+	if err != nil {
+		return protocol.Errorf(protocol.KindInvalid, "threads", "%w", err)
+	}
+	return b.Close()
+}
+
+// cpu is the backend's configuration.
+func (s *WorkerSettings) cpu() cpu.Config { return cpu.Config{Threads: s.Threads, Pin: s.PinThreads} }
+
+func openModel(path string, c cpu.Config) (_ *Model, err error) {
 	m := &Model{}
 	if m.Bundle, err = OpenBase(path); err != nil {
 		return nil, err
 	}
-	if m.backend, err = cpu.New(cpu.Config{Threads: threads}); err != nil {
+	if m.backend, err = cpu.New(c); err != nil {
 		return nil, errors.Join(err, m.Bundle.Close())
 	}
 	if m.Model, err = llama.New(m.backend, m.Bundle.Config, m.Bundle, llama.Options{}); err != nil {

@@ -35,8 +35,10 @@ type WorkerSettings struct {
 	// BaseModel is the folder or GGUF file of the base; empty: the embedded one.
 	BaseModel string `json:"base_model,omitempty"`
 	Threads   int    `json:"threads"` // 0: all cores
-	MaxBatch  int    `json:"max_batch,omitempty"`
-	KVTokens  int    `json:"kv_tokens,omitempty"`
+	// PinThreads ties each of them to a processor of its own.
+	PinThreads bool `json:"pin_threads,omitempty"`
+	MaxBatch   int  `json:"max_batch,omitempty"`
+	KVTokens   int  `json:"kv_tokens,omitempty"`
 	// PageTokens is the size of the KV cache's pages; it changes no result.
 	PageTokens int `json:"page_tokens,omitempty"`
 	// AdapterBytes is memory for adapters on the device, HostBytes for open ones.
@@ -104,7 +106,7 @@ func OpenWorker(ctx context.Context, home Home, nodeKey *keystore.Key, log *slog
 	if w.client, err = chain.Dial(ctx, chain.Config{RPC: s.RPC, Addresses: s.Addresses, Logger: log}); err != nil {
 		return nil, err
 	}
-	if w.model, err = OpenModelAt(s.BaseModel, s.Threads); err != nil {
+	if w.model, err = openModel(s.BaseModel, s.cpu()); err != nil {
 		return nil, err
 	}
 	if w.peer, err = openPeer(home, PeerConfig{Listen: s.Listen, Bootstrap: s.Bootstrap, NAT: s.NAT, Logger: log, Registry: registry}, w.client); err != nil {

@@ -28,12 +28,12 @@ func WindowedConfig() llama.Config {
 
 // Model has random weights and a backend of its own, which done closes.
 func Model(threads int) (m *llama.Model, done func() error, err error) {
-	return ModelOf(ModelConfig(), threads)
+	return ModelOf(ModelConfig(), cpu.Config{Threads: threads})
 }
 
-// ModelOf is Model of another configuration.
-func ModelOf(cfg llama.Config, threads int) (m *llama.Model, done func() error, err error) {
-	b, err := cpu.New(cpu.Config{Threads: threads})
+// ModelOf is Model of other configurations.
+func ModelOf(cfg llama.Config, machine cpu.Config) (m *llama.Model, done func() error, err error) {
+	b, err := cpu.New(machine)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -102,6 +102,13 @@ func Measure(ctx context.Context, c Config) (*Report, error) {
 	}
 	r := &Report{Machine: c.Machine, Backend: c.Model.Backend().Name(), Threads: c.Threads, Base: c.Base,
 		Parameters: int(c.Model.Config().ParamCount()), WeightBytes: c.Model.Bytes()}
+	if b, ok := c.Model.Backend().(tensor.Binder); ok { // as the engine's loop does
+		release, err := b.Bind()
+		if err != nil {
+			return nil, fmt.Errorf("speed: %w", err)
+		}
+		defer release()
+	}
 	m := meter{Config: &c, ctx: ctx, report: r}
 	for _, step := range []struct {
 		say string

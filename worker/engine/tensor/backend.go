@@ -92,6 +92,13 @@ type Backend interface {
 	CrossEntropy(losses []float64, logits Mat, targets []int32, grad bool, scale float32)
 }
 
+// Binder is a backend whose threads may be tied to processors: the goroutine that calls it most can be tied too.
+type Binder interface {
+	// Bind ties the calling goroutine until it calls release. It does nothing where the threads are not tied, or while
+	// another goroutine is.
+	Bind() (release func(), err error)
+}
+
 // RopeTable holds cos and sin of every position: row p has headDim/2 values.
 type RopeTable struct {
 	Cos, Sin Mat

@@ -2,7 +2,10 @@ package llama
 
 import (
 	"fmt"
+	"runtime"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/openledger/openledger/worker/engine/lora"
 	"github.com/openledger/openledger/worker/engine/tensor/cpu"
@@ -52,6 +55,60 @@ func BenchmarkDecode(b *testing.B) {
 			b.ReportMetric(float64(b.N*bench.batch)/b.Elapsed().Seconds(), "tok/s")
 		})
 	}
+}
+
+// BenchmarkPinning takes turns, a decode step with pinned threads and one without, and reports each one's median.
+func BenchmarkPinning(b *testing.B) {
+	if runtime.GOOS != "linux" {
+		b.Skip("threads are pinned on Linux only")
+	}
+	c := small()
+	c.HiddenSize, c.IntermediateSize, c.Layers, c.HeadDim = 1024, 2816, 8, 128
+	type side struct {
+		b     *cpu.Backend
+		r     *Runner
+		times []float64
+	}
+	var sides [2]*side
+	for i := range sides {
+		cfg := cpu.Config{Pin: i == 1}
+		be := newBackend(b, cfg)
+		m, err := New(be, c, Random{Config: c, Seed: 1}, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		kv, err := m.NewKV(16, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sides[i] = &side{b: be, r: m.NewRunner(kv)}
+	}
+	seq := Seq{Tokens: tokens(1, 1, c.VocabSize), Pos: 128, Blocks: table(0, 129), Logits: LogitsLast}
+	const steps = 8 // in a turn
+	for turn := 0; b.Loop(); turn++ {
+		for i := range sides {
+			s := sides[(i+turn)%len(sides)]
+			release, err := s.b.Bind()
+			if err != nil {
+				b.Fatal(err)
+			}
+			forward(b, s.r, seq) // the other's helpers go to sleep
+			for range steps {
+				start := time.Now()
+				forward(b, s.r, seq)
+				s.times = append(s.times, time.Since(start).Seconds())
+			}
+			release()
+		}
+	}
+	median := func(s *side) float64 {
+		slices.Sort(s.times)
+		return 1e3 * s.times[len(s.times)/2]
+	}
+	free, pinned := median(sides[0]), median(sides[1])
+	b.ReportMetric(free, "free-ms/step")
+	b.ReportMetric(pinned, "pinned-ms/step")
+	b.ReportMetric(free/pinned, "free/pinned")
 }
 
 func BenchmarkPrefill(b *testing.B) {

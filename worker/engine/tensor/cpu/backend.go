@@ -17,17 +17,32 @@ type Backend struct {
 	linears, matmuls, loras, rows, attns, trains, packs, quants sync.Pool
 }
 
-var _ tensor.Backend = (*Backend)(nil)
+var (
+	_ tensor.Backend = (*Backend)(nil)
+	_ tensor.Binder  = (*Backend)(nil)
+)
 
 // New starts a backend's threads. Close stops them.
 func New(cfg Config) (*Backend, error) {
 	if cfg.Threads < 0 || cfg.Threads > 1024 {
 		return nil, fmt.Errorf("cpu: threads is %d: it must be between 0 (all cores) and 1024", cfg.Threads)
 	}
+	var where *pins
+	if cfg.Pin {
+		var err error
+		if where, err = newPins(cfg.Threads); err != nil {
+			return nil, err
+		}
+		cfg.Threads = len(where.cpus)
+	}
 	if cfg.Threads == 0 {
 		cfg.Threads = runtime.GOMAXPROCS(0)
 	}
-	b := &Backend{lv: levelGo, pool: newPool(cfg.Threads, cfg.SpreadAll)}
+	p, err := newPool(cfg.Threads, cfg.SpreadAll, where)
+	if err != nil {
+		return nil, err
+	}
+	b := &Backend{lv: levelGo, pool: p}
 	if !cfg.PureGo {
 		b.lv = detect()
 	}
@@ -44,6 +59,9 @@ func New(cfg Config) (*Backend, error) {
 
 // Name is "cpu-" and the instruction set.
 func (b *Backend) Name() string { return "cpu-" + b.lv.String() }
+
+// Threads is the number of goroutines that work on one operation.
+func (b *Backend) Threads() int { return b.pool.threads }
 
 // Profile is "cpu-f32-v1" on every architecture.
 func (b *Backend) Profile() string { return Profile }

@@ -1,6 +1,7 @@
 package cpu_test
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/openledger/openledger/worker/engine/tensor/cpu"
@@ -27,8 +28,12 @@ func TestConformance(t *testing.T) {
 		"one thread":    {Threads: 1},
 		"three threads": {Threads: 3, SpreadAll: true},
 		"pure Go":       {Threads: 2, SpreadAll: true, PureGo: true},
+		"pinned":        {Pin: true, SpreadAll: true}, // as many as this machine has
 	} {
 		t.Run(name, func(t *testing.T) {
+			if cfg.Pin && runtime.GOOS != "linux" {
+				t.Skip("threads are pinned on Linux only")
+			}
 			tensortest.Run(t, tensortest.Options{Backend: backend(t, cfg), Same: same})
 		})
 	}

@@ -19,4 +19,7 @@ type Config struct {
 	PureGo bool
 	// SpreadAll shares out every operation, however small. The bits are the same; it is for tests.
 	SpreadAll bool
+	// Pin ties each thread to a processor of its own, Linux only; see Backend.Bind for the caller's. Threads 0 then means one
+	// per processor that the process may use. The bits are the same.
+	Pin bool
 }

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,7 @@ type pool struct {
 	threads int
 	spins   int
 	always  bool
+	pins    *pins // nil: threads run wherever the system puts them
 }
 
 const shut = 1 << 32
@@ -46,18 +48,37 @@ type helper struct {
 	wake   chan struct{}
 }
 
-func newPool(threads int, always bool) *pool {
-	p := &pool{threads: threads, always: always, closed: make(chan struct{}), left: make(chan struct{}, 1), helpers: make([]helper, threads-1)}
+// newPool starts the helpers. With pins it returns when all of them are at their processors.
+func newPool(threads int, always bool, where *pins) (*pool, error) {
+	p := &pool{threads: threads, always: always, pins: where, closed: make(chan struct{}), left: make(chan struct{}, 1), helpers: make([]helper, threads-1)}
 	p.arenas.New = func() any { return new(scratch) }
 	p.gate.Store(shut)
 	if threads <= runtime.GOMAXPROCS(0) {
 		p.spins = spinPauses
 	}
+	pinned := make(chan error, len(p.helpers))
 	for i := range p.helpers {
 		p.helpers[i].wake = make(chan struct{}, 1)
-		go p.work(&p.helpers[i])
+		go func() {
+			if where != nil {
+				runtime.LockOSThread() // for good: the thread, and its mask, end with the goroutine
+				pinned <- bindThread(where.cpus[i+1])
+			}
+			p.work(&p.helpers[i])
+		}()
 	}
-	return p
+	if where == nil {
+		return p, nil
+	}
+	var errs []error
+	for range p.helpers {
+		errs = append(errs, <-pinned)
+	}
+	if err := errors.Join(errs...); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
 }
 
 func (p *pool) work(h *helper) {
