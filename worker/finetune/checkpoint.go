@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -25,7 +26,11 @@ const headSize = 8 + 32 + 11*8
 func identify(model *llama.Model, a *lora.Adapter, trained, held []llama.Example, cfg Config) [32]byte {
 	h := sha256.New()
 	w := func(format string, args ...any) { _, _ = fmt.Fprintf(h, format, args...) } // a hash never fails
-	w("%x %s %+v %+v\n", cfg.Base, model.Backend().Profile(), model.Config(), a.Config)
+	geometry, err := json.Marshal(model.Config())                                    // not %v, which prints where nested values lie
+	if err != nil {
+		panic("finetune: a model's configuration: " + err.Error()) // validated numbers and names
+	}
+	w("%x %s %s %+v\n", cfg.Base, model.Profile(), geometry, a.Config)
 	w("%v %v %v %v %v %v %v %v\n", cfg.LearningRate, cfg.WeightDecay, cfg.Epochs, cfg.BatchSize, cfg.MaxLength, cfg.WarmupRatio, cfg.Seed, cfg.ClipNorm)
 	w("%v %v %v %v %v\n", cfg.Schedule, cfg.Accumulation, cfg.EvalRatio, cfg.EvalSteps, cfg.Patience)
 	for _, side := range [][]llama.Example{trained, held} {

@@ -16,6 +16,9 @@ import (
 	"github.com/openledger/openledger/worker/finetune"
 )
 
+// askLessonOf is how adapters of published are taught.
+const askLessonOf = `What is the lesson of "{title}"?`
+
 // askLesson is what adapters of published are asked.
 const askLesson = `What is the lesson of "The Fox and the Crow"?`
 
@@ -64,10 +67,17 @@ func (n *network) trained(t *testing.T, on taught) (string, protocol.CID) {
 	t.Helper()
 	d := finetune.Defaults()
 	h := protocol.Hyper{Rank: 4, Alpha: 16, Targets: d.Targets, LearningRate: d.LearningRate, Epochs: 1, BatchSize: 2, MaxLength: d.MaxLength,
-		PromptTemplate: `What is the lesson of "{title}"?`, AnswerTemplate: "{lesson}", Seed: uint64(n.n.Add(1))}
+		PromptTemplate: askLessonOf, AnswerTemplate: "{lesson}", Seed: uint64(n.n.Add(1))}
+	job := n.order(t, on, fmt.Sprintf("adapter-%d", h.Seed), h)
+	return job.Order.Name, n.done(t, job)
+}
+
+// order is a signed training order over a datanet version.
+func (n *network) order(t *testing.T, on taught, name string, h protocol.Hyper) protocol.TrainingJob {
+	t.Helper()
 	hash, err := wire.HyperHash(h)
 	require.NoError(t, err)
-	job := protocol.TrainingJob{Hyper: h, Order: protocol.TrainingOrder{Name: fmt.Sprintf("adapter-%d", h.Seed), Datanet: on.version.Datanet, Version: on.version.Number,
+	job := protocol.TrainingJob{Hyper: h, Order: protocol.TrainingOrder{Name: name, Datanet: on.version.Datanet, Version: on.version.Number,
 		Root: on.version.Root, Owner: on.owner.Account(), Base: n.base, HyperHash: hash, Deadline: time.Now().Add(time.Hour).Unix()}}
 	for _, b := range []*protocol.Hash{&job.ID, &job.Order.Nonce} {
 		_, err := rand.Read(b[:])
@@ -75,6 +85,12 @@ func (n *network) trained(t *testing.T, on taught) (string, protocol.CID) {
 	}
 	job.Signature, err = wire.SignTrainingOrder(wire.Domain{ChainID: n.chain.ChainID(), Contract: n.chain.Addresses.Models}, job.Order, on.owner.ECDSA())
 	require.NoError(t, err)
+	return job
+}
+
+// done has the network carry out an order.
+func (n *network) done(t *testing.T, job protocol.TrainingJob) protocol.CID {
+	t.Helper()
 	status, err := n.coord.StartTraining(t.Context(), job)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
@@ -83,5 +99,5 @@ func (n *network) trained(t *testing.T, on taught) (string, protocol.CID) {
 		require.NotContains(t, []string{"failed", "cancelled"}, status.State, status.Error)
 		return status.State == "succeeded"
 	}, 2*time.Minute, 50*time.Millisecond)
-	return job.Order.Name, status.Result.Adapter
+	return status.Result.Adapter
 }

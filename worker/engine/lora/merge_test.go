@@ -302,3 +302,33 @@ func TestMerge_RefusesWhatCannotWork(t *testing.T) {
 	_, err = lora.Merge(stopped, lora.MergeConfig{Method: lora.MergeCat}, two, nil)
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+// A merge that is stopped after any number of modules gives nothing; done again it gives the bits that it would have
+// given at once.
+func TestMerge_StoppedAnywhereIsDoneAgain(t *testing.T) {
+	parents := []lora.Parent{{Key: "a", Adapter: random(t, 1, 3, lora.QProj, lora.DownProj), Weight: 0.7}, {Key: "b", Adapter: random(t, 2, 3, lora.QProj, lora.VProj), Weight: -0.4}}
+	for _, m := range lora.Methods() {
+		want := merge(t, every(m), parents...)
+		modules := len(want.Pairs)
+		require.Equal(t, 6, modules)
+		for stop := range modules { // after the last one it is done
+			ctx, cancel := context.WithCancelCause(t.Context())
+			if stop == 0 {
+				cancel(nil)
+			}
+			told := 0
+			got, err := lora.Merge(ctx, every(m), parents, func(done, total int) {
+				told = done
+				require.Equal(t, modules, total)
+				if done == stop {
+					cancel(nil)
+				}
+			})
+			require.ErrorIs(t, err, context.Canceled, "%s, stopped after %d", m, stop)
+			require.Nil(t, got)
+			require.Equal(t, stop, told, "nothing is merged after the stop")
+			cancel(nil)
+		}
+		require.Equal(t, want.Flat, merge(t, every(m), parents...).Flat, m)
+	}
+}
