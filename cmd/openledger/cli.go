@@ -241,6 +241,6 @@ func (c *cli) network(ctx context.Context) (*client.Client, api.NetworkInfo, *ch
 func addressesOf(i api.NetworkInfo) chain.Addresses {
 	at := i.Contracts
 	return chain.Addresses{ChainID: i.ChainID, Block: at.FromBlock, Staking: at.Staking, Escrow: at.Escrow, Datanets: at.Datanets,
-		Models: at.Models, Settlement: at.Settlement, Treasury: at.Treasury, Fees: at.Fees, Epochs: at.Epochs,
+		Models: at.Models, Settlement: at.Settlement, Validators: at.Validators, Disputes: at.Disputes, Treasury: at.Treasury, Fees: at.Fees, Epochs: at.Epochs,
 		GOPEN: at.GOPEN, Timelock: at.Timelock, Governor: at.Governor}
 }

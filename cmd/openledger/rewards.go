@@ -80,12 +80,16 @@ func rewardsShow(c *cli) *cobra.Command {
 				return err
 			}
 			earned := total(list, func(settle.Earning) bool { return true })
-			open := total(list, func(e settle.Earning) bool { return !e.Claimed })
+			open := total(list, func(e settle.Earning) bool { return e.Open() })
 			return c.print(map[string]any{"account": account, "earnings": list, "earned": &earned, "unclaimed": &open}, func(w io.Writer) {
 				t := newTable(w, "worker", "batch", "OPEN", "receipts", "status")
 				for _, e := range list {
 					status := "claimed"
-					if !e.Claimed {
+					switch {
+					case e.Claimed:
+					case e.Status == chain.BatchDisputed || e.Status == chain.BatchRejected:
+						status = string(e.Status)
+					default:
 						status = "open since " + time.Unix(e.ClaimableAt, 0).Format(time.DateTime)
 					}
 					t.AppendRow([]any{short(e.Claim.Worker.Hex()), e.Claim.Nonce, node.FormatOpen(e.Claim.Amount), len(e.Shares), status})
@@ -127,7 +131,7 @@ pays its gas; the money always goes to the account itself.`,
 				return err
 			}
 			now := time.Now().Add(-blockLag).Unix()
-			due := func(e settle.Earning) bool { return !e.Claimed && e.ClaimableAt <= now }
+			due := func(e settle.Earning) bool { return e.Due(now) }
 			var open []chain.Claim
 			for _, e := range list {
 				if due(e) {

@@ -38,6 +38,8 @@ type AttributionSettlementBatchView struct {
 	SubmittedAt uint64
 	ClaimableAt uint64
 	Held        bool
+	Draws       [32]byte
+	Refunded    bool
 }
 
 // Batch is an auto generated low-level Go binding around an user-defined struct.
@@ -82,6 +84,13 @@ type Claim struct {
 	Proof   []ProofNode
 }
 
+// CommitteeRules is an auto generated low-level Go binding around an user-defined struct.
+type CommitteeRules struct {
+	Seats     uint8
+	QuorumBps uint16
+	Rounds    uint8
+}
+
 // Contribution is an auto generated low-level Go binding around an user-defined struct.
 type Contribution struct {
 	Datanet     uint64
@@ -109,6 +118,38 @@ type DatanetRegistryVersion struct {
 	PublishedAt uint64
 	Root        string
 	License     string
+}
+
+// DisputeCommitteeDispute is an auto generated low-level Go binding around an user-defined struct.
+type DisputeCommitteeDispute struct {
+	Worker       common.Address
+	Nonce        uint64
+	Status       uint8
+	Reason       uint8
+	Round        uint8
+	Rounds       uint8
+	Challenger   common.Address
+	Deadline     uint64
+	Quorum       uint8
+	Guilty       uint8
+	Upheld       uint8
+	Bond         *big.Int
+	DrawBlock    *big.Int
+	WeightsBlock *big.Int
+	DataDigest   [32]byte
+	Evidence     [32]byte
+}
+
+// DisputeCommitteeSeat is an auto generated low-level Go binding around an user-defined struct.
+type DisputeCommitteeSeat struct {
+	Member common.Address
+	Vote   uint8
+}
+
+// Draw is an auto generated low-level Go binding around an user-defined struct.
+type Draw struct {
+	Requester common.Address
+	Amount    *big.Int
 }
 
 // EpochDistributorEpoch is an auto generated low-level Go binding around an user-defined struct.
@@ -193,6 +234,21 @@ type Opening struct {
 	Deadline  uint64
 }
 
+// PenaltyRules is an auto generated low-level Go binding around an user-defined struct.
+type PenaltyRules struct {
+	SlashBps      uint16
+	ChallengerBps uint16
+	SignersBps    uint16
+	AbsenceBps    uint16
+}
+
+// PeriodRules is an auto generated low-level Go binding around an user-defined struct.
+type PeriodRules struct {
+	DrawDelay uint16
+	Drawing   uint64
+	Voting    uint64
+}
+
 // ProofNode is an auto generated low-level Go binding around an user-defined struct.
 type ProofNode struct {
 	Hash [32]byte
@@ -256,6 +312,30 @@ type TrainingOrder struct {
 	Deadline  uint64
 }
 
+// ValidatorPoolValidator is an auto generated low-level Go binding around an user-defined struct.
+type ValidatorPoolValidator struct {
+	Bond      *big.Int
+	ReleaseAt uint64
+	Seats     uint32
+	Leaf      uint32
+}
+
+// ValidatorRules is an auto generated low-level Go binding around an user-defined struct.
+type ValidatorRules struct {
+	MinBond   *big.Int
+	Unbonding uint64
+}
+
+// Verdict is an auto generated low-level Go binding around an user-defined struct.
+type Verdict struct {
+	Dispute    uint64
+	Worker     common.Address
+	Nonce      uint64
+	DataDigest [32]byte
+	Guilty     bool
+	Reason     uint8
+}
+
 // VotingRules is an auto generated low-level Go binding around an user-defined struct.
 type VotingRules struct {
 	VotingDelay       *big.Int
@@ -283,9 +363,9 @@ type WorkerStakingUnbonding struct {
 
 // AttributionSettlementMetaData contains all meta data concerning the AttributionSettlement contract.
 var AttributionSettlementMetaData = bind.MetaData{
-	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"contractIEscrow\",\"name\":\"escrow_\",\"type\":\"address\"},{\"internalType\":\"contractIWorkerStaking\",\"name\":\"staking_\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"challengeWindow_\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"coverBps_\",\"type\":\"uint32\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"stateMutability\":\"payable\",\"type\":\"receive\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"DISTRIBUTOR_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"batchOf\",\"outputs\":[{\"components\":[{\"internalType\":\"enumAttributionSettlement.Status\",\"name\":\"status\",\"type\":\"uint8\"},{\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"claimed\",\"type\":\"uint256\"},{\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"internalType\":\"uint64\",\"name\":\"submittedAt\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"claimableAt\",\"type\":\"uint64\"},{\"internalType\":\"bool\",\"name\":\"held\",\"type\":\"bool\"}],\"internalType\":\"structAttributionSettlement.BatchView\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"beginHold\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"challengeWindow\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"sum\",\"type\":\"uint256\"}],\"internalType\":\"structProofNode[]\",\"name\":\"proof\",\"type\":\"tuple[]\"}],\"name\":\"claim\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"sum\",\"type\":\"uint256\"}],\"internalType\":\"structProofNode[]\",\"name\":\"proof\",\"type\":\"tuple[]\"}],\"internalType\":\"structClaim[]\",\"name\":\"claims\",\"type\":\"tuple[]\"}],\"name\":\"claimMany\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"paid\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"coverBps\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"\",\"type\":\"uint32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"coverOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"endHold\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"escrow\",\"outputs\":[{\"internalType\":\"contractIEscrow\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"exposureOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"exposure\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"internalType\":\"structBatchRef[]\",\"name\":\"batches\",\"type\":\"tuple[]\"}],\"name\":\"hold\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"internalType\":\"uint256\",\"name\":\"remainder\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"}],\"name\":\"isClaimed\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"nextNonce\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"adapter\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"bytes32\",\"name\":\"datanetRoot\",\"type\":\"bytes32\"},{\"internalType\":\"uint32\",\"name\":\"promptTokens\",\"type\":\"uint32\"},{\"internalType\":\"uint32\",\"name\":\"outputTokens\",\"type\":\"uint32\"},{\"internalType\":\"uint256\",\"name\":\"compute\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"bytes32\",\"name\":\"outputHash\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"attributionRoot\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"evidence\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"finishedAt\",\"type\":\"uint64\"}],\"internalType\":\"structReceipt\",\"name\":\"receipt\",\"type\":\"tuple\"}],\"name\":\"receiptDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"max\",\"type\":\"uint256\"}],\"name\":\"release\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"window\",\"type\":\"uint64\"}],\"name\":\"setChallengeWindow\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"bps\",\"type\":\"uint32\"}],\"name\":\"setCover\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"staking\",\"outputs\":[{\"internalType\":\"contractIWorkerStaking\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"}],\"internalType\":\"structBatch\",\"name\":\"batch\",\"type\":\"tuple\"},{\"components\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"},{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"internalType\":\"structSignedVoucher[]\",\"name\":\"vouchers\",\"type\":\"tuple[]\"}],\"name\":\"submitBatch\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"internalType\":\"structBatchRef[]\",\"name\":\"batches\",\"type\":\"tuple[]\"}],\"name\":\"sweep\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"claimableAt\",\"type\":\"uint64\"}],\"name\":\"BatchSubmitted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"window\",\"type\":\"uint64\"}],\"name\":\"ChallengeWindowChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Claimed\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"bps\",\"type\":\"uint32\"}],\"name\":\"CoverChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"exposure\",\"type\":\"uint256\"}],\"name\":\"ExposureReleased\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"remainder\",\"type\":\"uint256\"}],\"name\":\"Held\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"holder\",\"type\":\"address\"}],\"name\":\"HoldBegan\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"name\":\"HoldEnded\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Swept\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"}],\"name\":\"AlreadyClaimed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"BatchExists\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"BatchHeld\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"BatchSwept\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"claimableAt\",\"type\":\"uint64\"}],\"name\":\"ChallengeWindowOpen\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"name\":\"HoldExists\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"cover\",\"type\":\"uint256\"}],\"name\":\"InsufficientCover\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"InvalidBatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"}],\"name\":\"InvalidProof\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expected\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"actual\",\"type\":\"uint64\"}],\"name\":\"NonceGap\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"}],\"name\":\"NotEscrow\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"NotHeld\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotHolder\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotOperator\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"OverClaimed\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"drawn\",\"type\":\"uint256\"}],\"name\":\"TotalMismatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"UnknownBatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"window\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"unbonding\",\"type\":\"uint64\"}],\"name\":\"WindowExceedsUnbonding\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroCover\",\"type\":\"error\"}]",
+	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"contractIEscrow\",\"name\":\"escrow_\",\"type\":\"address\"},{\"internalType\":\"contractIWorkerStaking\",\"name\":\"staking_\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"challengeWindow_\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"coverBps_\",\"type\":\"uint32\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"stateMutability\":\"payable\",\"type\":\"receive\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"DISPUTE_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"DISTRIBUTOR_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"batchOf\",\"outputs\":[{\"components\":[{\"internalType\":\"enumAttributionSettlement.Status\",\"name\":\"status\",\"type\":\"uint8\"},{\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"claimed\",\"type\":\"uint256\"},{\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"internalType\":\"uint64\",\"name\":\"submittedAt\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"claimableAt\",\"type\":\"uint64\"},{\"internalType\":\"bool\",\"name\":\"held\",\"type\":\"bool\"},{\"internalType\":\"bytes32\",\"name\":\"draws\",\"type\":\"bytes32\"},{\"internalType\":\"bool\",\"name\":\"refunded\",\"type\":\"bool\"}],\"internalType\":\"structAttributionSettlement.BatchView\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"beginHold\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"challengeWindow\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"sum\",\"type\":\"uint256\"}],\"internalType\":\"structProofNode[]\",\"name\":\"proof\",\"type\":\"tuple[]\"}],\"name\":\"claim\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"sum\",\"type\":\"uint256\"}],\"internalType\":\"structProofNode[]\",\"name\":\"proof\",\"type\":\"tuple[]\"}],\"internalType\":\"structClaim[]\",\"name\":\"claims\",\"type\":\"tuple[]\"}],\"name\":\"claimMany\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"paid\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"coverBps\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"\",\"type\":\"uint32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"coverOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"endHold\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"escrow\",\"outputs\":[{\"internalType\":\"contractIEscrow\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"exposureOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"exposure\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"freeze\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"internalType\":\"structBatchRef[]\",\"name\":\"batches\",\"type\":\"tuple[]\"}],\"name\":\"hold\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"internalType\":\"uint256\",\"name\":\"remainder\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"}],\"name\":\"isClaimed\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"nextNonce\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"id\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"adapter\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"bytes32\",\"name\":\"datanetRoot\",\"type\":\"bytes32\"},{\"internalType\":\"uint32\",\"name\":\"promptTokens\",\"type\":\"uint32\"},{\"internalType\":\"uint32\",\"name\":\"outputTokens\",\"type\":\"uint32\"},{\"internalType\":\"uint256\",\"name\":\"compute\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"bytes32\",\"name\":\"outputHash\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"attributionRoot\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"evidence\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"finishedAt\",\"type\":\"uint64\"}],\"internalType\":\"structReceipt\",\"name\":\"receipt\",\"type\":\"tuple\"}],\"name\":\"receiptDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"internalType\":\"structDraw[]\",\"name\":\"draws\",\"type\":\"tuple[]\"}],\"name\":\"refund\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"max\",\"type\":\"uint256\"}],\"name\":\"release\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"bool\",\"name\":\"valid\",\"type\":\"bool\"}],\"name\":\"resolve\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"exposure\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"window\",\"type\":\"uint64\"}],\"name\":\"setChallengeWindow\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"bps\",\"type\":\"uint32\"}],\"name\":\"setCover\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"staking\",\"outputs\":[{\"internalType\":\"contractIWorkerStaking\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"}],\"internalType\":\"structBatch\",\"name\":\"batch\",\"type\":\"tuple\"},{\"components\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"},{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"internalType\":\"structSignedVoucher[]\",\"name\":\"vouchers\",\"type\":\"tuple[]\"}],\"name\":\"submitBatch\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"internalType\":\"structBatchRef[]\",\"name\":\"batches\",\"type\":\"tuple[]\"}],\"name\":\"sweep\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"BatchFrozen\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"}],\"name\":\"BatchRejected\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"root\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"count\",\"type\":\"uint32\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"claimableAt\",\"type\":\"uint64\"}],\"name\":\"BatchSubmitted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"claimableAt\",\"type\":\"uint64\"}],\"name\":\"BatchUpheld\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"window\",\"type\":\"uint64\"}],\"name\":\"ChallengeWindowChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Claimed\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"bps\",\"type\":\"uint32\"}],\"name\":\"CoverChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"exposure\",\"type\":\"uint256\"}],\"name\":\"ExposureReleased\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"remainder\",\"type\":\"uint256\"}],\"name\":\"Held\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"holder\",\"type\":\"address\"}],\"name\":\"HoldBegan\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"name\":\"HoldEnded\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Refunded\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Swept\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"}],\"name\":\"AlreadyClaimed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"BatchDisputed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"BatchExists\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"BatchHeld\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"BatchIsRejected\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"BatchSwept\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"claimableAt\",\"type\":\"uint64\"}],\"name\":\"ChallengeWindowOpen\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"DrawsMismatch\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint32\",\"name\":\"id\",\"type\":\"uint32\"}],\"name\":\"HoldExists\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"cover\",\"type\":\"uint256\"}],\"name\":\"InsufficientCover\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"InvalidBatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"index\",\"type\":\"uint32\"}],\"name\":\"InvalidProof\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expected\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"actual\",\"type\":\"uint64\"}],\"name\":\"NonceGap\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"NotDisputed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"}],\"name\":\"NotEscrow\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"NotHeld\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotHolder\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotOperator\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"enumAttributionSettlement.Status\",\"name\":\"status\",\"type\":\"uint8\"}],\"name\":\"NotPending\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"NotRefundable\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"OverClaimed\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"total\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"drawn\",\"type\":\"uint256\"}],\"name\":\"TotalMismatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"UnknownBatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"window\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"unbonding\",\"type\":\"uint64\"}],\"name\":\"WindowExceedsUnbonding\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"WorkerJailed\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroCover\",\"type\":\"error\"}]",
 	ID:  "9605d737ef9037d1b6a7f51450a9dbf12e",
-	Bin: "0x6101a0604052348015610010575f5ffd5b50604051613a7d380380613a7d83398101604081905261002f9161044d565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b826101a660201b60201c565b61012052610088816101a6565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b038516158061013a57506001600160a01b038416155b8061014c57506001600160a01b038316155b1561016a5760405163d92e233d60e01b815260040160405180910390fd5b6101745f866101ec565b506001600160a01b038085166101605283166101805261019382610295565b61019c81610396565b505050505061053d565b5f5f829050601f815111156101d9578260405163305a27a960e01b81526004016101d091906104c2565b60405180910390fd5b80516101e4826104f7565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1661028c575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556102443390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a450600161028f565b505f5b92915050565b5f610180516001600160a01b0316636cf6d6756040518163ffffffff1660e01b8152600401602060405180830381865afa1580156102d5573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906102f9919061051d565b9050806001600160401b0316826001600160401b03161115610341576040516387a90dd560e01b81526001600160401b038084166004830152821660248201526044016101d0565b600380546001600160401b0319166001600160401b0384169081179091556040519081527f12e19a1c49cf4bd50063e880b00a1d58d172093bd509431d1a08693367d8f2e59060200160405180910390a15050565b8063ffffffff165f036103bc57604051632a0df3c360e21b815260040160405180910390fd5b6003805463ffffffff60401b19166801000000000000000063ffffffff8416908102919091179091556040519081527fb6a525a70aa0b93f8d9fdc30f97774c8374e3d473ea788ed8a3dafd7a19c814a9060200160405180910390a150565b6001600160a01b038116811461042f575f5ffd5b50565b80516001600160401b0381168114610448575f5ffd5b919050565b5f5f5f5f5f60a08688031215610461575f5ffd5b855161046c8161041b565b602087015190955061047d8161041b565b604087015190945061048e8161041b565b925061049c60608701610432565b9150608086015163ffffffff811681146104b4575f5ffd5b809150509295509295909350565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b80516020808301519190811015610517575f198160200360031b1b821691505b50919050565b5f6020828403121561052d575f5ffd5b61053682610432565b9392505050565b60805160a05160c05160e05161010051610120516101405161016051610180516134b86105c55f395f818161039f0152818161086c01528181610c7a015261242801525f81816101cd0152818161060c015261124c01525f61214601525f61211601525f61278701525f61275f01525f6126ba01525f6126e401525f61270e01526134b85ff3fe6080604052600436106101bd575f3560e01c806385f9b8c4116100f2578063b876778b11610092578063e2fdcc1711610062578063e2fdcc17146105fe578063e4405eff14610630578063f0bd87cc1461066b578063f8c0c7e71461069e575f5ffd5b8063b876778b14610582578063d06a0aed146105a1578063d547741f146105c0578063da75c01e146105df575f5ffd5b806391d14854116100cd57806391d14854146104e257806398f9128f146105245780639ae1fd6d14610543578063a217fddf1461056f575f5ffd5b806385f9b8c414610492578063861a1412146104b15780638d6655a3146104ce575f5ffd5b806345764d881161015d5780636a24d700116101385780636a24d700146103f65780636ee2a65d146104155780636fa129f01461044c57806384b0196e1461046b575f5ffd5b806345764d88146103725780634cf088d9146103915780635e26ba91146103d7575f5ffd5b8063248a9ca311610198578063248a9ca3146102d95780632f2ff15d1461031557806336568abe1461033457806343df159c14610353575f5ffd5b806301ffc9a7146102315780630357371d146102655780630cd55abf14610284575f5ffd5b3661022d57336001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000161461022b576040517f088fb38a0000000000000000000000000000000000000000000000000000000081523360048201526024015b60405180910390fd5b005b5f5ffd5b34801561023c575f5ffd5b5061025061024b366004612ab9565b6106b2565b60405190151581526020015b60405180910390f35b348015610270575f5ffd5b5061022b61027f366004612b1a565b61074a565b34801561028f575f5ffd5b506102c161029e366004612b42565b6001600160a01b03165f908152600560205260409020546001600160401b031690565b6040516001600160401b03909116815260200161025c565b3480156102e4575f5ffd5b506103076102f3366004612b5b565b5f9081526020819052604090206001015490565b60405190815260200161025c565b348015610320575f5ffd5b5061022b61032f366004612b72565b610773565b34801561033f575f5ffd5b5061022b61034e366004612b72565b61079d565b34801561035e575f5ffd5b5061022b61036d366004612baf565b6107ee565b34801561037d575f5ffd5b5061030761038c366004612bc8565b610805565b34801561039c575f5ffd5b507f00000000000000000000000000000000000000000000000000000000000000005b6040516001600160a01b03909116815260200161025c565b3480156103e2575f5ffd5b506103076103f1366004612b42565b610817565b348015610401575f5ffd5b50610307610410366004612c29565b6108e9565b348015610420575f5ffd5b5060035468010000000000000000900463ffffffff165b60405163ffffffff909116815260200161025c565b348015610457575f5ffd5b50610307610466366004612b42565b610ae6565b348015610476575f5ffd5b5061047f610bb2565b60405161025c9796959493929190612c95565b34801561049d575f5ffd5b5061022b6104ac366004612d87565b610c10565b3480156104bc575f5ffd5b506003546001600160401b03166102c1565b3480156104d9575f5ffd5b5061043761132f565b3480156104ed575f5ffd5b506102506104fc366004612b72565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b34801561052f575f5ffd5b5061025061053e366004612dfb565b611467565b34801561054e575f5ffd5b5061056261055d366004612e3d565b6114ad565b60405161025c9190612e86565b34801561057a575f5ffd5b506103075f81565b34801561058d575f5ffd5b5061022b61059c366004612f40565b611629565b3480156105ac575f5ffd5b506103076105bb366004612fcb565b6117a6565b3480156105cb575f5ffd5b5061022b6105da366004612b72565b611969565b3480156105ea575f5ffd5b5061022b6105f9366004612ffd565b61198d565b348015610609575f5ffd5b507f00000000000000000000000000000000000000000000000000000000000000006103bf565b34801561063b575f5ffd5b5061064f61064a366004612c29565b6119a0565b6040805163ffffffff909316835260208301919091520161025c565b348015610676575f5ffd5b506103077ffbd454f36a7e1a388bd6fc3ab10d434aa4578f811acbbcf33afb1c697486313c81565b3480156106a9575f5ffd5b5061022b611b46565b5f7fffffffff0000000000000000000000000000000000000000000000000000000082167f7965db0b00000000000000000000000000000000000000000000000000000000148061074457507f01ffc9a7000000000000000000000000000000000000000000000000000000007fffffffff000000000000000000000000000000000000000000000000000000008316145b92915050565b6107548282611bbf565b6001600160a01b039092165f9081526007602052604090209190915550565b5f8281526020819052604090206001015461078d81611d3d565b6107978383611d4a565b50505050565b6001600160a01b03811633146107df576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6107e98282611df1565b505050565b5f6107f881611d3d565b61080182611e72565b5050565b5f61074461081283611f15565b611f66565b6003546040517f426233600000000000000000000000000000000000000000000000000000000081526001600160a01b0383811660048301525f92612710926801000000000000000090910463ffffffff16917f00000000000000000000000000000000000000000000000000000000000000001690634262336090602401602060405180830381865afa1580156108b1573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906108d59190613018565b6108df9190613043565b610744919061305a565b5f6108f2611fad565b5f6108fb611fe4565b90505f5b83811015610ad2575f5f86868481811061091b5761091b613079565b6109319260206040909202019081019150612b42565b87878581811061094357610943613079565b905060400201602001602081019061095b9190612ffd565b6001600160a01b0382165f9081526008602090815260408083206001600160401b0385168452909152902060038101549294509092509063ffffffff868116600160a01b90920416146109f4576040517fbcd7a57e0000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b0383166024820152604401610222565b60028101545f90610a17906001600160801b03600160801b82048116911661308d565b600283018054600160801b6001600160801b039182169081021790915560038401805463ffffffff60a01b191677ffffffff0000000000000000000000000000000000000000179055169050610a6d81886130ac565b9650826001600160401b0316846001600160a01b03168763ffffffff167ffc2f4a03615ee77c60f704bae380b86c18c494b1f70ee569246df69f761a037a84604051610abb91815260200190565b60405180910390a4505050508060010190506108ff565b50610add3383612040565b506107446120e5565b6001600160a01b0381165f908152600760209081526040808320546006909252909120546001600160401b03165b6001600160a01b0383165f908152600560205260409020546001600160401b039081169082161015610bac576001600160a01b0383165f9081526008602090815260408083206001600160401b038086168552925290912060038101549091600160601b90910416421015610b895750610bac565b6002810154610ba1906001600160801b0316846130bf565b925050600101610b14565b50919050565b5f6060805f5f5f6060610bc361210f565b610bcb61213f565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b610c18611fad565b5f610c266020850185612b42565b90505f610c396040860160208701612ffd565b6040517fb6363cf20000000000000000000000000000000000000000000000000000000081526001600160a01b0384811660048301523360248301529192507f00000000000000000000000000000000000000000000000000000000000000009091169063b6363cf290604401602060405180830381865afa158015610cc1573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190610ce591906130d2565b610d2c576040517f4738d0540000000000000000000000000000000000000000000000000000000081526001600160a01b0383166004820152336024820152604401610222565b6001600160a01b0382165f908152600560205260409020546001600160401b03908116908216811115610da5576040517fc35c317c0000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b0383166024820152604401610222565b806001600160401b0316826001600160401b03161115610e13576040517faeca12730000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b03808316602483015283166044820152606401610222565b60408601351580610e2657506060860135155b80610e3b57506001600160801b036060870135115b80610e595750610e5160a0870160808801612baf565b63ffffffff16155b15610eaa576040517fae4b6d760000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b0383166024820152604401610222565b5f8660600135610ebb856004611bbf565b610ec591906130ac565b90505f610ed185610817565b905080821115610f26576040517ff1abde980000000000000000000000000000000000000000000000000000000081526001600160a01b03861660048201526024810183905260448101829052606401610222565b6003545f90610f3e906001600160401b0316426130f1565b6001600160a01b0387165f9081526007602052604090208490559050610f658460016130f1565b60055f886001600160a01b03166001600160a01b031681526020019081526020015f205f6101000a8154816001600160401b0302191690836001600160401b031602179055506040518061010001604052808a6040013581526020018a60a0013581526020018a606001356001600160801b031681526020015f6001600160801b031681526020018a60800160208101906110009190612baf565b63ffffffff168152602001426001600160401b03168152602001826001600160401b031681526020015f63ffffffff1681525060085f886001600160a01b03166001600160a01b031681526020019081526020015f205f876001600160401b03166001600160401b031681526020019081526020015f205f820151815f0155602082015181600101556040820151816002015f6101000a8154816001600160801b0302191690836001600160801b0316021790555060608201518160020160106101000a8154816001600160801b0302191690836001600160801b031602179055506080820151816003015f6101000a81548163ffffffff021916908363ffffffff16021790555060a08201518160030160046101000a8154816001600160401b0302191690836001600160401b0316021790555060c082015181600301600c6101000a8154816001600160401b0302191690836001600160401b0316021790555060e08201518160030160146101000a81548163ffffffff021916908363ffffffff160217905550905050846001600160401b0316866001600160a01b03167fb43bdc5fff13630b7a9da2989646cfda9b981bb86b3c3e71d0ac5de7988f82098b604001358c606001358d60800160208101906111de9190612baf565b60408051938452602084019290925263ffffffff169082015260a0808e013560608301526001600160401b03861660808301520160405180910390a36040517ff09201b60000000000000000000000000000000000000000000000000000000081525f906001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000169063f09201b690611285908a908d908d90600401613138565b6020604051808303815f875af11580156112a1573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906112c59190613018565b905089606001358114611320576040517f298895260000000000000000000000000000000000000000000000000000000081526001600160a01b038816600482015260608b0135602482015260448101829052606401610222565b505050505050506107e96120e5565b5f7ffbd454f36a7e1a388bd6fc3ab10d434aa4578f811acbbcf33afb1c697486313c61135a81611d3d565b600354600160801b900463ffffffff16156113b3576003546040517f7d3ac83a000000000000000000000000000000000000000000000000000000008152600160801b90910463ffffffff166004820152602401610222565b60038054600c906113d090600160601b900463ffffffff16613276565b825463ffffffff8083166101009490940a848102910219909116179092556004805473ffffffffffffffffffffffffffffffffffffffff19163390811790915560038054600160801b840273ffffffff0000000000000000000000000000000019909116179055604051929450917fa1e684ece9f54d74f9743bcb7daafecf6aa946e47e344e667524224e9cadf15a905f90a35090565b6001600160a01b0383165f9081526009602090815260408083206001600160401b038616845290915281206114a59063ffffffff8085169061216a16565b949350505050565b6040805161012080820183525f8083526020808401829052838501829052606084018290526080840182905260a0840182905260c0840182905260e0840182905261010084018290526001600160a01b0387168252600881528482206001600160401b0387811684529152908490208451928301909452600384015492939282916401000000009091041615611586576003830154600160a01b900463ffffffff9081161461157f576003830154600160601b90046001600160401b03164210611578576002611588565b6001611588565b6003611588565b5f5b600381111561159957611599612e72565b8152825460208201526001830154604082015260028301546001600160801b038082166060840152600160801b909104166080820152600383015463ffffffff80821660a08401526001600160401b036401000000008304811660c0850152600160601b83041660e08401526101009092019161161d91600160a01b90041661218d565b15159052949350505050565b611631611fad565b6001600160a01b0387165f9081526008602090815260408083206001600160401b038a168452909152902060030154600160a01b900463ffffffff1663fffffffe1981016116c5576040517f94655d930000000000000000000000000000000000000000000000000000000081526001600160a01b03891660048201526001600160401b0388166024820152604401610222565b6116ce8161218d565b1561171f576040517fed7397650000000000000000000000000000000000000000000000000000000081526001600160a01b03891660048201526001600160401b0388166024820152604401610222565b61172e888888888888886121b7565b61178a576040517ff900e77f0000000000000000000000000000000000000000000000000000000081526001600160a01b03891660048201526001600160401b038816602482015263ffffffff87166044820152606401610222565b6117948585612040565b5061179d6120e5565b50505050505050565b5f6117af611fad565b5f80805b8481101561194257368686838181106117ce576117ce613079565b90506020028101906117e0919061329a565b90506001600160a01b0384166117fc6080830160608401612b42565b6001600160a01b03161461183c57821561181a5761181a8484612040565b61182483866130ac565b94506118366080820160608301612b42565b93505f92505b5f60088161184d6020850185612b42565b6001600160a01b03166001600160a01b031681526020019081526020015f205f8360200160208101906118809190612ffd565b6001600160401b0316815260208101919091526040015f206003015463ffffffff600160a01b909104811691508114806118be57506118be8161218d565b156118ca57505061193a565b6119216118da6020840184612b42565b6118ea6040850160208601612ffd565b6118fa6060860160408701612baf565b61190a6080870160608801612b42565b608087013561191c60a08901896132b8565b6121b7565b15611937576119346080830135856130ac565b93505b50505b6001016117b3565b508015611953576119538282612040565b61195d81846130ac565b925050506107446120e5565b5f8281526020819052604090206001015461198381611d3d565b6107978383611df1565b5f61199781611d3d565b61080182612425565b5f5f5f6119ab611fe4565b90505f5b84811015611b3d575f5f8787848181106119cb576119cb613079565b6119e19260206040909202019081019150612b42565b8888858181106119f3576119f3613079565b9050604002016020016020810190611a0b9190612ffd565b6001600160a01b0382165f9081526008602090815260408083206001600160401b038516845290915290209193509150611a4681848461255d565b60028101545f90611a69906001600160801b03600160801b82048116911661308d565b60038301546001600160801b0391909116915063ffffffff878116600160a01b909204161480611a97575080155b15611aa55750505050611b35565b60038201805463ffffffff60a01b1916600160a01b63ffffffff891602179055611ace88613276565b9750611ada81886130ac565b9650826001600160401b0316846001600160a01b03168763ffffffff167f6c8320d2543cf95e5ec680b5ce8e2a1791361d5f67f1b03b61ca95a8c17e85c884604051611b2891815260200190565b60405180910390a4505050505b6001016119af565b50509250929050565b5f611b4f611fe4565b6004805473ffffffffffffffffffffffffffffffffffffffff191690556003805473ffffffff000000000000000000000000000000001916905560405190915063ffffffff8216907fd74ee66c08f78b575f3a471a7edce4fc9d846d42deaeb7ddaf34b7377f8ed7de905f90a250565b6001600160a01b0382165f90815260076020908152604080832054600683528184205460059093529220546001600160401b039182169116815b816001600160401b0316836001600160401b0316108015611c2b575084611c2082856132fd565b6001600160401b0316105b15611ca5576001600160a01b0386165f9081526008602090815260408083206001600160401b038088168552925290912060038101549091600160601b90910416421015611c795750611ca5565b6002810154611c91906001600160801b0316866130bf565b94505082611c9e9061331c565b9250611bf9565b806001600160401b0316836001600160401b031603611cc657505050610744565b6001600160a01b0386165f81815260066020908152604091829020805467ffffffffffffffff19166001600160401b03881690811790915582519081529081018790527f4c558f535a2a6cedd453dcbb086ce8ffc0125f66e067657359d3b66dc5a5bddf910160405180910390a250505092915050565b611d478133612643565b50565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16611dea575f838152602081815260408083206001600160a01b03861684529091529020805460ff19166001179055611da23390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610744565b505f610744565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1615611dea575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a4506001610744565b8063ffffffff165f03611eb1576040517fa837cf0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b600380546bffffffff000000000000000019166801000000000000000063ffffffff8416908102919091179091556040519081527fb6a525a70aa0b93f8d9fdc30f97774c8374e3d473ea788ed8a3dafd7a19c814a9060200160405180910390a150565b5f7ff47fa02fa0155b3a66080e7e4ba2bda1bfe889caa0dc4af1c7fc512b0d465a9182604051602001611f4992919061333d565b604051602081830303815290604052805190602001209050919050565b5f610744611f726126ae565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b611fb56127d7565b611fe260017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b90612830565b565b6004545f906001600160a01b0316331461202c576040517fea4bef5b000000000000000000000000000000000000000000000000000000008152336004820152602401610222565b50600354600160801b900463ffffffff1690565b80471015612083576040517fcf47918100000000000000000000000000000000000000000000000000000000815247600482015260248101829052604401610222565b61209c828260405180602001604052805f815250612837565b156120a5575050565b3d156120b35761080161284c565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b611fe25f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611fdc565b606061213a7f0000000000000000000000000000000000000000000000000000000000000000612857565b905090565b606061213a7f0000000000000000000000000000000000000000000000000000000000000000612857565b600881901c5f90815260208390526040902054600160ff83161b16151592915050565b5f63ffffffff821615801590610744575050600354600160801b900463ffffffff90811691161490565b6001600160a01b0387165f9081526008602090815260408083206001600160401b038a168452909152812060028101546001600160801b03166121fb828b8b61255d565b8154600383015461221d9190839063ffffffff908116908c168b8b8b8b612894565b612279576040517f64170b320000000000000000000000000000000000000000000000000000000081526001600160a01b038b1660048201526001600160401b038a16602482015263ffffffff89166044820152606401610222565b6001600160a01b038a165f9081526009602090815260408083206001600160401b038d16845290915290206122b78163ffffffff808c169061216a16565b156122c7575f935050505061241a565b60028301545f906122e890600160801b90046001600160801b0316846130bf565b90508088111561234c576040517f108f219e0000000000000000000000000000000000000000000000000000000081526001600160a01b038d1660048201526001600160401b038c1660248201526044810189905260648101829052608401610222565b61235f8263ffffffff808d1690612a5116565b878460020160108282829054906101000a90046001600160801b03166123859190613466565b92506101000a8154816001600160801b0302191690836001600160801b03160217905550886001600160a01b03168b6001600160401b03168d6001600160a01b03167f9cb872b33cd02b902e1ca2e1a11e7baf777361900f1151adf11ed67ae7cda0008d8c60405161240992919063ffffffff929092168252602082015260400190565b60405180910390a460019450505050505b979650505050505050565b5f7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316636cf6d6756040518163ffffffff1660e01b8152600401602060405180830381865afa158015612482573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906124a69190613485565b9050806001600160401b0316826001600160401b03161115612507576040517f87a90dd50000000000000000000000000000000000000000000000000000000081526001600160401b03808416600483015282166024820152604401610222565b6003805467ffffffffffffffff19166001600160401b0384169081179091556040519081527f12e19a1c49cf4bd50063e880b00a1d58d172093bd509431d1a08693367d8f2e59060200160405180910390a15050565b600383015464010000000090046001600160401b03165f036125c5576040517fafd2f83a0000000000000000000000000000000000000000000000000000000081526001600160a01b03831660048201526001600160401b0382166024820152604401610222565b6003830154600160601b90046001600160401b03164210156107e95760038301546040517ffa5ba63b0000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b038084166024830152600160601b9092049091166044820152606401610222565b5f828152602081815260408083206001600160a01b038516845290915290205460ff16610801576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b038216600482015260248101839052604401610222565b5f306001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001614801561270657507f000000000000000000000000000000000000000000000000000000000000000046145b1561273057507f000000000000000000000000000000000000000000000000000000000000000090565b61213a604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c15611fe2576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b60605f61286383612a79565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b5f8686106128a357505f612a45565b604080515f60208083018290528284018a90526001600160a01b038916606084015260808084018990528451808503909101815260a0909301909352815191909201209085905b60018a1115612a26576001808a161480158161290f57508a61290d8b60016130ac565b145b1561291a5750612a0b565b85820361292d575f945050505050612a45565b3687878461293a816134a0565b955081811061294b5761294b613079565b9050604002019050816129a45760408051600160208281019190915281830188905260608201879052833560808301528084013560a0808401919091528351808403909101815260c090920190925280519101206129e9565b6040805160016020828101919091528335828401528084013560608301526080820188905260a08083018890528351808403909101815260c090920190925280519101205b9450602081013593840193841015612a08575f95505050505050612a45565b50505b600189811c90612a1b8c826130ac565b901c9a5098506128ea565b8085148015612a3457508b83145b8015612a3f57508a82145b93505050505b98975050505050505050565b600881901c5f90815260209290925260409091208054600160ff9093169290921b9091179055565b5f60ff8216601f811115610744576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f60208284031215612ac9575f5ffd5b81357fffffffff0000000000000000000000000000000000000000000000000000000081168114612af8575f5ffd5b9392505050565b80356001600160a01b0381168114612b15575f5ffd5b919050565b5f5f60408385031215612b2b575f5ffd5b612b3483612aff565b946020939093013593505050565b5f60208284031215612b52575f5ffd5b612af882612aff565b5f60208284031215612b6b575f5ffd5b5035919050565b5f5f60408385031215612b83575f5ffd5b82359150612b9360208401612aff565b90509250929050565b803563ffffffff81168114612b15575f5ffd5b5f60208284031215612bbf575f5ffd5b612af882612b9c565b5f6101e0828403128015612bda575f5ffd5b509092915050565b5f5f83601f840112612bf2575f5ffd5b5081356001600160401b03811115612c08575f5ffd5b6020830191508360208260061b8501011115612c22575f5ffd5b9250929050565b5f5f60208385031215612c3a575f5ffd5b82356001600160401b03811115612c4f575f5ffd5b612c5b85828601612be2565b90969095509350505050565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f612ccf60e0830189612c67565b8281036040840152612ce18189612c67565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b81811015612d36578351835260209384019390920191600101612d18565b50909b9a5050505050505050505050565b5f5f83601f840112612d57575f5ffd5b5081356001600160401b03811115612d6d575f5ffd5b6020830191508360208260051b8501011115612c22575f5ffd5b5f5f5f83850360e0811215612d9a575f5ffd5b60c0811215612da7575f5ffd5b5083925060c08401356001600160401b03811115612dc3575f5ffd5b612dcf86828701612d47565b9497909650939450505050565b6001600160401b0381168114611d47575f5ffd5b8035612b1581612ddc565b5f5f5f60608486031215612e0d575f5ffd5b612e1684612aff565b92506020840135612e2681612ddc565b9150612e3460408501612b9c565b90509250925092565b5f5f60408385031215612e4e575f5ffd5b612e5783612aff565b91506020830135612e6781612ddc565b809150509250929050565b634e487b7160e01b5f52602160045260245ffd5b815161012082019060048110612eaa57634e487b7160e01b5f52602160045260245ffd5b808352506020830151602083015260408301516040830152606083015160608301526080830151608083015260a0830151612eed60a084018263ffffffff169052565b5060c0830151612f0860c08401826001600160401b03169052565b5060e0830151612f2360e08401826001600160401b03169052565b50610100830151612f3961010084018215159052565b5092915050565b5f5f5f5f5f5f5f60c0888a031215612f56575f5ffd5b612f5f88612aff565b96506020880135612f6f81612ddc565b9550612f7d60408901612b9c565b9450612f8b60608901612aff565b93506080880135925060a08801356001600160401b03811115612fac575f5ffd5b612fb88a828b01612be2565b989b979a50959850939692959293505050565b5f5f60208385031215612fdc575f5ffd5b82356001600160401b03811115612ff1575f5ffd5b612c5b85828601612d47565b5f6020828403121561300d575f5ffd5b8135612af881612ddc565b5f60208284031215613028575f5ffd5b5051919050565b634e487b7160e01b5f52601160045260245ffd5b80820281158282048414176107445761074461302f565b5f8261307457634e487b7160e01b5f52601260045260245ffd5b500490565b634e487b7160e01b5f52603260045260245ffd5b6001600160801b0382811682821603908111156107445761074461302f565b808201808211156107445761074461302f565b818103818111156107445761074461302f565b5f602082840312156130e2575f5ffd5b81518015158114612af8575f5ffd5b6001600160401b0381811683821601908111156107445761074461302f565b81835281816020850137505f828201602090810191909152601f909101601f19169091010190565b6001600160a01b038416815260406020820181905281018290525f6060600584901b83018101908301858360be1936839003015b8782101561326857868503605f19018452823581811261318a575f5ffd5b89016001600160a01b0361319d82612aff565b1686526001600160a01b036131b460208301612aff565b1660208701526040818101359087015260608101356131d281612ddc565b6001600160401b031660608701526001600160a01b036131f460808301612aff565b16608087015260a0810135601e19823603018112613210575f5ffd5b016020810190356001600160401b0381111561322a575f5ffd5b803603821315613238575f5ffd5b60c060a088015261324d60c088018284613110565b9650505060208301925060208401935060018201915061316c565b509298975050505050505050565b5f63ffffffff821663ffffffff81036132915761329161302f565b60010192915050565b5f823560be198336030181126132ae575f5ffd5b9190910192915050565b5f5f8335601e198436030181126132cd575f5ffd5b8301803591506001600160401b038211156132e6575f5ffd5b6020019150600681901b3603821315612c22575f5ffd5b6001600160401b0382811682821603908111156107445761074461302f565b5f6001600160401b0382166001600160401b0381036132915761329161302f565b828152813560208083019190915261020082019061335c908401612aff565b6001600160a01b03811660408401525061337860408401612aff565b6001600160a01b038116606084015250606083013560808381019190915283013560a0808401919091526133ad908401612df0565b6001600160401b03811660c08401525060c083013560e0838101919091526133d6908401612b9c565b63ffffffff8116610100840152506133f16101008401612b9c565b63ffffffff8116610120840152506101208301356101408381019190915283013561016080840191909152830135610180808401919091528301356101a0808401919091528301356101c08084019190915261344e908401612df0565b6001600160401b0381166101e0840152509392505050565b6001600160801b0381811683821601908111156107445761074461302f565b5f60208284031215613495575f5ffd5b8151612af881612ddc565b5f600182016134b1576134b161302f565b506001019056",
+	Bin: "0x6101a0604052348015610010575f5ffd5b5060405161493038038061493083398101604081905261002f9161044d565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b826101a660201b60201c565b61012052610088816101a6565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b038516158061013a57506001600160a01b038416155b8061014c57506001600160a01b038316155b1561016a5760405163d92e233d60e01b815260040160405180910390fd5b6101745f866101ec565b506001600160a01b038085166101605283166101805261019382610295565b61019c81610396565b505050505061053d565b5f5f829050601f815111156101d9578260405163305a27a960e01b81526004016101d091906104c2565b60405180910390fd5b80516101e4826104f7565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1661028c575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556102443390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a450600161028f565b505f5b92915050565b5f610180516001600160a01b0316636cf6d6756040518163ffffffff1660e01b8152600401602060405180830381865afa1580156102d5573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906102f9919061051d565b9050806001600160401b0316826001600160401b03161115610341576040516387a90dd560e01b81526001600160401b038084166004830152821660248201526044016101d0565b600380546001600160401b0319166001600160401b0384169081179091556040519081527f12e19a1c49cf4bd50063e880b00a1d58d172093bd509431d1a08693367d8f2e59060200160405180910390a15050565b8063ffffffff165f036103bc57604051632a0df3c360e21b815260040160405180910390fd5b6003805463ffffffff60401b19166801000000000000000063ffffffff8416908102919091179091556040519081527fb6a525a70aa0b93f8d9fdc30f97774c8374e3d473ea788ed8a3dafd7a19c814a9060200160405180910390a150565b6001600160a01b038116811461042f575f5ffd5b50565b80516001600160401b0381168114610448575f5ffd5b919050565b5f5f5f5f5f60a08688031215610461575f5ffd5b855161046c8161041b565b602087015190955061047d8161041b565b604087015190945061048e8161041b565b925061049c60608701610432565b9150608086015163ffffffff811681146104b4575f5ffd5b809150509295509295909350565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b80516020808301519190811015610517575f198160200360031b1b821691505b50919050565b5f6020828403121561052d575f5ffd5b61053682610432565b9392505050565b60805160a05160c05160e051610100516101205161014051610160516101805161435d6105d35f395f818161040d01528181610907015281816110e0015281816111ca0152612e7201525f8181610208015281816106d70152818161165d01526119cf01525f612abe01525f612a8e01525f6134f301525f6134cb01525f61342601525f61345001525f61347a015261435d5ff3fe6080604052600436106101f8575f3560e01c806385f9b8c411610117578063acb88986116100ac578063da75c01e1161007c578063e4405eff11610062578063e4405eff146106fb578063f0bd87cc14610736578063f8c0c7e714610769575f5ffd5b8063da75c01e146106aa578063e2fdcc17146106c9575f5ffd5b8063acb889861461062e578063b876778b1461064d578063d06a0aed1461066c578063d547741f1461068b575f5ffd5b806391d14854116100e757806391d148541461058e57806398f9128f146105d05780639ae1fd6d146105ef578063a217fddf1461061b575f5ffd5b806385f9b8c41461051f578063861a14121461053e5780638be75ef21461055b5780638d6655a31461057a575f5ffd5b806345764d881161018d5780636a24d7001161015d5780636a24d700146104835780636ee2a65d146104a25780636fa129f0146104d957806384b0196e146104f8575f5ffd5b806345764d88146103e05780634cf088d9146103ff5780635e26ba911461044557806366aa522214610464575f5ffd5b8063248a9ca3116101c8578063248a9ca3146103555780632f2ff15d1461038357806336568abe146103a257806343df159c146103c1575f5ffd5b806301ffc9a71461026c5780630357371d146102a05780630cd55abf146102bf578063193def7c14610314575f5ffd5b3661026857336001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001614610266576040517f088fb38a0000000000000000000000000000000000000000000000000000000081523360048201526024015b60405180910390fd5b005b5f5ffd5b348015610277575f5ffd5b5061028b610286366004613825565b61077d565b60405190151581526020015b60405180910390f35b3480156102ab575f5ffd5b506102666102ba36600461386e565b6107e5565b3480156102ca575f5ffd5b506102fc6102d9366004613896565b6001600160a01b03165f908152600560205260409020546001600160401b031690565b6040516001600160401b039091168152602001610297565b34801561031f575f5ffd5b506103477fc785f0e55c16138ca0f8448186fa6229be092a3a83db3c5d63c9286723c5a2c481565b604051908152602001610297565b348015610360575f5ffd5b5061034761036f3660046138af565b5f9081526020819052604090206001015490565b34801561038e575f5ffd5b5061026661039d3660046138c6565b61080e565b3480156103ad575f5ffd5b506102666103bc3660046138c6565b610838565b3480156103cc575f5ffd5b506102666103db366004613903565b610889565b3480156103eb575f5ffd5b506103476103fa36600461391c565b6108a0565b34801561040a575f5ffd5b507f00000000000000000000000000000000000000000000000000000000000000005b6040516001600160a01b039091168152602001610297565b348015610450575f5ffd5b5061034761045f366004613896565b6108b2565b34801561046f575f5ffd5b5061034761047e366004613962565b610984565b34801561048e575f5ffd5b5061034761049d3660046139ef565b610c2b565b3480156104ad575f5ffd5b5060035468010000000000000000900463ffffffff165b60405163ffffffff9091168152602001610297565b3480156104e4575f5ffd5b506103476104f3366004613896565b610e28565b348015610503575f5ffd5b5061050c611018565b6040516102979796959493929190613a5b565b34801561052a575f5ffd5b50610266610539366004613b4d565b611076565b348015610549575f5ffd5b506003546001600160401b03166102fc565b348015610566575f5ffd5b50610266610575366004613ba2565b611760565b348015610585575f5ffd5b506104c4611aab565b348015610599575f5ffd5b5061028b6105a83660046138c6565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b3480156105db575f5ffd5b5061028b6105ea366004613c00565b611be3565b3480156105fa575f5ffd5b5061060e610609366004613c42565b611c29565b6040516102979190613cab565b348015610626575f5ffd5b506103475f81565b348015610639575f5ffd5b50610266610648366004613c42565b611d90565b348015610658575f5ffd5b50610266610667366004613d72565b611f41565b348015610677575f5ffd5b50610347610686366004613dfd565b6120be565b348015610696575f5ffd5b506102666106a53660046138c6565b612281565b3480156106b5575f5ffd5b506102666106c4366004613e2f565b6122a5565b3480156106d4575f5ffd5b507f000000000000000000000000000000000000000000000000000000000000000061042d565b348015610706575f5ffd5b5061071a6107153660046139ef565b6122b8565b6040805163ffffffff9093168352602083019190915201610297565b348015610741575f5ffd5b506103477ffbd454f36a7e1a388bd6fc3ab10d434aa4578f811acbbcf33afb1c697486313c81565b348015610774575f5ffd5b5061026661245e565b5f6001600160e01b031982167f7965db0b0000000000000000000000000000000000000000000000000000000014806107df57507f01ffc9a7000000000000000000000000000000000000000000000000000000006001600160e01b03198316145b92915050565b6107ef82826124d7565b6001600160a01b039092165f9081526007602052604090209190915550565b5f82815260208190526040902060010154610828816126b5565b61083283836126c2565b50505050565b6001600160a01b038116331461087a576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6108848282612769565b505050565b5f610893816126b5565b61089c826127ea565b5050565b5f6107df6108ad8361288d565b6128de565b6003546040517f426233600000000000000000000000000000000000000000000000000000000081526001600160a01b0383811660048301525f92612710926801000000000000000090910463ffffffff16917f00000000000000000000000000000000000000000000000000000000000000001690634262336090602401602060405180830381865afa15801561094c573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906109709190613e4a565b61097a9190613e75565b6107df9190613e8c565b5f7fc785f0e55c16138ca0f8448186fa6229be092a3a83db3c5d63c9286723c5a2c46109af816126b5565b6001600160a01b0385165f9081526008602090815260408083206001600160401b0388168452909152902060016003820154600160e81b900460ff1660048111156109fc576109fc613c77565b14610a4d576040517fdc60ed430000000000000000000000000000000000000000000000000000000081526001600160a01b03871660048201526001600160401b038616602482015260440161025d565b8315610b365760038101805460ff60e81b19167d0200000000000000000000000000000000000000000000000000000000001790819055610a9c90600160c01b900464ffffffffff1642613eab565b600382018054600c90610ac0908490600160601b90046001600160401b0316613eca565b82546101009290920a6001600160401b038181021990931691831602179091556003830154604051600160601b9091048216815290871691506001600160a01b038816907fbdb32c04d4dae0584fc1e975e6815db92775cdb2da7c860271e37b5f9bbd37bf9060200160405180910390a3610bfb565b60038101805460ff60e81b19167d03000000000000000000000000000000000000000000000000000000000017905560028101546001600160a01b0387165f90815260076020526040812080546001600160801b0390931692909190610b9d908490613ee9565b909155505060028101546040516001600160801b0390911681526001600160401b038616906001600160a01b038816907fe6f2fb6cd6b4b02c26a14731118bad0987883762337d263a44612107adbffe7a9060200160405180910390a35b610c068660046124d7565b6001600160a01b039096165f9081526007602052604090208690555093949350505050565b5f610c34612925565b5f610c3d61295c565b90505f5b83811015610e14575f5f868684818110610c5d57610c5d613efc565b610c739260206040909202019081019150613896565b878785818110610c8557610c85613efc565b9050604002016020016020810190610c9d9190613e2f565b6001600160a01b0382165f9081526008602090815260408083206001600160401b0385168452909152902060038101549294509092509063ffffffff868116600160a01b9092041614610d36576040517fbcd7a57e0000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b038316602482015260440161025d565b60028101545f90610d59906001600160801b03600160801b820481169116613f10565b600283018054600160801b6001600160801b039182169081021790915560038401805463ffffffff60a01b191677ffffffff0000000000000000000000000000000000000000179055169050610daf8188613f2f565b9650826001600160401b0316846001600160a01b03168763ffffffff167ffc2f4a03615ee77c60f704bae380b86c18c494b1f70ee569246df69f761a037a84604051610dfd91815260200190565b60405180910390a450505050806001019050610c41565b50610e1f33836129b8565b506107df612a5d565b6001600160a01b0381165f908152600760209081526040808320546006909252909120546001600160401b03165b6001600160a01b0383165f908152600560205260409020546001600160401b039081169082161015610f1f576001600160a01b0383165f9081526008602090815260408083206001600160401b03851684529091528120906003820154600160e81b900460ff166004811115610ece57610ece613c77565b14610ed95750610f17565b6003810154600160601b90046001600160401b0316421015610efb5750610f1f565b6002810154610f13906001600160801b031684613ee9565b9250505b600101610e56565b506001600160a01b0382165f908152600a60205260408120905b8154811015611011576001600160a01b0384165f90815260086020526040812083548290859085908110610f6f57610f6f613efc565b5f918252602080832060048304015460039092166008026101000a9091046001600160401b031683528201929092526040019020905060026003820154600160e81b900460ff166004811115610fc757610fc7613c77565b148015610fe857506003810154600160601b90046001600160401b03164210155b15611008576002810154611005906001600160801b031685613ee9565b93505b50600101610f39565b5050919050565b5f6060805f5f5f6060611029612a87565b611031612ab7565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b61107e612925565b5f61108c6020850185613896565b90505f61109f6040860160208701613e2f565b6040517fb6363cf20000000000000000000000000000000000000000000000000000000081526001600160a01b0384811660048301523360248301529192507f00000000000000000000000000000000000000000000000000000000000000009091169063b6363cf290604401602060405180830381865afa158015611127573d5f5f3e3d5ffd5b505050506040513d601f19601f8201168201806040525081019061114b9190613f42565b611192576040517f4738d0540000000000000000000000000000000000000000000000000000000081526001600160a01b038316600482015233602482015260440161025d565b6040517f14bfb5270000000000000000000000000000000000000000000000000000000081526001600160a01b0383811660048301527f000000000000000000000000000000000000000000000000000000000000000016906314bfb52790602401602060405180830381865afa15801561120f573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906112339190613f42565b15611275576040517f4a7c030d0000000000000000000000000000000000000000000000000000000081526001600160a01b038316600482015260240161025d565b6001600160a01b0382165f908152600560205260409020546001600160401b039081169082168111156112ee576040517fc35c317c0000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b038316602482015260440161025d565b806001600160401b0316826001600160401b0316111561135c576040517faeca12730000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b0380831660248301528316604482015260640161025d565b6040860135158061136f57506060860135155b8061138457506001600160801b036060870135115b806113a2575061139a60a0870160808801613903565b63ffffffff16155b156113f3576040517fae4b6d760000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b038316602482015260440161025d565b5f86606001356114048560046124d7565b61140e9190613f2f565b90505f61141a856108b2565b90508082111561146f576040517ff1abde980000000000000000000000000000000000000000000000000000000081526001600160a01b0386166004820152602481018390526044810182905260640161025d565b6003545f90611487906001600160401b031642613eca565b6001600160a01b0387165f90815260076020526040902084905590506114ae846001613eca565b6001600160a01b0387165f908152600560209081526040808320805467ffffffffffffffff19166001600160401b03958616179055600882528083209389168352929052819020908a0135815560a08a01803560018301556002820180547fffffffffffffffffffffffffffffffff000000000000000000000000000000001660608d01356001600160801b031617905561154c9060808c01613903565b4283836003015f85600301600487600301600c8691906101000a8154816001600160401b0302191690836001600160401b031602179055508591906101000a8154816001600160401b0302191690836001600160401b031602179055508491906101000a81548163ffffffff021916908363ffffffff160217905550505050856001600160401b0316876001600160a01b03167fb43bdc5fff13630b7a9da2989646cfda9b981bb86b3c3e71d0ac5de7988f82098c604001358d606001358e608001602081019061161d9190613903565b60408051938452602084019290925263ffffffff169082015260a0808f013560608301526001600160401b03871660808301520160405180910390a35f5f7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031663f09201b68a8d8d6040518463ffffffff1660e01b81526004016116ab93929190613f85565b60408051808303815f875af11580156116c6573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906116ea91906140c3565b60048501819055909250905060608c0135821461174f576040517f298895260000000000000000000000000000000000000000000000000000000081526001600160a01b038a16600482015260608d013560248201526044810183905260640161025d565b505050505050505050610884612a5d565b611768612925565b6001600160a01b0384165f9081526008602090815260408083206001600160401b03871684529091529020600380820154600160e81b900460ff1660048111156117b4576117b4613c77565b14611805576040517f7b54fbec0000000000000000000000000000000000000000000000000000000081526001600160a01b03861660048201526001600160401b038516602482015260440161025d565b60038101805460ff60e81b19167d0400000000000000000000000000000000000000000000000000000000001790555f805b838110156118d2578185858381811061185257611852613efc565b6118689260206040909202019081019150613896565b86868481811061187a5761187a613efc565b905060400201602001356040516020016118b0939291909283526001600160a01b03919091166020830152604082015260600190565b60408051601f1981840301815291905280516020909101209150600101611837565b508160040154811461192a576040517f386d64360000000000000000000000000000000000000000000000000000000081526001600160a01b03871660048201526001600160401b038616602482015260440161025d565b5f5b83811015611aa05784848281811061194657611946613efc565b61195c9260206040909202019081019150613896565b6001600160a01b0316866001600160401b0316886001600160a01b03167f136997e65063e407ab6343ee8902cd365d18f88b652a6384608ef33edb803b098888868181106119ac576119ac613efc565b905060400201602001356040516119c591815260200190565b60405180910390a47f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031663aa67c919868684818110611a0e57611a0e613efc565b90506040020160200135878785818110611a2a57611a2a613efc565b611a409260206040909202019081019150613896565b6040516001600160e01b031960e085901b1681526001600160a01b0390911660048201526024015f604051808303818588803b158015611a7e575f5ffd5b505af1158015611a90573d5f5f3e3d5ffd5b505050505080600101905061192c565b505050610832612a5d565b5f7ffbd454f36a7e1a388bd6fc3ab10d434aa4578f811acbbcf33afb1c697486313c611ad6816126b5565b600354600160801b900463ffffffff1615611b2f576003546040517f7d3ac83a000000000000000000000000000000000000000000000000000000008152600160801b90910463ffffffff16600482015260240161025d565b60038054600c90611b4c90600160601b900463ffffffff166140e5565b825463ffffffff8083166101009490940a848102910219909116179092556004805473ffffffffffffffffffffffffffffffffffffffff19163390811790915560038054600160801b840273ffffffff0000000000000000000000000000000019909116179055604051929450917fa1e684ece9f54d74f9743bcb7daafecf6aa946e47e344e667524224e9cadf15a905f90a35090565b6001600160a01b0383165f9081526009602090815260408083206001600160401b03861684529091528120611c219063ffffffff80851690612ae216565b949350505050565b6040805161016080820183525f8083526020808401829052838501829052606084018290526080840182905260a0840182905260c0840182905260e084018290526101008401829052610120840182905261014084018290526001600160a01b0387168252600881528482206001600160401b03871683529052839020835191820190935290919080611cbb83612b05565b6005811115611ccc57611ccc613c77565b8152825460208201526001830154604082015260028301546001600160801b038082166060840152600160801b909104166080820152600383015463ffffffff80821660a08401526001600160401b036401000000008304811660c0850152600160601b83041660e084015261010090920191611d5091600160a01b900416612bd7565b1515815260048084015460208301526040909101906003840154600160e81b900460ff166004811115611d8557611d85613c77565b149052949350505050565b7fc785f0e55c16138ca0f8448186fa6229be092a3a83db3c5d63c9286723c5a2c4611dba816126b5565b6001600160a01b0383165f9081526008602090815260408083206001600160401b0386168452909152812090611def82612b05565b90506001816005811115611e0557611e05613c77565b14611e42578484826040517fd5dd662800000000000000000000000000000000000000000000000000000000815260040161025d93929190614109565b5f6003830154600160e81b900460ff166004811115611e6357611e63613c77565b03611ebb576001600160a01b0385165f908152600a602090815260408220805460018101825590835291206004820401805460039092166008026101000a6001600160401b0381810219909316928716029190911790555b60038201805464ffffffffff4216600160c01b027fffff000000000000ffffffffffffffffffffffffffffffffffffffffffffffff90911617600160e81b1790556040516001600160401b038516906001600160a01b038716907fcdbc39627374346b4b0861e7dc115d3d73253c57c806ba734c69e86a4266f6fb905f90a35050505050565b611f49612925565b6001600160a01b0387165f9081526008602090815260408083206001600160401b038a168452909152902060030154600160a01b900463ffffffff1663fffffffe198101611fdd576040517f94655d930000000000000000000000000000000000000000000000000000000081526001600160a01b03891660048201526001600160401b038816602482015260440161025d565b611fe681612bd7565b15612037576040517fed7397650000000000000000000000000000000000000000000000000000000081526001600160a01b03891660048201526001600160401b038816602482015260440161025d565b61204688888888888888612c01565b6120a2576040517ff900e77f0000000000000000000000000000000000000000000000000000000081526001600160a01b03891660048201526001600160401b038816602482015263ffffffff8716604482015260640161025d565b6120ac85856129b8565b506120b5612a5d565b50505050505050565b5f6120c7612925565b5f80805b8481101561225a57368686838181106120e6576120e6613efc565b90506020028101906120f89190614135565b90506001600160a01b0384166121146080830160608401613896565b6001600160a01b0316146121545782156121325761213284846129b8565b61213c8386613f2f565b945061214e6080820160608301613896565b93505f92505b5f6008816121656020850185613896565b6001600160a01b03166001600160a01b031681526020019081526020015f205f8360200160208101906121989190613e2f565b6001600160401b0316815260208101919091526040015f206003015463ffffffff600160a01b909104811691508114806121d657506121d681612bd7565b156121e2575050612252565b6122396121f26020840184613896565b6122026040850160208601613e2f565b6122126060860160408701613903565b6122226080870160608801613896565b608087013561223460a0890189614153565b612c01565b1561224f5761224c608083013585613f2f565b93505b50505b6001016120cb565b50801561226b5761226b82826129b8565b6122758184613f2f565b925050506107df612a5d565b5f8281526020819052604090206001015461229b816126b5565b6108328383612769565b5f6122af816126b5565b61089c82612e6f565b5f5f5f6122c361295c565b90505f5b84811015612455575f5f8787848181106122e3576122e3613efc565b6122f99260206040909202019081019150613896565b88888581811061230b5761230b613efc565b90506040020160200160208101906123239190613e2f565b6001600160a01b0382165f9081526008602090815260408083206001600160401b03851684529091529020919350915061235e818484612fa7565b60028101545f90612381906001600160801b03600160801b820481169116613f10565b60038301546001600160801b0391909116915063ffffffff878116600160a01b9092041614806123af575080155b156123bd575050505061244d565b60038201805463ffffffff60a01b1916600160a01b63ffffffff8916021790556123e6886140e5565b97506123f28188613f2f565b9650826001600160401b0316846001600160a01b03168763ffffffff167f6c8320d2543cf95e5ec680b5ce8e2a1791361d5f67f1b03b61ca95a8c17e85c88460405161244091815260200190565b60405180910390a4505050505b6001016122c7565b50509250929050565b5f61246761295c565b6004805473ffffffffffffffffffffffffffffffffffffffff191690556003805473ffffffff000000000000000000000000000000001916905560405190915063ffffffff8216907fd74ee66c08f78b575f3a471a7edce4fc9d846d42deaeb7ddaf34b7377f8ed7de905f90a250565b6001600160a01b0382165f90815260076020908152604080832054600683528184205460059093529220546001600160401b039182169116815b816001600160401b0316836001600160401b03161080156125435750846125388285613eab565b6001600160401b0316105b156125ed576001600160a01b0386165f9081526008602090815260408083206001600160401b03871684529091528120906003820154600160e81b900460ff16600481111561259457612594613c77565b1461259f57506125dd565b6003810154600160601b90046001600160401b03164210156125c157506125ed565b60028101546125d9906001600160801b031686613ee9565b9450505b6125e683614198565b9250612511565b6001600160a01b0386165f908152600660205260408120805467ffffffffffffffff19166001600160401b038616179055612629878787613172565b9050816001600160401b0316846001600160401b031614801561264b57508481145b1561265957505050506107df565b604080516001600160401b03861681526020810183905291955085916001600160a01b038916917f4c558f535a2a6cedd453dcbb086ce8ffc0125f66e067657359d3b66dc5a5bddf910160405180910390a25050505092915050565b6126bf81336133af565b50565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16612762575f838152602081815260408083206001600160a01b03861684529091529020805460ff1916600117905561271a3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a45060016107df565b505f6107df565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1615612762575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a45060016107df565b8063ffffffff165f03612829576040517fa837cf0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b600380546bffffffff000000000000000019166801000000000000000063ffffffff8416908102919091179091556040519081527fb6a525a70aa0b93f8d9fdc30f97774c8374e3d473ea788ed8a3dafd7a19c814a9060200160405180910390a150565b5f7ff47fa02fa0155b3a66080e7e4ba2bda1bfe889caa0dc4af1c7fc512b0d465a91826040516020016128c19291906141b9565b604051602081830303815290604052805190602001209050919050565b5f6107df6128ea61341a565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b61292d613543565b61295a60017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b9061359c565b565b6004545f906001600160a01b031633146129a4576040517fea4bef5b00000000000000000000000000000000000000000000000000000000815233600482015260240161025d565b50600354600160801b900463ffffffff1690565b804710156129fb576040517fcf4791810000000000000000000000000000000000000000000000000000000081524760048201526024810182905260440161025d565b612a14828260405180602001604052805f8152506135a3565b15612a1d575050565b3d15612a2b5761089c6135b8565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b61295a5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00612954565b6060612ab27f00000000000000000000000000000000000000000000000000000000000000006135c3565b905090565b6060612ab27f00000000000000000000000000000000000000000000000000000000000000006135c3565b600881901c5f90815260208390526040902054600160ff83161b16151592915050565b60038101545f9064010000000090046001600160401b03168103612b2a57505f919050565b60016003830154600160e81b900460ff166004811115612b4c57612b4c613c77565b03612b5957506002919050565b600380830154600160e81b900460ff166004811115612b7a57612b7a613c77565b10612b8757506004919050565b600382015463fffffffe19600160a01b90910463ffffffff1601612bad57506005919050565b6003820154600160601b90046001600160401b03164210612bcf5760036107df565b600192915050565b5f63ffffffff8216158015906107df575050600354600160801b900463ffffffff90811691161490565b6001600160a01b0387165f9081526008602090815260408083206001600160401b038a168452909152812060028101546001600160801b0316612c45828b8b612fa7565b81546003830154612c679190839063ffffffff908116908c168b8b8b8b613600565b612cc3576040517f64170b320000000000000000000000000000000000000000000000000000000081526001600160a01b038b1660048201526001600160401b038a16602482015263ffffffff8916604482015260640161025d565b6001600160a01b038a165f9081526009602090815260408083206001600160401b038d1684529091529020612d018163ffffffff808c1690612ae216565b15612d11575f9350505050612e64565b60028301545f90612d3290600160801b90046001600160801b031684613ee9565b905080881115612d96576040517f108f219e0000000000000000000000000000000000000000000000000000000081526001600160a01b038d1660048201526001600160401b038c166024820152604481018990526064810182905260840161025d565b612da98263ffffffff808d16906137bd16565b878460020160108282829054906101000a90046001600160801b0316612dcf91906142e2565b92506101000a8154816001600160801b0302191690836001600160801b03160217905550886001600160a01b03168b6001600160401b03168d6001600160a01b03167f9cb872b33cd02b902e1ca2e1a11e7baf777361900f1151adf11ed67ae7cda0008d8c604051612e5392919063ffffffff929092168252602082015260400190565b60405180910390a460019450505050505b979650505050505050565b5f7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316636cf6d6756040518163ffffffff1660e01b8152600401602060405180830381865afa158015612ecc573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190612ef09190614301565b9050806001600160401b0316826001600160401b03161115612f51576040517f87a90dd50000000000000000000000000000000000000000000000000000000081526001600160401b0380841660048301528216602482015260440161025d565b6003805467ffffffffffffffff19166001600160401b0384169081179091556040519081527f12e19a1c49cf4bd50063e880b00a1d58d172093bd509431d1a08693367d8f2e59060200160405180910390a15050565b600383015464010000000090046001600160401b03165f0361300f576040517fafd2f83a0000000000000000000000000000000000000000000000000000000081526001600160a01b03831660048201526001600160401b038216602482015260440161025d565b60016003840154600160e81b900460ff16600481111561303157613031613c77565b03613082576040517f8ff286aa0000000000000000000000000000000000000000000000000000000081526001600160a01b03831660048201526001600160401b038216602482015260440161025d565b600380840154600160e81b900460ff1660048111156130a3576130a3613c77565b106130f4576040517f5f34336c0000000000000000000000000000000000000000000000000000000081526001600160a01b03831660048201526001600160401b038216602482015260440161025d565b6003830154600160601b90046001600160401b03164210156108845760038301546040517ffa5ba63b0000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526001600160401b038084166024830152600160601b909204909116604482015260640161025d565b6001600160a01b0383165f908152600a602052604081208054825b5f8211801561319b57508581105b156133a4576001600160a01b0387165f90815260086020526040812081856131c28661431c565b955085815481106131d5576131d5613efc565b5f918252602080832060048304015460039092166008026101000a9091046001600160401b031683528201929092526040019020905060016003820154600160e81b900460ff16600481111561322d5761322d613c77565b1480613276575060026003820154600160e81b900460ff16600481111561325657613256613c77565b14801561327657506003810154600160601b90046001600160401b031642105b156132815750613394565b60026003820154600160e81b900460ff1660048111156132a3576132a3613c77565b036132c35760028101546132c0906001600160801b031687613ee9565b95505b835484906132d390600190613ee9565b815481106132e3576132e3613efc565b905f5260205f2090600491828204019190066008029054906101000a90046001600160401b031684848154811061331c5761331c613efc565b905f5260205f2090600491828204019190066008026101000a8154816001600160401b0302191690836001600160401b031602179055508380548061336357613363614331565b5f8281526020902060045f199092019182040180546001600160401b03600860038516026101000a02191690559055505b61339d81614345565b905061318d565b509295945050505050565b5f828152602081815260408083206001600160a01b038516845290915290205460ff1661089c576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b03821660048201526024810183905260440161025d565b5f306001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001614801561347257507f000000000000000000000000000000000000000000000000000000000000000046145b1561349c57507f000000000000000000000000000000000000000000000000000000000000000090565b612ab2604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c1561295a576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b60605f6135cf836137e5565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b5f86861061360f57505f6137b1565b604080515f60208083018290528284018a90526001600160a01b038916606084015260808084018990528451808503909101815260a0909301909352815191909201209085905b60018a1115613792576001808a161480158161367b57508a6136798b6001613f2f565b145b156136865750613777565b858203613699575f9450505050506137b1565b368787846136a681614345565b95508181106136b7576136b7613efc565b9050604002019050816137105760408051600160208281019190915281830188905260608201879052833560808301528084013560a0808401919091528351808403909101815260c09092019092528051910120613755565b6040805160016020828101919091528335828401528084013560608301526080820188905260a08083018890528351808403909101815260c090920190925280519101205b9450602081013593840193841015613774575f955050505050506137b1565b50505b600189811c906137878c82613f2f565b901c9a509850613656565b80851480156137a057508b83145b80156137ab57508a82145b93505050505b98975050505050505050565b600881901c5f90815260209290925260409091208054600160ff9093169290921b9091179055565b5f60ff8216601f8111156107df576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f60208284031215613835575f5ffd5b81356001600160e01b03198116811461384c575f5ffd5b9392505050565b80356001600160a01b0381168114613869575f5ffd5b919050565b5f5f6040838503121561387f575f5ffd5b61388883613853565b946020939093013593505050565b5f602082840312156138a6575f5ffd5b61384c82613853565b5f602082840312156138bf575f5ffd5b5035919050565b5f5f604083850312156138d7575f5ffd5b823591506138e760208401613853565b90509250929050565b803563ffffffff81168114613869575f5ffd5b5f60208284031215613913575f5ffd5b61384c826138f0565b5f6101e082840312801561392e575f5ffd5b509092915050565b6001600160401b03811681146126bf575f5ffd5b803561386981613936565b80151581146126bf575f5ffd5b5f5f5f60608486031215613974575f5ffd5b61397d84613853565b9250602084013561398d81613936565b9150604084013561399d81613955565b809150509250925092565b5f5f83601f8401126139b8575f5ffd5b5081356001600160401b038111156139ce575f5ffd5b6020830191508360208260061b85010111156139e8575f5ffd5b9250929050565b5f5f60208385031215613a00575f5ffd5b82356001600160401b03811115613a15575f5ffd5b613a21858286016139a8565b90969095509350505050565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f613a9560e0830189613a2d565b8281036040840152613aa78189613a2d565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b81811015613afc578351835260209384019390920191600101613ade565b50909b9a5050505050505050505050565b5f5f83601f840112613b1d575f5ffd5b5081356001600160401b03811115613b33575f5ffd5b6020830191508360208260051b85010111156139e8575f5ffd5b5f5f5f83850360e0811215613b60575f5ffd5b60c0811215613b6d575f5ffd5b5083925060c08401356001600160401b03811115613b89575f5ffd5b613b9586828701613b0d565b9497909650939450505050565b5f5f5f5f60608587031215613bb5575f5ffd5b613bbe85613853565b93506020850135613bce81613936565b925060408501356001600160401b03811115613be8575f5ffd5b613bf4878288016139a8565b95989497509550505050565b5f5f5f60608486031215613c12575f5ffd5b613c1b84613853565b92506020840135613c2b81613936565b9150613c39604085016138f0565b90509250925092565b5f5f60408385031215613c53575f5ffd5b613c5c83613853565b91506020830135613c6c81613936565b809150509250929050565b634e487b7160e01b5f52602160045260245ffd5b60068110613ca757634e487b7160e01b5f52602160045260245ffd5b9052565b5f61016082019050613cbe828451613c8b565b6020830151602083015260408301516040830152606083015160608301526080830151608083015260a0830151613cfd60a084018263ffffffff169052565b5060c0830151613d1860c08401826001600160401b03169052565b5060e0830151613d3360e08401826001600160401b03169052565b50610100830151613d4961010084018215159052565b50610120830151610120830152610140830151613d6b61014084018215159052565b5092915050565b5f5f5f5f5f5f5f60c0888a031215613d88575f5ffd5b613d9188613853565b96506020880135613da181613936565b9550613daf604089016138f0565b9450613dbd60608901613853565b93506080880135925060a08801356001600160401b03811115613dde575f5ffd5b613dea8a828b016139a8565b989b979a50959850939692959293505050565b5f5f60208385031215613e0e575f5ffd5b82356001600160401b03811115613e23575f5ffd5b613a2185828601613b0d565b5f60208284031215613e3f575f5ffd5b813561384c81613936565b5f60208284031215613e5a575f5ffd5b5051919050565b634e487b7160e01b5f52601160045260245ffd5b80820281158282048414176107df576107df613e61565b5f82613ea657634e487b7160e01b5f52601260045260245ffd5b500490565b6001600160401b0382811682821603908111156107df576107df613e61565b6001600160401b0381811683821601908111156107df576107df613e61565b818103818111156107df576107df613e61565b634e487b7160e01b5f52603260045260245ffd5b6001600160801b0382811682821603908111156107df576107df613e61565b808201808211156107df576107df613e61565b5f60208284031215613f52575f5ffd5b815161384c81613955565b81835281816020850137505f828201602090810191909152601f909101601f19169091010190565b6001600160a01b038416815260406020820181905281018290525f6060600584901b83018101908301858360be1936839003015b878210156140b557868503605f190184528235818112613fd7575f5ffd5b89016001600160a01b03613fea82613853565b1686526001600160a01b0361400160208301613853565b16602087015260408181013590870152606081013561401f81613936565b6001600160401b031660608701526001600160a01b0361404160808301613853565b16608087015260a0810135601e1982360301811261405d575f5ffd5b016020810190356001600160401b03811115614077575f5ffd5b803603821315614085575f5ffd5b60c060a088015261409a60c088018284613f5d565b96505050602083019250602084019350600182019150613fb9565b509298975050505050505050565b5f5f604083850312156140d4575f5ffd5b505080516020909101519092909150565b5f63ffffffff821663ffffffff810361410057614100613e61565b60010192915050565b6001600160a01b03841681526001600160401b038316602082015260608101611c216040830184613c8b565b5f823560be19833603018112614149575f5ffd5b9190910192915050565b5f5f8335601e19843603018112614168575f5ffd5b8301803591506001600160401b03821115614181575f5ffd5b6020019150600681901b36038213156139e8575f5ffd5b5f6001600160401b0382166001600160401b03810361410057614100613e61565b82815281356020808301919091526102008201906141d8908401613853565b6001600160a01b0381166040840152506141f460408401613853565b6001600160a01b038116606084015250606083013560808381019190915283013560a08084019190915261422990840161394a565b6001600160401b03811660c08401525060c083013560e0838101919091526142529084016138f0565b63ffffffff81166101008401525061426d61010084016138f0565b63ffffffff8116610120840152506101208301356101408381019190915283013561016080840191909152830135610180808401919091528301356101a0808401919091528301356101c0808401919091526142ca90840161394a565b6001600160401b0381166101e0840152509392505050565b6001600160801b0381811683821601908111156107df576107df613e61565b5f60208284031215614311575f5ffd5b815161384c81613936565b5f8161432a5761432a613e61565b505f190190565b634e487b7160e01b5f52603160045260245ffd5b5f6001820161435657614356613e61565b506001019056",
 }
 
 // AttributionSettlement is an auto generated Go binding around an Ethereum contract.
@@ -360,6 +440,41 @@ func (attributionSettlement *AttributionSettlement) UnpackDEFAULTADMINROLE(data 
 	return out0, nil
 }
 
+// PackDISPUTEROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x193def7c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function DISPUTE_ROLE() view returns(bytes32)
+func (attributionSettlement *AttributionSettlement) PackDISPUTEROLE() []byte {
+	enc, err := attributionSettlement.abi.Pack("DISPUTE_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDISPUTEROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x193def7c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function DISPUTE_ROLE() view returns(bytes32)
+func (attributionSettlement *AttributionSettlement) TryPackDISPUTEROLE() ([]byte, error) {
+	return attributionSettlement.abi.Pack("DISPUTE_ROLE")
+}
+
+// UnpackDISPUTEROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x193def7c.
+//
+// Solidity: function DISPUTE_ROLE() view returns(bytes32)
+func (attributionSettlement *AttributionSettlement) UnpackDISPUTEROLE(data []byte) ([32]byte, error) {
+	out, err := attributionSettlement.abi.Unpack("DISPUTE_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
 // PackDISTRIBUTORROLE is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0xf0bd87cc.  This method will panic if any
 // invalid/nil inputs are passed.
@@ -399,7 +514,7 @@ func (attributionSettlement *AttributionSettlement) UnpackDISTRIBUTORROLE(data [
 // the contract method with ID 0x9ae1fd6d.  This method will panic if any
 // invalid/nil inputs are passed.
 //
-// Solidity: function batchOf(address worker, uint64 nonce) view returns((uint8,bytes32,bytes32,uint256,uint256,uint32,uint64,uint64,bool))
+// Solidity: function batchOf(address worker, uint64 nonce) view returns((uint8,bytes32,bytes32,uint256,uint256,uint32,uint64,uint64,bool,bytes32,bool))
 func (attributionSettlement *AttributionSettlement) PackBatchOf(worker common.Address, nonce uint64) []byte {
 	enc, err := attributionSettlement.abi.Pack("batchOf", worker, nonce)
 	if err != nil {
@@ -412,7 +527,7 @@ func (attributionSettlement *AttributionSettlement) PackBatchOf(worker common.Ad
 // the contract method with ID 0x9ae1fd6d.  This method will return an error
 // if any inputs are invalid/nil.
 //
-// Solidity: function batchOf(address worker, uint64 nonce) view returns((uint8,bytes32,bytes32,uint256,uint256,uint32,uint64,uint64,bool))
+// Solidity: function batchOf(address worker, uint64 nonce) view returns((uint8,bytes32,bytes32,uint256,uint256,uint32,uint64,uint64,bool,bytes32,bool))
 func (attributionSettlement *AttributionSettlement) TryPackBatchOf(worker common.Address, nonce uint64) ([]byte, error) {
 	return attributionSettlement.abi.Pack("batchOf", worker, nonce)
 }
@@ -420,7 +535,7 @@ func (attributionSettlement *AttributionSettlement) TryPackBatchOf(worker common
 // UnpackBatchOf is the Go binding that unpacks the parameters returned
 // from invoking the contract method with ID 0x9ae1fd6d.
 //
-// Solidity: function batchOf(address worker, uint64 nonce) view returns((uint8,bytes32,bytes32,uint256,uint256,uint32,uint64,uint64,bool))
+// Solidity: function batchOf(address worker, uint64 nonce) view returns((uint8,bytes32,bytes32,uint256,uint256,uint32,uint64,uint64,bool,bytes32,bool))
 func (attributionSettlement *AttributionSettlement) UnpackBatchOf(data []byte) (AttributionSettlementBatchView, error) {
 	out, err := attributionSettlement.abi.Unpack("batchOf", data)
 	if err != nil {
@@ -719,6 +834,28 @@ func (attributionSettlement *AttributionSettlement) UnpackExposureOf(data []byte
 	return out0, nil
 }
 
+// PackFreeze is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xacb88986.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function freeze(address worker, uint64 nonce) returns()
+func (attributionSettlement *AttributionSettlement) PackFreeze(worker common.Address, nonce uint64) []byte {
+	enc, err := attributionSettlement.abi.Pack("freeze", worker, nonce)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackFreeze is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xacb88986.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function freeze(address worker, uint64 nonce) returns()
+func (attributionSettlement *AttributionSettlement) TryPackFreeze(worker common.Address, nonce uint64) ([]byte, error) {
+	return attributionSettlement.abi.Pack("freeze", worker, nonce)
+}
+
 // PackGetRoleAdmin is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0x248a9ca3.  This method will panic if any
 // invalid/nil inputs are passed.
@@ -960,6 +1097,28 @@ func (attributionSettlement *AttributionSettlement) UnpackReceiptDigest(data []b
 	return out0, nil
 }
 
+// PackRefund is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8be75ef2.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function refund(address worker, uint64 nonce, (address,uint256)[] draws) returns()
+func (attributionSettlement *AttributionSettlement) PackRefund(worker common.Address, nonce uint64, draws []Draw) []byte {
+	enc, err := attributionSettlement.abi.Pack("refund", worker, nonce, draws)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRefund is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8be75ef2.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function refund(address worker, uint64 nonce, (address,uint256)[] draws) returns()
+func (attributionSettlement *AttributionSettlement) TryPackRefund(worker common.Address, nonce uint64, draws []Draw) ([]byte, error) {
+	return attributionSettlement.abi.Pack("refund", worker, nonce, draws)
+}
+
 // PackRelease is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0x0357371d.  This method will panic if any
 // invalid/nil inputs are passed.
@@ -1002,6 +1161,41 @@ func (attributionSettlement *AttributionSettlement) PackRenounceRole(role [32]by
 // Solidity: function renounceRole(bytes32 role, address callerConfirmation) returns()
 func (attributionSettlement *AttributionSettlement) TryPackRenounceRole(role [32]byte, callerConfirmation common.Address) ([]byte, error) {
 	return attributionSettlement.abi.Pack("renounceRole", role, callerConfirmation)
+}
+
+// PackResolve is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x66aa5222.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function resolve(address worker, uint64 nonce, bool valid) returns(uint256 exposure)
+func (attributionSettlement *AttributionSettlement) PackResolve(worker common.Address, nonce uint64, valid bool) []byte {
+	enc, err := attributionSettlement.abi.Pack("resolve", worker, nonce, valid)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackResolve is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x66aa5222.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function resolve(address worker, uint64 nonce, bool valid) returns(uint256 exposure)
+func (attributionSettlement *AttributionSettlement) TryPackResolve(worker common.Address, nonce uint64, valid bool) ([]byte, error) {
+	return attributionSettlement.abi.Pack("resolve", worker, nonce, valid)
+}
+
+// UnpackResolve is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x66aa5222.
+//
+// Solidity: function resolve(address worker, uint64 nonce, bool valid) returns(uint256 exposure)
+func (attributionSettlement *AttributionSettlement) UnpackResolve(data []byte) (*big.Int, error) {
+	out, err := attributionSettlement.abi.Unpack("resolve", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
 }
 
 // PackRevokeRole is the Go binding used to pack the parameters required for calling
@@ -1197,6 +1391,97 @@ func (attributionSettlement *AttributionSettlement) UnpackSweep(data []byte) (*b
 	return out0, nil
 }
 
+// AttributionSettlementBatchFrozen represents a BatchFrozen event raised by the AttributionSettlement contract.
+type AttributionSettlementBatchFrozen struct {
+	Worker common.Address
+	Nonce  uint64
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const AttributionSettlementBatchFrozenEventName = "BatchFrozen"
+
+// ContractEventName returns the user-defined event name.
+func (AttributionSettlementBatchFrozen) ContractEventName() string {
+	return AttributionSettlementBatchFrozenEventName
+}
+
+// UnpackBatchFrozenEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event BatchFrozen(address indexed worker, uint64 indexed nonce)
+func (attributionSettlement *AttributionSettlement) UnpackBatchFrozenEvent(log *types.Log) (*AttributionSettlementBatchFrozen, error) {
+	event := "BatchFrozen"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != attributionSettlement.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AttributionSettlementBatchFrozen)
+	if len(log.Data) > 0 {
+		if err := attributionSettlement.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range attributionSettlement.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AttributionSettlementBatchRejected represents a BatchRejected event raised by the AttributionSettlement contract.
+type AttributionSettlementBatchRejected struct {
+	Worker common.Address
+	Nonce  uint64
+	Total  *big.Int
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const AttributionSettlementBatchRejectedEventName = "BatchRejected"
+
+// ContractEventName returns the user-defined event name.
+func (AttributionSettlementBatchRejected) ContractEventName() string {
+	return AttributionSettlementBatchRejectedEventName
+}
+
+// UnpackBatchRejectedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event BatchRejected(address indexed worker, uint64 indexed nonce, uint256 total)
+func (attributionSettlement *AttributionSettlement) UnpackBatchRejectedEvent(log *types.Log) (*AttributionSettlementBatchRejected, error) {
+	event := "BatchRejected"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != attributionSettlement.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AttributionSettlementBatchRejected)
+	if len(log.Data) > 0 {
+		if err := attributionSettlement.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range attributionSettlement.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
 // AttributionSettlementBatchSubmitted represents a BatchSubmitted event raised by the AttributionSettlement contract.
 type AttributionSettlementBatchSubmitted struct {
 	Worker      common.Address
@@ -1229,6 +1514,52 @@ func (attributionSettlement *AttributionSettlement) UnpackBatchSubmittedEvent(lo
 		return nil, bind.ErrEventSignatureMismatch
 	}
 	out := new(AttributionSettlementBatchSubmitted)
+	if len(log.Data) > 0 {
+		if err := attributionSettlement.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range attributionSettlement.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AttributionSettlementBatchUpheld represents a BatchUpheld event raised by the AttributionSettlement contract.
+type AttributionSettlementBatchUpheld struct {
+	Worker      common.Address
+	Nonce       uint64
+	ClaimableAt uint64
+	Raw         *types.Log // Blockchain specific contextual infos
+}
+
+const AttributionSettlementBatchUpheldEventName = "BatchUpheld"
+
+// ContractEventName returns the user-defined event name.
+func (AttributionSettlementBatchUpheld) ContractEventName() string {
+	return AttributionSettlementBatchUpheldEventName
+}
+
+// UnpackBatchUpheldEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event BatchUpheld(address indexed worker, uint64 indexed nonce, uint64 claimableAt)
+func (attributionSettlement *AttributionSettlement) UnpackBatchUpheldEvent(log *types.Log) (*AttributionSettlementBatchUpheld, error) {
+	event := "BatchUpheld"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != attributionSettlement.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AttributionSettlementBatchUpheld)
 	if len(log.Data) > 0 {
 		if err := attributionSettlement.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
 			return nil, err
@@ -1608,6 +1939,53 @@ func (attributionSettlement *AttributionSettlement) UnpackHoldEndedEvent(log *ty
 	return out, nil
 }
 
+// AttributionSettlementRefunded represents a Refunded event raised by the AttributionSettlement contract.
+type AttributionSettlementRefunded struct {
+	Worker    common.Address
+	Nonce     uint64
+	Requester common.Address
+	Amount    *big.Int
+	Raw       *types.Log // Blockchain specific contextual infos
+}
+
+const AttributionSettlementRefundedEventName = "Refunded"
+
+// ContractEventName returns the user-defined event name.
+func (AttributionSettlementRefunded) ContractEventName() string {
+	return AttributionSettlementRefundedEventName
+}
+
+// UnpackRefundedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Refunded(address indexed worker, uint64 indexed nonce, address indexed requester, uint256 amount)
+func (attributionSettlement *AttributionSettlement) UnpackRefundedEvent(log *types.Log) (*AttributionSettlementRefunded, error) {
+	event := "Refunded"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != attributionSettlement.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AttributionSettlementRefunded)
+	if len(log.Data) > 0 {
+		if err := attributionSettlement.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range attributionSettlement.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
 // AttributionSettlementRoleAdminChanged represents a RoleAdminChanged event raised by the AttributionSettlement contract.
 type AttributionSettlementRoleAdminChanged struct {
 	Role              [32]byte
@@ -1805,17 +2183,26 @@ func (attributionSettlement *AttributionSettlement) UnpackError(raw []byte) (any
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["AlreadyClaimed"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackAlreadyClaimedError(raw[4:])
 	}
+	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["BatchDisputed"].ID.Bytes()[:4]) {
+		return attributionSettlement.UnpackBatchDisputedError(raw[4:])
+	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["BatchExists"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackBatchExistsError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["BatchHeld"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackBatchHeldError(raw[4:])
 	}
+	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["BatchIsRejected"].ID.Bytes()[:4]) {
+		return attributionSettlement.UnpackBatchIsRejectedError(raw[4:])
+	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["BatchSwept"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackBatchSweptError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["ChallengeWindowOpen"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackChallengeWindowOpenError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["DrawsMismatch"].ID.Bytes()[:4]) {
+		return attributionSettlement.UnpackDrawsMismatchError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["FailedCall"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackFailedCallError(raw[4:])
@@ -1841,6 +2228,9 @@ func (attributionSettlement *AttributionSettlement) UnpackError(raw []byte) (any
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["NonceGap"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackNonceGapError(raw[4:])
 	}
+	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["NotDisputed"].ID.Bytes()[:4]) {
+		return attributionSettlement.UnpackNotDisputedError(raw[4:])
+	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["NotEscrow"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackNotEscrowError(raw[4:])
 	}
@@ -1852,6 +2242,12 @@ func (attributionSettlement *AttributionSettlement) UnpackError(raw []byte) (any
 	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["NotOperator"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackNotOperatorError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["NotPending"].ID.Bytes()[:4]) {
+		return attributionSettlement.UnpackNotPendingError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["NotRefundable"].ID.Bytes()[:4]) {
+		return attributionSettlement.UnpackNotRefundableError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["OverClaimed"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackOverClaimedError(raw[4:])
@@ -1870,6 +2266,9 @@ func (attributionSettlement *AttributionSettlement) UnpackError(raw []byte) (any
 	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["WindowExceedsUnbonding"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackWindowExceedsUnbondingError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["WorkerJailed"].ID.Bytes()[:4]) {
+		return attributionSettlement.UnpackWorkerJailedError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], attributionSettlement.abi.Errors["ZeroAddress"].ID.Bytes()[:4]) {
 		return attributionSettlement.UnpackZeroAddressError(raw[4:])
@@ -1954,6 +2353,31 @@ func (attributionSettlement *AttributionSettlement) UnpackAlreadyClaimedError(ra
 	return out, nil
 }
 
+// AttributionSettlementBatchDisputed represents a BatchDisputed error raised by the AttributionSettlement contract.
+type AttributionSettlementBatchDisputed struct {
+	Worker common.Address
+	Nonce  uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error BatchDisputed(address worker, uint64 nonce)
+func AttributionSettlementBatchDisputedErrorID() common.Hash {
+	return common.HexToHash("0x8ff286aa07feac7104d5fe795d7616c4491784c104b437e820f9c974a7f81469")
+}
+
+// UnpackBatchDisputedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error BatchDisputed(address worker, uint64 nonce)
+func (attributionSettlement *AttributionSettlement) UnpackBatchDisputedError(raw []byte) (*AttributionSettlementBatchDisputed, error) {
+	out := new(AttributionSettlementBatchDisputed)
+	if err := attributionSettlement.abi.UnpackIntoInterface(out, "BatchDisputed", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AttributionSettlementBatchExists represents a BatchExists error raised by the AttributionSettlement contract.
 type AttributionSettlementBatchExists struct {
 	Worker common.Address
@@ -1999,6 +2423,31 @@ func AttributionSettlementBatchHeldErrorID() common.Hash {
 func (attributionSettlement *AttributionSettlement) UnpackBatchHeldError(raw []byte) (*AttributionSettlementBatchHeld, error) {
 	out := new(AttributionSettlementBatchHeld)
 	if err := attributionSettlement.abi.UnpackIntoInterface(out, "BatchHeld", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AttributionSettlementBatchIsRejected represents a BatchIsRejected error raised by the AttributionSettlement contract.
+type AttributionSettlementBatchIsRejected struct {
+	Worker common.Address
+	Nonce  uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error BatchIsRejected(address worker, uint64 nonce)
+func AttributionSettlementBatchIsRejectedErrorID() common.Hash {
+	return common.HexToHash("0x5f34336c072858a739f2d208558ba572236f259cc43814f5e58422253078c939")
+}
+
+// UnpackBatchIsRejectedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error BatchIsRejected(address worker, uint64 nonce)
+func (attributionSettlement *AttributionSettlement) UnpackBatchIsRejectedError(raw []byte) (*AttributionSettlementBatchIsRejected, error) {
+	out := new(AttributionSettlementBatchIsRejected)
+	if err := attributionSettlement.abi.UnpackIntoInterface(out, "BatchIsRejected", raw); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -2050,6 +2499,31 @@ func AttributionSettlementChallengeWindowOpenErrorID() common.Hash {
 func (attributionSettlement *AttributionSettlement) UnpackChallengeWindowOpenError(raw []byte) (*AttributionSettlementChallengeWindowOpen, error) {
 	out := new(AttributionSettlementChallengeWindowOpen)
 	if err := attributionSettlement.abi.UnpackIntoInterface(out, "ChallengeWindowOpen", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AttributionSettlementDrawsMismatch represents a DrawsMismatch error raised by the AttributionSettlement contract.
+type AttributionSettlementDrawsMismatch struct {
+	Worker common.Address
+	Nonce  uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error DrawsMismatch(address worker, uint64 nonce)
+func AttributionSettlementDrawsMismatchErrorID() common.Hash {
+	return common.HexToHash("0x386d6436d16d48c2df79d6bbe314ab4aead7883f35bc99de7fb897f3c08e24e0")
+}
+
+// UnpackDrawsMismatchError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error DrawsMismatch(address worker, uint64 nonce)
+func (attributionSettlement *AttributionSettlement) UnpackDrawsMismatchError(raw []byte) (*AttributionSettlementDrawsMismatch, error) {
+	out := new(AttributionSettlementDrawsMismatch)
+	if err := attributionSettlement.abi.UnpackIntoInterface(out, "DrawsMismatch", raw); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -2253,6 +2727,31 @@ func (attributionSettlement *AttributionSettlement) UnpackNonceGapError(raw []by
 	return out, nil
 }
 
+// AttributionSettlementNotDisputed represents a NotDisputed error raised by the AttributionSettlement contract.
+type AttributionSettlementNotDisputed struct {
+	Worker common.Address
+	Nonce  uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotDisputed(address worker, uint64 nonce)
+func AttributionSettlementNotDisputedErrorID() common.Hash {
+	return common.HexToHash("0xdc60ed432f90f3a37ef03096a48b9cec56e5a5364963909a87e04436043a17fd")
+}
+
+// UnpackNotDisputedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotDisputed(address worker, uint64 nonce)
+func (attributionSettlement *AttributionSettlement) UnpackNotDisputedError(raw []byte) (*AttributionSettlementNotDisputed, error) {
+	out := new(AttributionSettlementNotDisputed)
+	if err := attributionSettlement.abi.UnpackIntoInterface(out, "NotDisputed", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AttributionSettlementNotEscrow represents a NotEscrow error raised by the AttributionSettlement contract.
 type AttributionSettlementNotEscrow struct {
 	From common.Address
@@ -2346,6 +2845,57 @@ func AttributionSettlementNotOperatorErrorID() common.Hash {
 func (attributionSettlement *AttributionSettlement) UnpackNotOperatorError(raw []byte) (*AttributionSettlementNotOperator, error) {
 	out := new(AttributionSettlementNotOperator)
 	if err := attributionSettlement.abi.UnpackIntoInterface(out, "NotOperator", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AttributionSettlementNotPending represents a NotPending error raised by the AttributionSettlement contract.
+type AttributionSettlementNotPending struct {
+	Worker common.Address
+	Nonce  uint64
+	Status uint8
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotPending(address worker, uint64 nonce, uint8 status)
+func AttributionSettlementNotPendingErrorID() common.Hash {
+	return common.HexToHash("0xd5dd6628f65a0e3dc0e947effffd4a8a3ba5c53cd7b1123802e5d97df663d352")
+}
+
+// UnpackNotPendingError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotPending(address worker, uint64 nonce, uint8 status)
+func (attributionSettlement *AttributionSettlement) UnpackNotPendingError(raw []byte) (*AttributionSettlementNotPending, error) {
+	out := new(AttributionSettlementNotPending)
+	if err := attributionSettlement.abi.UnpackIntoInterface(out, "NotPending", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AttributionSettlementNotRefundable represents a NotRefundable error raised by the AttributionSettlement contract.
+type AttributionSettlementNotRefundable struct {
+	Worker common.Address
+	Nonce  uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotRefundable(address worker, uint64 nonce)
+func AttributionSettlementNotRefundableErrorID() common.Hash {
+	return common.HexToHash("0x7b54fbec279791957acea0157b2941cb081ede6e5ee8a80fdfb2c162ce572869")
+}
+
+// UnpackNotRefundableError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotRefundable(address worker, uint64 nonce)
+func (attributionSettlement *AttributionSettlement) UnpackNotRefundableError(raw []byte) (*AttributionSettlementNotRefundable, error) {
+	out := new(AttributionSettlementNotRefundable)
+	if err := attributionSettlement.abi.UnpackIntoInterface(out, "NotRefundable", raw); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -2496,6 +3046,30 @@ func AttributionSettlementWindowExceedsUnbondingErrorID() common.Hash {
 func (attributionSettlement *AttributionSettlement) UnpackWindowExceedsUnbondingError(raw []byte) (*AttributionSettlementWindowExceedsUnbonding, error) {
 	out := new(AttributionSettlementWindowExceedsUnbonding)
 	if err := attributionSettlement.abi.UnpackIntoInterface(out, "WindowExceedsUnbonding", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AttributionSettlementWorkerJailed represents a WorkerJailed error raised by the AttributionSettlement contract.
+type AttributionSettlementWorkerJailed struct {
+	Worker common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error WorkerJailed(address worker)
+func AttributionSettlementWorkerJailedErrorID() common.Hash {
+	return common.HexToHash("0x4a7c030d8db1c0063d9f62a1882a83d2d498e20ebe8b86ca7092f451dc6174e5")
+}
+
+// UnpackWorkerJailedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error WorkerJailed(address worker)
+func (attributionSettlement *AttributionSettlement) UnpackWorkerJailedError(raw []byte) (*AttributionSettlementWorkerJailed, error) {
+	out := new(AttributionSettlementWorkerJailed)
+	if err := attributionSettlement.abi.UnpackIntoInterface(out, "WorkerJailed", raw); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -3771,6 +4345,2398 @@ func DatanetRegistryVersionGapErrorID() common.Hash {
 func (datanetRegistry *DatanetRegistry) UnpackVersionGapError(raw []byte) (*DatanetRegistryVersionGap, error) {
 	out := new(DatanetRegistryVersionGap)
 	if err := datanetRegistry.abi.UnpackIntoInterface(out, "VersionGap", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeMetaData contains all meta data concerning the DisputeCommittee contract.
+var DisputeCommitteeMetaData = bind.MetaData{
+	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"contractAttributionSettlement\",\"name\":\"settlement_\",\"type\":\"address\"},{\"internalType\":\"contractFeeParameters\",\"name\":\"fees_\",\"type\":\"address\"},{\"internalType\":\"contractIValidatorPool\",\"name\":\"validators_\",\"type\":\"address\"},{\"internalType\":\"uint128\",\"name\":\"challengeBond_\",\"type\":\"uint128\"},{\"components\":[{\"internalType\":\"uint8\",\"name\":\"seats\",\"type\":\"uint8\"},{\"internalType\":\"uint16\",\"name\":\"quorumBps\",\"type\":\"uint16\"},{\"internalType\":\"uint8\",\"name\":\"rounds\",\"type\":\"uint8\"}],\"internalType\":\"structCommitteeRules\",\"name\":\"committee_\",\"type\":\"tuple\"},{\"components\":[{\"internalType\":\"uint16\",\"name\":\"drawDelay\",\"type\":\"uint16\"},{\"internalType\":\"uint64\",\"name\":\"drawing\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"voting\",\"type\":\"uint64\"}],\"internalType\":\"structPeriodRules\",\"name\":\"periods_\",\"type\":\"tuple\"},{\"components\":[{\"internalType\":\"uint16\",\"name\":\"slashBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"challengerBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"signersBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"absenceBps\",\"type\":\"uint16\"}],\"internalType\":\"structPenaltyRules\",\"name\":\"penalties_\",\"type\":\"tuple\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"stateMutability\":\"payable\",\"type\":\"receive\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"}],\"name\":\"advance\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"bondFor\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"uint8\",\"name\":\"reason\",\"type\":\"uint8\"},{\"internalType\":\"bytes32\",\"name\":\"evidence\",\"type\":\"bytes32\"}],\"name\":\"challenge\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"}],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"challengeBond\",\"outputs\":[{\"internalType\":\"uint128\",\"name\":\"\",\"type\":\"uint128\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"collect\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"committeeRules\",\"outputs\":[{\"components\":[{\"internalType\":\"uint8\",\"name\":\"seats\",\"type\":\"uint8\"},{\"internalType\":\"uint16\",\"name\":\"quorumBps\",\"type\":\"uint16\"},{\"internalType\":\"uint8\",\"name\":\"rounds\",\"type\":\"uint8\"}],\"internalType\":\"structCommitteeRules\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"creditOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"disputeCount\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"}],\"name\":\"disputeOf\",\"outputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"enumDisputeCommittee.Status\",\"name\":\"status\",\"type\":\"uint8\"},{\"internalType\":\"uint8\",\"name\":\"reason\",\"type\":\"uint8\"},{\"internalType\":\"uint8\",\"name\":\"round\",\"type\":\"uint8\"},{\"internalType\":\"uint8\",\"name\":\"rounds\",\"type\":\"uint8\"},{\"internalType\":\"address\",\"name\":\"challenger\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"},{\"internalType\":\"uint8\",\"name\":\"quorum\",\"type\":\"uint8\"},{\"internalType\":\"uint8\",\"name\":\"guilty\",\"type\":\"uint8\"},{\"internalType\":\"uint8\",\"name\":\"upheld\",\"type\":\"uint8\"},{\"internalType\":\"uint128\",\"name\":\"bond\",\"type\":\"uint128\"},{\"internalType\":\"uint48\",\"name\":\"drawBlock\",\"type\":\"uint48\"},{\"internalType\":\"uint48\",\"name\":\"weightsBlock\",\"type\":\"uint48\"},{\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"evidence\",\"type\":\"bytes32\"}],\"internalType\":\"structDisputeCommittee.Dispute\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"disputesOf\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"last\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"count\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"}],\"name\":\"draw\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"fees\",\"outputs\":[{\"internalType\":\"contractFeeParameters\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"longest\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"penaltyRules\",\"outputs\":[{\"components\":[{\"internalType\":\"uint16\",\"name\":\"slashBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"challengerBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"signersBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"absenceBps\",\"type\":\"uint16\"}],\"internalType\":\"structPenaltyRules\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"periodRules\",\"outputs\":[{\"components\":[{\"internalType\":\"uint16\",\"name\":\"drawDelay\",\"type\":\"uint16\"},{\"internalType\":\"uint64\",\"name\":\"drawing\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"voting\",\"type\":\"uint64\"}],\"internalType\":\"structPeriodRules\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"}],\"name\":\"seatsOf\",\"outputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"member\",\"type\":\"address\"},{\"internalType\":\"enumDisputeCommittee.Vote\",\"name\":\"vote\",\"type\":\"uint8\"}],\"internalType\":\"structDisputeCommittee.Seat[]\",\"name\":\"\",\"type\":\"tuple[]\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint128\",\"name\":\"bond\",\"type\":\"uint128\"}],\"name\":\"setChallengeBond\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"uint8\",\"name\":\"seats\",\"type\":\"uint8\"},{\"internalType\":\"uint16\",\"name\":\"quorumBps\",\"type\":\"uint16\"},{\"internalType\":\"uint8\",\"name\":\"rounds\",\"type\":\"uint8\"}],\"internalType\":\"structCommitteeRules\",\"name\":\"rules\",\"type\":\"tuple\"}],\"name\":\"setCommittee\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"uint16\",\"name\":\"slashBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"challengerBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"signersBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"absenceBps\",\"type\":\"uint16\"}],\"internalType\":\"structPenaltyRules\",\"name\":\"rules\",\"type\":\"tuple\"}],\"name\":\"setPenalties\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"uint16\",\"name\":\"drawDelay\",\"type\":\"uint16\"},{\"internalType\":\"uint64\",\"name\":\"drawing\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"voting\",\"type\":\"uint64\"}],\"internalType\":\"structPeriodRules\",\"name\":\"rules\",\"type\":\"tuple\"}],\"name\":\"setPeriods\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"settlement\",\"outputs\":[{\"internalType\":\"contractAttributionSettlement\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"staking\",\"outputs\":[{\"internalType\":\"contractIWorkerStaking\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"},{\"internalType\":\"bool\",\"name\":\"guilty\",\"type\":\"bool\"},{\"internalType\":\"uint8\",\"name\":\"reason\",\"type\":\"uint8\"},{\"internalType\":\"address[]\",\"name\":\"signers\",\"type\":\"address[]\"},{\"internalType\":\"bytes[]\",\"name\":\"signatures\",\"type\":\"bytes[]\"}],\"name\":\"submitVerdicts\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"validators\",\"outputs\":[{\"internalType\":\"contractIValidatorPool\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"},{\"internalType\":\"bool\",\"name\":\"guilty\",\"type\":\"bool\"},{\"internalType\":\"uint8\",\"name\":\"reason\",\"type\":\"uint8\"}],\"internalType\":\"structVerdict\",\"name\":\"verdict\",\"type\":\"tuple\"}],\"name\":\"verdictDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint128\",\"name\":\"bond\",\"type\":\"uint128\"}],\"name\":\"ChallengeBondChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"address\",\"name\":\"challenger\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint8\",\"name\":\"reason\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"evidence\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"dataDigest\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"bond\",\"type\":\"uint256\"}],\"name\":\"Challenged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Collected\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"components\":[{\"internalType\":\"uint8\",\"name\":\"seats\",\"type\":\"uint8\"},{\"internalType\":\"uint16\",\"name\":\"quorumBps\",\"type\":\"uint16\"},{\"internalType\":\"uint8\",\"name\":\"rounds\",\"type\":\"uint8\"}],\"indexed\":false,\"internalType\":\"structCommitteeRules\",\"name\":\"rules\",\"type\":\"tuple\"}],\"name\":\"CommitteeRulesChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Credited\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint8\",\"name\":\"round\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"uint48\",\"name\":\"drawBlock\",\"type\":\"uint48\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"name\":\"DrawScheduled\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint8\",\"name\":\"round\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"address[]\",\"name\":\"members\",\"type\":\"address[]\"},{\"indexed\":false,\"internalType\":\"uint8\",\"name\":\"quorum\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"name\":\"Drawn\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"components\":[{\"internalType\":\"uint16\",\"name\":\"slashBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"challengerBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"signersBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"absenceBps\",\"type\":\"uint16\"}],\"indexed\":false,\"internalType\":\"structPenaltyRules\",\"name\":\"rules\",\"type\":\"tuple\"}],\"name\":\"PenaltyRulesChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"components\":[{\"internalType\":\"uint16\",\"name\":\"drawDelay\",\"type\":\"uint16\"},{\"internalType\":\"uint64\",\"name\":\"drawing\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"voting\",\"type\":\"uint64\"}],\"indexed\":false,\"internalType\":\"structPeriodRules\",\"name\":\"rules\",\"type\":\"tuple\"}],\"name\":\"PeriodRulesChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"enumDisputeCommittee.Status\",\"name\":\"outcome\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"uint8\",\"name\":\"reason\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"slashed\",\"type\":\"uint256\"}],\"name\":\"Resolved\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"member\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"bool\",\"name\":\"guilty\",\"type\":\"bool\"},{\"indexed\":false,\"internalType\":\"uint8\",\"name\":\"reason\",\"type\":\"uint8\"}],\"name\":\"VerdictSubmitted\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"}],\"name\":\"ChallengedEnough\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint8\",\"name\":\"reason\",\"type\":\"uint8\"}],\"name\":\"InvalidReason\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"field\",\"type\":\"string\"}],\"name\":\"InvalidRules\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"}],\"name\":\"InvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"signers\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"signatures\",\"type\":\"uint256\"}],\"name\":\"LengthMismatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"}],\"name\":\"NoNewVerdict\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"nonce\",\"type\":\"uint64\"},{\"internalType\":\"enumAttributionSettlement.Status\",\"name\":\"status\",\"type\":\"uint8\"}],\"name\":\"NotChallengeable\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"},{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"}],\"name\":\"NotSeated\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"NothingToCollect\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"name\":\"PeriodOpen\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"name\":\"PeriodOver\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"},{\"internalType\":\"uint48\",\"name\":\"drawBlock\",\"type\":\"uint48\"}],\"name\":\"TooEarlyToDraw\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"}],\"name\":\"UnexpectedPayment\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"sent\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"bond\",\"type\":\"uint256\"}],\"name\":\"WrongBond\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"},{\"internalType\":\"enumDisputeCommittee.Status\",\"name\":\"status\",\"type\":\"uint8\"}],\"name\":\"WrongStatus\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAmount\",\"type\":\"error\"}]",
+	ID:  "39cb65185bc72db1dc1c08ff17e7eb4fac",
+	Bin: "0x6101e0604052348015610010575f5ffd5b5060405161620a38038061620a83398101604081905261002f91610c1f565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b8261024960201b60201c565b6101205261008881610249565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b038816158061013a57506001600160a01b038716155b8061014c57506001600160a01b038616155b8061015e57506001600160a01b038516155b1561017c5760405163d92e233d60e01b815260040160405180910390fd5b6101865f8961028f565b506001600160a01b03871661016081905260408051634cf088d960e01b81529051634cf088d9916004808201926020929091908290030181865afa1580156101d0573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906101f49190610d0d565b6001600160a01b03908116610180528681166101a05285166101c05261021983610338565b610222826104c8565b61022b8461064d565b610234816106c4565b61023c610880565b5050505050505050610e00565b5f5f829050601f8151111561027c578260405163305a27a960e01b81526004016102739190610d2f565b60405180910390fd5b805161028782610d64565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1661032f575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556102e73390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610332565b505f5b92915050565b805160ff16158061034f57506020815f015160ff16115b156103855760405163e468a52d60e01b8152602060048201526005602482015264736561747360d81b6044820152606401610273565b6103926002612710610d9e565b816020015161ffff161115806103b15750612710816020015161ffff16115b156103e85760405163e468a52d60e01b815260206004820152600660248201526571756f72756d60d01b6044820152606401610273565b604081015160ff16158061040357506010816040015160ff16115b1561043a5760405163e468a52d60e01b8152602060048201526006602482015265726f756e647360d01b6044820152606401610273565b805160048054602080850180516040808801805160ff98891662ffffff19909716871761010061ffff958616021763ff00000019166301000000918a1691909102179096558051948552915116918301919091529151909216908201527f23901f130a0099517b0df72f75ce7b1d4f53a46474414363555e33cde1ca302f906060015b60405180910390a150565b805161ffff1615806104e25750610100815f015161ffff16115b1561051d5760405163e468a52d60e01b815260206004820152600a602482015269647261772064656c617960b01b6044820152606401610273565b80602001516001600160401b03165f036105645760405163e468a52d60e01b815260206004820152600760248201526664726177696e6760c81b6044820152606401610273565b80604001516001600160401b03165f036105aa5760405163e468a52d60e01b8152602060048201526006602482015265766f74696e6760d01b6044820152606401610273565b805160058054602080850180516040808801805161ffff9098166001600160501b03199096168617620100006001600160401b039485160217600160501b600160901b0319166a01000000000000000000009884169890980297909717909555845193845290518116918301919091529251909216908201527f5f86af4982e24a1ef9ca5b478903dfbe65bb1391329b62bdc84f7b0a583020d7906060016104bd565b806001600160801b03165f0361067657604051631f2a200560e01b815260040160405180910390fd5b600380546001600160801b0319166001600160801b0383169081179091556040519081527f9af403586b6fe183a62bed3989b3a7f547d99677a5b197199e19a0a43054ca2d906020016104bd565b805161ffff1615806106de5750612710815f015161ffff16115b156107145760405163e468a52d60e01b81526020600482015260056024820152640e6d8c2e6d60db1b6044820152606401610273565b612710816040015161ffff16826020015161ffff166107339190610dbd565b111561076b5760405163e468a52d60e01b815260206004820152600660248201526573686172657360d01b6044820152606401610273565b612710816060015161ffff1611156107b05760405163e468a52d60e01b8152602060048201526007602482015266616273656e636560c81b6044820152606401610273565b8051600680546020840151604080860151606087015161ffff90811666010000000000000261ffff60301b19928216640100000000029290921663ffffffff60201b19948216620100000263ffffffff199096169190971617939093179190911693909317179055517fe27f50853cd55f0e5498885e438e6ea97258098df390a66fc35c8c994fcc238a906104bd9083905f60808201905061ffff835116825261ffff602084015116602083015261ffff604084015116604083015261ffff606084015116606083015292915050565b610180516001600160a01b0316636cf6d6756040518163ffffffff1660e01b8152600401602060405180830381865afa1580156108bf573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906108e39190610dd0565b6001600160401b03166108f4610a78565b610160516001600160a01b031663861a14126040518163ffffffff1660e01b8152600401602060405180830381865afa158015610933573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906109579190610dd0565b6001600160401b031661096a9190610dbd565b11156109a35760405163e468a52d60e01b8152602060048201526007602482015266706572696f647360c81b6044820152606401610273565b6005546109cf906001600160401b036a0100000000000000000000820481169162010000900416610dbd565b6101c0516001600160a01b0316636cf6d6756040518163ffffffff1660e01b8152600401602060405180830381865afa158015610a0e573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190610a329190610dd0565b6001600160401b03161015610a765760405163e468a52d60e01b8152602060048201526009602482015268756e626f6e64696e6760b81b6044820152606401610273565b565b6005545f90610aa6906001600160401b036a0100000000000000000000820481169162010000900416610dbd565b600454610abd91906301000000900460ff16610de9565b905090565b6001600160a01b0381168114610ad6575f5ffd5b50565b604051606081016001600160401b0381118282101715610b0757634e487b7160e01b5f52604160045260245ffd5b60405290565b805160ff81168114610b1d575f5ffd5b919050565b805161ffff81168114610b1d575f5ffd5b80516001600160401b0381168114610b1d575f5ffd5b5f60608284031215610b59575f5ffd5b610b61610ad9565b9050610b6c82610b22565b8152610b7a60208301610b33565b6020820152610b8b60408301610b33565b604082015292915050565b5f60808284031215610ba6575f5ffd5b604051608081016001600160401b0381118282101715610bd457634e487b7160e01b5f52604160045260245ffd5b604052905080610be383610b22565b8152610bf160208401610b22565b6020820152610c0260408401610b22565b6040820152610c1360608401610b22565b60608201525092915050565b5f5f5f5f5f5f5f5f888a036101e0811215610c38575f5ffd5b8951610c4381610ac2565b60208b0151909950610c5481610ac2565b60408b0151909850610c6581610ac2565b60608b0151909750610c7681610ac2565b60808b01519096506001600160801b0381168114610c92575f5ffd5b94506060609f1982011215610ca5575f5ffd5b50610cae610ad9565b610cba60a08b01610b0d565b8152610cc860c08b01610b22565b6020820152610cd960e08b01610b0d565b60408201529250610cee8a6101008b01610b49565b9150610cfe8a6101608b01610b96565b90509295985092959890939650565b5f60208284031215610d1d575f5ffd5b8151610d2881610ac2565b9392505050565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b80516020808301519190811015610d84575f198160200360031b1b821691505b50919050565b634e487b7160e01b5f52601160045260245ffd5b5f82610db857634e487b7160e01b5f52601260045260245ffd5b500490565b8082018082111561033257610332610d8a565b5f60208284031215610de0575f5ffd5b610d2882610b33565b808202811582820484141761033257610332610d8a565b60805160a05160c05160e05161010051610120516101405161016051610180516101a0516101c0516152db610f2f5f395f818161023c0152818161076501528181610dd2015281816117a001528181611885015281816133f7015261406001525f81816106b8015281816119870152612dde01525f8181610208015281816103fa01528181610c9d01528181610d4d01528181611efb01528181612ba601528181612c1601528181612ce90152818161325f01528181613dbf0152613e6001525f818161045f01528181611b7401528181611da2015281816122cc01528181612a0701528181612ab701528181613007015281816132f00152613ed801525f6138b101525f61388601525f6142df01525f6142b701525f61421201525f61423c01525f61426601526152db5ff3fe6080604052600436106101f8575f3560e01c806377f07d7811610117578063a217fddf116100ac578063d0faf4231161007c578063d5d0dfe911610062578063d5d0dfe9146107bc578063d84c13a4146107db578063d98da9991461087a575f5ffd5b8063d0faf42314610789578063d547741f1461079d575f5ffd5b8063a217fddf146106fb578063a28889e11461070e578063af70fe711461072b578063ca1e781914610757575f5ffd5b806391d14854116100e757806391d148541461063d5780639735ae211461067f5780639af1d35a146106aa5780639f2c9b60146106dc575f5ffd5b806377f07d781461058c5780637a63598c146105ab57806384b0196e146105d75780638e77eaf0146105fe575f5ffd5b80634bc9b8401161018d578063523051511161015d5780635230515114610483578063600a4c83146104aa5780637580725014610539578063760b350e1461056d575f5ffd5b80634bc9b840146103cd5780634cf088d9146103ec5780634e550682146104325780635116063014610451575f5ffd5b80631b0786e8116101c85780631b0786e814610342578063248a9ca3146103615780632f2ff15d1461038f57806336568abe146103ae575f5ffd5b806301ffc9a7146102a357806306ec16f8146102d75780631315b62d14610304578063139810cc14610323575f5ffd5b3661029f57336001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000161480159061025f5750336001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001614155b1561029d576040517f0dbf261f0000000000000000000000000000000000000000000000000000000081523360048201526024015b60405180910390fd5b005b5f5ffd5b3480156102ae575f5ffd5b506102c26102bd36600461461b565b61093c565b60405190151581526020015b60405180910390f35b3480156102e2575f5ffd5b506102f66102f1366004614656565b6109a4565b6040519081526020016102ce565b34801561030f575f5ffd5b5061029d61031e366004614685565b610a76565b34801561032e575f5ffd5b5061029d61033d3660046146fd565b6110bb565b34801561034d575f5ffd5b5061029d61035c3660046147b5565b611537565b34801561036c575f5ffd5b506102f661037b3660046147cf565b5f9081526020819052604090206001015490565b34801561039a575f5ffd5b5061029d6103a93660046147e6565b611560565b3480156103b9575f5ffd5b5061029d6103c83660046147e6565b61158a565b3480156103d8575f5ffd5b5061029d6103e7366004614814565b6115db565b3480156103f7575f5ffd5b507f00000000000000000000000000000000000000000000000000000000000000005b6040516001600160a01b0390911681526020016102ce565b34801561043d575f5ffd5b506102f661044c3660046148c9565b6115ee565b34801561045c575f5ffd5b507f000000000000000000000000000000000000000000000000000000000000000061041a565b34801561048e575f5ffd5b506003546040516001600160801b0390911681526020016102ce565b3480156104b5575f5ffd5b5061050b604080516060810182525f8082526020820181905291810191909152506040805160608101825260045460ff808216835261ffff61010083041660208401526301000000909104169181019190915290565b60408051825160ff908116825260208085015161ffff169083015292820151909216908201526060016102ce565b348015610544575f5ffd5b506102f6610553366004614656565b6001600160a01b03165f908152600b602052604090205490565b348015610578575f5ffd5b506102f6610587366004614968565b611600565b348015610597575f5ffd5b5061029d6105a6366004614685565b61165a565b3480156105b6575f5ffd5b506105ca6105c5366004614685565b611be0565b6040516102ce91906149a8565b3480156105e2575f5ffd5b506105eb611c96565b6040516102ce9796959493929190614a41565b348015610609575f5ffd5b5061061d610618366004614968565b611cf4565b604080516001600160401b039384168152929091166020830152016102ce565b348015610648575f5ffd5b506102c26106573660046147e6565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b61069261068d366004614af3565b611d3b565b6040516001600160401b0390911681526020016102ce565b3480156106b5575f5ffd5b507f000000000000000000000000000000000000000000000000000000000000000061041a565b3480156106e7575f5ffd5b5061029d6106f6366004614b3f565b61232f565b348015610706575f5ffd5b506102f65f81565b348015610719575f5ffd5b506007546001600160401b0316610692565b348015610736575f5ffd5b5061074a610745366004614685565b612350565b6040516102ce9190614b75565b348015610762575f5ffd5b507f000000000000000000000000000000000000000000000000000000000000000061041a565b348015610794575f5ffd5b506102f6612517565b3480156107a8575f5ffd5b5061029d6107b73660046147e6565b61255a565b3480156107c7575f5ffd5b5061029d6107d63660046147b5565b61257e565b3480156107e6575f5ffd5b50610843604080516060810182525f8082526020820181905291810191909152506040805160608101825260055461ffff811682526001600160401b0362010000820481166020840152600160501b909104169181019190915290565b60408051825161ffff1681526020808401516001600160401b039081169183019190915292820151909216908201526060016102ce565b348015610885575f5ffd5b506108f5604080516080810182525f808252602082018190529181018290526060810191909152506040805160808101825260065461ffff808216835262010000820481166020840152640100000000820481169383019390935266010000000000009004909116606082015290565b6040516102ce91905f60808201905061ffff835116825261ffff602084015116602083015261ffff604084015116604083015261ffff606084015116606083015292915050565b5f6001600160e01b031982167f7965db0b00000000000000000000000000000000000000000000000000000000148061099e57507f01ffc9a7000000000000000000000000000000000000000000000000000000006001600160e01b03198316145b92915050565b5f6109ad61259f565b506001600160a01b0381165f908152600b602052604081205490819003610a0b576040517f557eefa90000000000000000000000000000000000000000000000000000000081526001600160a01b0383166004820152602401610294565b6001600160a01b0382165f818152600b602052604080822091909155517f8c22f554c81b54107cd95e734e4ef45767214974a540f34ea4a4f8c3fc7b13c390610a579084815260200190565b60405180910390a2610a6982826125d6565b610a7161267b565b919050565b6001600160401b0381165f90815260086020526040902060018154600160e01b900460ff166005811115610aac57610aac614994565b14610ada578054604051638d6df4db60e01b8152610294918491600160e01b90910460ff1690600401614ce2565b6001810154600160a01b90046001600160401b0316421115610b30576001810154604051638378f14b60e01b81526001600160401b038481166004830152600160a01b9092049091166024820152604401610294565b6002810154600160801b900465ffffffffffff164311610ba15760028101546040517f2d98f4200000000000000000000000000000000000000000000000000000000081526001600160401b0384166004820152600160801b90910465ffffffffffff166024820152604401610294565b6002810154610bc29061010090600160801b900465ffffffffffff16614d1c565b431115610bd757610bd382826126a5565b5050565b6002810154815460408051600160801b90930465ffffffffffff1640602084015230908301526001600160401b0384166060830152600160f01b900460ff1660808201525f9060a00160408051808303601f1901815282825280516020918201206004805460808601855260018801546001600160a01b0390811687528854811694870185905285517f4cfb92df0000000000000000000000000000000000000000000000000000000081529283019490945291955060ff909116935f939092908301917f000000000000000000000000000000000000000000000000000000000000000090911690634cfb92df90602401602060405180830381865afa158015610ce4573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190610d089190614d2f565b6001600160a01b03908116825286546040517f6da61d1e00000000000000000000000000000000000000000000000000000000815290821660048201526020909201917f000000000000000000000000000000000000000000000000000000000000000090911690636da61d1e90602401602060405180830381865afa158015610d94573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190610db89190614d2f565b6001600160a01b03166001600160a01b031681525090505f7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316630da444e58660020160169054906101000a900465ffffffffffff168686866040518563ffffffff1660e01b8152600401610e389493929190614d4a565b5f604051808303815f875af1158015610e53573d5f5f3e3d5ffd5b505050506040513d5f823e601f3d908101601f19168201604052610e7a9190810190614da2565b90505f5b83811015610f885760095f886001600160401b03166001600160401b031681526020019081526020015f206040518060400160405280848481518110610ec657610ec6614e54565b60200260200101516001600160a01b031681526020015f6002811115610eee57610eee614994565b905281546001810183555f9283526020928390208251910180547fffffffffffffffffffffffff000000000000000000000000000000000000000081166001600160a01b039093169283178255938301519293909291839174ffffffffffffffffffffffffffffffffffffffffff191617600160a01b836002811115610f7657610f76614994565b02179055505050806001019050610e7e565b50845460ff60e01b19167c0200000000000000000000000000000000000000000000000000000000178555600454610fd590610fcd90610100900461ffff1685614e68565b6127106127ae565b60018601805460ff92909216600160e01b0260ff60e01b19909216919091179055600554611014906001600160401b03600160501b9091041642614e7f565b6001860180547fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff16600160a01b6001600160401b039384168102919091179182905587546040518a8516947f853488a0555e06fd8f03265a62206c515efc57f7b951a65302d14911910ddcac946110ab94600160f01b90940460ff908116948994600160e01b840490921693920490911690614e9e565b60405180910390a2505050505050565b6110c361259f565b6001600160401b0387165f90815260086020526040902060028154600160e01b900460ff1660058111156110f9576110f9614994565b14611127578054604051638d6df4db60e01b8152610294918a91600160e01b90910460ff1690600401614ce2565b6001810154600160a01b90046001600160401b031642111561117d576001810154604051638378f14b60e01b81526001600160401b038a81166004830152600160a01b9092049091166024820152604401610294565b8661118d5760ff861615156111a0565b60ff861615806111a05750600760ff8716115b156111c357604051638bb9733160e01b815260ff87166004820152602401610294565b838214611206576040517fab8b67c60000000000000000000000000000000000000000000000000000000081526004810185905260248101839052604401610294565b6040805160c0810182526001600160401b03808b16825283546001600160a01b0381166020840152600160a01b9004169181019190915260038201546060820152871515608082015260ff871660a08201525f90611263906115ee565b90505f805b86811015611407575f6112a18c8a8a8581811061128757611287614e54565b905060200201602081019061129c9190614656565b6127e1565b90505f8154600160a01b900460ff1660028111156112c1576112c1614994565b146112cc57506113ff565b6113208989848181106112e1576112e1614e54565b90506020020160208101906112f69190614656565b8589898681811061130957611309614e54565b905060200281019061131b9190614f12565b6128b0565b8a61132c57600161132f565b60025b815482907fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff16600160a01b83600281111561136c5761136c614994565b021790555061137a83614f54565b925088888381811061138e5761138e614e54565b90506020020160208101906113a39190614656565b6001600160a01b03168c6001600160401b03167fa65cac331cf196a04d4b29bfbdbe202c464085824d2ed2b21401e0a73456a5c08d8d6040516113f5929190911515825260ff16602082015260400190565b60405180910390a3505b600101611268565b508060ff165f0361144f576040517fac839e1f0000000000000000000000000000000000000000000000000000000081526001600160401b038b166004820152602401610294565b88156114bf578083600101601d8282829054906101000a900460ff166114759190614f72565b82546101009290920a60ff8181021990931691831602179091556001850154600160e01b81048216600160e81b9091049091161090506114ba576114ba8a848a612973565b611523565b8083600101601e8282829054906101000a900460ff166114df9190614f72565b82546101009290920a60ff8181021990931691831602179091556001850154600160e01b81048216600160f01b909104909116109050611523576115238a84612edb565b50505061152e61267b565b50505050505050565b5f61154181613073565b61155861155336849003840184614f9c565b613080565b610bd361325d565b5f8281526020819052604090206001015461157a81613073565b61158483836134cd565b50505050565b6001600160a01b03811633146115cc576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6115d68282613574565b505050565b5f6115e581613073565b610bd3826135f5565b5f61099e6115fb8361369d565b613755565b6001600160a01b0382165f908152600a602090815260408083206001600160401b0380861685529252808320546116459268010000000000000000909104169061379c565b6003546001600160801b0316901b9392505050565b6001600160401b0381165f90815260086020526040902060018154600160e01b900460ff16600581111561169057611690614994565b141580156116bb575060028154600160e01b900460ff1660058111156116b8576116b8614994565b14155b156116e9578054604051638d6df4db60e01b8152610294918491600160e01b90910460ff1690600401614ce2565b6001810154600160a01b90046001600160401b031642116117575760018101546040517fb1b7d0e80000000000000000000000000000000000000000000000000000000081526001600160401b038481166004830152600160a01b9092049091166024820152604401610294565b60028154600160e01b900460ff16600581111561177657611776614994565b03611a0e576001600160401b0382165f90815260096020526040812090805b8254811015611961577f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03166345c35c158483815481106117df576117df614e54565b5f9182526020909120015460405160e083901b6001600160e01b03191681526001600160a01b0390911660048201526024015f604051808303815f87803b158015611828575f5ffd5b505af115801561183a573d5f5f3e3d5ffd5b505f9250611846915050565b83828154811061185857611858614e54565b5f91825260209091200154600160a01b900460ff16600281111561187e5761187e614994565b03611959577f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031663dc0370e18483815481106118c4576118c4614e54565b5f9182526020909120015460065460405160e084901b6001600160e01b03191681526001600160a01b0390921660048301526601000000000000900461ffff1660248201526044016020604051808303815f875af1158015611928573d5f5f3e3d5ffd5b505050506040513d601f19601f8201168201806040525081019061194c9190614fee565b6119569083614d1c565b91505b600101611795565b506001600160401b0384165f908152600960205260408120611982916145d7565b611a0b7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03166361d027b36040518163ffffffff1660e01b8152600401602060405180830381865afa1580156119e1573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190611a059190614d2f565b826137ae565b50505b805460ff600160f81b82048116918391601e91611a3391600160f01b90910416614f54565b91906101000a81548160ff021916908360ff160217905560ff161015611a87576001810180547fff000000ffffffffffffffffffffffffffffffffffffffffffffffffffffffff169055610bd38282613820565b805460ff60e01b19167c050000000000000000000000000000000000000000000000000000000017815560018101546002820154611ad7916001600160a01b0316906001600160801b03166137ae565b80546040516001600160401b03600160a01b83048116926001600160a01b031691908516907f2356082235cd0aeb82cfbc12eb01dc31e372ad633476585bedbdac88b3acac6190611b2e906005905f908190615005565b60405180910390a48054604051633355291160e11b81526001600160a01b038083166004830152600160a01b9092046001600160401b03166024820152600160448201527f0000000000000000000000000000000000000000000000000000000000000000909116906366aa5222906064016020604051808303815f875af1158015611bbc573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906115d69190614fee565b6001600160401b0381165f908152600960209081526040808320805482518185028101850190935280835260609492939192909184015b82821015611c8b575f8481526020908190206040805180820190915290840180546001600160a01b03811683529192909190830190600160a01b900460ff166002811115611c6757611c67614994565b6002811115611c7857611c78614994565b8152505081526020019060010190611c17565b505050509050919050565b5f6060805f5f5f6060611ca761387f565b611caf6138aa565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b6001600160a01b0382165f908152600a602090815260408083206001600160401b0380861685529252909120548082169168010000000000000000909104165b9250929050565b5f60ff83161580611d4f5750600760ff8416115b15611d7257604051638bb9733160e01b815260ff84166004820152602401610294565b604051639ae1fd6d60e01b81526001600160a01b0386811660048301526001600160401b03861660248301525f917f000000000000000000000000000000000000000000000000000000000000000090911690639ae1fd6d9060440161016060405180830381865afa158015611dea573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190611e0e9190615060565b9050600181516005811115611e2557611e25614994565b14611e635780516040517fa5d73b21000000000000000000000000000000000000000000000000000000008152610294918891889190600401615119565b5f611e6e8787611600565b9050803414611eb2576040517f0c5e03da00000000000000000000000000000000000000000000000000000000815234600482015260248101829052604401610294565b6001600160a01b0387165f908152600a602090815260408083206001600160401b03808b168552925290912080549091680100000000000000009091041615801590611fa557507f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316636cf6d6756040518163ffffffff1660e01b8152600401602060405180830381865afa158015611f55573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190611f79919061514f565b8360c00151611f889190614e7f565b6001600160401b0316611f99612517565b611fa39042614d1c565b115b15611ff6576040517fd83ba7860000000000000000000000000000000000000000000000000000000081526001600160a01b03891660048201526001600160401b0388166024820152604401610294565b600780545f9061200e906001600160401b031661516a565b91906101000a8154816001600160401b0302191690836001600160401b031602179055935083815f0160089054906101000a90046001600160401b031660016120579190614e7f565b825f015f845f0160088491906101000a8154816001600160401b0302191690836001600160401b031602179055508391906101000a8154816001600160401b0302191690836001600160401b0316021790555050505f60085f866001600160401b03166001600160401b031681526020019081526020015f20905088888860045f0160039054906101000a900460ff16845f015f865f016014885f01601d8a5f01601f8891906101000a81548160ff021916908360ff1602179055508791906101000a81548160ff021916908360ff1602179055508691906101000a8154816001600160401b0302191690836001600160401b031602179055508591906101000a8154816001600160a01b0302191690836001600160a01b03160217905550505050503383826001015f846002015f8491906101000a8154816001600160801b0302191690836001600160801b031602179055508391906101000a8154816001600160a01b0302191690836001600160a01b031602179055505050836040015186826003015f846004015f849190505583919050555050876001600160401b0316896001600160a01b0316866001600160401b03167f3471584d10557e83b180f67749ae8d1abb2d92aa299f3622af250ec9f65ec10f338b8b8a604001518a6040516122739594939291906001600160a01b0395909516855260ff93909316602085015260408401919091526060830152608082015260a00190565b60405180910390a46122858582613820565b6040517facb889860000000000000000000000000000000000000000000000000000000081526001600160a01b038a811660048301526001600160401b038a1660248301527f0000000000000000000000000000000000000000000000000000000000000000169063acb88986906044015f604051808303815f87803b15801561230d575f5ffd5b505af115801561231f573d5f5f3e3d5ffd5b5050505050505050949350505050565b5f61233981613073565b610bd361234b3684900384018461518b565b6138d5565b6040805161020080820183525f8083526020808401829052838501829052606084018290526080840182905260a0840182905260c0840182905260e08401829052610100840182905261012084018290526101408401829052610160840182905261018084018290526101a084018290526101c084018290526101e084018290526001600160401b03868116835260088252918590208551938401865280546001600160a01b0381168552600160a01b8104909316918401919091529293919291830190600160e01b900460ff16600581111561242f5761242f614994565b600581111561244057612440614994565b8152815460ff600160e81b80830482166020850152600160f01b80840483166040860152600160f81b9093048216606085015260018501546001600160a01b03811660808601526001600160401b03600160a01b82041660a0860152600160e01b8104831660c0860152908104821660e0850152919091041661010082015260028201546001600160801b03811661012083015265ffffffffffff600160801b82048116610140840152600160b01b9091041661016082015260038201546101808201526004909101546101a09091015292915050565b6005545f9061253e906001600160401b03600160501b820481169162010000900416614d1c565b60045461255591906301000000900460ff16614e68565b905090565b5f8281526020819052604090206001015461257481613073565b6115848383613574565b5f61258881613073565b61155861259a36849003840184615207565b613ada565b6125a7613ca9565b6125d460017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b90613d02565b565b80471015612619576040517fcf47918100000000000000000000000000000000000000000000000000000000815247600482015260248101829052604401610294565b612632828260405180602001604052805f815250613d09565b1561263b575050565b3d1561264957610bd3613d1e565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6125d45f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f006125ce565b60028101805465ffffffffffff43908116600160b01b027fffffffff000000000000ffffffffffffffffffffffffffffffffffffffffffff909216919091179091556005546126fa9161ffff90911690615249565b6002820180547fffffffffffffffffffff000000000000ffffffffffffffffffffffffffffffff16600160801b65ffffffffffff938416810291909117918290558354600185015460408051600160f01b90930460ff168352929093049093166020840152600160a01b9091046001600160401b03908116918301919091528316907f488de312566a1f56e970c2aa71a645849d5d9bb658faae1376deabdf8f207502906060015b60405180910390a25050565b5f815f036127c0576127c06012613d29565b8160018403816127d2576127d2615267565b04600101831515029392505050565b6001600160401b0382165f908152600960205260408120815b815481101561286357836001600160a01b031682828154811061281f5761281f614e54565b5f918252602090912001546001600160a01b03160361285b5781818154811061284a5761284a614e54565b905f5260205f20019250505061099e565b6001016127fa565b506040517f3a0611a20000000000000000000000000000000000000000000000000000000081526001600160401b03851660048201526001600160a01b0384166024820152604401610294565b5f5f6128f18585858080601f0160208091040260200160405190810160405280939291908181526020018383808284375f92019190915250613d3a92505050565b5090925090505f81600381111561290a5761290a614994565b1415806129295750856001600160a01b0316826001600160a01b031614155b1561296b576040517fd855c4f40000000000000000000000000000000000000000000000000000000081526001600160a01b0387166004820152602401610294565b505050505050565b81547c03000000000000000000000000000000000000000000000000000000007fffff0000ffffffffffffffffffffffffffffffffffffffffffffffffffffffff90911660ff60e01b19600160e81b60ff851602161717808355604051639ae1fd6d60e01b81526001600160a01b0380831660048301526001600160401b03600160a01b9093049290921660248201525f917f00000000000000000000000000000000000000000000000000000000000000001690639ae1fd6d9060440161016060405180830381865afa158015612a4d573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190612a719190615060565b606001518354604051633355291160e11b81526001600160a01b038083166004830152600160a01b9092046001600160401b031660248201525f604482018190529293507f0000000000000000000000000000000000000000000000000000000000000000909116906366aa5222906064016020604051808303815f875af1158015612aff573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190612b239190614fee565b84549091505f90612b3e906001600160a01b03168484613d83565b90505f8115612c975785546040517fbf04d0a60000000000000000000000000000000000000000000000000000000081526001600160a01b0391821660048201526024810184905230604482015260ff871660648201526001600160401b03891660848201527f00000000000000000000000000000000000000000000000000000000000000009091169063bf04d0a69060a4016020604051808303815f875af1158015612bee573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190612c129190614fee565b90507f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031663e52253816040518163ffffffff1660e01b81526004016020604051808303815f875af1158015612c71573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190612c959190614fee565b505b85546040517f2d126ec50000000000000000000000000000000000000000000000000000000081526001600160a01b03918216600482015260ff871660248201526001600160401b03891660448201527f000000000000000000000000000000000000000000000000000000000000000090911690632d126ec5906064015f604051808303815f87803b158015612d2c575f5ffd5b505af1158015612d3e573d5f5f3e3d5ffd5b50506006545f92506127109150612d5f9062010000900461ffff1684614e68565b612d69919061527b565b6006549091505f90612da3908a9060029061271090612d9490640100000000900461ffff1688614e68565b612d9e919061527b565b613fd8565b600189015460028a0154919250612dd9916001600160a01b0390911690612dd49085906001600160801b0316614d1c565b6137ae565b612e717f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03166361d027b36040518163ffffffff1660e01b8152600401602060405180830381865afa158015612e38573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190612e5c9190614d2f565b82612e67858761528e565b612dd4919061528e565b87546040516001600160401b03600160a01b83048116926001600160a01b031691908c16907f2356082235cd0aeb82cfbc12eb01dc31e372ad633476585bedbdac88b3acac6190612ec8906003908d908a90615005565b60405180910390a4505050505050505050565b805460ff60e01b19167c040000000000000000000000000000000000000000000000000000000017815560065460028201545f91612f3c91859160019161271091612d949164010000000090910461ffff16906001600160801b0316614e68565b82546002840154919250612f6a916001600160a01b0390911690612dd49084906001600160801b031661528e565b81546040516001600160401b03600160a01b83048116926001600160a01b031691908616907f2356082235cd0aeb82cfbc12eb01dc31e372ad633476585bedbdac88b3acac6190612fc1906004905f908190615005565b60405180910390a48154604051633355291160e11b81526001600160a01b038083166004830152600160a01b9092046001600160401b03166024820152600160448201527f0000000000000000000000000000000000000000000000000000000000000000909116906366aa5222906064016020604051808303815f875af115801561304f573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906115849190614fee565b61307d813361419b565b50565b805161ffff16158061309a5750610100815f015161ffff16115b156130e85760405163e468a52d60e01b815260206004820152600a60248201527f647261772064656c6179000000000000000000000000000000000000000000006044820152606401610294565b80602001516001600160401b03165f036131455760405163e468a52d60e01b815260206004820152600760248201527f64726177696e67000000000000000000000000000000000000000000000000006044820152606401610294565b80604001516001600160401b03165f036131a25760405163e468a52d60e01b815260206004820152600660248201527f766f74696e6700000000000000000000000000000000000000000000000000006044820152606401610294565b805160058054602080850180516040808801805161ffff90981669ffffffffffffffffffff199096168617620100006001600160401b0394851602177fffffffffffffffffffffffffffff0000000000000000ffffffffffffffffffff16600160501b9884169890980297909717909555845193845290518116918301919091529251909216908201527f5f86af4982e24a1ef9ca5b478903dfbe65bb1391329b62bdc84f7b0a583020d7906060015b60405180910390a150565b7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316636cf6d6756040518163ffffffff1660e01b8152600401602060405180830381865afa1580156132b9573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906132dd919061514f565b6001600160401b03166132ee612517565b7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031663861a14126040518163ffffffff1660e01b8152600401602060405180830381865afa15801561334a573d5f5f3e3d5ffd5b505050506040513d601f19601f8201168201806040525081019061336e919061514f565b6001600160401b03166133819190614d1c565b11156133d05760405163e468a52d60e01b815260206004820152600760248201527f706572696f6473000000000000000000000000000000000000000000000000006044820152606401610294565b6005546133f5906001600160401b03600160501b820481169162010000900416614d1c565b7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316636cf6d6756040518163ffffffff1660e01b8152600401602060405180830381865afa158015613451573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190613475919061514f565b6001600160401b031610156125d45760405163e468a52d60e01b815260206004820152600960248201527f756e626f6e64696e6700000000000000000000000000000000000000000000006044820152606401610294565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1661356d575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556135253390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a450600161099e565b505f61099e565b5f828152602081815260408083206001600160a01b038516845290915281205460ff161561356d575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a450600161099e565b806001600160801b03165f03613637576040517f1f2a200500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b600380547fffffffffffffffffffffffffffffffff00000000000000000000000000000000166001600160801b0383169081179091556040519081527f9af403586b6fe183a62bed3989b3a7f547d99677a5b197199e19a0a43054ca2d90602001613252565b5f7f90e60f0f4f4d522ea594cd2871caeb505606baaf5d9f32e225c376e0253c9aa4825f015183602001518460400151856060015186608001518760a0015160405160200161373897969594939291909687526001600160401b0395861660208801526001600160a01b03949094166040870152919093166060850152608084019290925290151560a083015260ff1660c082015260e00190565b604051602081830303815290604052805190602001209050919050565b5f61099e613761614206565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b5f8282188284100282185b9392505050565b805f036137b9575050565b6001600160a01b0382165f908152600b6020526040812080548392906137e0908490614d1c565b90915550506040518181526001600160a01b038316907f9c9e0cdb1670e88302408e5b941dc636f63a3293204694bb68910fcf3d9305f3906020016127a2565b805460ff60e01b1916600160e01b17815560055461384d906201000090046001600160401b031642614e7f565b8160010160146101000a8154816001600160401b0302191690836001600160401b03160217905550610bd382826126a5565b60606125557f000000000000000000000000000000000000000000000000000000000000000061432f565b60606125557f000000000000000000000000000000000000000000000000000000000000000061432f565b805161ffff1615806138ef5750612710815f015161ffff16115b1561393d5760405163e468a52d60e01b815260206004820152600560248201527f736c6173680000000000000000000000000000000000000000000000000000006044820152606401610294565b612710816040015161ffff16826020015161ffff1661395c9190614d1c565b11156139ab5760405163e468a52d60e01b815260206004820152600660248201527f73686172657300000000000000000000000000000000000000000000000000006044820152606401610294565b612710816060015161ffff161115613a065760405163e468a52d60e01b815260206004820152600760248201527f616273656e6365000000000000000000000000000000000000000000000000006044820152606401610294565b8051600680546020840151604080860151606087015161ffff90811666010000000000000267ffff00000000000019928216640100000000029290921667ffffffff0000000019948216620100000263ffffffff199096169190971617939093179190911693909317179055517fe27f50853cd55f0e5498885e438e6ea97258098df390a66fc35c8c994fcc238a906132529083905f60808201905061ffff835116825261ffff602084015116602083015261ffff604084015116604083015261ffff606084015116606083015292915050565b805160ff161580613af157506020815f015160ff16115b15613b3f5760405163e468a52d60e01b815260206004820152600560248201527f73656174730000000000000000000000000000000000000000000000000000006044820152606401610294565b613b4c600261271061527b565b816020015161ffff16111580613b6b5750612710816020015161ffff16115b15613bb95760405163e468a52d60e01b815260206004820152600660248201527f71756f72756d00000000000000000000000000000000000000000000000000006044820152606401610294565b604081015160ff161580613bd457506010816040015160ff16115b15613c225760405163e468a52d60e01b815260206004820152600660248201527f726f756e647300000000000000000000000000000000000000000000000000006044820152606401610294565b805160048054602080850180516040808801805160ff98891662ffffff19909716871761010061ffff958616021763ff00000019166301000000918a1691909102179096558051948552915116918301919091529151909216908201527f23901f130a0099517b0df72f75ce7b1d4f53a46474414363555e33cde1ca302f90606001613252565b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c156125d4576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b634e487b715f52806020526024601cfd5b5f5f5f8351604103613d71576020840151604085015160608601515f1a613d638882858561436c565b955095509550505050613d7c565b505081515f91506002905b9250925092565b6040517facf099120000000000000000000000000000000000000000000000000000000081526001600160a01b0384811660048301525f9182917f0000000000000000000000000000000000000000000000000000000000000000169063acf0991290602401602060405180830381865afa158015613e04573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190613e289190614fee565b6040517f426233600000000000000000000000000000000000000000000000000000000081526001600160a01b0387811660048301527f00000000000000000000000000000000000000000000000000000000000000001690634262336090602401602060405180830381865afa158015613ea5573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190613ec99190614fee565b613ed39190614d1c565b90505f7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316636ee2a65d6040518163ffffffff1660e01b8152600401602060405180830381865afa158015613f32573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190613f5691906152a1565b63ffffffff1690505f613f7583613f708861271086614434565b61379c565b90505f613f87866127108560016144e4565b90505f613f9d83613f98878561452f565b614540565b600654909150613fcb908290613f7090869061271090613fc19061ffff168b614e68565b613f98919061527b565b9998505050505050505050565b6001600160401b0383165f90815260086020526040812081600285600281111561400457614004614994565b1461401d576001820154600160f01b900460ff1661402d565b6001820154600160e81b900460ff165b61403a9060ff168561527b565b6001600160401b0387165f9081526009602052604081209192505b8154811015614190577f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03166345c35c1583838154811061409f5761409f614e54565b5f9182526020909120015460405160e083901b6001600160e01b03191681526001600160a01b0390911660048201526024015f604051808303815f87803b1580156140e8575f5ffd5b505af11580156140fa573d5f5f3e3d5ffd5b5050505086600281111561411057614110614994565b82828154811061412257614122614e54565b5f91825260209091200154600160a01b900460ff16600281111561414857614148614994565b03614188576141578386614d1c565b945061418882828154811061416e5761416e614e54565b5f918252602090912001546001600160a01b0316846137ae565b600101614055565b505050509392505050565b5f828152602081815260408083206001600160a01b038516845290915290205460ff16610bd3576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b038216600482015260248101839052604401610294565b5f306001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001614801561425e57507f000000000000000000000000000000000000000000000000000000000000000046145b1561428857507f000000000000000000000000000000000000000000000000000000000000000090565b612555604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60605f61433b8361454f565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a08411156143a557505f9150600390508261442a565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa1580156143f6573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b03811661442157505f92506001915082905061442a565b92505f91508190505b9450945094915050565b5f5f5f614441868661458f565b91509150815f036144655783818161445b5761445b615267565b04925050506137a7565b81841161447c5761447c6003851502601118613d29565b5f848688095f868103871696879004966002600389028118808a02820302808a02820302808a02820302808a02820302808a02820302808a02909103029181900381900460010185841190960395909502919093039390930492909217029150509392505050565b5f6145116144f1836145ab565b801561450c57505f848061450757614507615267565b868809115b151590565b61451c868686614434565b6145269190614d1c565b95945050505050565b5f8082840384811115908102614526565b5f8282188284110282186137a7565b5f60ff8216601f81111561099e576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f805f1983850993909202808410938190039390930393915050565b5f60028260038111156145c0576145c0614994565b6145ca91906152ba565b60ff166001149050919050565b5080545f8255905f5260205f20906125d491905f5b808211156115d657808301805474ffffffffffffffffffffffffffffffffffffffffff191690556001016145ec565b5f6020828403121561462b575f5ffd5b81356001600160e01b0319811681146137a7575f5ffd5b6001600160a01b038116811461307d575f5ffd5b5f60208284031215614666575f5ffd5b81356137a781614642565b6001600160401b038116811461307d575f5ffd5b5f60208284031215614695575f5ffd5b81356137a781614671565b801515811461307d575f5ffd5b803560ff81168114610a71575f5ffd5b5f5f83601f8401126146cd575f5ffd5b5081356001600160401b038111156146e3575f5ffd5b6020830191508360208260051b8501011115611d34575f5ffd5b5f5f5f5f5f5f5f60a0888a031215614713575f5ffd5b873561471e81614671565b9650602088013561472e816146a0565b955061473c604089016146ad565b945060608801356001600160401b03811115614756575f5ffd5b6147628a828b016146bd565b90955093505060808801356001600160401b03811115614780575f5ffd5b61478c8a828b016146bd565b989b979a50959850939692959293505050565b5f606082840312156147af575f5ffd5b50919050565b5f606082840312156147c5575f5ffd5b6137a7838361479f565b5f602082840312156147df575f5ffd5b5035919050565b5f5f604083850312156147f7575f5ffd5b82359150602083013561480981614642565b809150509250929050565b5f60208284031215614824575f5ffd5b81356001600160801b03811681146137a7575f5ffd5b634e487b7160e01b5f52604160045260245ffd5b604051606081016001600160401b03811182821017156148705761487061483a565b60405290565b60405161016081016001600160401b03811182821017156148705761487061483a565b604051601f8201601f191681016001600160401b03811182821017156148c1576148c161483a565b604052919050565b5f60c08284031280156148da575f5ffd5b5060405160c081016001600160401b03811182821017156148fd576148fd61483a565b604052823561490b81614671565b8152602083013561491b81614642565b6020820152604083013561492e81614671565b604082015260608381013590820152608083013561494b816146a0565b608082015261495c60a084016146ad565b60a08201529392505050565b5f5f60408385031215614979575f5ffd5b823561498481614642565b9150602083013561480981614671565b634e487b7160e01b5f52602160045260245ffd5b602080825282518282018190525f918401906040840190835b81811015614a0857835180516001600160a01b0316845260200151600381106149ec576149ec614994565b60208481019190915293909301926040909201916001016149c1565b509095945050505050565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f614a7b60e0830189614a13565b8281036040840152614a8d8189614a13565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b81811015614ae2578351835260209384019390920191600101614ac4565b50909b9a5050505050505050505050565b5f5f5f5f60808587031215614b06575f5ffd5b8435614b1181614642565b93506020850135614b2181614671565b9250614b2f604086016146ad565b9396929550929360600135925050565b5f6080828403128015614b50575f5ffd5b509092915050565b6006811061307d5761307d614994565b614b7181614b58565b9052565b81516001600160a01b0316815261020081016020830151614ba160208401826001600160401b03169052565b506040830151614bb46040840182614b68565b506060830151614bc9606084018260ff169052565b506080830151614bde608084018260ff169052565b5060a0830151614bf360a084018260ff169052565b5060c0830151614c0e60c08401826001600160a01b03169052565b5060e0830151614c2960e08401826001600160401b03169052565b50610100830151614c4061010084018260ff169052565b50610120830151614c5761012084018260ff169052565b50610140830151614c6e61014084018260ff169052565b50610160830151614c8b6101608401826001600160801b03169052565b50610180830151614ca761018084018265ffffffffffff169052565b506101a0830151614cc36101a084018265ffffffffffff169052565b506101c08301516101c08301526101e08301516101e083015292915050565b6001600160401b038316815260408101614cfb83614b58565b8260208301529392505050565b634e487b7160e01b5f52601160045260245ffd5b8082018082111561099e5761099e614d08565b5f60208284031215614d3f575f5ffd5b81516137a781614642565b65ffffffffffff85168152602081018490526040810183905260e0810160608201835f5b6004811015614d965781516001600160a01b0316835260209283019290910190600101614d6e565b50505095945050505050565b5f60208284031215614db2575f5ffd5b81516001600160401b03811115614dc7575f5ffd5b8201601f81018413614dd7575f5ffd5b80516001600160401b03811115614df057614df061483a565b8060051b614e0060208201614899565b91825260208184018101929081019087841115614e1b575f5ffd5b6020850194505b83851015614e495784519250614e3783614642565b82825260209485019490910190614e22565b979650505050505050565b634e487b7160e01b5f52603260045260245ffd5b808202811582820484141761099e5761099e614d08565b6001600160401b03818116838216019081111561099e5761099e614d08565b5f6080820160ff871683526080602084015280865180835260a0850191506020880192505f5b81811015614eeb5783516001600160a01b0316835260209384019390920191600101614ec4565b505060ff95909516604084015250506001600160401b039190911660609091015292915050565b5f5f8335601e19843603018112614f27575f5ffd5b8301803591506001600160401b03821115614f40575f5ffd5b602001915036819003821315611d34575f5ffd5b5f60ff821660ff8103614f6957614f69614d08565b60010192915050565b60ff818116838216019081111561099e5761099e614d08565b803561ffff81168114610a71575f5ffd5b5f6060828403128015614fad575f5ffd5b50614fb661484e565b614fbf83614f8b565b81526020830135614fcf81614671565b60208201526040830135614fe281614671565b60408201529392505050565b5f60208284031215614ffe575f5ffd5b5051919050565b6060810161501285614b58565b93815260ff92909216602083015260409091015290565b805160068110610a71575f5ffd5b805163ffffffff81168114610a71575f5ffd5b8051610a7181614671565b8051610a71816146a0565b5f610160828403128015615072575f5ffd5b5061507b614876565b61508483615029565b8152602083810151908201526040808401519082015260608084015190820152608080840151908201526150ba60a08401615037565b60a08201526150cb60c0840161504a565b60c08201526150dc60e0840161504a565b60e08201526150ee6101008401615055565b610100820152610120838101519082015261510c6101408401615055565b6101408201529392505050565b6001600160a01b03841681526001600160401b03831660208201526060810161514183614b58565b826040830152949350505050565b5f6020828403121561515f575f5ffd5b81516137a781614671565b5f6001600160401b0382166001600160401b038103614f6957614f69614d08565b5f608082840312801561519c575f5ffd5b50604051608081016001600160401b03811182821017156151bf576151bf61483a565b6040526151cb83614f8b565b81526151d960208401614f8b565b60208201526151ea60408401614f8b565b60408201526151fb60608401614f8b565b60608201529392505050565b5f6060828403128015615218575f5ffd5b5061522161484e565b61522a836146ad565b815261523860208401614f8b565b6020820152614fe2604084016146ad565b65ffffffffffff818116838216019081111561099e5761099e614d08565b634e487b7160e01b5f52601260045260245ffd5b5f8261528957615289615267565b500490565b8181038181111561099e5761099e614d08565b5f602082840312156152b1575f5ffd5b6137a782615037565b5f60ff8316806152cc576152cc615267565b8060ff8416069150509291505056",
+}
+
+// DisputeCommittee is an auto generated Go binding around an Ethereum contract.
+type DisputeCommittee struct {
+	abi abi.ABI
+}
+
+// GetABI returns the ABI associated with this contract binding.
+func (c *DisputeCommittee) GetABI() abi.ABI {
+	return c.abi
+}
+
+// NewDisputeCommittee creates a new instance of DisputeCommittee.
+func NewDisputeCommittee() *DisputeCommittee {
+	parsed, err := DisputeCommitteeMetaData.ParseABI()
+	if err != nil {
+		panic(errors.New("invalid ABI: " + err.Error()))
+	}
+	return &DisputeCommittee{abi: *parsed}
+}
+
+// Instance creates a wrapper for a deployed contract instance at the given address.
+// Use this to create the instance object passed to abigen v2 library functions Call, Transact, etc.
+func (c *DisputeCommittee) Instance(backend bind.ContractBackend, addr common.Address) *bind.BoundContract {
+	return bind.NewBoundContract(addr, c.abi, backend, backend, backend)
+}
+
+// PackConstructor is the Go binding used to pack the parameters required for
+// contract deployment.
+//
+// Solidity: constructor(address admin, address settlement_, address fees_, address validators_, uint128 challengeBond_, (uint8,uint16,uint8) committee_, (uint16,uint64,uint64) periods_, (uint16,uint16,uint16,uint16) penalties_) returns()
+func (disputeCommittee *DisputeCommittee) PackConstructor(admin common.Address, settlement_ common.Address, fees_ common.Address, validators_ common.Address, challengeBond_ *big.Int, committee_ CommitteeRules, periods_ PeriodRules, penalties_ PenaltyRules) []byte {
+	enc, err := disputeCommittee.abi.Pack("", admin, settlement_, fees_, validators_, challengeBond_, committee_, periods_, penalties_)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// PackDEFAULTADMINROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa217fddf.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (disputeCommittee *DisputeCommittee) PackDEFAULTADMINROLE() []byte {
+	enc, err := disputeCommittee.abi.Pack("DEFAULT_ADMIN_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDEFAULTADMINROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa217fddf.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (disputeCommittee *DisputeCommittee) TryPackDEFAULTADMINROLE() ([]byte, error) {
+	return disputeCommittee.abi.Pack("DEFAULT_ADMIN_ROLE")
+}
+
+// UnpackDEFAULTADMINROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xa217fddf.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (disputeCommittee *DisputeCommittee) UnpackDEFAULTADMINROLE(data []byte) ([32]byte, error) {
+	out, err := disputeCommittee.abi.Unpack("DEFAULT_ADMIN_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackAdvance is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x77f07d78.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function advance(uint64 id) returns()
+func (disputeCommittee *DisputeCommittee) PackAdvance(id uint64) []byte {
+	enc, err := disputeCommittee.abi.Pack("advance", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackAdvance is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x77f07d78.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function advance(uint64 id) returns()
+func (disputeCommittee *DisputeCommittee) TryPackAdvance(id uint64) ([]byte, error) {
+	return disputeCommittee.abi.Pack("advance", id)
+}
+
+// PackBondFor is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x760b350e.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function bondFor(address worker, uint64 nonce) view returns(uint256)
+func (disputeCommittee *DisputeCommittee) PackBondFor(worker common.Address, nonce uint64) []byte {
+	enc, err := disputeCommittee.abi.Pack("bondFor", worker, nonce)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackBondFor is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x760b350e.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function bondFor(address worker, uint64 nonce) view returns(uint256)
+func (disputeCommittee *DisputeCommittee) TryPackBondFor(worker common.Address, nonce uint64) ([]byte, error) {
+	return disputeCommittee.abi.Pack("bondFor", worker, nonce)
+}
+
+// UnpackBondFor is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x760b350e.
+//
+// Solidity: function bondFor(address worker, uint64 nonce) view returns(uint256)
+func (disputeCommittee *DisputeCommittee) UnpackBondFor(data []byte) (*big.Int, error) {
+	out, err := disputeCommittee.abi.Unpack("bondFor", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackChallenge is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9735ae21.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function challenge(address worker, uint64 nonce, uint8 reason, bytes32 evidence) payable returns(uint64 id)
+func (disputeCommittee *DisputeCommittee) PackChallenge(worker common.Address, nonce uint64, reason uint8, evidence [32]byte) []byte {
+	enc, err := disputeCommittee.abi.Pack("challenge", worker, nonce, reason, evidence)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackChallenge is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9735ae21.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function challenge(address worker, uint64 nonce, uint8 reason, bytes32 evidence) payable returns(uint64 id)
+func (disputeCommittee *DisputeCommittee) TryPackChallenge(worker common.Address, nonce uint64, reason uint8, evidence [32]byte) ([]byte, error) {
+	return disputeCommittee.abi.Pack("challenge", worker, nonce, reason, evidence)
+}
+
+// UnpackChallenge is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x9735ae21.
+//
+// Solidity: function challenge(address worker, uint64 nonce, uint8 reason, bytes32 evidence) payable returns(uint64 id)
+func (disputeCommittee *DisputeCommittee) UnpackChallenge(data []byte) (uint64, error) {
+	out, err := disputeCommittee.abi.Unpack("challenge", data)
+	if err != nil {
+		return *new(uint64), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint64)).(*uint64)
+	return out0, nil
+}
+
+// PackChallengeBond is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x52305151.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function challengeBond() view returns(uint128)
+func (disputeCommittee *DisputeCommittee) PackChallengeBond() []byte {
+	enc, err := disputeCommittee.abi.Pack("challengeBond")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackChallengeBond is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x52305151.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function challengeBond() view returns(uint128)
+func (disputeCommittee *DisputeCommittee) TryPackChallengeBond() ([]byte, error) {
+	return disputeCommittee.abi.Pack("challengeBond")
+}
+
+// UnpackChallengeBond is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x52305151.
+//
+// Solidity: function challengeBond() view returns(uint128)
+func (disputeCommittee *DisputeCommittee) UnpackChallengeBond(data []byte) (*big.Int, error) {
+	out, err := disputeCommittee.abi.Unpack("challengeBond", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackCollect is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06ec16f8.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function collect(address account) returns(uint256 amount)
+func (disputeCommittee *DisputeCommittee) PackCollect(account common.Address) []byte {
+	enc, err := disputeCommittee.abi.Pack("collect", account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCollect is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06ec16f8.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function collect(address account) returns(uint256 amount)
+func (disputeCommittee *DisputeCommittee) TryPackCollect(account common.Address) ([]byte, error) {
+	return disputeCommittee.abi.Pack("collect", account)
+}
+
+// UnpackCollect is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x06ec16f8.
+//
+// Solidity: function collect(address account) returns(uint256 amount)
+func (disputeCommittee *DisputeCommittee) UnpackCollect(data []byte) (*big.Int, error) {
+	out, err := disputeCommittee.abi.Unpack("collect", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackCommitteeRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x600a4c83.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function committeeRules() view returns((uint8,uint16,uint8))
+func (disputeCommittee *DisputeCommittee) PackCommitteeRules() []byte {
+	enc, err := disputeCommittee.abi.Pack("committeeRules")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCommitteeRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x600a4c83.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function committeeRules() view returns((uint8,uint16,uint8))
+func (disputeCommittee *DisputeCommittee) TryPackCommitteeRules() ([]byte, error) {
+	return disputeCommittee.abi.Pack("committeeRules")
+}
+
+// UnpackCommitteeRules is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x600a4c83.
+//
+// Solidity: function committeeRules() view returns((uint8,uint16,uint8))
+func (disputeCommittee *DisputeCommittee) UnpackCommitteeRules(data []byte) (CommitteeRules, error) {
+	out, err := disputeCommittee.abi.Unpack("committeeRules", data)
+	if err != nil {
+		return *new(CommitteeRules), err
+	}
+	out0 := *abi.ConvertType(out[0], new(CommitteeRules)).(*CommitteeRules)
+	return out0, nil
+}
+
+// PackCreditOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x75807250.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function creditOf(address account) view returns(uint256)
+func (disputeCommittee *DisputeCommittee) PackCreditOf(account common.Address) []byte {
+	enc, err := disputeCommittee.abi.Pack("creditOf", account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCreditOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x75807250.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function creditOf(address account) view returns(uint256)
+func (disputeCommittee *DisputeCommittee) TryPackCreditOf(account common.Address) ([]byte, error) {
+	return disputeCommittee.abi.Pack("creditOf", account)
+}
+
+// UnpackCreditOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x75807250.
+//
+// Solidity: function creditOf(address account) view returns(uint256)
+func (disputeCommittee *DisputeCommittee) UnpackCreditOf(data []byte) (*big.Int, error) {
+	out, err := disputeCommittee.abi.Unpack("creditOf", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackDisputeCount is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa28889e1.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function disputeCount() view returns(uint64)
+func (disputeCommittee *DisputeCommittee) PackDisputeCount() []byte {
+	enc, err := disputeCommittee.abi.Pack("disputeCount")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDisputeCount is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa28889e1.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function disputeCount() view returns(uint64)
+func (disputeCommittee *DisputeCommittee) TryPackDisputeCount() ([]byte, error) {
+	return disputeCommittee.abi.Pack("disputeCount")
+}
+
+// UnpackDisputeCount is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xa28889e1.
+//
+// Solidity: function disputeCount() view returns(uint64)
+func (disputeCommittee *DisputeCommittee) UnpackDisputeCount(data []byte) (uint64, error) {
+	out, err := disputeCommittee.abi.Unpack("disputeCount", data)
+	if err != nil {
+		return *new(uint64), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint64)).(*uint64)
+	return out0, nil
+}
+
+// PackDisputeOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xaf70fe71.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function disputeOf(uint64 id) view returns((address,uint64,uint8,uint8,uint8,uint8,address,uint64,uint8,uint8,uint8,uint128,uint48,uint48,bytes32,bytes32))
+func (disputeCommittee *DisputeCommittee) PackDisputeOf(id uint64) []byte {
+	enc, err := disputeCommittee.abi.Pack("disputeOf", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDisputeOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xaf70fe71.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function disputeOf(uint64 id) view returns((address,uint64,uint8,uint8,uint8,uint8,address,uint64,uint8,uint8,uint8,uint128,uint48,uint48,bytes32,bytes32))
+func (disputeCommittee *DisputeCommittee) TryPackDisputeOf(id uint64) ([]byte, error) {
+	return disputeCommittee.abi.Pack("disputeOf", id)
+}
+
+// UnpackDisputeOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xaf70fe71.
+//
+// Solidity: function disputeOf(uint64 id) view returns((address,uint64,uint8,uint8,uint8,uint8,address,uint64,uint8,uint8,uint8,uint128,uint48,uint48,bytes32,bytes32))
+func (disputeCommittee *DisputeCommittee) UnpackDisputeOf(data []byte) (DisputeCommitteeDispute, error) {
+	out, err := disputeCommittee.abi.Unpack("disputeOf", data)
+	if err != nil {
+		return *new(DisputeCommitteeDispute), err
+	}
+	out0 := *abi.ConvertType(out[0], new(DisputeCommitteeDispute)).(*DisputeCommitteeDispute)
+	return out0, nil
+}
+
+// PackDisputesOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8e77eaf0.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function disputesOf(address worker, uint64 nonce) view returns(uint64 last, uint64 count)
+func (disputeCommittee *DisputeCommittee) PackDisputesOf(worker common.Address, nonce uint64) []byte {
+	enc, err := disputeCommittee.abi.Pack("disputesOf", worker, nonce)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDisputesOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8e77eaf0.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function disputesOf(address worker, uint64 nonce) view returns(uint64 last, uint64 count)
+func (disputeCommittee *DisputeCommittee) TryPackDisputesOf(worker common.Address, nonce uint64) ([]byte, error) {
+	return disputeCommittee.abi.Pack("disputesOf", worker, nonce)
+}
+
+// DisputesOfOutput serves as a container for the return parameters of contract
+// method DisputesOf.
+type DisputesOfOutput struct {
+	Last  uint64
+	Count uint64
+}
+
+// UnpackDisputesOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x8e77eaf0.
+//
+// Solidity: function disputesOf(address worker, uint64 nonce) view returns(uint64 last, uint64 count)
+func (disputeCommittee *DisputeCommittee) UnpackDisputesOf(data []byte) (DisputesOfOutput, error) {
+	out, err := disputeCommittee.abi.Unpack("disputesOf", data)
+	outstruct := new(DisputesOfOutput)
+	if err != nil {
+		return *outstruct, err
+	}
+	outstruct.Last = *abi.ConvertType(out[0], new(uint64)).(*uint64)
+	outstruct.Count = *abi.ConvertType(out[1], new(uint64)).(*uint64)
+	return *outstruct, nil
+}
+
+// PackDraw is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x1315b62d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function draw(uint64 id) returns()
+func (disputeCommittee *DisputeCommittee) PackDraw(id uint64) []byte {
+	enc, err := disputeCommittee.abi.Pack("draw", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDraw is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x1315b62d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function draw(uint64 id) returns()
+func (disputeCommittee *DisputeCommittee) TryPackDraw(id uint64) ([]byte, error) {
+	return disputeCommittee.abi.Pack("draw", id)
+}
+
+// PackFees is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9af1d35a.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function fees() view returns(address)
+func (disputeCommittee *DisputeCommittee) PackFees() []byte {
+	enc, err := disputeCommittee.abi.Pack("fees")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackFees is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9af1d35a.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function fees() view returns(address)
+func (disputeCommittee *DisputeCommittee) TryPackFees() ([]byte, error) {
+	return disputeCommittee.abi.Pack("fees")
+}
+
+// UnpackFees is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x9af1d35a.
+//
+// Solidity: function fees() view returns(address)
+func (disputeCommittee *DisputeCommittee) UnpackFees(data []byte) (common.Address, error) {
+	out, err := disputeCommittee.abi.Unpack("fees", data)
+	if err != nil {
+		return *new(common.Address), err
+	}
+	out0 := *abi.ConvertType(out[0], new(common.Address)).(*common.Address)
+	return out0, nil
+}
+
+// PackGetRoleAdmin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x248a9ca3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (disputeCommittee *DisputeCommittee) PackGetRoleAdmin(role [32]byte) []byte {
+	enc, err := disputeCommittee.abi.Pack("getRoleAdmin", role)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetRoleAdmin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x248a9ca3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (disputeCommittee *DisputeCommittee) TryPackGetRoleAdmin(role [32]byte) ([]byte, error) {
+	return disputeCommittee.abi.Pack("getRoleAdmin", role)
+}
+
+// UnpackGetRoleAdmin is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x248a9ca3.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (disputeCommittee *DisputeCommittee) UnpackGetRoleAdmin(data []byte) ([32]byte, error) {
+	out, err := disputeCommittee.abi.Unpack("getRoleAdmin", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackGrantRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2f2ff15d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function grantRole(bytes32 role, address account) returns()
+func (disputeCommittee *DisputeCommittee) PackGrantRole(role [32]byte, account common.Address) []byte {
+	enc, err := disputeCommittee.abi.Pack("grantRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGrantRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2f2ff15d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function grantRole(bytes32 role, address account) returns()
+func (disputeCommittee *DisputeCommittee) TryPackGrantRole(role [32]byte, account common.Address) ([]byte, error) {
+	return disputeCommittee.abi.Pack("grantRole", role, account)
+}
+
+// PackHasRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91d14854.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (disputeCommittee *DisputeCommittee) PackHasRole(role [32]byte, account common.Address) []byte {
+	enc, err := disputeCommittee.abi.Pack("hasRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackHasRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91d14854.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (disputeCommittee *DisputeCommittee) TryPackHasRole(role [32]byte, account common.Address) ([]byte, error) {
+	return disputeCommittee.abi.Pack("hasRole", role, account)
+}
+
+// UnpackHasRole is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x91d14854.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (disputeCommittee *DisputeCommittee) UnpackHasRole(data []byte) (bool, error) {
+	out, err := disputeCommittee.abi.Unpack("hasRole", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackLongest is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd0faf423.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function longest() view returns(uint256)
+func (disputeCommittee *DisputeCommittee) PackLongest() []byte {
+	enc, err := disputeCommittee.abi.Pack("longest")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackLongest is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd0faf423.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function longest() view returns(uint256)
+func (disputeCommittee *DisputeCommittee) TryPackLongest() ([]byte, error) {
+	return disputeCommittee.abi.Pack("longest")
+}
+
+// UnpackLongest is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xd0faf423.
+//
+// Solidity: function longest() view returns(uint256)
+func (disputeCommittee *DisputeCommittee) UnpackLongest(data []byte) (*big.Int, error) {
+	out, err := disputeCommittee.abi.Unpack("longest", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackPenaltyRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd98da999.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function penaltyRules() view returns((uint16,uint16,uint16,uint16))
+func (disputeCommittee *DisputeCommittee) PackPenaltyRules() []byte {
+	enc, err := disputeCommittee.abi.Pack("penaltyRules")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackPenaltyRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd98da999.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function penaltyRules() view returns((uint16,uint16,uint16,uint16))
+func (disputeCommittee *DisputeCommittee) TryPackPenaltyRules() ([]byte, error) {
+	return disputeCommittee.abi.Pack("penaltyRules")
+}
+
+// UnpackPenaltyRules is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xd98da999.
+//
+// Solidity: function penaltyRules() view returns((uint16,uint16,uint16,uint16))
+func (disputeCommittee *DisputeCommittee) UnpackPenaltyRules(data []byte) (PenaltyRules, error) {
+	out, err := disputeCommittee.abi.Unpack("penaltyRules", data)
+	if err != nil {
+		return *new(PenaltyRules), err
+	}
+	out0 := *abi.ConvertType(out[0], new(PenaltyRules)).(*PenaltyRules)
+	return out0, nil
+}
+
+// PackPeriodRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd84c13a4.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function periodRules() view returns((uint16,uint64,uint64))
+func (disputeCommittee *DisputeCommittee) PackPeriodRules() []byte {
+	enc, err := disputeCommittee.abi.Pack("periodRules")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackPeriodRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd84c13a4.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function periodRules() view returns((uint16,uint64,uint64))
+func (disputeCommittee *DisputeCommittee) TryPackPeriodRules() ([]byte, error) {
+	return disputeCommittee.abi.Pack("periodRules")
+}
+
+// UnpackPeriodRules is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xd84c13a4.
+//
+// Solidity: function periodRules() view returns((uint16,uint64,uint64))
+func (disputeCommittee *DisputeCommittee) UnpackPeriodRules(data []byte) (PeriodRules, error) {
+	out, err := disputeCommittee.abi.Unpack("periodRules", data)
+	if err != nil {
+		return *new(PeriodRules), err
+	}
+	out0 := *abi.ConvertType(out[0], new(PeriodRules)).(*PeriodRules)
+	return out0, nil
+}
+
+// PackRenounceRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x36568abe.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function renounceRole(bytes32 role, address callerConfirmation) returns()
+func (disputeCommittee *DisputeCommittee) PackRenounceRole(role [32]byte, callerConfirmation common.Address) []byte {
+	enc, err := disputeCommittee.abi.Pack("renounceRole", role, callerConfirmation)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRenounceRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x36568abe.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function renounceRole(bytes32 role, address callerConfirmation) returns()
+func (disputeCommittee *DisputeCommittee) TryPackRenounceRole(role [32]byte, callerConfirmation common.Address) ([]byte, error) {
+	return disputeCommittee.abi.Pack("renounceRole", role, callerConfirmation)
+}
+
+// PackRevokeRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd547741f.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function revokeRole(bytes32 role, address account) returns()
+func (disputeCommittee *DisputeCommittee) PackRevokeRole(role [32]byte, account common.Address) []byte {
+	enc, err := disputeCommittee.abi.Pack("revokeRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRevokeRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd547741f.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function revokeRole(bytes32 role, address account) returns()
+func (disputeCommittee *DisputeCommittee) TryPackRevokeRole(role [32]byte, account common.Address) ([]byte, error) {
+	return disputeCommittee.abi.Pack("revokeRole", role, account)
+}
+
+// PackSeatsOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7a63598c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function seatsOf(uint64 id) view returns((address,uint8)[])
+func (disputeCommittee *DisputeCommittee) PackSeatsOf(id uint64) []byte {
+	enc, err := disputeCommittee.abi.Pack("seatsOf", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSeatsOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7a63598c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function seatsOf(uint64 id) view returns((address,uint8)[])
+func (disputeCommittee *DisputeCommittee) TryPackSeatsOf(id uint64) ([]byte, error) {
+	return disputeCommittee.abi.Pack("seatsOf", id)
+}
+
+// UnpackSeatsOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x7a63598c.
+//
+// Solidity: function seatsOf(uint64 id) view returns((address,uint8)[])
+func (disputeCommittee *DisputeCommittee) UnpackSeatsOf(data []byte) ([]DisputeCommitteeSeat, error) {
+	out, err := disputeCommittee.abi.Unpack("seatsOf", data)
+	if err != nil {
+		return *new([]DisputeCommitteeSeat), err
+	}
+	out0 := *abi.ConvertType(out[0], new([]DisputeCommitteeSeat)).(*[]DisputeCommitteeSeat)
+	return out0, nil
+}
+
+// PackSetChallengeBond is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x4bc9b840.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setChallengeBond(uint128 bond) returns()
+func (disputeCommittee *DisputeCommittee) PackSetChallengeBond(bond *big.Int) []byte {
+	enc, err := disputeCommittee.abi.Pack("setChallengeBond", bond)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetChallengeBond is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x4bc9b840.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setChallengeBond(uint128 bond) returns()
+func (disputeCommittee *DisputeCommittee) TryPackSetChallengeBond(bond *big.Int) ([]byte, error) {
+	return disputeCommittee.abi.Pack("setChallengeBond", bond)
+}
+
+// PackSetCommittee is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd5d0dfe9.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setCommittee((uint8,uint16,uint8) rules) returns()
+func (disputeCommittee *DisputeCommittee) PackSetCommittee(rules CommitteeRules) []byte {
+	enc, err := disputeCommittee.abi.Pack("setCommittee", rules)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetCommittee is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd5d0dfe9.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setCommittee((uint8,uint16,uint8) rules) returns()
+func (disputeCommittee *DisputeCommittee) TryPackSetCommittee(rules CommitteeRules) ([]byte, error) {
+	return disputeCommittee.abi.Pack("setCommittee", rules)
+}
+
+// PackSetPenalties is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9f2c9b60.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setPenalties((uint16,uint16,uint16,uint16) rules) returns()
+func (disputeCommittee *DisputeCommittee) PackSetPenalties(rules PenaltyRules) []byte {
+	enc, err := disputeCommittee.abi.Pack("setPenalties", rules)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetPenalties is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9f2c9b60.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setPenalties((uint16,uint16,uint16,uint16) rules) returns()
+func (disputeCommittee *DisputeCommittee) TryPackSetPenalties(rules PenaltyRules) ([]byte, error) {
+	return disputeCommittee.abi.Pack("setPenalties", rules)
+}
+
+// PackSetPeriods is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x1b0786e8.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setPeriods((uint16,uint64,uint64) rules) returns()
+func (disputeCommittee *DisputeCommittee) PackSetPeriods(rules PeriodRules) []byte {
+	enc, err := disputeCommittee.abi.Pack("setPeriods", rules)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetPeriods is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x1b0786e8.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setPeriods((uint16,uint64,uint64) rules) returns()
+func (disputeCommittee *DisputeCommittee) TryPackSetPeriods(rules PeriodRules) ([]byte, error) {
+	return disputeCommittee.abi.Pack("setPeriods", rules)
+}
+
+// PackSettlement is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x51160630.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function settlement() view returns(address)
+func (disputeCommittee *DisputeCommittee) PackSettlement() []byte {
+	enc, err := disputeCommittee.abi.Pack("settlement")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSettlement is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x51160630.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function settlement() view returns(address)
+func (disputeCommittee *DisputeCommittee) TryPackSettlement() ([]byte, error) {
+	return disputeCommittee.abi.Pack("settlement")
+}
+
+// UnpackSettlement is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x51160630.
+//
+// Solidity: function settlement() view returns(address)
+func (disputeCommittee *DisputeCommittee) UnpackSettlement(data []byte) (common.Address, error) {
+	out, err := disputeCommittee.abi.Unpack("settlement", data)
+	if err != nil {
+		return *new(common.Address), err
+	}
+	out0 := *abi.ConvertType(out[0], new(common.Address)).(*common.Address)
+	return out0, nil
+}
+
+// PackStaking is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x4cf088d9.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function staking() view returns(address)
+func (disputeCommittee *DisputeCommittee) PackStaking() []byte {
+	enc, err := disputeCommittee.abi.Pack("staking")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackStaking is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x4cf088d9.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function staking() view returns(address)
+func (disputeCommittee *DisputeCommittee) TryPackStaking() ([]byte, error) {
+	return disputeCommittee.abi.Pack("staking")
+}
+
+// UnpackStaking is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x4cf088d9.
+//
+// Solidity: function staking() view returns(address)
+func (disputeCommittee *DisputeCommittee) UnpackStaking(data []byte) (common.Address, error) {
+	out, err := disputeCommittee.abi.Unpack("staking", data)
+	if err != nil {
+		return *new(common.Address), err
+	}
+	out0 := *abi.ConvertType(out[0], new(common.Address)).(*common.Address)
+	return out0, nil
+}
+
+// PackSubmitVerdicts is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x139810cc.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function submitVerdicts(uint64 id, bool guilty, uint8 reason, address[] signers, bytes[] signatures) returns()
+func (disputeCommittee *DisputeCommittee) PackSubmitVerdicts(id uint64, guilty bool, reason uint8, signers []common.Address, signatures [][]byte) []byte {
+	enc, err := disputeCommittee.abi.Pack("submitVerdicts", id, guilty, reason, signers, signatures)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSubmitVerdicts is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x139810cc.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function submitVerdicts(uint64 id, bool guilty, uint8 reason, address[] signers, bytes[] signatures) returns()
+func (disputeCommittee *DisputeCommittee) TryPackSubmitVerdicts(id uint64, guilty bool, reason uint8, signers []common.Address, signatures [][]byte) ([]byte, error) {
+	return disputeCommittee.abi.Pack("submitVerdicts", id, guilty, reason, signers, signatures)
+}
+
+// PackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (disputeCommittee *DisputeCommittee) PackSupportsInterface(interfaceId [4]byte) []byte {
+	enc, err := disputeCommittee.abi.Pack("supportsInterface", interfaceId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (disputeCommittee *DisputeCommittee) TryPackSupportsInterface(interfaceId [4]byte) ([]byte, error) {
+	return disputeCommittee.abi.Pack("supportsInterface", interfaceId)
+}
+
+// UnpackSupportsInterface is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x01ffc9a7.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (disputeCommittee *DisputeCommittee) UnpackSupportsInterface(data []byte) (bool, error) {
+	out, err := disputeCommittee.abi.Unpack("supportsInterface", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackValidators is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xca1e7819.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function validators() view returns(address)
+func (disputeCommittee *DisputeCommittee) PackValidators() []byte {
+	enc, err := disputeCommittee.abi.Pack("validators")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackValidators is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xca1e7819.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function validators() view returns(address)
+func (disputeCommittee *DisputeCommittee) TryPackValidators() ([]byte, error) {
+	return disputeCommittee.abi.Pack("validators")
+}
+
+// UnpackValidators is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xca1e7819.
+//
+// Solidity: function validators() view returns(address)
+func (disputeCommittee *DisputeCommittee) UnpackValidators(data []byte) (common.Address, error) {
+	out, err := disputeCommittee.abi.Unpack("validators", data)
+	if err != nil {
+		return *new(common.Address), err
+	}
+	out0 := *abi.ConvertType(out[0], new(common.Address)).(*common.Address)
+	return out0, nil
+}
+
+// PackVerdictDigest is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x4e550682.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function verdictDigest((uint64,address,uint64,bytes32,bool,uint8) verdict) view returns(bytes32)
+func (disputeCommittee *DisputeCommittee) PackVerdictDigest(verdict Verdict) []byte {
+	enc, err := disputeCommittee.abi.Pack("verdictDigest", verdict)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackVerdictDigest is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x4e550682.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function verdictDigest((uint64,address,uint64,bytes32,bool,uint8) verdict) view returns(bytes32)
+func (disputeCommittee *DisputeCommittee) TryPackVerdictDigest(verdict Verdict) ([]byte, error) {
+	return disputeCommittee.abi.Pack("verdictDigest", verdict)
+}
+
+// UnpackVerdictDigest is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x4e550682.
+//
+// Solidity: function verdictDigest((uint64,address,uint64,bytes32,bool,uint8) verdict) view returns(bytes32)
+func (disputeCommittee *DisputeCommittee) UnpackVerdictDigest(data []byte) ([32]byte, error) {
+	out, err := disputeCommittee.abi.Unpack("verdictDigest", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// DisputeCommitteeChallengeBondChanged represents a ChallengeBondChanged event raised by the DisputeCommittee contract.
+type DisputeCommitteeChallengeBondChanged struct {
+	Bond *big.Int
+	Raw  *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteeChallengeBondChangedEventName = "ChallengeBondChanged"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteeChallengeBondChanged) ContractEventName() string {
+	return DisputeCommitteeChallengeBondChangedEventName
+}
+
+// UnpackChallengeBondChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event ChallengeBondChanged(uint128 bond)
+func (disputeCommittee *DisputeCommittee) UnpackChallengeBondChangedEvent(log *types.Log) (*DisputeCommitteeChallengeBondChanged, error) {
+	event := "ChallengeBondChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteeChallengeBondChanged)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteeChallenged represents a Challenged event raised by the DisputeCommittee contract.
+type DisputeCommitteeChallenged struct {
+	Dispute    uint64
+	Worker     common.Address
+	Nonce      uint64
+	Challenger common.Address
+	Reason     uint8
+	Evidence   [32]byte
+	DataDigest [32]byte
+	Bond       *big.Int
+	Raw        *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteeChallengedEventName = "Challenged"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteeChallenged) ContractEventName() string {
+	return DisputeCommitteeChallengedEventName
+}
+
+// UnpackChallengedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Challenged(uint64 indexed dispute, address indexed worker, uint64 indexed nonce, address challenger, uint8 reason, bytes32 evidence, bytes32 dataDigest, uint256 bond)
+func (disputeCommittee *DisputeCommittee) UnpackChallengedEvent(log *types.Log) (*DisputeCommitteeChallenged, error) {
+	event := "Challenged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteeChallenged)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteeCollected represents a Collected event raised by the DisputeCommittee contract.
+type DisputeCommitteeCollected struct {
+	Account common.Address
+	Amount  *big.Int
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteeCollectedEventName = "Collected"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteeCollected) ContractEventName() string {
+	return DisputeCommitteeCollectedEventName
+}
+
+// UnpackCollectedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Collected(address indexed account, uint256 amount)
+func (disputeCommittee *DisputeCommittee) UnpackCollectedEvent(log *types.Log) (*DisputeCommitteeCollected, error) {
+	event := "Collected"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteeCollected)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteeCommitteeRulesChanged represents a CommitteeRulesChanged event raised by the DisputeCommittee contract.
+type DisputeCommitteeCommitteeRulesChanged struct {
+	Rules CommitteeRules
+	Raw   *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteeCommitteeRulesChangedEventName = "CommitteeRulesChanged"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteeCommitteeRulesChanged) ContractEventName() string {
+	return DisputeCommitteeCommitteeRulesChangedEventName
+}
+
+// UnpackCommitteeRulesChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event CommitteeRulesChanged((uint8,uint16,uint8) rules)
+func (disputeCommittee *DisputeCommittee) UnpackCommitteeRulesChangedEvent(log *types.Log) (*DisputeCommitteeCommitteeRulesChanged, error) {
+	event := "CommitteeRulesChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteeCommitteeRulesChanged)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteeCredited represents a Credited event raised by the DisputeCommittee contract.
+type DisputeCommitteeCredited struct {
+	Account common.Address
+	Amount  *big.Int
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteeCreditedEventName = "Credited"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteeCredited) ContractEventName() string {
+	return DisputeCommitteeCreditedEventName
+}
+
+// UnpackCreditedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Credited(address indexed account, uint256 amount)
+func (disputeCommittee *DisputeCommittee) UnpackCreditedEvent(log *types.Log) (*DisputeCommitteeCredited, error) {
+	event := "Credited"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteeCredited)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteeDrawScheduled represents a DrawScheduled event raised by the DisputeCommittee contract.
+type DisputeCommitteeDrawScheduled struct {
+	Dispute   uint64
+	Round     uint8
+	DrawBlock *big.Int
+	Deadline  uint64
+	Raw       *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteeDrawScheduledEventName = "DrawScheduled"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteeDrawScheduled) ContractEventName() string {
+	return DisputeCommitteeDrawScheduledEventName
+}
+
+// UnpackDrawScheduledEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event DrawScheduled(uint64 indexed dispute, uint8 round, uint48 drawBlock, uint64 deadline)
+func (disputeCommittee *DisputeCommittee) UnpackDrawScheduledEvent(log *types.Log) (*DisputeCommitteeDrawScheduled, error) {
+	event := "DrawScheduled"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteeDrawScheduled)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteeDrawn represents a Drawn event raised by the DisputeCommittee contract.
+type DisputeCommitteeDrawn struct {
+	Dispute  uint64
+	Round    uint8
+	Members  []common.Address
+	Quorum   uint8
+	Deadline uint64
+	Raw      *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteeDrawnEventName = "Drawn"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteeDrawn) ContractEventName() string {
+	return DisputeCommitteeDrawnEventName
+}
+
+// UnpackDrawnEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Drawn(uint64 indexed dispute, uint8 round, address[] members, uint8 quorum, uint64 deadline)
+func (disputeCommittee *DisputeCommittee) UnpackDrawnEvent(log *types.Log) (*DisputeCommitteeDrawn, error) {
+	event := "Drawn"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteeDrawn)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteeEIP712DomainChanged represents a EIP712DomainChanged event raised by the DisputeCommittee contract.
+type DisputeCommitteeEIP712DomainChanged struct {
+	Raw *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteeEIP712DomainChangedEventName = "EIP712DomainChanged"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteeEIP712DomainChanged) ContractEventName() string {
+	return DisputeCommitteeEIP712DomainChangedEventName
+}
+
+// UnpackEIP712DomainChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event EIP712DomainChanged()
+func (disputeCommittee *DisputeCommittee) UnpackEIP712DomainChangedEvent(log *types.Log) (*DisputeCommitteeEIP712DomainChanged, error) {
+	event := "EIP712DomainChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteeEIP712DomainChanged)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteePenaltyRulesChanged represents a PenaltyRulesChanged event raised by the DisputeCommittee contract.
+type DisputeCommitteePenaltyRulesChanged struct {
+	Rules PenaltyRules
+	Raw   *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteePenaltyRulesChangedEventName = "PenaltyRulesChanged"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteePenaltyRulesChanged) ContractEventName() string {
+	return DisputeCommitteePenaltyRulesChangedEventName
+}
+
+// UnpackPenaltyRulesChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event PenaltyRulesChanged((uint16,uint16,uint16,uint16) rules)
+func (disputeCommittee *DisputeCommittee) UnpackPenaltyRulesChangedEvent(log *types.Log) (*DisputeCommitteePenaltyRulesChanged, error) {
+	event := "PenaltyRulesChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteePenaltyRulesChanged)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteePeriodRulesChanged represents a PeriodRulesChanged event raised by the DisputeCommittee contract.
+type DisputeCommitteePeriodRulesChanged struct {
+	Rules PeriodRules
+	Raw   *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteePeriodRulesChangedEventName = "PeriodRulesChanged"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteePeriodRulesChanged) ContractEventName() string {
+	return DisputeCommitteePeriodRulesChangedEventName
+}
+
+// UnpackPeriodRulesChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event PeriodRulesChanged((uint16,uint64,uint64) rules)
+func (disputeCommittee *DisputeCommittee) UnpackPeriodRulesChangedEvent(log *types.Log) (*DisputeCommitteePeriodRulesChanged, error) {
+	event := "PeriodRulesChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteePeriodRulesChanged)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteeResolved represents a Resolved event raised by the DisputeCommittee contract.
+type DisputeCommitteeResolved struct {
+	Dispute uint64
+	Worker  common.Address
+	Nonce   uint64
+	Outcome uint8
+	Reason  uint8
+	Slashed *big.Int
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteeResolvedEventName = "Resolved"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteeResolved) ContractEventName() string {
+	return DisputeCommitteeResolvedEventName
+}
+
+// UnpackResolvedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Resolved(uint64 indexed dispute, address indexed worker, uint64 indexed nonce, uint8 outcome, uint8 reason, uint256 slashed)
+func (disputeCommittee *DisputeCommittee) UnpackResolvedEvent(log *types.Log) (*DisputeCommitteeResolved, error) {
+	event := "Resolved"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteeResolved)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteeRoleAdminChanged represents a RoleAdminChanged event raised by the DisputeCommittee contract.
+type DisputeCommitteeRoleAdminChanged struct {
+	Role              [32]byte
+	PreviousAdminRole [32]byte
+	NewAdminRole      [32]byte
+	Raw               *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteeRoleAdminChangedEventName = "RoleAdminChanged"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteeRoleAdminChanged) ContractEventName() string {
+	return DisputeCommitteeRoleAdminChangedEventName
+}
+
+// UnpackRoleAdminChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleAdminChanged(bytes32 indexed role, bytes32 indexed previousAdminRole, bytes32 indexed newAdminRole)
+func (disputeCommittee *DisputeCommittee) UnpackRoleAdminChangedEvent(log *types.Log) (*DisputeCommitteeRoleAdminChanged, error) {
+	event := "RoleAdminChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteeRoleAdminChanged)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteeRoleGranted represents a RoleGranted event raised by the DisputeCommittee contract.
+type DisputeCommitteeRoleGranted struct {
+	Role    [32]byte
+	Account common.Address
+	Sender  common.Address
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteeRoleGrantedEventName = "RoleGranted"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteeRoleGranted) ContractEventName() string {
+	return DisputeCommitteeRoleGrantedEventName
+}
+
+// UnpackRoleGrantedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)
+func (disputeCommittee *DisputeCommittee) UnpackRoleGrantedEvent(log *types.Log) (*DisputeCommitteeRoleGranted, error) {
+	event := "RoleGranted"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteeRoleGranted)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteeRoleRevoked represents a RoleRevoked event raised by the DisputeCommittee contract.
+type DisputeCommitteeRoleRevoked struct {
+	Role    [32]byte
+	Account common.Address
+	Sender  common.Address
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteeRoleRevokedEventName = "RoleRevoked"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteeRoleRevoked) ContractEventName() string {
+	return DisputeCommitteeRoleRevokedEventName
+}
+
+// UnpackRoleRevokedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender)
+func (disputeCommittee *DisputeCommittee) UnpackRoleRevokedEvent(log *types.Log) (*DisputeCommitteeRoleRevoked, error) {
+	event := "RoleRevoked"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteeRoleRevoked)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// DisputeCommitteeVerdictSubmitted represents a VerdictSubmitted event raised by the DisputeCommittee contract.
+type DisputeCommitteeVerdictSubmitted struct {
+	Dispute uint64
+	Member  common.Address
+	Guilty  bool
+	Reason  uint8
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const DisputeCommitteeVerdictSubmittedEventName = "VerdictSubmitted"
+
+// ContractEventName returns the user-defined event name.
+func (DisputeCommitteeVerdictSubmitted) ContractEventName() string {
+	return DisputeCommitteeVerdictSubmittedEventName
+}
+
+// UnpackVerdictSubmittedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event VerdictSubmitted(uint64 indexed dispute, address indexed member, bool guilty, uint8 reason)
+func (disputeCommittee *DisputeCommittee) UnpackVerdictSubmittedEvent(log *types.Log) (*DisputeCommitteeVerdictSubmitted, error) {
+	event := "VerdictSubmitted"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != disputeCommittee.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(DisputeCommitteeVerdictSubmitted)
+	if len(log.Data) > 0 {
+		if err := disputeCommittee.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range disputeCommittee.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// UnpackError attempts to decode the provided error data using user-defined
+// error definitions.
+func (disputeCommittee *DisputeCommittee) UnpackError(raw []byte) (any, error) {
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["AccessControlBadConfirmation"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackAccessControlBadConfirmationError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["AccessControlUnauthorizedAccount"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackAccessControlUnauthorizedAccountError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["ChallengedEnough"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackChallengedEnoughError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["FailedCall"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackFailedCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["InsufficientBalance"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackInsufficientBalanceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["InvalidReason"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackInvalidReasonError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["InvalidRules"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackInvalidRulesError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["InvalidShortString"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackInvalidShortStringError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["InvalidSignature"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackInvalidSignatureError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["LengthMismatch"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackLengthMismatchError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["NoNewVerdict"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackNoNewVerdictError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["NotChallengeable"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackNotChallengeableError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["NotSeated"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackNotSeatedError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["NothingToCollect"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackNothingToCollectError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["PeriodOpen"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackPeriodOpenError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["PeriodOver"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackPeriodOverError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["ReentrancyGuardReentrantCall"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackReentrancyGuardReentrantCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["StringTooLong"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackStringTooLongError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["TooEarlyToDraw"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackTooEarlyToDrawError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["UnexpectedPayment"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackUnexpectedPaymentError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["WrongBond"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackWrongBondError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["WrongStatus"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackWrongStatusError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["ZeroAddress"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackZeroAddressError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], disputeCommittee.abi.Errors["ZeroAmount"].ID.Bytes()[:4]) {
+		return disputeCommittee.UnpackZeroAmountError(raw[4:])
+	}
+	return nil, errors.New("Unknown error")
+}
+
+// DisputeCommitteeAccessControlBadConfirmation represents a AccessControlBadConfirmation error raised by the DisputeCommittee contract.
+type DisputeCommitteeAccessControlBadConfirmation struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AccessControlBadConfirmation()
+func DisputeCommitteeAccessControlBadConfirmationErrorID() common.Hash {
+	return common.HexToHash("0x6697b23232a647058342c0724fe7c415cab25915b54e5dbc03f233173d37b41c")
+}
+
+// UnpackAccessControlBadConfirmationError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AccessControlBadConfirmation()
+func (disputeCommittee *DisputeCommittee) UnpackAccessControlBadConfirmationError(raw []byte) (*DisputeCommitteeAccessControlBadConfirmation, error) {
+	out := new(DisputeCommitteeAccessControlBadConfirmation)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "AccessControlBadConfirmation", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeAccessControlUnauthorizedAccount represents a AccessControlUnauthorizedAccount error raised by the DisputeCommittee contract.
+type DisputeCommitteeAccessControlUnauthorizedAccount struct {
+	Account    common.Address
+	NeededRole [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AccessControlUnauthorizedAccount(address account, bytes32 neededRole)
+func DisputeCommitteeAccessControlUnauthorizedAccountErrorID() common.Hash {
+	return common.HexToHash("0xe2517d3fbfae6f8515ef5ff1ccedc3933ab0cbbda0b492c06eb54ad10ef03b3e")
+}
+
+// UnpackAccessControlUnauthorizedAccountError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AccessControlUnauthorizedAccount(address account, bytes32 neededRole)
+func (disputeCommittee *DisputeCommittee) UnpackAccessControlUnauthorizedAccountError(raw []byte) (*DisputeCommitteeAccessControlUnauthorizedAccount, error) {
+	out := new(DisputeCommitteeAccessControlUnauthorizedAccount)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "AccessControlUnauthorizedAccount", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeChallengedEnough represents a ChallengedEnough error raised by the DisputeCommittee contract.
+type DisputeCommitteeChallengedEnough struct {
+	Worker common.Address
+	Nonce  uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ChallengedEnough(address worker, uint64 nonce)
+func DisputeCommitteeChallengedEnoughErrorID() common.Hash {
+	return common.HexToHash("0xd83ba786295380e8fd72441bbb35ae8f04f3795a7f5b4a54e167f51279625c1b")
+}
+
+// UnpackChallengedEnoughError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ChallengedEnough(address worker, uint64 nonce)
+func (disputeCommittee *DisputeCommittee) UnpackChallengedEnoughError(raw []byte) (*DisputeCommitteeChallengedEnough, error) {
+	out := new(DisputeCommitteeChallengedEnough)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "ChallengedEnough", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeFailedCall represents a FailedCall error raised by the DisputeCommittee contract.
+type DisputeCommitteeFailedCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error FailedCall()
+func DisputeCommitteeFailedCallErrorID() common.Hash {
+	return common.HexToHash("0xd6bda27508c0fb6d8a39b4b122878dab26f731a7d4e4abe711dd3731899052a4")
+}
+
+// UnpackFailedCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error FailedCall()
+func (disputeCommittee *DisputeCommittee) UnpackFailedCallError(raw []byte) (*DisputeCommitteeFailedCall, error) {
+	out := new(DisputeCommitteeFailedCall)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "FailedCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeInsufficientBalance represents a InsufficientBalance error raised by the DisputeCommittee contract.
+type DisputeCommitteeInsufficientBalance struct {
+	Balance *big.Int
+	Needed  *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func DisputeCommitteeInsufficientBalanceErrorID() common.Hash {
+	return common.HexToHash("0xcf4791818fba6e019216eb4864093b4947f674afada5d305e57d598b641dad1d")
+}
+
+// UnpackInsufficientBalanceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func (disputeCommittee *DisputeCommittee) UnpackInsufficientBalanceError(raw []byte) (*DisputeCommitteeInsufficientBalance, error) {
+	out := new(DisputeCommitteeInsufficientBalance)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "InsufficientBalance", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeInvalidReason represents a InvalidReason error raised by the DisputeCommittee contract.
+type DisputeCommitteeInvalidReason struct {
+	Reason uint8
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidReason(uint8 reason)
+func DisputeCommitteeInvalidReasonErrorID() common.Hash {
+	return common.HexToHash("0x8bb97331150d340e5b7adcde543bbf3091bd60b0b9334dadfb4a480e97d10161")
+}
+
+// UnpackInvalidReasonError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidReason(uint8 reason)
+func (disputeCommittee *DisputeCommittee) UnpackInvalidReasonError(raw []byte) (*DisputeCommitteeInvalidReason, error) {
+	out := new(DisputeCommitteeInvalidReason)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "InvalidReason", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeInvalidRules represents a InvalidRules error raised by the DisputeCommittee contract.
+type DisputeCommitteeInvalidRules struct {
+	Field string
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidRules(string field)
+func DisputeCommitteeInvalidRulesErrorID() common.Hash {
+	return common.HexToHash("0xe468a52dbc89bd1bb9622d151921d2ea9e7f6ba16bf8222f8da6327245a74645")
+}
+
+// UnpackInvalidRulesError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidRules(string field)
+func (disputeCommittee *DisputeCommittee) UnpackInvalidRulesError(raw []byte) (*DisputeCommitteeInvalidRules, error) {
+	out := new(DisputeCommitteeInvalidRules)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "InvalidRules", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeInvalidShortString represents a InvalidShortString error raised by the DisputeCommittee contract.
+type DisputeCommitteeInvalidShortString struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidShortString()
+func DisputeCommitteeInvalidShortStringErrorID() common.Hash {
+	return common.HexToHash("0xb3512b0c6163e5f0bafab72bb631b9d58cd7a731b082f910338aa21c83d5c274")
+}
+
+// UnpackInvalidShortStringError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidShortString()
+func (disputeCommittee *DisputeCommittee) UnpackInvalidShortStringError(raw []byte) (*DisputeCommitteeInvalidShortString, error) {
+	out := new(DisputeCommitteeInvalidShortString)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "InvalidShortString", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeInvalidSignature represents a InvalidSignature error raised by the DisputeCommittee contract.
+type DisputeCommitteeInvalidSignature struct {
+	Signer common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidSignature(address signer)
+func DisputeCommitteeInvalidSignatureErrorID() common.Hash {
+	return common.HexToHash("0xd855c4f4d7a9aef9d1b6f49c25339cf5cd471e30830c8071f7b5024985e5abcd")
+}
+
+// UnpackInvalidSignatureError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidSignature(address signer)
+func (disputeCommittee *DisputeCommittee) UnpackInvalidSignatureError(raw []byte) (*DisputeCommitteeInvalidSignature, error) {
+	out := new(DisputeCommitteeInvalidSignature)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "InvalidSignature", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeLengthMismatch represents a LengthMismatch error raised by the DisputeCommittee contract.
+type DisputeCommitteeLengthMismatch struct {
+	Signers    *big.Int
+	Signatures *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error LengthMismatch(uint256 signers, uint256 signatures)
+func DisputeCommitteeLengthMismatchErrorID() common.Hash {
+	return common.HexToHash("0xab8b67c6893c59617ef3ba4b4b942e9791f2572db2fdb32028356532f3b7396a")
+}
+
+// UnpackLengthMismatchError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error LengthMismatch(uint256 signers, uint256 signatures)
+func (disputeCommittee *DisputeCommittee) UnpackLengthMismatchError(raw []byte) (*DisputeCommitteeLengthMismatch, error) {
+	out := new(DisputeCommitteeLengthMismatch)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "LengthMismatch", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeNoNewVerdict represents a NoNewVerdict error raised by the DisputeCommittee contract.
+type DisputeCommitteeNoNewVerdict struct {
+	Dispute uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NoNewVerdict(uint64 dispute)
+func DisputeCommitteeNoNewVerdictErrorID() common.Hash {
+	return common.HexToHash("0xac839e1f370f28ceb310335893912eb4ce18a7ebc058458233e22382aabfc3f3")
+}
+
+// UnpackNoNewVerdictError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NoNewVerdict(uint64 dispute)
+func (disputeCommittee *DisputeCommittee) UnpackNoNewVerdictError(raw []byte) (*DisputeCommitteeNoNewVerdict, error) {
+	out := new(DisputeCommitteeNoNewVerdict)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "NoNewVerdict", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeNotChallengeable represents a NotChallengeable error raised by the DisputeCommittee contract.
+type DisputeCommitteeNotChallengeable struct {
+	Worker common.Address
+	Nonce  uint64
+	Status uint8
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotChallengeable(address worker, uint64 nonce, uint8 status)
+func DisputeCommitteeNotChallengeableErrorID() common.Hash {
+	return common.HexToHash("0xa5d73b216e37e28e44addba1995548b6969a83ce47f67c2d82db4803bed1a23f")
+}
+
+// UnpackNotChallengeableError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotChallengeable(address worker, uint64 nonce, uint8 status)
+func (disputeCommittee *DisputeCommittee) UnpackNotChallengeableError(raw []byte) (*DisputeCommitteeNotChallengeable, error) {
+	out := new(DisputeCommitteeNotChallengeable)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "NotChallengeable", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeNotSeated represents a NotSeated error raised by the DisputeCommittee contract.
+type DisputeCommitteeNotSeated struct {
+	Dispute uint64
+	Signer  common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotSeated(uint64 dispute, address signer)
+func DisputeCommitteeNotSeatedErrorID() common.Hash {
+	return common.HexToHash("0x3a0611a21b914dd55213941a0ea8c81c89fe65a7b9c2ebbcd3b40a9efa98a496")
+}
+
+// UnpackNotSeatedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotSeated(uint64 dispute, address signer)
+func (disputeCommittee *DisputeCommittee) UnpackNotSeatedError(raw []byte) (*DisputeCommitteeNotSeated, error) {
+	out := new(DisputeCommitteeNotSeated)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "NotSeated", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeNothingToCollect represents a NothingToCollect error raised by the DisputeCommittee contract.
+type DisputeCommitteeNothingToCollect struct {
+	Account common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NothingToCollect(address account)
+func DisputeCommitteeNothingToCollectErrorID() common.Hash {
+	return common.HexToHash("0x557eefa9e47a2f90709e847ec22278fadd454dbf062e1d8ebed6a2888b2bf600")
+}
+
+// UnpackNothingToCollectError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NothingToCollect(address account)
+func (disputeCommittee *DisputeCommittee) UnpackNothingToCollectError(raw []byte) (*DisputeCommitteeNothingToCollect, error) {
+	out := new(DisputeCommitteeNothingToCollect)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "NothingToCollect", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteePeriodOpen represents a PeriodOpen error raised by the DisputeCommittee contract.
+type DisputeCommitteePeriodOpen struct {
+	Dispute  uint64
+	Deadline uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error PeriodOpen(uint64 dispute, uint64 deadline)
+func DisputeCommitteePeriodOpenErrorID() common.Hash {
+	return common.HexToHash("0xb1b7d0e817641ef1106e9669896847f2e962d8952e4c899827adb154a1f81795")
+}
+
+// UnpackPeriodOpenError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error PeriodOpen(uint64 dispute, uint64 deadline)
+func (disputeCommittee *DisputeCommittee) UnpackPeriodOpenError(raw []byte) (*DisputeCommitteePeriodOpen, error) {
+	out := new(DisputeCommitteePeriodOpen)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "PeriodOpen", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteePeriodOver represents a PeriodOver error raised by the DisputeCommittee contract.
+type DisputeCommitteePeriodOver struct {
+	Dispute  uint64
+	Deadline uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error PeriodOver(uint64 dispute, uint64 deadline)
+func DisputeCommitteePeriodOverErrorID() common.Hash {
+	return common.HexToHash("0x8378f14bdfc10445347a9b7662aa6bf30d53264b535d36027714376a314ececf")
+}
+
+// UnpackPeriodOverError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error PeriodOver(uint64 dispute, uint64 deadline)
+func (disputeCommittee *DisputeCommittee) UnpackPeriodOverError(raw []byte) (*DisputeCommitteePeriodOver, error) {
+	out := new(DisputeCommitteePeriodOver)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "PeriodOver", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeReentrancyGuardReentrantCall represents a ReentrancyGuardReentrantCall error raised by the DisputeCommittee contract.
+type DisputeCommitteeReentrancyGuardReentrantCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ReentrancyGuardReentrantCall()
+func DisputeCommitteeReentrancyGuardReentrantCallErrorID() common.Hash {
+	return common.HexToHash("0x3ee5aeb571de7fc460830b4d0017439a1ca56fb0bc39062227ade4fe4a24c1ca")
+}
+
+// UnpackReentrancyGuardReentrantCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ReentrancyGuardReentrantCall()
+func (disputeCommittee *DisputeCommittee) UnpackReentrancyGuardReentrantCallError(raw []byte) (*DisputeCommitteeReentrancyGuardReentrantCall, error) {
+	out := new(DisputeCommitteeReentrancyGuardReentrantCall)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "ReentrancyGuardReentrantCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeStringTooLong represents a StringTooLong error raised by the DisputeCommittee contract.
+type DisputeCommitteeStringTooLong struct {
+	Str string
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error StringTooLong(string str)
+func DisputeCommitteeStringTooLongErrorID() common.Hash {
+	return common.HexToHash("0x305a27a93f8e33b7392df0a0f91d6fc63847395853c45991eec52dbf24d72381")
+}
+
+// UnpackStringTooLongError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error StringTooLong(string str)
+func (disputeCommittee *DisputeCommittee) UnpackStringTooLongError(raw []byte) (*DisputeCommitteeStringTooLong, error) {
+	out := new(DisputeCommitteeStringTooLong)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "StringTooLong", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeTooEarlyToDraw represents a TooEarlyToDraw error raised by the DisputeCommittee contract.
+type DisputeCommitteeTooEarlyToDraw struct {
+	Dispute   uint64
+	DrawBlock *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error TooEarlyToDraw(uint64 dispute, uint48 drawBlock)
+func DisputeCommitteeTooEarlyToDrawErrorID() common.Hash {
+	return common.HexToHash("0x2d98f42083a29c5486de8b2b5e51e6fb1477c276c8848cda24f994986185c0a7")
+}
+
+// UnpackTooEarlyToDrawError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error TooEarlyToDraw(uint64 dispute, uint48 drawBlock)
+func (disputeCommittee *DisputeCommittee) UnpackTooEarlyToDrawError(raw []byte) (*DisputeCommitteeTooEarlyToDraw, error) {
+	out := new(DisputeCommitteeTooEarlyToDraw)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "TooEarlyToDraw", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeUnexpectedPayment represents a UnexpectedPayment error raised by the DisputeCommittee contract.
+type DisputeCommitteeUnexpectedPayment struct {
+	From common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error UnexpectedPayment(address from)
+func DisputeCommitteeUnexpectedPaymentErrorID() common.Hash {
+	return common.HexToHash("0x0dbf261f8a1d6af9eea60a103badb88edfde94316ad6605515c88b717a073f11")
+}
+
+// UnpackUnexpectedPaymentError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error UnexpectedPayment(address from)
+func (disputeCommittee *DisputeCommittee) UnpackUnexpectedPaymentError(raw []byte) (*DisputeCommitteeUnexpectedPayment, error) {
+	out := new(DisputeCommitteeUnexpectedPayment)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "UnexpectedPayment", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeWrongBond represents a WrongBond error raised by the DisputeCommittee contract.
+type DisputeCommitteeWrongBond struct {
+	Sent *big.Int
+	Bond *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error WrongBond(uint256 sent, uint256 bond)
+func DisputeCommitteeWrongBondErrorID() common.Hash {
+	return common.HexToHash("0x0c5e03da3c3575f08d387f0e59dfdfe46b22550c7a25676fffcb9251582e2c11")
+}
+
+// UnpackWrongBondError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error WrongBond(uint256 sent, uint256 bond)
+func (disputeCommittee *DisputeCommittee) UnpackWrongBondError(raw []byte) (*DisputeCommitteeWrongBond, error) {
+	out := new(DisputeCommitteeWrongBond)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "WrongBond", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeWrongStatus represents a WrongStatus error raised by the DisputeCommittee contract.
+type DisputeCommitteeWrongStatus struct {
+	Dispute uint64
+	Status  uint8
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error WrongStatus(uint64 dispute, uint8 status)
+func DisputeCommitteeWrongStatusErrorID() common.Hash {
+	return common.HexToHash("0x8d6df4dbce0e6015787bd5ef9b36047e22ea241c1a5fafd03c53cabeb61449a3")
+}
+
+// UnpackWrongStatusError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error WrongStatus(uint64 dispute, uint8 status)
+func (disputeCommittee *DisputeCommittee) UnpackWrongStatusError(raw []byte) (*DisputeCommitteeWrongStatus, error) {
+	out := new(DisputeCommitteeWrongStatus)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "WrongStatus", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeZeroAddress represents a ZeroAddress error raised by the DisputeCommittee contract.
+type DisputeCommitteeZeroAddress struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ZeroAddress()
+func DisputeCommitteeZeroAddressErrorID() common.Hash {
+	return common.HexToHash("0xd92e233df2717d4a40030e20904abd27b68fcbeede117eaaccbbdac9618c8c73")
+}
+
+// UnpackZeroAddressError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ZeroAddress()
+func (disputeCommittee *DisputeCommittee) UnpackZeroAddressError(raw []byte) (*DisputeCommitteeZeroAddress, error) {
+	out := new(DisputeCommitteeZeroAddress)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "ZeroAddress", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DisputeCommitteeZeroAmount represents a ZeroAmount error raised by the DisputeCommittee contract.
+type DisputeCommitteeZeroAmount struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ZeroAmount()
+func DisputeCommitteeZeroAmountErrorID() common.Hash {
+	return common.HexToHash("0x1f2a2005cb66a8e145327e8814e243a0996aec9bfe1e15a495778b1236dbd485")
+}
+
+// UnpackZeroAmountError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ZeroAmount()
+func (disputeCommittee *DisputeCommittee) UnpackZeroAmountError(raw []byte) (*DisputeCommitteeZeroAmount, error) {
+	out := new(DisputeCommitteeZeroAmount)
+	if err := disputeCommittee.abi.UnpackIntoInterface(out, "ZeroAmount", raw); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -5972,9 +8938,9 @@ func (epochDistributor *EpochDistributor) UnpackZeroWindowError(raw []byte) (*Ep
 
 // EscrowMetaData contains all meta data concerning the Escrow contract.
 var EscrowMetaData = bind.MetaData{
-	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"withdrawalDelay_\",\"type\":\"uint64\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"MAX_RESERVES\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"SETTLEMENT_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"authorize\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"availableFor\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"availableOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"balanceOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"cancelWithdrawal\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"deposit\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"depositFor\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"},{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"draw\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"drawn\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"components\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"},{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"internalType\":\"structSignedVoucher[]\",\"name\":\"vouchers\",\"type\":\"tuple[]\"}],\"name\":\"drawBatch\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"drawn\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"drawableBy\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"drawnOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"executeWithdrawal\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"nonces\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"},{\"internalType\":\"address[]\",\"name\":\"workers\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"amounts\",\"type\":\"uint256[]\"}],\"name\":\"open\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"address[]\",\"name\":\"workers\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"amounts\",\"type\":\"uint256[]\"},{\"internalType\":\"uint256\",\"name\":\"nonce\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structOpening\",\"name\":\"opening\",\"type\":\"tuple\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"openFor\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"address[]\",\"name\":\"workers\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"amounts\",\"type\":\"uint256[]\"},{\"internalType\":\"uint256\",\"name\":\"nonce\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structOpening\",\"name\":\"opening\",\"type\":\"tuple\"}],\"name\":\"openingDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"release\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"requestWithdrawal\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"reserve\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"reserveOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint128\",\"name\":\"amount\",\"type\":\"uint128\"},{\"internalType\":\"uint128\",\"name\":\"target\",\"type\":\"uint128\"},{\"internalType\":\"uint64\",\"name\":\"lowersAt\",\"type\":\"uint64\"}],\"internalType\":\"structEscrow.Reserve\",\"name\":\"r\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"reservedOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"}],\"name\":\"revoke\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"}],\"name\":\"sessionOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"spent\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"internalType\":\"structEscrow.Session\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"delay\",\"type\":\"uint64\"}],\"name\":\"setWithdrawalDelay\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"totalBalance\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"}],\"name\":\"voucherDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"withdrawalDelay\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"withdrawalOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"internalType\":\"structEscrow.Withdrawal\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Deposited\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"}],\"name\":\"Drawn\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"target\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"lowersAt\",\"type\":\"uint64\"}],\"name\":\"ReserveLowering\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Reserved\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionAuthorized\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"WithdrawalCancelled\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"delay\",\"type\":\"uint64\"}],\"name\":\"WithdrawalDelayChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"name\":\"WithdrawalRequested\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Withdrawn\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"expected\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"actual\",\"type\":\"uint256\"}],\"name\":\"DepositMismatch\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"InsufficientEscrow\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"currentNonce\",\"type\":\"uint256\"}],\"name\":\"InvalidAccountNonce\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"workers\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"amounts\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maximum\",\"type\":\"uint256\"}],\"name\":\"InvalidReserves\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"}],\"name\":\"InvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"NoReserveLowering\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"NoWithdrawal\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"name\":\"OpeningExpired\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint8\",\"name\":\"bits\",\"type\":\"uint8\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"SafeCastOverflowedUintDowncast\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionCannotShrink\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionExpiryPassed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"SessionLimitExceeded\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"lowersAt\",\"type\":\"uint64\"}],\"name\":\"StillReserved\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"}],\"name\":\"UnknownSession\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"name\":\"VoucherExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"releaseAt\",\"type\":\"uint256\"}],\"name\":\"WithdrawalPending\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"expected\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"actual\",\"type\":\"address\"}],\"name\":\"WorkerMismatch\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAmount\",\"type\":\"error\"}]",
+	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"withdrawalDelay_\",\"type\":\"uint64\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"MAX_RESERVES\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"SETTLEMENT_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"authorize\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"availableFor\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"availableOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"balanceOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"cancelWithdrawal\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"deposit\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"depositFor\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"},{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"draw\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"drawn\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"components\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"},{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"internalType\":\"structSignedVoucher[]\",\"name\":\"vouchers\",\"type\":\"tuple[]\"}],\"name\":\"drawBatch\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"drawn\",\"type\":\"uint256\"},{\"internalType\":\"bytes32\",\"name\":\"draws\",\"type\":\"bytes32\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"drawableBy\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"drawnOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"executeWithdrawal\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"nonces\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"},{\"internalType\":\"address[]\",\"name\":\"workers\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"amounts\",\"type\":\"uint256[]\"}],\"name\":\"open\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"address[]\",\"name\":\"workers\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"amounts\",\"type\":\"uint256[]\"},{\"internalType\":\"uint256\",\"name\":\"nonce\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structOpening\",\"name\":\"opening\",\"type\":\"tuple\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"openFor\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"address[]\",\"name\":\"workers\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"amounts\",\"type\":\"uint256[]\"},{\"internalType\":\"uint256\",\"name\":\"nonce\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structOpening\",\"name\":\"opening\",\"type\":\"tuple\"}],\"name\":\"openingDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"release\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"requestWithdrawal\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"reserve\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"reserveOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint128\",\"name\":\"amount\",\"type\":\"uint128\"},{\"internalType\":\"uint128\",\"name\":\"target\",\"type\":\"uint128\"},{\"internalType\":\"uint64\",\"name\":\"lowersAt\",\"type\":\"uint64\"}],\"internalType\":\"structEscrow.Reserve\",\"name\":\"r\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"reservedOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"}],\"name\":\"revoke\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"}],\"name\":\"sessionOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"spent\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"internalType\":\"structEscrow.Session\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"delay\",\"type\":\"uint64\"}],\"name\":\"setWithdrawalDelay\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"totalBalance\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structVoucher\",\"name\":\"voucher\",\"type\":\"tuple\"}],\"name\":\"voucherDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"withdrawalDelay\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"withdrawalOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"internalType\":\"structEscrow.Withdrawal\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Deposited\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"cumulative\",\"type\":\"uint256\"}],\"name\":\"Drawn\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"target\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"lowersAt\",\"type\":\"uint64\"}],\"name\":\"ReserveLowering\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Reserved\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionAuthorized\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"WithdrawalCancelled\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"delay\",\"type\":\"uint64\"}],\"name\":\"WithdrawalDelayChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"name\":\"WithdrawalRequested\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Withdrawn\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"expected\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"actual\",\"type\":\"uint256\"}],\"name\":\"DepositMismatch\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"InsufficientEscrow\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"currentNonce\",\"type\":\"uint256\"}],\"name\":\"InvalidAccountNonce\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"workers\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"amounts\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maximum\",\"type\":\"uint256\"}],\"name\":\"InvalidReserves\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"}],\"name\":\"InvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"NoReserveLowering\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"}],\"name\":\"NoWithdrawal\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"name\":\"OpeningExpired\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint8\",\"name\":\"bits\",\"type\":\"uint8\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"SafeCastOverflowedUintDowncast\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"limit\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionCannotShrink\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expiry\",\"type\":\"uint64\"}],\"name\":\"SessionExpiryPassed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"SessionLimitExceeded\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"lowersAt\",\"type\":\"uint64\"}],\"name\":\"StillReserved\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"session\",\"type\":\"address\"}],\"name\":\"UnknownSession\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"name\":\"VoucherExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"requester\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"releaseAt\",\"type\":\"uint256\"}],\"name\":\"WithdrawalPending\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"expected\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"actual\",\"type\":\"address\"}],\"name\":\"WorkerMismatch\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAmount\",\"type\":\"error\"}]",
 	ID:  "2f94a71a81b891298d0576b3849a4b1892",
-	Bin: "0x610160604052348015610010575f5ffd5b506040516139ca3803806139ca83398101604081905261002f916102a2565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b8261015f60201b60201c565b610120526100888161015f565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b0382166101445760405163d92e233d60e01b815260040160405180910390fd5b61014e5f836101a5565b506101588161024e565b505061034b565b5f5f829050601f81511115610192578260405163305a27a960e01b815260040161018991906102f0565b60405180910390fd5b805161019d82610325565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16610245575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556101fd3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610248565b505f5b92915050565b600480546001600160401b0319166001600160401b0383169081179091556040519081527fbe42695f6ec8a8d619e43e1c8988eaf50b19526f0317344689a000a079468c9f9060200160405180910390a150565b5f5f604083850312156102b3575f5ffd5b82516001600160a01b03811681146102c9575f5ffd5b60208401519092506001600160401b03811681146102e5575f5ffd5b809150509250929050565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b80516020808301519190811015610345575f198160200360031b1b821691505b50919050565b60805160a05160c05160e05161010051610120516101405161362e61039c5f395f6121f101525f6121c101525f6127e301525f6127bb01525f61271601525f61274001525f61276a015261362e5ff3fe608060405260043610610277575f3560e01c806391d148541161014b578063cc47a40b116100c6578063e3e4f6bd1161007c578063f09201b611610062578063f09201b61461081e578063f14e9c8c1461083d578063fa45aa001461085c575f5ffd5b8063e3e4f6bd146107eb578063e4a00049146107ff575f5ffd5b8063d546da90116100ac578063d546da901461078e578063d547741f146107ad578063db2ec6bd146107cc575f5ffd5b8063cc47a40b14610767578063d0e30db014610786575f5ffd5b8063a7ab69611161011b578063ad7a672f11610101578063ad7a672f146106dc578063ba9cf01d146106f0578063c9322adb14610723575f5ffd5b8063a7ab6961146106a1578063aa67c919146106c9575f5ffd5b806391d148541461061a5780639522874c1461065c5780639ee679e81461066f578063a217fddf1461068e575f5ffd5b806336568abe116101f557806373add0fd116101ab57806375ee1dfd1161019157806375ee1dfd146105745780637ecebe00146105bf57806384b0196e146105f3575f5ffd5b806373add0fd1461053657806374a8f10314610555575f5ffd5b806348b75044116101db57806348b75044146104c7578063570de0eb146104e657806370a08231146104f9575f5ffd5b806336568abe1461048957806339e6ad50146104a8575f5ffd5b8063226112801161024a578063248a9ca311610230578063248a9ca3146103e357806325daa7df146104115780632f2ff15d1461046a575f5ffd5b8063226112801461038957806323806bc51461039f575f5ffd5b806301ffc9a71461027b57806314bf9d2b146102af5780631860781c1461033d578063190d8d1e1461036a575b5f5ffd5b348015610286575f5ffd5b5061029a610295366004612f60565b610870565b60405190151581526020015b60405180910390f35b3480156102ba575f5ffd5b506103186102c9366004612fba565b604080518082019091525f8082526020820152506001600160a01b03165f908152600860209081526040918290208251808401909352805483526001015467ffffffffffffffff169082015290565b604080518251815260209283015167ffffffffffffffff1692810192909252016102a6565b348015610348575f5ffd5b5061035c610357366004612fea565b610908565b6040519081526020016102a6565b348015610375575f5ffd5b5061035c61038436600461301c565b61091a565b348015610394575f5ffd5b5061039d610964565b005b3480156103aa575f5ffd5b5061035c6103b936600461301c565b6001600160a01b039182165f908152600a6020908152604080832093909416825291909152205490565b3480156103ee575f5ffd5b5061035c6103fd36600461304d565b5f9081526020819052604090206001015490565b34801561041c575f5ffd5b5061043061042b36600461301c565b6109fc565b6040805182516001600160801b039081168252602080850151909116908201529181015167ffffffffffffffff16908201526060016102a6565b348015610475575f5ffd5b5061039d610484366004613064565b610abd565b348015610494575f5ffd5b5061039d6104a3366004613064565b610ae7565b3480156104b3575f5ffd5b5061035c6104c2366004613095565b610b38565b3480156104d2575f5ffd5b5061039d6104e136600461301c565b610b45565b61039d6104f43660046130f4565b610c37565b348015610504575f5ffd5b5061035c610513366004612fba565b6001600160a01b03165f908152600660205260409020546001600160801b031690565b348015610541575f5ffd5b5061039d610550366004613174565b610dee565b348015610560575f5ffd5b5061039d61056f366004612fba565b610e05565b34801561057f575f5ffd5b5061059361058e36600461301c565b610f15565b6040805182518152602080840151908201529181015167ffffffffffffffff16908201526060016102a6565b3480156105ca575f5ffd5b5061035c6105d9366004612fba565b6001600160a01b03165f9081526003602052604090205490565b3480156105fe575f5ffd5b50610607610f98565b6040516102a697969594939291906131bb565b348015610625575f5ffd5b5061029a610634366004613064565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b61039d61066a3660046132ae565b610ff6565b34801561067a575f5ffd5b5061039d61068936600461304d565b611022565b348015610699575f5ffd5b5061035c5f81565b3480156106ac575f5ffd5b5060045460405167ffffffffffffffff90911681526020016102a6565b61039d6106d7366004612fba565b611130565b3480156106e7575f5ffd5b5060055461035c565b3480156106fb575f5ffd5b5061035c7f300f9ae985dc711960f7a4d1dd013f9c19ecf40bff149522ab7523b2187a384681565b34801561072e575f5ffd5b5061035c61073d366004612fba565b6001600160a01b03165f90815260066020526040902054600160801b90046001600160801b031690565b348015610772575f5ffd5b5061039d610781366004613347565b611164565b61039d611242565b348015610799575f5ffd5b5061035c6107a8366004612fba565b61124e565b3480156107b8575f5ffd5b5061039d6107c7366004613064565b611293565b3480156107d7575f5ffd5b5061035c6107e636600461301c565b6112b7565b3480156107f6575f5ffd5b5061035c601081565b34801561080a575f5ffd5b5061039d61081936600461336f565b611335565b348015610829575f5ffd5b5061035c6108383660046133a8565b611341565b348015610848575f5ffd5b5061035c6108573660046133ea565b61149d565b348015610867575f5ffd5b5061035c61151d565b5f7fffffffff0000000000000000000000000000000000000000000000000000000082167f7965db0b00000000000000000000000000000000000000000000000000000000148061090257507f01ffc9a7000000000000000000000000000000000000000000000000000000007fffffffff000000000000000000000000000000000000000000000000000000008316145b92915050565b5f6109026109158361179f565b611900565b6001600160a01b038083165f9081526007602090815260408083209385168352929052908120546001600160801b031661095384611947565b61095d919061345c565b9392505050565b335f908152600860205260408120549081900361099b57604051639a18183560e01b81523360048201526024015b60405180910390fd5b335f818152600860205260408082209182556001909101805467ffffffffffffffff19169055517f2eed97477f07c07ec48f8f678f4e84f7c0de55bf33f51c3dc989b13353080319906109f19084815260200190565b60405180910390a250565b60408051606080820183525f80835260208084018290529284018190526001600160a01b03868116825260078452848220908616825283528390208351918201845280546001600160801b038082168452600160801b9091041692820192909252600182015467ffffffffffffffff1692810192909252610a7c8161198c565b8015610aa05750815f01516001600160801b031682602001516001600160801b0316105b15610ab65760208201516001600160801b031682525b5092915050565b5f82815260208190526040902060010154610ad7816119bb565b610ae183836119c5565b50505050565b6001600160a01b0381163314610b29576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b610b338282611a6c565b505050565b5f61090261091583611aed565b6001600160a01b038083165f90815260076020908152604080832093851683529290529081206001015467ffffffffffffffff1690819003610bc6576040517ff68118610000000000000000000000000000000000000000000000000000000081526001600160a01b03808516600483015283166024820152604401610992565b8067ffffffffffffffff16421015610c2d576040517f1af6e2df0000000000000000000000000000000000000000000000000000000081526001600160a01b0380851660048301528316602482015267ffffffffffffffff82166044820152606401610992565b610ae18383611b81565b5f610c456020850185612fba565b90506001600160a01b038116610c6e5760405163d92e233d60e01b815260040160405180910390fd5b610c8061012085016101008601613174565b67ffffffffffffffff16421115610cf15780610ca461012086016101008701613174565b6040517f931189e90000000000000000000000000000000000000000000000000000000081526001600160a01b03909216600483015267ffffffffffffffff166024820152604401610992565b83608001353414610d49576040517f2f000bb60000000000000000000000000000000000000000000000000000000081526001600160a01b038216600482015260808501356024820152346044820152606401610992565b610d57818560e00135611cea565b610d6b81610d6486610908565b8585611d55565b610d9357604051633615713d60e21b81526001600160a01b0382166004820152602401610992565b610d9d8134611dc0565b610dcb81610db16040870160208801612fba565b6040870135610dc66080890160608a01613174565b611e97565b610ae181610ddc60a087018761346f565b610de960c089018961346f565b612051565b5f610df8816119bb565b610e0182612164565b5050565b335f9081526009602090815260408083206001600160a01b038516845290915281206002810154909167ffffffffffffffff9091169003610e6a57604051632aea2a8f60e11b81523360048201526001600160a01b0383166024820152604401610992565b6004545f90610e839067ffffffffffffffff16426134b5565b600283015490915067ffffffffffffffff9081169082161015610ec05760028201805467ffffffffffffffff191667ffffffffffffffff83161790555b600282015460405167ffffffffffffffff90911681526001600160a01b0384169033907f2b95c1dc0daa020e119f75ff153d0aea139be9d08a62158074c10ae1a379bb389060200160405180910390a3505050565b610f4060405180606001604052805f81526020015f81526020015f67ffffffffffffffff1681525090565b506001600160a01b039182165f9081526009602090815260408083209390941682529182528290208251606081018452815481526001820154928101929092526002015467ffffffffffffffff169181019190915290565b5f6060805f5f5f6060610fa96121ba565b610fb16121ea565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b6110003334611dc0565b61100c33888888611e97565b6110193385858585612051565b50505050505050565b805f0361104257604051631f2a200560e01b815260040160405180910390fd5b335f908152600660205260409020546001600160801b03168082111561108b57604051632d3d15b760e21b81523360048201526024810183905260448101829052606401610992565b6004545f906110a49067ffffffffffffffff16426134b5565b60408051808201825285815267ffffffffffffffff8381166020808401828152335f818152600884528790209551865590516001909501805467ffffffffffffffff19169590941694909417909255835188815291820152929350917fbf6730b5b5d9fd45cdb42f69910317da629fd6e12b3ab41aa1708cd916385dfc910160405180910390a2505050565b6001600160a01b0381166111575760405163d92e233d60e01b815260040160405180910390fd5b6111618134611dc0565b50565b61116e3383611b81565b546001600160801b0316811061118957610e01338383612215565b6004545f906111a29067ffffffffffffffff16426134b5565b335f8181526007602090815260408083206001600160a01b0389168085529083529281902060018101805467ffffffffffffffff881667ffffffffffffffff19909116811790915581546001600160801b038a8116600160801b0291161782558251898152938401529495509192917fbe171452cf6608012826b757e4ae1fb944e7cdf9be5195c2d5c29368d0ca3c14910160405180910390a350505050565b61124c3334611dc0565b565b5f5f61125983611947565b6001600160a01b0384165f90815260086020526040902054909150818110611281575f61128b565b61128b81836134d5565b949350505050565b5f828152602081905260409020600101546112ad816119bb565b610ae18383611a6c565b5f5f6112c384846109fc565b90505f816040015167ffffffffffffffff165f141580156112fc5750815f01516001600160801b031682602001516001600160801b0316105b61130757815161130d565b81602001515b6001600160801b03169050806113228661124e565b61132c919061345c565b95945050505050565b610b3333848484611e97565b5f7f300f9ae985dc711960f7a4d1dd013f9c19ecf40bff149522ab7523b2187a384661136c816119bb565b611374612392565b5f5b8381101561145e5736858583818110611391576113916134e8565b90506020028101906113a391906134fc565b90506001600160a01b0387166113bf6040830160208401612fba565b6001600160a01b03161461142357866113de6040830160208401612fba565b6040517ffb427f270000000000000000000000000000000000000000000000000000000081526001600160a01b03928316600482015291166024820152604401610992565b6114498161143760a0820160808301612fba565b61144460a085018561351a565b6123e9565b611453908561345c565b935050600101611376565b5061146882612659565b61149561124c5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f006123e3565b509392505050565b5f7f300f9ae985dc711960f7a4d1dd013f9c19ecf40bff149522ab7523b2187a38466114c8816119bb565b6114d0612392565b6114dc868686866123e9565b91506114e782612659565b61151461124c5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f006123e3565b50949350505050565b5f611526612392565b335f9081526008602090815260408083208151808301909252805480835260019091015467ffffffffffffffff1692820192909252910361157c57604051639a18183560e01b8152336004820152602401610992565b806020015167ffffffffffffffff164210156115dc5760208101516040517f31b5a21e00000000000000000000000000000000000000000000000000000000815233600482015267ffffffffffffffff9091166024820152604401610992565b335f908152600660205260408120805483519192916001600160801b03909116116116115781546001600160801b0316611614565b82515b82549091505f90611637906001600160801b03600160801b82048116911661355d565b6001600160801b0316905080821061164f5780611651565b815b94508415801561166057508115155b1561168d57604051632d3d15b760e21b8152336004820152602481018390525f6044820152606401610992565b8185036116bc57335f908152600860205260408120908155600101805467ffffffffffffffff191690556116d6565b6116c685836134d5565b335f908152600860205260409020555b8254859084905f906116f29084906001600160801b031661355d565b92506101000a8154816001600160801b0302191690836001600160801b031602179055508460055f82825461172791906134d5565b909155505060405185815233907f7084f5476618d8e60b11ef0d7d3f06914655adb8793e28ff7f018d4c76d505d59060200160405180910390a261176b3386612665565b5050505061179c61124c5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f006123e3565b90565b5f7f209601aab97e3dad42be24e9089ea3f74b4d4dcccc73a1e6bef7c6aac8a1e1856117ce6020840184612fba565b6117de6040850160208601612fba565b60408501356117f36080870160608801613174565b608087013561180560a089018961346f565b60405160200161181692919061357c565b60408051601f19818403018152919052805160209091012061183b60c08a018a61346f565b60405160200161184c9291906135bb565b60408051601f19818403018152919052805160209091012060e08a013561187b6101208c016101008d01613174565b60408051602081019b909b526001600160a01b03998a16908b0152979096166060890152608088019490945267ffffffffffffffff92831660a088015260c087019190915260e086015261010085019190915261012084019190915216610140820152610160015b604051602081830303815290604052805190602001209050919050565b5f61090261190c61270a565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b6001600160a01b0381165f908152600660205260408120805461197c906001600160801b03600160801b82048116911661355d565b6001600160801b03169392505050565b60018101545f9067ffffffffffffffff16158015906109025750506001015467ffffffffffffffff1642101590565b6111618133612833565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16611a65575f838152602081815260408083206001600160a01b03861684529091529020805460ff19166001179055611a1d3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610902565b505f610902565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1615611a65575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a4506001610902565b5f7f6100ec19331a165c58c60a76b6db007e62ffc4a6f9b3b825661e136d297a1aa1611b1c6020840184612fba565b611b2c6040850160208601612fba565b6040850135611b416080870160608801613174565b6040805160208101969096526001600160a01b0394851690860152929091166060840152608083015267ffffffffffffffff1660a082015260c0016118e3565b6001600160a01b038083165f908152600760209081526040808320938516835292905220611bae8161198c565b156109025780545f906001600160801b03808216600160801b9092041610611bd6575f611bf4565b8154611bf4906001600160801b03600160801b82048116911661355d565b60018301805467ffffffffffffffff1916905582546001600160801b0316808455909150819083905f90611c2990849061355d565b82546101009290920a6001600160801b038181021990931691831602179091556001600160a01b0386165f90815260066020526040902080548493509091601091611c7d918591600160801b90041661355d565b82546101009290920a6001600160801b038181021990931691831602179091558354604051911681526001600160a01b0385811692508616907f7c2e21a275247b08274b8f4e84d1a374bceaa1d0fe17270b407f07494059f60c9060200160405180910390a35092915050565b6001600160a01b0382165f908152600360205260409020805460018101909155818114610b33576040517f752d88c00000000000000000000000000000000000000000000000000000000081526001600160a01b038416600482015260248101829052604401610992565b5f846001600160a01b03163b5f03611db4575f5f611d7486868661289e565b5090925090505f816003811115611d8d57611d8d6135fb565b148015611dab5750866001600160a01b0316826001600160a01b0316145b9250505061128b565b61132c858585856128e5565b805f03611de057604051631f2a200560e01b815260040160405180910390fd5b611de981612968565b6001600160a01b0383165f9081526006602052604081208054909190611e199084906001600160801b031661360f565b92506101000a8154816001600160801b0302191690836001600160801b031602179055508060055f828254611e4e919061345c565b909155505060405181815233906001600160a01b038416907f8752a472e571a816aea92eec8dae9baf628e840f4929fbcc2d155e6233ff68a79060200160405180910390a35050565b6001600160a01b038316611ebe5760405163d92e233d60e01b815260040160405180910390fd5b428167ffffffffffffffff1611611f1c576040517f978a7f360000000000000000000000000000000000000000000000000000000081526001600160a01b038416600482015267ffffffffffffffff82166024820152604401610992565b6001600160a01b038085165f90815260096020908152604080832093871683529290522060028101544267ffffffffffffffff90911610801590611f7b57508054831080611f7b5750600281015467ffffffffffffffff908116908316105b15611fdb57805460028201546040517fbb85a9dd0000000000000000000000000000000000000000000000000000000081526001600160a01b0387166004820152602481019290925267ffffffffffffffff166044820152606401610992565b82815560028101805467ffffffffffffffff191667ffffffffffffffff84169081179091556040805185815260208101929092526001600160a01b0386811692908816917fbc210c141be3513bcb8163b098b4fffe88350f9008f0228143be23ec25ea95b9910160405180910390a35050505050565b82811415806120605750601083115b156120a8576040517fb4a4783a000000000000000000000000000000000000000000000000000000008152600481018490526024810182905260106044820152606401610992565b5f5b8381101561215c576120e2868686848181106120c8576120c86134e8565b90506020020160208101906120dd9190612fba565b611b81565b546001600160801b03168383838181106120fe576120fe6134e8565b9050602002013511156121545761215486868684818110612121576121216134e8565b90506020020160208101906121369190612fba565b858585818110612148576121486134e8565b90506020020135612215565b6001016120aa565b505050505050565b6004805467ffffffffffffffff191667ffffffffffffffff83169081179091556040519081527fbe42695f6ec8a8d619e43e1c8988eaf50b19526f0317344689a000a079468c9f9060200160405180910390a150565b60606121e57f00000000000000000000000000000000000000000000000000000000000000006129b8565b905090565b60606121e57f00000000000000000000000000000000000000000000000000000000000000006129b8565b6001600160a01b03821661223c5760405163d92e233d60e01b815260040160405180910390fd5b6001600160a01b038084165f9081526006602090815260408083206007835281842094871684529390915281208054909190612281906001600160801b0316856134d5565b83549091505f906122a4906001600160801b03600160801b82048116911661355d565b6001600160801b03169050808211156122e957604051632d3d15b760e21b81526001600160a01b03881660048201526024810183905260448101829052606401610992565b83548290859060109061230d908490600160801b90046001600160801b031661360f565b82546101009290920a6001600160801b0381810219909316918316021790915560018501805467ffffffffffffffff1916905586168455506040518581526001600160a01b0387811691908916907f7c2e21a275247b08274b8f4e84d1a374bceaa1d0fe17270b407f07494059f60c906020015b60405180910390a350505050505050565b6123bc7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c6129f5565b61124c60017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b90612a2c565b5f806123f86020870187612fba565b6001600160a01b0381165f908152600a602090815260408083209394509192918391612428918b01908b01612fba565b6001600160a01b03166001600160a01b031681526020019081526020015f205490508087604001351161245f575f9250505061128b565b61246d8160408901356134d5565b925061247f6080880160608901613174565b67ffffffffffffffff1642111561250757816124a16040890160208a01612fba565b6124b160808a0160608b01613174565b6040517fc43d7f580000000000000000000000000000000000000000000000000000000081526001600160a01b03938416600482015292909116602483015267ffffffffffffffff166044820152606401610992565b816001600160a01b0316866001600160a01b03161461252b5761252b828785612a33565b61253f8661253889610b38565b8787611d55565b61256757604051633615713d60e21b81526001600160a01b0387166004820152602401610992565b6125818261257b60408a0160208b01612fba565b85612bb1565b8260055f82825461259291906134d5565b90915550506001600160a01b0382165f908152600a60209081526040808320908a0180359391926125c591908c01612fba565b6001600160a01b03166001600160a01b031681526020019081526020015f2081905550856001600160a01b03168760200160208101906126059190612fba565b60408051868152818b013560208201526001600160a01b03928316928616917fadfa4e2b9ce0b5211c726e2f4a096bdab12037c5e9757680bbdda89607c74091910160405180910390a45050949350505050565b80156111615761116133825b804710156126a8576040517fcf47918100000000000000000000000000000000000000000000000000000000815247600482015260248101829052604401610992565b6126c1828260405180602001604052805f815250612e38565b156126ca575050565b3d156126d857610e01612e4d565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f306001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001614801561276257507f000000000000000000000000000000000000000000000000000000000000000046145b1561278c57507f000000000000000000000000000000000000000000000000000000000000000090565b6121e5604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b5f828152602081815260408083206001600160a01b038516845290915290205460ff16610e01576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b038216600482015260248101839052604401610992565b5f808060418490036128d2578435602086013560408701355f1a6128c489828585612e58565b9550955095505050506128dc565b505f915060029050825b93509350939050565b604080517f1626ba7e00000000000000000000000000000000000000000000000000000000808252600482018690526024820192909252604481018390525f91908390818660648301375f82606483010152601f820160051c60051b915060205f60648401838b5afa9050825f5114601f3d111681169350505050949350505050565b5f6001600160801b038211156129b4576040517f6dfcc6500000000000000000000000000000000000000000000000000000000081526080600482015260248101839052604401610992565b5090565b60605f6129c483612f20565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b1561124c576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b6001600160a01b038084165f90815260096020908152604080832093861683529290529081206002810154909167ffffffffffffffff9091169003612a9e57604051632aea2a8f60e11b81526001600160a01b03808616600483015284166024820152604401610992565b600281015467ffffffffffffffff16421115612b0f5760028101546040517fd2aa9c7a0000000000000000000000000000000000000000000000000000000081526001600160a01b0380871660048301528516602482015267ffffffffffffffff9091166044820152606401610992565b5f8160010154825f015411612b24575f612b35565b60018201548254612b3591906134d5565b905080831115612b92576040517fb298e8280000000000000000000000000000000000000000000000000000000081526001600160a01b038087166004830152851660248201526044810184905260648101829052608401610992565b82826001015f828254612ba5919061345c565b90915550505050505050565b6001600160a01b0383165f90815260066020526040812080549091600160801b9091046001600160801b03169003612c785780546001600160801b0316821115612c32578054604051632d3d15b760e21b81526001600160a01b0386166004820152602481018490526001600160801b039091166044820152606401610992565b8054829082905f90612c4e9084906001600160801b031661355d565b92506101000a8154816001600160801b0302191690836001600160801b0316021790555050505050565b5f612c838585611b81565b805483549192505f916001600160801b0391821691612cac91600160801b8104821691166134d5565b612cb6919061345c565b905080841115612cf257604051632d3d15b760e21b81526001600160a01b03871660048201526024810185905260448101829052606401610992565b8254849084905f90612d0e9084906001600160801b031661355d565b82546101009290920a6001600160801b038181021990931691831602179091558354165f039050612d4157505050505050565b81545f906001600160801b03168510612d645782546001600160801b0316612d66565b845b845490915081908590601090612d8d908490600160801b90046001600160801b031661355d565b92506101000a8154816001600160801b0302191690836001600160801b0316021790555080835f015f8282829054906101000a90046001600160801b0316612dd5919061355d565b82546101009290920a6001600160801b038181021990931691831602179091558454604051911681526001600160a01b0388811692508916907f7c2e21a275247b08274b8f4e84d1a374bceaa1d0fe17270b407f07494059f60c90602001612381565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0841115612e9157505f91506003905082612f16565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa158015612ee2573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b038116612f0d57505f925060019150829050612f16565b92505f91508190505b9450945094915050565b5f60ff8216601f811115610902576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f60208284031215612f70575f5ffd5b81357fffffffff000000000000000000000000000000000000000000000000000000008116811461095d575f5ffd5b80356001600160a01b0381168114612fb5575f5ffd5b919050565b5f60208284031215612fca575f5ffd5b61095d82612f9f565b5f6101208284031215612fe4575f5ffd5b50919050565b5f60208284031215612ffa575f5ffd5b813567ffffffffffffffff811115613010575f5ffd5b61128b84828501612fd3565b5f5f6040838503121561302d575f5ffd5b61303683612f9f565b915061304460208401612f9f565b90509250929050565b5f6020828403121561305d575f5ffd5b5035919050565b5f5f60408385031215613075575f5ffd5b8235915061304460208401612f9f565b5f60808284031215612fe4575f5ffd5b5f608082840312156130a5575f5ffd5b61095d8383613085565b5f5f83601f8401126130bf575f5ffd5b50813567ffffffffffffffff8111156130d6575f5ffd5b6020830191508360208285010111156130ed575f5ffd5b9250929050565b5f5f5f60408486031215613106575f5ffd5b833567ffffffffffffffff81111561311c575f5ffd5b61312886828701612fd3565b935050602084013567ffffffffffffffff811115613144575f5ffd5b613150868287016130af565b9497909650939450505050565b803567ffffffffffffffff81168114612fb5575f5ffd5b5f60208284031215613184575f5ffd5b61095d8261315d565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f6131f560e083018961318d565b8281036040840152613207818961318d565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b8181101561325c57835183526020938401939092019160010161323e565b50909b9a5050505050505050505050565b5f5f83601f84011261327d575f5ffd5b50813567ffffffffffffffff811115613294575f5ffd5b6020830191508360208260051b85010111156130ed575f5ffd5b5f5f5f5f5f5f5f60a0888a0312156132c4575f5ffd5b6132cd88612f9f565b9650602088013595506132e26040890161315d565b9450606088013567ffffffffffffffff8111156132fd575f5ffd5b6133098a828b0161326d565b909550935050608088013567ffffffffffffffff811115613328575f5ffd5b6133348a828b0161326d565b989b979a50959850939692959293505050565b5f5f60408385031215613358575f5ffd5b61336183612f9f565b946020939093013593505050565b5f5f5f60608486031215613381575f5ffd5b61338a84612f9f565b92506020840135915061339f6040850161315d565b90509250925092565b5f5f5f604084860312156133ba575f5ffd5b6133c384612f9f565b9250602084013567ffffffffffffffff8111156133de575f5ffd5b6131508682870161326d565b5f5f5f5f60c085870312156133fd575f5ffd5b6134078686613085565b935061341560808601612f9f565b925060a085013567ffffffffffffffff811115613430575f5ffd5b61343c878288016130af565b95989497509550505050565b634e487b7160e01b5f52601160045260245ffd5b8082018082111561090257610902613448565b5f5f8335601e19843603018112613484575f5ffd5b83018035915067ffffffffffffffff82111561349e575f5ffd5b6020019150600581901b36038213156130ed575f5ffd5b67ffffffffffffffff818116838216019081111561090257610902613448565b8181038181111561090257610902613448565b634e487b7160e01b5f52603260045260245ffd5b5f823560be19833603018112613510575f5ffd5b9190910192915050565b5f5f8335601e1984360301811261352f575f5ffd5b83018035915067ffffffffffffffff821115613549575f5ffd5b6020019150368190038213156130ed575f5ffd5b6001600160801b03828116828216039081111561090257610902613448565b5f8184825b858110156135b0576001600160a01b0361359a83612f9f565b1683526020928301929190910190600101613581565b509095945050505050565b5f7f07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff8311156135e8575f5ffd5b8260051b80858437919091019392505050565b634e487b7160e01b5f52602160045260245ffd5b6001600160801b0381811683821601908111156109025761090261344856",
+	Bin: "0x610160604052348015610010575f5ffd5b50604051613a3f380380613a3f83398101604081905261002f916102a2565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b8261015f60201b60201c565b610120526100888161015f565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b0382166101445760405163d92e233d60e01b815260040160405180910390fd5b61014e5f836101a5565b506101588161024e565b505061034b565b5f5f829050601f81511115610192578260405163305a27a960e01b815260040161018991906102f0565b60405180910390fd5b805161019d82610325565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16610245575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556101fd3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610248565b505f5b92915050565b600480546001600160401b0319166001600160401b0383169081179091556040519081527fbe42695f6ec8a8d619e43e1c8988eaf50b19526f0317344689a000a079468c9f9060200160405180910390a150565b5f5f604083850312156102b3575f5ffd5b82516001600160a01b03811681146102c9575f5ffd5b60208401519092506001600160401b03811681146102e5575f5ffd5b809150509250929050565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b80516020808301519190811015610345575f198160200360031b1b821691505b50919050565b60805160a05160c05160e0516101005161012051610140516136a361039c5f395f61226601525f61223601525f61285801525f61283001525f61278b01525f6127b501525f6127df01526136a35ff3fe608060405260043610610277575f3560e01c806391d148541161014b578063cc47a40b116100c6578063e3e4f6bd1161007c578063f09201b611610062578063f09201b61461081e578063f14e9c8c14610852578063fa45aa0014610871575f5ffd5b8063e3e4f6bd146107eb578063e4a00049146107ff575f5ffd5b8063d546da90116100ac578063d546da901461078e578063d547741f146107ad578063db2ec6bd146107cc575f5ffd5b8063cc47a40b14610767578063d0e30db014610786575f5ffd5b8063a7ab69611161011b578063ad7a672f11610101578063ad7a672f146106dc578063ba9cf01d146106f0578063c9322adb14610723575f5ffd5b8063a7ab6961146106a1578063aa67c919146106c9575f5ffd5b806391d148541461061a5780639522874c1461065c5780639ee679e81461066f578063a217fddf1461068e575f5ffd5b806336568abe116101f557806373add0fd116101ab57806375ee1dfd1161019157806375ee1dfd146105745780637ecebe00146105bf57806384b0196e146105f3575f5ffd5b806373add0fd1461053657806374a8f10314610555575f5ffd5b806348b75044116101db57806348b75044146104c7578063570de0eb146104e657806370a08231146104f9575f5ffd5b806336568abe1461048957806339e6ad50146104a8575f5ffd5b8063226112801161024a578063248a9ca311610230578063248a9ca3146103e357806325daa7df146104115780632f2ff15d1461046a575f5ffd5b8063226112801461038957806323806bc51461039f575f5ffd5b806301ffc9a71461027b57806314bf9d2b146102af5780631860781c1461033d578063190d8d1e1461036a575b5f5ffd5b348015610286575f5ffd5b5061029a610295366004612fd5565b610885565b60405190151581526020015b60405180910390f35b3480156102ba575f5ffd5b506103186102c936600461302f565b604080518082019091525f8082526020820152506001600160a01b03165f908152600860209081526040918290208251808401909352805483526001015467ffffffffffffffff169082015290565b604080518251815260209283015167ffffffffffffffff1692810192909252016102a6565b348015610348575f5ffd5b5061035c61035736600461305f565b61091d565b6040519081526020016102a6565b348015610375575f5ffd5b5061035c610384366004613091565b61092f565b348015610394575f5ffd5b5061039d610979565b005b3480156103aa575f5ffd5b5061035c6103b9366004613091565b6001600160a01b039182165f908152600a6020908152604080832093909416825291909152205490565b3480156103ee575f5ffd5b5061035c6103fd3660046130c2565b5f9081526020819052604090206001015490565b34801561041c575f5ffd5b5061043061042b366004613091565b610a11565b6040805182516001600160801b039081168252602080850151909116908201529181015167ffffffffffffffff16908201526060016102a6565b348015610475575f5ffd5b5061039d6104843660046130d9565b610ad2565b348015610494575f5ffd5b5061039d6104a33660046130d9565b610afc565b3480156104b3575f5ffd5b5061035c6104c236600461310a565b610b4d565b3480156104d2575f5ffd5b5061039d6104e1366004613091565b610b5a565b61039d6104f4366004613169565b610c4c565b348015610504575f5ffd5b5061035c61051336600461302f565b6001600160a01b03165f908152600660205260409020546001600160801b031690565b348015610541575f5ffd5b5061039d6105503660046131e9565b610e03565b348015610560575f5ffd5b5061039d61056f36600461302f565b610e1a565b34801561057f575f5ffd5b5061059361058e366004613091565b610f2a565b6040805182518152602080840151908201529181015167ffffffffffffffff16908201526060016102a6565b3480156105ca575f5ffd5b5061035c6105d936600461302f565b6001600160a01b03165f9081526003602052604090205490565b3480156105fe575f5ffd5b50610607610fad565b6040516102a69796959493929190613230565b348015610625575f5ffd5b5061029a6106343660046130d9565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b61039d61066a366004613323565b61100b565b34801561067a575f5ffd5b5061039d6106893660046130c2565b611037565b348015610699575f5ffd5b5061035c5f81565b3480156106ac575f5ffd5b5060045460405167ffffffffffffffff90911681526020016102a6565b61039d6106d736600461302f565b611145565b3480156106e7575f5ffd5b5060055461035c565b3480156106fb575f5ffd5b5061035c7f300f9ae985dc711960f7a4d1dd013f9c19ecf40bff149522ab7523b2187a384681565b34801561072e575f5ffd5b5061035c61073d36600461302f565b6001600160a01b03165f90815260066020526040902054600160801b90046001600160801b031690565b348015610772575f5ffd5b5061039d6107813660046133bc565b611179565b61039d611257565b348015610799575f5ffd5b5061035c6107a836600461302f565b611263565b3480156107b8575f5ffd5b5061039d6107c73660046130d9565b6112a8565b3480156107d7575f5ffd5b5061035c6107e6366004613091565b6112cc565b3480156107f6575f5ffd5b5061035c601081565b34801561080a575f5ffd5b5061039d6108193660046133e4565b61134a565b348015610829575f5ffd5b5061083d61083836600461341d565b611356565b604080519283526020830191909152016102a6565b34801561085d575f5ffd5b5061035c61086c36600461345f565b611512565b34801561087c575f5ffd5b5061035c611592565b5f7fffffffff0000000000000000000000000000000000000000000000000000000082167f7965db0b00000000000000000000000000000000000000000000000000000000148061091757507f01ffc9a7000000000000000000000000000000000000000000000000000000007fffffffff000000000000000000000000000000000000000000000000000000008316145b92915050565b5f61091761092a83611814565b611975565b6001600160a01b038083165f9081526007602090815260408083209385168352929052908120546001600160801b0316610968846119bc565b61097291906134d1565b9392505050565b335f90815260086020526040812054908190036109b057604051639a18183560e01b81523360048201526024015b60405180910390fd5b335f818152600860205260408082209182556001909101805467ffffffffffffffff19169055517f2eed97477f07c07ec48f8f678f4e84f7c0de55bf33f51c3dc989b1335308031990610a069084815260200190565b60405180910390a250565b60408051606080820183525f80835260208084018290529284018190526001600160a01b03868116825260078452848220908616825283528390208351918201845280546001600160801b038082168452600160801b9091041692820192909252600182015467ffffffffffffffff1692810192909252610a9181611a01565b8015610ab55750815f01516001600160801b031682602001516001600160801b0316105b15610acb5760208201516001600160801b031682525b5092915050565b5f82815260208190526040902060010154610aec81611a30565b610af68383611a3a565b50505050565b6001600160a01b0381163314610b3e576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b610b488282611ae1565b505050565b5f61091761092a83611b62565b6001600160a01b038083165f90815260076020908152604080832093851683529290529081206001015467ffffffffffffffff1690819003610bdb576040517ff68118610000000000000000000000000000000000000000000000000000000081526001600160a01b038085166004830152831660248201526044016109a7565b8067ffffffffffffffff16421015610c42576040517f1af6e2df0000000000000000000000000000000000000000000000000000000081526001600160a01b0380851660048301528316602482015267ffffffffffffffff821660448201526064016109a7565b610af68383611bf6565b5f610c5a602085018561302f565b90506001600160a01b038116610c835760405163d92e233d60e01b815260040160405180910390fd5b610c95610120850161010086016131e9565b67ffffffffffffffff16421115610d065780610cb9610120860161010087016131e9565b6040517f931189e90000000000000000000000000000000000000000000000000000000081526001600160a01b03909216600483015267ffffffffffffffff1660248201526044016109a7565b83608001353414610d5e576040517f2f000bb60000000000000000000000000000000000000000000000000000000081526001600160a01b0382166004820152608085013560248201523460448201526064016109a7565b610d6c818560e00135611d5f565b610d8081610d798661091d565b8585611dca565b610da857604051633615713d60e21b81526001600160a01b03821660048201526024016109a7565b610db28134611e35565b610de081610dc6604087016020880161302f565b6040870135610ddb6080890160608a016131e9565b611f0c565b610af681610df160a08701876134e4565b610dfe60c08901896134e4565b6120c6565b5f610e0d81611a30565b610e16826121d9565b5050565b335f9081526009602090815260408083206001600160a01b038516845290915281206002810154909167ffffffffffffffff9091169003610e7f57604051632aea2a8f60e11b81523360048201526001600160a01b03831660248201526044016109a7565b6004545f90610e989067ffffffffffffffff164261352a565b600283015490915067ffffffffffffffff9081169082161015610ed55760028201805467ffffffffffffffff191667ffffffffffffffff83161790555b600282015460405167ffffffffffffffff90911681526001600160a01b0384169033907f2b95c1dc0daa020e119f75ff153d0aea139be9d08a62158074c10ae1a379bb389060200160405180910390a3505050565b610f5560405180606001604052805f81526020015f81526020015f67ffffffffffffffff1681525090565b506001600160a01b039182165f9081526009602090815260408083209390941682529182528290208251606081018452815481526001820154928101929092526002015467ffffffffffffffff169181019190915290565b5f6060805f5f5f6060610fbe61222f565b610fc661225f565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b6110153334611e35565b61102133888888611f0c565b61102e33858585856120c6565b50505050505050565b805f0361105757604051631f2a200560e01b815260040160405180910390fd5b335f908152600660205260409020546001600160801b0316808211156110a057604051632d3d15b760e21b815233600482015260248101839052604481018290526064016109a7565b6004545f906110b99067ffffffffffffffff164261352a565b60408051808201825285815267ffffffffffffffff8381166020808401828152335f818152600884528790209551865590516001909501805467ffffffffffffffff19169590941694909417909255835188815291820152929350917fbf6730b5b5d9fd45cdb42f69910317da629fd6e12b3ab41aa1708cd916385dfc910160405180910390a2505050565b6001600160a01b03811661116c5760405163d92e233d60e01b815260040160405180910390fd5b6111768134611e35565b50565b6111833383611bf6565b546001600160801b0316811061119e57610e1633838361228a565b6004545f906111b79067ffffffffffffffff164261352a565b335f8181526007602090815260408083206001600160a01b0389168085529083529281902060018101805467ffffffffffffffff881667ffffffffffffffff19909116811790915581546001600160801b038a8116600160801b0291161782558251898152938401529495509192917fbe171452cf6608012826b757e4ae1fb944e7cdf9be5195c2d5c29368d0ca3c14910160405180910390a350505050565b6112613334611e35565b565b5f5f61126e836119bc565b6001600160a01b0384165f90815260086020526040902054909150818110611296575f6112a0565b6112a0818361354a565b949350505050565b5f828152602081905260409020600101546112c281611a30565b610af68383611ae1565b5f5f6112d88484610a11565b90505f816040015167ffffffffffffffff165f141580156113115750815f01516001600160801b031682602001516001600160801b0316105b61131c578151611322565b81602001515b6001600160801b031690508061133786611263565b61134191906134d1565b95945050505050565b610b4833848484611f0c565b5f5f7f300f9ae985dc711960f7a4d1dd013f9c19ecf40bff149522ab7523b2187a384661138281611a30565b61138a612407565b5f5b848110156114d257368686838181106113a7576113a761355d565b90506020028101906113b99190613571565b90506001600160a01b0388166113d5604083016020840161302f565b6001600160a01b03161461143957876113f4604083016020840161302f565b6040517ffb427f270000000000000000000000000000000000000000000000000000000081526001600160a01b039283166004820152911660248201526044016109a7565b5f6114608261144e60a082016080830161302f565b61145b60a086018661358f565b61245e565b9050805f036114705750506114ca565b61147a81876134d1565b95508461148a602084018461302f565b6040805160208101939093526001600160a01b03909116908201526060810182905260800160405160208183030381529060405280519060200120945050505b60010161138c565b506114dc836126ce565b6115096112615f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00612458565b50935093915050565b5f7f300f9ae985dc711960f7a4d1dd013f9c19ecf40bff149522ab7523b2187a384661153d81611a30565b611545612407565b6115518686868661245e565b915061155c826126ce565b6115896112615f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00612458565b50949350505050565b5f61159b612407565b335f9081526008602090815260408083208151808301909252805480835260019091015467ffffffffffffffff169282019290925291036115f157604051639a18183560e01b81523360048201526024016109a7565b806020015167ffffffffffffffff164210156116515760208101516040517f31b5a21e00000000000000000000000000000000000000000000000000000000815233600482015267ffffffffffffffff90911660248201526044016109a7565b335f908152600660205260408120805483519192916001600160801b03909116116116865781546001600160801b0316611689565b82515b82549091505f906116ac906001600160801b03600160801b8204811691166135d2565b6001600160801b031690508082106116c457806116c6565b815b9450841580156116d557508115155b1561170257604051632d3d15b760e21b8152336004820152602481018390525f60448201526064016109a7565b81850361173157335f908152600860205260408120908155600101805467ffffffffffffffff1916905561174b565b61173b858361354a565b335f908152600860205260409020555b8254859084905f906117679084906001600160801b03166135d2565b92506101000a8154816001600160801b0302191690836001600160801b031602179055508460055f82825461179c919061354a565b909155505060405185815233907f7084f5476618d8e60b11ef0d7d3f06914655adb8793e28ff7f018d4c76d505d59060200160405180910390a26117e033866126da565b505050506118116112615f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00612458565b90565b5f7f209601aab97e3dad42be24e9089ea3f74b4d4dcccc73a1e6bef7c6aac8a1e185611843602084018461302f565b611853604085016020860161302f565b604085013561186860808701606088016131e9565b608087013561187a60a08901896134e4565b60405160200161188b9291906135f1565b60408051601f1981840301815291905280516020909101206118b060c08a018a6134e4565b6040516020016118c1929190613630565b60408051601f19818403018152919052805160209091012060e08a01356118f06101208c016101008d016131e9565b60408051602081019b909b526001600160a01b03998a16908b0152979096166060890152608088019490945267ffffffffffffffff92831660a088015260c087019190915260e086015261010085019190915261012084019190915216610140820152610160015b604051602081830303815290604052805190602001209050919050565b5f61091761198161277f565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b6001600160a01b0381165f90815260066020526040812080546119f1906001600160801b03600160801b8204811691166135d2565b6001600160801b03169392505050565b60018101545f9067ffffffffffffffff16158015906109175750506001015467ffffffffffffffff1642101590565b61117681336128a8565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16611ada575f838152602081815260408083206001600160a01b03861684529091529020805460ff19166001179055611a923390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610917565b505f610917565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1615611ada575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a4506001610917565b5f7f6100ec19331a165c58c60a76b6db007e62ffc4a6f9b3b825661e136d297a1aa1611b91602084018461302f565b611ba1604085016020860161302f565b6040850135611bb660808701606088016131e9565b6040805160208101969096526001600160a01b0394851690860152929091166060840152608083015267ffffffffffffffff1660a082015260c001611958565b6001600160a01b038083165f908152600760209081526040808320938516835292905220611c2381611a01565b156109175780545f906001600160801b03808216600160801b9092041610611c4b575f611c69565b8154611c69906001600160801b03600160801b8204811691166135d2565b60018301805467ffffffffffffffff1916905582546001600160801b0316808455909150819083905f90611c9e9084906135d2565b82546101009290920a6001600160801b038181021990931691831602179091556001600160a01b0386165f90815260066020526040902080548493509091601091611cf2918591600160801b9004166135d2565b82546101009290920a6001600160801b038181021990931691831602179091558354604051911681526001600160a01b0385811692508616907f7c2e21a275247b08274b8f4e84d1a374bceaa1d0fe17270b407f07494059f60c9060200160405180910390a35092915050565b6001600160a01b0382165f908152600360205260409020805460018101909155818114610b48576040517f752d88c00000000000000000000000000000000000000000000000000000000081526001600160a01b0384166004820152602481018290526044016109a7565b5f846001600160a01b03163b5f03611e29575f5f611de9868686612913565b5090925090505f816003811115611e0257611e02613670565b148015611e205750866001600160a01b0316826001600160a01b0316145b925050506112a0565b6113418585858561295a565b805f03611e5557604051631f2a200560e01b815260040160405180910390fd5b611e5e816129dd565b6001600160a01b0383165f9081526006602052604081208054909190611e8e9084906001600160801b0316613684565b92506101000a8154816001600160801b0302191690836001600160801b031602179055508060055f828254611ec391906134d1565b909155505060405181815233906001600160a01b038416907f8752a472e571a816aea92eec8dae9baf628e840f4929fbcc2d155e6233ff68a79060200160405180910390a35050565b6001600160a01b038316611f335760405163d92e233d60e01b815260040160405180910390fd5b428167ffffffffffffffff1611611f91576040517f978a7f360000000000000000000000000000000000000000000000000000000081526001600160a01b038416600482015267ffffffffffffffff821660248201526044016109a7565b6001600160a01b038085165f90815260096020908152604080832093871683529290522060028101544267ffffffffffffffff90911610801590611ff057508054831080611ff05750600281015467ffffffffffffffff908116908316105b1561205057805460028201546040517fbb85a9dd0000000000000000000000000000000000000000000000000000000081526001600160a01b0387166004820152602481019290925267ffffffffffffffff1660448201526064016109a7565b82815560028101805467ffffffffffffffff191667ffffffffffffffff84169081179091556040805185815260208101929092526001600160a01b0386811692908816917fbc210c141be3513bcb8163b098b4fffe88350f9008f0228143be23ec25ea95b9910160405180910390a35050505050565b82811415806120d55750601083115b1561211d576040517fb4a4783a0000000000000000000000000000000000000000000000000000000081526004810184905260248101829052601060448201526064016109a7565b5f5b838110156121d1576121578686868481811061213d5761213d61355d565b9050602002016020810190612152919061302f565b611bf6565b546001600160801b03168383838181106121735761217361355d565b9050602002013511156121c9576121c9868686848181106121965761219661355d565b90506020020160208101906121ab919061302f565b8585858181106121bd576121bd61355d565b9050602002013561228a565b60010161211f565b505050505050565b6004805467ffffffffffffffff191667ffffffffffffffff83169081179091556040519081527fbe42695f6ec8a8d619e43e1c8988eaf50b19526f0317344689a000a079468c9f9060200160405180910390a150565b606061225a7f0000000000000000000000000000000000000000000000000000000000000000612a2d565b905090565b606061225a7f0000000000000000000000000000000000000000000000000000000000000000612a2d565b6001600160a01b0382166122b15760405163d92e233d60e01b815260040160405180910390fd5b6001600160a01b038084165f90815260066020908152604080832060078352818420948716845293909152812080549091906122f6906001600160801b03168561354a565b83549091505f90612319906001600160801b03600160801b8204811691166135d2565b6001600160801b031690508082111561235e57604051632d3d15b760e21b81526001600160a01b038816600482015260248101839052604481018290526064016109a7565b835482908590601090612382908490600160801b90046001600160801b0316613684565b82546101009290920a6001600160801b0381810219909316918316021790915560018501805467ffffffffffffffff1916905586168455506040518581526001600160a01b0387811691908916907f7c2e21a275247b08274b8f4e84d1a374bceaa1d0fe17270b407f07494059f60c906020015b60405180910390a350505050505050565b6124317f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c612a6a565b61126160017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b90612aa1565b5f8061246d602087018761302f565b6001600160a01b0381165f908152600a60209081526040808320939450919291839161249d918b01908b0161302f565b6001600160a01b03166001600160a01b031681526020019081526020015f20549050808760400135116124d4575f925050506112a0565b6124e281604089013561354a565b92506124f460808801606089016131e9565b67ffffffffffffffff1642111561257c57816125166040890160208a0161302f565b61252660808a0160608b016131e9565b6040517fc43d7f580000000000000000000000000000000000000000000000000000000081526001600160a01b03938416600482015292909116602483015267ffffffffffffffff1660448201526064016109a7565b816001600160a01b0316866001600160a01b0316146125a0576125a0828785612aa8565b6125b4866125ad89610b4d565b8787611dca565b6125dc57604051633615713d60e21b81526001600160a01b03871660048201526024016109a7565b6125f6826125f060408a0160208b0161302f565b85612c26565b8260055f828254612607919061354a565b90915550506001600160a01b0382165f908152600a60209081526040808320908a01803593919261263a91908c0161302f565b6001600160a01b03166001600160a01b031681526020019081526020015f2081905550856001600160a01b031687602001602081019061267a919061302f565b60408051868152818b013560208201526001600160a01b03928316928616917fadfa4e2b9ce0b5211c726e2f4a096bdab12037c5e9757680bbdda89607c74091910160405180910390a45050949350505050565b80156111765761117633825b8047101561271d576040517fcf479181000000000000000000000000000000000000000000000000000000008152476004820152602481018290526044016109a7565b612736828260405180602001604052805f815250612ead565b1561273f575050565b3d1561274d57610e16612ec2565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f306001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000161480156127d757507f000000000000000000000000000000000000000000000000000000000000000046145b1561280157507f000000000000000000000000000000000000000000000000000000000000000090565b61225a604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b5f828152602081815260408083206001600160a01b038516845290915290205460ff16610e16576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b0382166004820152602481018390526044016109a7565b5f80806041849003612947578435602086013560408701355f1a61293989828585612ecd565b955095509550505050612951565b505f915060029050825b93509350939050565b604080517f1626ba7e00000000000000000000000000000000000000000000000000000000808252600482018690526024820192909252604481018390525f91908390818660648301375f82606483010152601f820160051c60051b915060205f60648401838b5afa9050825f5114601f3d111681169350505050949350505050565b5f6001600160801b03821115612a29576040517f6dfcc65000000000000000000000000000000000000000000000000000000000815260806004820152602481018390526044016109a7565b5090565b60605f612a3983612f95565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b15611261576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b6001600160a01b038084165f90815260096020908152604080832093861683529290529081206002810154909167ffffffffffffffff9091169003612b1357604051632aea2a8f60e11b81526001600160a01b038086166004830152841660248201526044016109a7565b600281015467ffffffffffffffff16421115612b845760028101546040517fd2aa9c7a0000000000000000000000000000000000000000000000000000000081526001600160a01b0380871660048301528516602482015267ffffffffffffffff90911660448201526064016109a7565b5f8160010154825f015411612b99575f612baa565b60018201548254612baa919061354a565b905080831115612c07576040517fb298e8280000000000000000000000000000000000000000000000000000000081526001600160a01b0380871660048301528516602482015260448101849052606481018290526084016109a7565b82826001015f828254612c1a91906134d1565b90915550505050505050565b6001600160a01b0383165f90815260066020526040812080549091600160801b9091046001600160801b03169003612ced5780546001600160801b0316821115612ca7578054604051632d3d15b760e21b81526001600160a01b0386166004820152602481018490526001600160801b0390911660448201526064016109a7565b8054829082905f90612cc39084906001600160801b03166135d2565b92506101000a8154816001600160801b0302191690836001600160801b0316021790555050505050565b5f612cf88585611bf6565b805483549192505f916001600160801b0391821691612d2191600160801b81048216911661354a565b612d2b91906134d1565b905080841115612d6757604051632d3d15b760e21b81526001600160a01b038716600482015260248101859052604481018290526064016109a7565b8254849084905f90612d839084906001600160801b03166135d2565b82546101009290920a6001600160801b038181021990931691831602179091558354165f039050612db657505050505050565b81545f906001600160801b03168510612dd95782546001600160801b0316612ddb565b845b845490915081908590601090612e02908490600160801b90046001600160801b03166135d2565b92506101000a8154816001600160801b0302191690836001600160801b0316021790555080835f015f8282829054906101000a90046001600160801b0316612e4a91906135d2565b82546101009290920a6001600160801b038181021990931691831602179091558454604051911681526001600160a01b0388811692508916907f7c2e21a275247b08274b8f4e84d1a374bceaa1d0fe17270b407f07494059f60c906020016123f6565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0841115612f0657505f91506003905082612f8b565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa158015612f57573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b038116612f8257505f925060019150829050612f8b565b92505f91508190505b9450945094915050565b5f60ff8216601f811115610917576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f60208284031215612fe5575f5ffd5b81357fffffffff0000000000000000000000000000000000000000000000000000000081168114610972575f5ffd5b80356001600160a01b038116811461302a575f5ffd5b919050565b5f6020828403121561303f575f5ffd5b61097282613014565b5f6101208284031215613059575f5ffd5b50919050565b5f6020828403121561306f575f5ffd5b813567ffffffffffffffff811115613085575f5ffd5b6112a084828501613048565b5f5f604083850312156130a2575f5ffd5b6130ab83613014565b91506130b960208401613014565b90509250929050565b5f602082840312156130d2575f5ffd5b5035919050565b5f5f604083850312156130ea575f5ffd5b823591506130b960208401613014565b5f60808284031215613059575f5ffd5b5f6080828403121561311a575f5ffd5b61097283836130fa565b5f5f83601f840112613134575f5ffd5b50813567ffffffffffffffff81111561314b575f5ffd5b602083019150836020828501011115613162575f5ffd5b9250929050565b5f5f5f6040848603121561317b575f5ffd5b833567ffffffffffffffff811115613191575f5ffd5b61319d86828701613048565b935050602084013567ffffffffffffffff8111156131b9575f5ffd5b6131c586828701613124565b9497909650939450505050565b803567ffffffffffffffff8116811461302a575f5ffd5b5f602082840312156131f9575f5ffd5b610972826131d2565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f61326a60e0830189613202565b828103604084015261327c8189613202565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b818110156132d15783518352602093840193909201916001016132b3565b50909b9a5050505050505050505050565b5f5f83601f8401126132f2575f5ffd5b50813567ffffffffffffffff811115613309575f5ffd5b6020830191508360208260051b8501011115613162575f5ffd5b5f5f5f5f5f5f5f60a0888a031215613339575f5ffd5b61334288613014565b965060208801359550613357604089016131d2565b9450606088013567ffffffffffffffff811115613372575f5ffd5b61337e8a828b016132e2565b909550935050608088013567ffffffffffffffff81111561339d575f5ffd5b6133a98a828b016132e2565b989b979a50959850939692959293505050565b5f5f604083850312156133cd575f5ffd5b6133d683613014565b946020939093013593505050565b5f5f5f606084860312156133f6575f5ffd5b6133ff84613014565b925060208401359150613414604085016131d2565b90509250925092565b5f5f5f6040848603121561342f575f5ffd5b61343884613014565b9250602084013567ffffffffffffffff811115613453575f5ffd5b6131c5868287016132e2565b5f5f5f5f60c08587031215613472575f5ffd5b61347c86866130fa565b935061348a60808601613014565b925060a085013567ffffffffffffffff8111156134a5575f5ffd5b6134b187828801613124565b95989497509550505050565b634e487b7160e01b5f52601160045260245ffd5b80820180821115610917576109176134bd565b5f5f8335601e198436030181126134f9575f5ffd5b83018035915067ffffffffffffffff821115613513575f5ffd5b6020019150600581901b3603821315613162575f5ffd5b67ffffffffffffffff8181168382160190811115610917576109176134bd565b81810381811115610917576109176134bd565b634e487b7160e01b5f52603260045260245ffd5b5f823560be19833603018112613585575f5ffd5b9190910192915050565b5f5f8335601e198436030181126135a4575f5ffd5b83018035915067ffffffffffffffff8211156135be575f5ffd5b602001915036819003821315613162575f5ffd5b6001600160801b038281168282160390811115610917576109176134bd565b5f8184825b85811015613625576001600160a01b0361360f83613014565b16835260209283019291909101906001016135f6565b509095945050505050565b5f7f07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff83111561365d575f5ffd5b8260051b80858437919091019392505050565b634e487b7160e01b5f52602160045260245ffd5b6001600160801b038181168382160190811115610917576109176134bd56",
 }
 
 // Escrow is an auto generated Go binding around an Ethereum contract.
@@ -6351,7 +9317,7 @@ func (escrow *Escrow) UnpackDraw(data []byte) (*big.Int, error) {
 // the contract method with ID 0xf09201b6.  This method will panic if any
 // invalid/nil inputs are passed.
 //
-// Solidity: function drawBatch(address worker, ((address,address,uint256,uint64),address,bytes)[] vouchers) returns(uint256 drawn)
+// Solidity: function drawBatch(address worker, ((address,address,uint256,uint64),address,bytes)[] vouchers) returns(uint256 drawn, bytes32 draws)
 func (escrow *Escrow) PackDrawBatch(worker common.Address, vouchers []SignedVoucher) []byte {
 	enc, err := escrow.abi.Pack("drawBatch", worker, vouchers)
 	if err != nil {
@@ -6364,22 +9330,31 @@ func (escrow *Escrow) PackDrawBatch(worker common.Address, vouchers []SignedVouc
 // the contract method with ID 0xf09201b6.  This method will return an error
 // if any inputs are invalid/nil.
 //
-// Solidity: function drawBatch(address worker, ((address,address,uint256,uint64),address,bytes)[] vouchers) returns(uint256 drawn)
+// Solidity: function drawBatch(address worker, ((address,address,uint256,uint64),address,bytes)[] vouchers) returns(uint256 drawn, bytes32 draws)
 func (escrow *Escrow) TryPackDrawBatch(worker common.Address, vouchers []SignedVoucher) ([]byte, error) {
 	return escrow.abi.Pack("drawBatch", worker, vouchers)
+}
+
+// DrawBatchOutput serves as a container for the return parameters of contract
+// method DrawBatch.
+type DrawBatchOutput struct {
+	Drawn *big.Int
+	Draws [32]byte
 }
 
 // UnpackDrawBatch is the Go binding that unpacks the parameters returned
 // from invoking the contract method with ID 0xf09201b6.
 //
-// Solidity: function drawBatch(address worker, ((address,address,uint256,uint64),address,bytes)[] vouchers) returns(uint256 drawn)
-func (escrow *Escrow) UnpackDrawBatch(data []byte) (*big.Int, error) {
+// Solidity: function drawBatch(address worker, ((address,address,uint256,uint64),address,bytes)[] vouchers) returns(uint256 drawn, bytes32 draws)
+func (escrow *Escrow) UnpackDrawBatch(data []byte) (DrawBatchOutput, error) {
 	out, err := escrow.abi.Unpack("drawBatch", data)
+	outstruct := new(DrawBatchOutput)
 	if err != nil {
-		return new(big.Int), err
+		return *outstruct, err
 	}
-	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
-	return out0, nil
+	outstruct.Drawn = abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	outstruct.Draws = *abi.ConvertType(out[1], new([32]byte)).(*[32]byte)
+	return *outstruct, nil
 }
 
 // PackDrawableBy is the Go binding used to pack the parameters required for calling
@@ -19024,6 +21999,1435 @@ func (treasury *Treasury) UnpackZeroAddressError(raw []byte) (*TreasuryZeroAddre
 	return out, nil
 }
 
+// ValidatorPoolMetaData contains all meta data concerning the ValidatorPool contract.
+var ValidatorPoolMetaData = bind.MetaData{
+	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"components\":[{\"internalType\":\"uint128\",\"name\":\"minBond\",\"type\":\"uint128\"},{\"internalType\":\"uint64\",\"name\":\"unbonding\",\"type\":\"uint64\"}],\"internalType\":\"structValidatorRules\",\"name\":\"rules_\",\"type\":\"tuple\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"inputs\":[],\"name\":\"COMMITTEE_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"join\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"leave\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"member\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"bps\",\"type\":\"uint256\"}],\"name\":\"penalise\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"taken\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"member\",\"type\":\"address\"}],\"name\":\"rise\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"rules\",\"outputs\":[{\"components\":[{\"internalType\":\"uint128\",\"name\":\"minBond\",\"type\":\"uint128\"},{\"internalType\":\"uint64\",\"name\":\"unbonding\",\"type\":\"uint64\"}],\"internalType\":\"structValidatorRules\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint48\",\"name\":\"block_\",\"type\":\"uint48\"},{\"internalType\":\"bytes32\",\"name\":\"seed\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"seats\",\"type\":\"uint256\"},{\"internalType\":\"address[4]\",\"name\":\"excluded\",\"type\":\"address[4]\"}],\"name\":\"seat\",\"outputs\":[{\"internalType\":\"address[]\",\"name\":\"members\",\"type\":\"address[]\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"uint128\",\"name\":\"minBond\",\"type\":\"uint128\"},{\"internalType\":\"uint64\",\"name\":\"unbonding\",\"type\":\"uint64\"}],\"internalType\":\"structValidatorRules\",\"name\":\"rules_\",\"type\":\"tuple\"}],\"name\":\"setRules\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint48\",\"name\":\"block_\",\"type\":\"uint48\"}],\"name\":\"totalWeightAt\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"unbondingPeriod\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"validatorOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint128\",\"name\":\"bond\",\"type\":\"uint128\"},{\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"seats\",\"type\":\"uint32\"},{\"internalType\":\"uint32\",\"name\":\"leaf\",\"type\":\"uint32\"}],\"internalType\":\"structValidatorPool.Validator\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint48\",\"name\":\"block_\",\"type\":\"uint48\"}],\"name\":\"weightAt\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"withdraw\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"validator\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"BondWithdrawn\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"validator\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"bond\",\"type\":\"uint256\"}],\"name\":\"Joined\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"validator\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"name\":\"Left\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"validator\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Penalised\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"components\":[{\"internalType\":\"uint128\",\"name\":\"minBond\",\"type\":\"uint128\"},{\"internalType\":\"uint64\",\"name\":\"unbonding\",\"type\":\"uint64\"}],\"indexed\":false,\"internalType\":\"structValidatorRules\",\"name\":\"rules\",\"type\":\"tuple\"}],\"name\":\"RulesChanged\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"name\":\"AlreadyLeaving\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"bond\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"minimum\",\"type\":\"uint256\"}],\"name\":\"BelowMinimumBond\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"name\":\"BondLocked\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"CheckpointUnorderedInsertion\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"NotValidator\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint8\",\"name\":\"bits\",\"type\":\"uint8\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"SafeCastOverflowedUintDowncast\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint32\",\"name\":\"seats\",\"type\":\"uint32\"}],\"name\":\"StillSeated\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"found\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"seats\",\"type\":\"uint256\"}],\"name\":\"TooFewValidators\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAmount\",\"type\":\"error\"}]",
+	ID:  "89bea68c44218adb938404325138bd659e",
+	Bin: "0x608060405234801561000f575f5ffd5b506040516125d73803806125d783398101604081905261002e916101bf565b6001600160a01b0382166100555760405163d92e233d60e01b815260040160405180910390fd5b61005f5f83610070565b5061006981610119565b5050610270565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16610110575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556100c83390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610113565b505f5b92915050565b80516001600160801b03165f0361014357604051631f2a200560e01b815260040160405180910390fd5b805160018054602080850180516001600160801b039095166001600160c01b03199093168317600160801b6001600160401b039687160217909355604080519283529251909316928101929092527f55091f6e38e866f292b47ba0c500fe6854b9feef81f29535ac3d291e0dd0181e910160405180910390a150565b5f5f82840360608112156101d1575f5ffd5b83516001600160a01b03811681146101e7575f5ffd5b92506040601f19820112156101fa575f5ffd5b50604080519081016001600160401b038111828210171561022957634e487b7160e01b5f52604160045260245ffd5b60405260208401516001600160801b0381168114610245575f5ffd5b815260408401516001600160401b0381168114610260575f5ffd5b6020820152919491935090915050565b61235a8061027d5f395ff3fe608060405260043610610157575f3560e01c806352f6747a116100bb578063b688a36311610071578063d66d9e1911610057578063d66d9e1914610413578063dc0370e114610427578063f666d1b214610446575f5ffd5b8063b688a363146103ec578063d547741f146103f4575f5ffd5b806391d14854116100a157806391d1485414610364578063a217fddf146103a6578063ad32563d146103b9575f5ffd5b806352f6747a146102c75780636cf6d6751461032b575f5ffd5b80633c554518116101105780633db86540116100f65780633db865401461026a57806345c35c151461028957806346035821146102a8575f5ffd5b80633c554518146102375780633ccfd60b14610256575f5ffd5b8063248a9ca311610140578063248a9ca3146101bb5780632f2ff15d146101f757806336568abe14610218575f5ffd5b806301ffc9a71461015b5780630da444e51461018f575b5f5ffd5b348015610166575f5ffd5b5061017a610175366004611f6f565b610543565b60405190151581526020015b60405180910390f35b34801561019a575f5ffd5b506101ae6101a9366004611fc8565b6105db565b6040516101869190612011565b3480156101c6575f5ffd5b506101e96101d536600461205c565b5f9081526020819052604090206001015490565b604051908152602001610186565b348015610202575f5ffd5b50610216610211366004612089565b610890565b005b348015610223575f5ffd5b50610216610232366004612089565b6108ba565b348015610242575f5ffd5b506102166102513660046120b3565b61090b565b348015610261575f5ffd5b506101e9610930565b348015610275575f5ffd5b506101e96102843660046120cc565b610ae4565b348015610294575f5ffd5b506102166102a33660046120f4565b610b22565b3480156102b3575f5ffd5b506101e96102c236600461210d565b610ba0565b3480156102d2575f5ffd5b506040805180820182525f808252602091820152815180830183526001546001600160801b03811680835267ffffffffffffffff600160801b909204821692840192835284519081529151169181019190915201610186565b348015610336575f5ffd5b50600154600160801b900467ffffffffffffffff1660405167ffffffffffffffff9091168152602001610186565b34801561036f575f5ffd5b5061017a61037e366004612089565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b3480156103b1575f5ffd5b506101e95f81565b3480156103c4575f5ffd5b506101e97f794daa56950487582951e8db2fdbcbee68c2223c65641d0aa02a3afc64f9a86f81565b610216610bac565b3480156103ff575f5ffd5b5061021661040e366004612089565b610d5e565b34801561041e575f5ffd5b50610216610d82565b348015610432575f5ffd5b506101e9610441366004612126565b610ed3565b348015610451575f5ffd5b506104ed6104603660046120f4565b60408051608080820183525f808352602080840182905283850182905260609384018290526001600160a01b039590951681526006855283902083519182018452546001600160801b038116825267ffffffffffffffff600160801b8204169482019490945263ffffffff600160c01b8504811693820193909352600160e01b9093049091169082015290565b60405161018691905f6080820190506001600160801b03835116825267ffffffffffffffff602084015116602083015263ffffffff604084015116604083015263ffffffff606084015116606083015292915050565b5f7fffffffff0000000000000000000000000000000000000000000000000000000082167f7965db0b0000000000000000000000000000000000000000000000000000000014806105d557507f01ffc9a7000000000000000000000000000000000000000000000000000000007fffffffff000000000000000000000000000000000000000000000000000000008316145b92915050565b60607f794daa56950487582951e8db2fdbcbee68c2223c65641d0aa02a3afc64f9a86f61060781611015565b60408051600480825260a082019092525f91602082016080803683370190505090505f5b81518110156106e4575f60065f87846004811061064a5761064a612162565b60200201602081019061065d91906120f4565b6001600160a01b0316815260208101919091526040015f90812054600160e01b900463ffffffff1691505b828110156106bc57818482815181106106a3576106a3612162565b6020026020010151036106b4575f91505b600101610688565b50808383815181106106d0576106d0612162565b60209081029190910101525060010161062b565b505f6106f4600289898986611022565b905085815110156107435780516040517f1c8741660000000000000000000000000000000000000000000000000000000081526004810191909152602481018790526044015b60405180910390fd5b8567ffffffffffffffff81111561075c5761075c61214e565b604051908082528060200260200182016040528015610785578160200160208202803683370190505b5093505f5b868110156108845760075f8383815181106107a7576107a7612162565b602002602001015181526020019081526020015f205f9054906101000a90046001600160a01b03168582815181106107e1576107e1612162565b60200260200101906001600160a01b031690816001600160a01b03168152505060065f86838151811061081657610816612162565b60200260200101516001600160a01b03166001600160a01b031681526020019081526020015f205f01601881819054906101000a900463ffffffff1661085b9061218a565b91906101000a81548163ffffffff021916908363ffffffff16021790555080600101905061078a565b50505050949350505050565b5f828152602081905260409020600101546108aa81611015565b6108b48383611255565b50505050565b6001600160a01b03811633146108fc576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b61090682826112fc565b505050565b5f61091581611015565b61092c610927368490038401846121ae565b61137d565b5050565b5f610939611435565b50335f90815260066020526040812080546001600160801b03169182900361097657604051633b4f6e2b60e21b815233600482015260240161073a565b8054600160801b900467ffffffffffffffff1615806109a657508054600160801b900467ffffffffffffffff1642105b156109f85780546040517f8179b281000000000000000000000000000000000000000000000000000000008152336004820152600160801b90910467ffffffffffffffff16602482015260440161073a565b8054600160c01b900463ffffffff1615610a555780546040517faba7c8b3000000000000000000000000000000000000000000000000000000008152336004820152600160c01b90910463ffffffff16602482015260440161073a565b805477ffffffffffffffffffffffffffffffffffffffffffffffff1916815560405182815233907f0d41118e36df44efb77a471fc49fb9c0be0406d802ef95520e9fbf606e65b4559060200160405180910390a2610ab3338361148e565b50610ae161148c5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611486565b90565b6001600160a01b0382165f90815260066020526040812054610b1b9060029063ffffffff600160e01b909104811690859061153316565b9392505050565b7f794daa56950487582951e8db2fdbcbee68c2223c65641d0aa02a3afc64f9a86f610b4c81611015565b6001600160a01b0382165f9081526006602052604090208054601890610b7e90600160c01b900463ffffffff16612230565b91906101000a81548163ffffffff021916908363ffffffff1602179055505050565b5f6105d560028361155d565b345f03610bcc57604051631f2a200560e01b815260040160405180910390fd5b335f9081526006602052604081208054909190610bf39034906001600160801b031661224e565b6001549091506001600160801b0316811015610c51576001546040517f709e9dd7000000000000000000000000000000000000000000000000000000008152600481018390526001600160801b03909116602482015260440161073a565b610c5a81611578565b825477ffffffffffffffffffffffffffffffffffffffffffffffff19166001600160801b03919091161780835563ffffffff600160e01b909104165f03610d1657610ca660025f6115c8565b82547bffffffffffffffffffffffffffffffffffffffffffffffffffffffff16600160e01b63ffffffff92831681029190911780855504165f9081526007602052604090208054337fffffffffffffffffffffffff00000000000000000000000000000000000000009091161790555b610d1f826116c5565b604080513481526020810183905233917f16a5410c80ce4d4082839ea17ff9fae01b3924da3e586c0e4ba3cdb1c9f7dae2910160405180910390a25050565b5f82815260208190526040902060010154610d7881611015565b6108b483836112fc565b335f908152600660205260408120805490916001600160801b039091169003610dc057604051633b4f6e2b60e21b815233600482015260240161073a565b8054600160801b900467ffffffffffffffff1615610e255780546040517f53b3157c000000000000000000000000000000000000000000000000000000008152336004820152600160801b90910467ffffffffffffffff16602482015260440161073a565b600154610e4390600160801b900467ffffffffffffffff1642612261565b815467ffffffffffffffff91909116600160801b027fffffffffffffffff0000000000000000ffffffffffffffffffffffffffffffff909116178155610e88816116c5565b8054604051600160801b90910467ffffffffffffffff16815233907f2e6b1a8283e253304359717230487acbcb13ddf2776a46fb86ea7bfb7606346c9060200160405180910390a250565b5f7f794daa56950487582951e8db2fdbcbee68c2223c65641d0aa02a3afc64f9a86f610efe81611015565b610f06611435565b6001600160a01b0384165f908152600660205260409020805461271090610f379086906001600160801b0316612281565b610f4191906122ac565b8154909350839082905f90610f609084906001600160801b03166122bf565b92506101000a8154816001600160801b0302191690836001600160801b03160217905550610f8d816116c5565b846001600160a01b03167fc91aef69920a628abfb18a4856b7e80bad8e4b6eeee5520802cb4e563b213b3a84604051610fc891815260200190565b60405180910390a28215610fe057610fe0338461148e565b5061100e61148c5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611486565b5092915050565b61101f813361172f565b50565b60605f6040518060c001604052808765ffffffffffff168152602001611054888a60010161179a90919063ffffffff16565b6001600160d01b0316815260200161106c898961155d565b815260200185855161107e919061224e565b67ffffffffffffffff8111156110965761109661214e565b6040519080825280602002602001820160405280156110bf578160200160208202803683370190505b5081526020018585516110d2919061224e565b67ffffffffffffffff8111156110ea576110ea61214e565b604051908082528060200260200182016040528015611113578160200160208202803683370190505b5081525f60209091018190529091505b835181101561115857611150888386848151811061114357611143612162565b602002602001015161184d565b600101611123565b508367ffffffffffffffff8111156111725761117261214e565b60405190808252806020026020018201604052801561119b578160200160208202803683370190505b5091505f5b84811080156111b257505f8260400151115b15611249576112048883846040015189856040516020016111dd929190918252602082015260400190565b604051602081830303815290604052805190602001205f1c6111ff91906122de565b6118d8565b83828151811061121657611216612162565b602002602001018181525050611239888385848151811061114357611143612162565b611242816122f1565b90506111a0565b82525095945050505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff166112f5575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556112ad3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a45060016105d5565b505f6105d5565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16156112f5575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a45060016105d5565b80516001600160801b03165f036113a757604051631f2a200560e01b815260040160405180910390fd5b805160018054602080850180516001600160801b0390951677ffffffffffffffffffffffffffffffffffffffffffffffff199093168317600160801b67ffffffffffffffff9687160217909355604080519283529251909316928101929092527f55091f6e38e866f292b47ba0c500fe6854b9feef81f29535ac3d291e0dd0181e910160405180910390a150565b61145f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c611a85565b61148c60017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b90611abc565b565b804710156114d1576040517fcf4791810000000000000000000000000000000000000000000000000000000081524760048201526024810182905260440161073a565b6114ea828260405180602001604052805f815250611ac3565b156114f3575050565b3d156115015761092c611ad8565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f828152600384016020526040812061154c908361179a565b6001600160d01b0316949350505050565b5f611568838361179a565b6001600160d01b03169392505050565b5f6001600160801b038211156115c4576040517f6dfcc650000000000000000000000000000000000000000000000000000000008152608060048201526024810183905260440161073a565b5090565b5f436115d660018501611ae3565b6115ea906001600160d01b0316600161224e565b9150825f6115fc848203851685612309565b90505f61160a600186612309565b90505b8181111561164f575f818152600288016020526040902061162d90611ae3565b611637908461231c565b92506116485f829003821682612309565b905061160d565b505f848152600287016020526040902061166a908484611b1d565b50505f8481526003870160205260409020611686908487611b1d565b506116979050600187018486611b1d565b506116ba905083866116a889611ae3565b6116b2919061231c565b889190611b1d565b505050505092915050565b805461101f90600160e01b810463ffffffff1690600160801b900467ffffffffffffffff16158015611707575060015483546001600160801b03918216911610155b611711575f61171d565b82546001600160801b03165b600291906001600160801b0316611b37565b5f828152602081815260408083206001600160a01b038516845290915290205460ff1661092c576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b03821660048201526024810183905260440161073a565b81545f90818160058111156117f6575f6117b384611c4c565b6117bd9085612309565b5f8881526020902090915081015465ffffffffffff90811690871610156117e6578091506117f4565b6117f181600161224e565b92505b505b5f61180387878585611da4565b90508015611840576118278761181a600184612309565b5f91825260209091200190565b54660100000000000090046001600160d01b0316611842565b5f5b979650505050505050565b5f61185c8483855f0151611533565b9050818184606001518560a001518151811061187a5761187a612162565b6020026020010185608001518660a001518151811061189b5761189b612162565b60209081029190910101919091525260a0830180516118b9906122f1565b90526040830180518291906118cf908390612309565b90525050505050565b5f5f5f90505f61196385602001515f60076001600160801b038311901b9050600667ffffffffffffffff83831c11901b17600563ffffffff83831c11901b17600461ffff83831c11901b17600360ff83831c11901b176002600f83831c117d010102020202030303030303030300000000000000000000000000000000911b9190911791821c1a1790565b6001901b90505b8015611a70575f61197b828461224e565b9050856020015181111561198f5750611a68565b85515f828152600289016020526040812090916119ac919061179a565b6001600160d01b031690505f5b8760a00151811015611a475784886060015182815181106119dc576119dc612162565b6020026020010151118015611a0e57508288606001518281518110611a0357611a03612162565b602002602001015111155b15611a3f5787608001518181518110611a2957611a29612162565b602002602001015182611a3c9190612309565b91505b6001016119b9565b5080861015611a57575050611a68565b611a618187612309565b9550909250505b60011c61196a565b50611a7c81600161224e565b95945050505050565b1561148c576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b80545f908015611b1557611afc8361181a600184612309565b54660100000000000090046001600160d01b0316610b1b565b5f9392505050565b5f80611b2a858585611dfa565b915091505b935093915050565b5f8281526003840160205260408120439190611b5290611ae3565b9050806001600160d01b0316836001600160d01b031603611b74575050505050565b5f8481526003860160205260409020611b8e908385611b1d565b50611bbc9050828285611ba089611ae3565b611baa919061231c565b611bb4919061233b565b879190611b1d565b50505f611bcb86600101611ae3565b6001600160d01b03169050845b818111611c4357611c2a848487611c008b6002015f8781526020019081526020015f20611ae3565b611c0a919061231c565b611c14919061233b565b5f84815260028b01602052604090209190611b1d565b50505f8190038116611c3c908261224e565b9050611bd8565b50505050505050565b5f60018211611c59575090565b816001600160801b8210611c725760809190911c9060401b5b680100000000000000008210611c8d5760409190911c9060201b5b6401000000008210611ca45760209190911c9060101b5b620100008210611cb95760109190911c9060081b5b6101008210611ccd5760089190911c9060041b5b60108210611ce05760049190911c9060021b5b60048210611cec5760011b5b600302600190811c90818581611d0457611d04612298565b048201901c90506001818581611d1c57611d1c612298565b048201901c90506001818581611d3457611d34612298565b048201901c90506001818581611d4c57611d4c612298565b048201901c90506001818581611d6457611d64612298565b048201901c90506001818581611d7c57611d7c612298565b048201901c9050611d9b818581611d9557611d95612298565b04821190565b90039392505050565b5f5b81831015611df2575f85815260209020838316600285851804019081015465ffffffffffff86811691161115611dde57809250611dec565b611de981600161224e565b93505b50611da6565b509392505050565b82545f9081908015611f12575f611e168761181a600185612309565b805490915065ffffffffffff80821691660100000000000090046001600160d01b0316908816821115611e75576040517f2520601d00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b8765ffffffffffff168265ffffffffffff1603611eb157825465ffffffffffff1666010000000000006001600160d01b03891602178355611f04565b6040805180820190915265ffffffffffff808a1682526001600160d01b03808a1660208085019182528d54600181018f555f8f815291909120945191519092166601000000000000029216919091179101555b9450859350611b2f92505050565b50506040805180820190915265ffffffffffff80851682526001600160d01b0380851660208085019182528854600181018a555f8a8152918220955192519093166601000000000000029190931617920191909155905081611b2f565b5f60208284031215611f7f575f5ffd5b81357fffffffff0000000000000000000000000000000000000000000000000000000081168114610b1b575f5ffd5b803565ffffffffffff81168114611fc3575f5ffd5b919050565b5f5f5f5f60e08587031215611fdb575f5ffd5b611fe485611fae565b9350602085013592506040850135915060e08501861015612003575f5ffd5b509194909350909160600190565b602080825282518282018190525f918401906040840190835b818110156120515783516001600160a01b031683526020938401939092019160010161202a565b509095945050505050565b5f6020828403121561206c575f5ffd5b5035919050565b80356001600160a01b0381168114611fc3575f5ffd5b5f5f6040838503121561209a575f5ffd5b823591506120aa60208401612073565b90509250929050565b5f60408284031280156120c4575f5ffd5b509092915050565b5f5f604083850312156120dd575f5ffd5b6120e683612073565b91506120aa60208401611fae565b5f60208284031215612104575f5ffd5b610b1b82612073565b5f6020828403121561211d575f5ffd5b610b1b82611fae565b5f5f60408385031215612137575f5ffd5b61214083612073565b946020939093013593505050565b634e487b7160e01b5f52604160045260245ffd5b634e487b7160e01b5f52603260045260245ffd5b634e487b7160e01b5f52601160045260245ffd5b5f63ffffffff821663ffffffff81036121a5576121a5612176565b60010192915050565b5f60408284031280156121bf575f5ffd5b506040805190810167ffffffffffffffff811182821017156121ef57634e487b7160e01b5f52604160045260245ffd5b60405282356001600160801b0381168114612208575f5ffd5b8152602083013567ffffffffffffffff81168114612224575f5ffd5b60208201529392505050565b5f63ffffffff82168061224557612245612176565b5f190192915050565b808201808211156105d5576105d5612176565b67ffffffffffffffff81811683821601908111156105d5576105d5612176565b80820281158282048414176105d5576105d5612176565b634e487b7160e01b5f52601260045260245ffd5b5f826122ba576122ba612298565b500490565b6001600160801b0382811682821603908111156105d5576105d5612176565b5f826122ec576122ec612298565b500690565b5f6001820161230257612302612176565b5060010190565b818103818111156105d5576105d5612176565b6001600160d01b0381811683821601908111156105d5576105d5612176565b6001600160d01b0382811682821603908111156105d5576105d561217656",
+}
+
+// ValidatorPool is an auto generated Go binding around an Ethereum contract.
+type ValidatorPool struct {
+	abi abi.ABI
+}
+
+// GetABI returns the ABI associated with this contract binding.
+func (c *ValidatorPool) GetABI() abi.ABI {
+	return c.abi
+}
+
+// NewValidatorPool creates a new instance of ValidatorPool.
+func NewValidatorPool() *ValidatorPool {
+	parsed, err := ValidatorPoolMetaData.ParseABI()
+	if err != nil {
+		panic(errors.New("invalid ABI: " + err.Error()))
+	}
+	return &ValidatorPool{abi: *parsed}
+}
+
+// Instance creates a wrapper for a deployed contract instance at the given address.
+// Use this to create the instance object passed to abigen v2 library functions Call, Transact, etc.
+func (c *ValidatorPool) Instance(backend bind.ContractBackend, addr common.Address) *bind.BoundContract {
+	return bind.NewBoundContract(addr, c.abi, backend, backend, backend)
+}
+
+// PackConstructor is the Go binding used to pack the parameters required for
+// contract deployment.
+//
+// Solidity: constructor(address admin, (uint128,uint64) rules_) returns()
+func (validatorPool *ValidatorPool) PackConstructor(admin common.Address, rules_ ValidatorRules) []byte {
+	enc, err := validatorPool.abi.Pack("", admin, rules_)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// PackCOMMITTEEROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xad32563d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function COMMITTEE_ROLE() view returns(bytes32)
+func (validatorPool *ValidatorPool) PackCOMMITTEEROLE() []byte {
+	enc, err := validatorPool.abi.Pack("COMMITTEE_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCOMMITTEEROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xad32563d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function COMMITTEE_ROLE() view returns(bytes32)
+func (validatorPool *ValidatorPool) TryPackCOMMITTEEROLE() ([]byte, error) {
+	return validatorPool.abi.Pack("COMMITTEE_ROLE")
+}
+
+// UnpackCOMMITTEEROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xad32563d.
+//
+// Solidity: function COMMITTEE_ROLE() view returns(bytes32)
+func (validatorPool *ValidatorPool) UnpackCOMMITTEEROLE(data []byte) ([32]byte, error) {
+	out, err := validatorPool.abi.Unpack("COMMITTEE_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackDEFAULTADMINROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa217fddf.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (validatorPool *ValidatorPool) PackDEFAULTADMINROLE() []byte {
+	enc, err := validatorPool.abi.Pack("DEFAULT_ADMIN_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDEFAULTADMINROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa217fddf.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (validatorPool *ValidatorPool) TryPackDEFAULTADMINROLE() ([]byte, error) {
+	return validatorPool.abi.Pack("DEFAULT_ADMIN_ROLE")
+}
+
+// UnpackDEFAULTADMINROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xa217fddf.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (validatorPool *ValidatorPool) UnpackDEFAULTADMINROLE(data []byte) ([32]byte, error) {
+	out, err := validatorPool.abi.Unpack("DEFAULT_ADMIN_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackGetRoleAdmin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x248a9ca3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (validatorPool *ValidatorPool) PackGetRoleAdmin(role [32]byte) []byte {
+	enc, err := validatorPool.abi.Pack("getRoleAdmin", role)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetRoleAdmin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x248a9ca3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (validatorPool *ValidatorPool) TryPackGetRoleAdmin(role [32]byte) ([]byte, error) {
+	return validatorPool.abi.Pack("getRoleAdmin", role)
+}
+
+// UnpackGetRoleAdmin is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x248a9ca3.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (validatorPool *ValidatorPool) UnpackGetRoleAdmin(data []byte) ([32]byte, error) {
+	out, err := validatorPool.abi.Unpack("getRoleAdmin", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackGrantRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2f2ff15d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function grantRole(bytes32 role, address account) returns()
+func (validatorPool *ValidatorPool) PackGrantRole(role [32]byte, account common.Address) []byte {
+	enc, err := validatorPool.abi.Pack("grantRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGrantRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2f2ff15d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function grantRole(bytes32 role, address account) returns()
+func (validatorPool *ValidatorPool) TryPackGrantRole(role [32]byte, account common.Address) ([]byte, error) {
+	return validatorPool.abi.Pack("grantRole", role, account)
+}
+
+// PackHasRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91d14854.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (validatorPool *ValidatorPool) PackHasRole(role [32]byte, account common.Address) []byte {
+	enc, err := validatorPool.abi.Pack("hasRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackHasRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91d14854.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (validatorPool *ValidatorPool) TryPackHasRole(role [32]byte, account common.Address) ([]byte, error) {
+	return validatorPool.abi.Pack("hasRole", role, account)
+}
+
+// UnpackHasRole is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x91d14854.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (validatorPool *ValidatorPool) UnpackHasRole(data []byte) (bool, error) {
+	out, err := validatorPool.abi.Unpack("hasRole", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackJoin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xb688a363.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function join() payable returns()
+func (validatorPool *ValidatorPool) PackJoin() []byte {
+	enc, err := validatorPool.abi.Pack("join")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackJoin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xb688a363.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function join() payable returns()
+func (validatorPool *ValidatorPool) TryPackJoin() ([]byte, error) {
+	return validatorPool.abi.Pack("join")
+}
+
+// PackLeave is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd66d9e19.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function leave() returns()
+func (validatorPool *ValidatorPool) PackLeave() []byte {
+	enc, err := validatorPool.abi.Pack("leave")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackLeave is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd66d9e19.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function leave() returns()
+func (validatorPool *ValidatorPool) TryPackLeave() ([]byte, error) {
+	return validatorPool.abi.Pack("leave")
+}
+
+// PackPenalise is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdc0370e1.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function penalise(address member, uint256 bps) returns(uint256 taken)
+func (validatorPool *ValidatorPool) PackPenalise(member common.Address, bps *big.Int) []byte {
+	enc, err := validatorPool.abi.Pack("penalise", member, bps)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackPenalise is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdc0370e1.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function penalise(address member, uint256 bps) returns(uint256 taken)
+func (validatorPool *ValidatorPool) TryPackPenalise(member common.Address, bps *big.Int) ([]byte, error) {
+	return validatorPool.abi.Pack("penalise", member, bps)
+}
+
+// UnpackPenalise is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xdc0370e1.
+//
+// Solidity: function penalise(address member, uint256 bps) returns(uint256 taken)
+func (validatorPool *ValidatorPool) UnpackPenalise(data []byte) (*big.Int, error) {
+	out, err := validatorPool.abi.Unpack("penalise", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackRenounceRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x36568abe.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function renounceRole(bytes32 role, address callerConfirmation) returns()
+func (validatorPool *ValidatorPool) PackRenounceRole(role [32]byte, callerConfirmation common.Address) []byte {
+	enc, err := validatorPool.abi.Pack("renounceRole", role, callerConfirmation)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRenounceRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x36568abe.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function renounceRole(bytes32 role, address callerConfirmation) returns()
+func (validatorPool *ValidatorPool) TryPackRenounceRole(role [32]byte, callerConfirmation common.Address) ([]byte, error) {
+	return validatorPool.abi.Pack("renounceRole", role, callerConfirmation)
+}
+
+// PackRevokeRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd547741f.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function revokeRole(bytes32 role, address account) returns()
+func (validatorPool *ValidatorPool) PackRevokeRole(role [32]byte, account common.Address) []byte {
+	enc, err := validatorPool.abi.Pack("revokeRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRevokeRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd547741f.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function revokeRole(bytes32 role, address account) returns()
+func (validatorPool *ValidatorPool) TryPackRevokeRole(role [32]byte, account common.Address) ([]byte, error) {
+	return validatorPool.abi.Pack("revokeRole", role, account)
+}
+
+// PackRise is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x45c35c15.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function rise(address member) returns()
+func (validatorPool *ValidatorPool) PackRise(member common.Address) []byte {
+	enc, err := validatorPool.abi.Pack("rise", member)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRise is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x45c35c15.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function rise(address member) returns()
+func (validatorPool *ValidatorPool) TryPackRise(member common.Address) ([]byte, error) {
+	return validatorPool.abi.Pack("rise", member)
+}
+
+// PackRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x52f6747a.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function rules() view returns((uint128,uint64))
+func (validatorPool *ValidatorPool) PackRules() []byte {
+	enc, err := validatorPool.abi.Pack("rules")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x52f6747a.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function rules() view returns((uint128,uint64))
+func (validatorPool *ValidatorPool) TryPackRules() ([]byte, error) {
+	return validatorPool.abi.Pack("rules")
+}
+
+// UnpackRules is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x52f6747a.
+//
+// Solidity: function rules() view returns((uint128,uint64))
+func (validatorPool *ValidatorPool) UnpackRules(data []byte) (ValidatorRules, error) {
+	out, err := validatorPool.abi.Unpack("rules", data)
+	if err != nil {
+		return *new(ValidatorRules), err
+	}
+	out0 := *abi.ConvertType(out[0], new(ValidatorRules)).(*ValidatorRules)
+	return out0, nil
+}
+
+// PackSeat is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x0da444e5.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function seat(uint48 block_, bytes32 seed, uint256 seats, address[4] excluded) returns(address[] members)
+func (validatorPool *ValidatorPool) PackSeat(block *big.Int, seed [32]byte, seats *big.Int, excluded [4]common.Address) []byte {
+	enc, err := validatorPool.abi.Pack("seat", block, seed, seats, excluded)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSeat is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x0da444e5.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function seat(uint48 block_, bytes32 seed, uint256 seats, address[4] excluded) returns(address[] members)
+func (validatorPool *ValidatorPool) TryPackSeat(block *big.Int, seed [32]byte, seats *big.Int, excluded [4]common.Address) ([]byte, error) {
+	return validatorPool.abi.Pack("seat", block, seed, seats, excluded)
+}
+
+// UnpackSeat is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x0da444e5.
+//
+// Solidity: function seat(uint48 block_, bytes32 seed, uint256 seats, address[4] excluded) returns(address[] members)
+func (validatorPool *ValidatorPool) UnpackSeat(data []byte) ([]common.Address, error) {
+	out, err := validatorPool.abi.Unpack("seat", data)
+	if err != nil {
+		return *new([]common.Address), err
+	}
+	out0 := *abi.ConvertType(out[0], new([]common.Address)).(*[]common.Address)
+	return out0, nil
+}
+
+// PackSetRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3c554518.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setRules((uint128,uint64) rules_) returns()
+func (validatorPool *ValidatorPool) PackSetRules(rules ValidatorRules) []byte {
+	enc, err := validatorPool.abi.Pack("setRules", rules)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3c554518.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setRules((uint128,uint64) rules_) returns()
+func (validatorPool *ValidatorPool) TryPackSetRules(rules ValidatorRules) ([]byte, error) {
+	return validatorPool.abi.Pack("setRules", rules)
+}
+
+// PackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (validatorPool *ValidatorPool) PackSupportsInterface(interfaceId [4]byte) []byte {
+	enc, err := validatorPool.abi.Pack("supportsInterface", interfaceId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (validatorPool *ValidatorPool) TryPackSupportsInterface(interfaceId [4]byte) ([]byte, error) {
+	return validatorPool.abi.Pack("supportsInterface", interfaceId)
+}
+
+// UnpackSupportsInterface is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x01ffc9a7.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (validatorPool *ValidatorPool) UnpackSupportsInterface(data []byte) (bool, error) {
+	out, err := validatorPool.abi.Unpack("supportsInterface", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackTotalWeightAt is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x46035821.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function totalWeightAt(uint48 block_) view returns(uint256)
+func (validatorPool *ValidatorPool) PackTotalWeightAt(block *big.Int) []byte {
+	enc, err := validatorPool.abi.Pack("totalWeightAt", block)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackTotalWeightAt is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x46035821.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function totalWeightAt(uint48 block_) view returns(uint256)
+func (validatorPool *ValidatorPool) TryPackTotalWeightAt(block *big.Int) ([]byte, error) {
+	return validatorPool.abi.Pack("totalWeightAt", block)
+}
+
+// UnpackTotalWeightAt is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x46035821.
+//
+// Solidity: function totalWeightAt(uint48 block_) view returns(uint256)
+func (validatorPool *ValidatorPool) UnpackTotalWeightAt(data []byte) (*big.Int, error) {
+	out, err := validatorPool.abi.Unpack("totalWeightAt", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackUnbondingPeriod is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x6cf6d675.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function unbondingPeriod() view returns(uint64)
+func (validatorPool *ValidatorPool) PackUnbondingPeriod() []byte {
+	enc, err := validatorPool.abi.Pack("unbondingPeriod")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackUnbondingPeriod is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x6cf6d675.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function unbondingPeriod() view returns(uint64)
+func (validatorPool *ValidatorPool) TryPackUnbondingPeriod() ([]byte, error) {
+	return validatorPool.abi.Pack("unbondingPeriod")
+}
+
+// UnpackUnbondingPeriod is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x6cf6d675.
+//
+// Solidity: function unbondingPeriod() view returns(uint64)
+func (validatorPool *ValidatorPool) UnpackUnbondingPeriod(data []byte) (uint64, error) {
+	out, err := validatorPool.abi.Unpack("unbondingPeriod", data)
+	if err != nil {
+		return *new(uint64), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint64)).(*uint64)
+	return out0, nil
+}
+
+// PackValidatorOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf666d1b2.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function validatorOf(address account) view returns((uint128,uint64,uint32,uint32))
+func (validatorPool *ValidatorPool) PackValidatorOf(account common.Address) []byte {
+	enc, err := validatorPool.abi.Pack("validatorOf", account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackValidatorOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf666d1b2.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function validatorOf(address account) view returns((uint128,uint64,uint32,uint32))
+func (validatorPool *ValidatorPool) TryPackValidatorOf(account common.Address) ([]byte, error) {
+	return validatorPool.abi.Pack("validatorOf", account)
+}
+
+// UnpackValidatorOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xf666d1b2.
+//
+// Solidity: function validatorOf(address account) view returns((uint128,uint64,uint32,uint32))
+func (validatorPool *ValidatorPool) UnpackValidatorOf(data []byte) (ValidatorPoolValidator, error) {
+	out, err := validatorPool.abi.Unpack("validatorOf", data)
+	if err != nil {
+		return *new(ValidatorPoolValidator), err
+	}
+	out0 := *abi.ConvertType(out[0], new(ValidatorPoolValidator)).(*ValidatorPoolValidator)
+	return out0, nil
+}
+
+// PackWeightAt is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3db86540.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function weightAt(address account, uint48 block_) view returns(uint256)
+func (validatorPool *ValidatorPool) PackWeightAt(account common.Address, block *big.Int) []byte {
+	enc, err := validatorPool.abi.Pack("weightAt", account, block)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackWeightAt is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3db86540.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function weightAt(address account, uint48 block_) view returns(uint256)
+func (validatorPool *ValidatorPool) TryPackWeightAt(account common.Address, block *big.Int) ([]byte, error) {
+	return validatorPool.abi.Pack("weightAt", account, block)
+}
+
+// UnpackWeightAt is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x3db86540.
+//
+// Solidity: function weightAt(address account, uint48 block_) view returns(uint256)
+func (validatorPool *ValidatorPool) UnpackWeightAt(data []byte) (*big.Int, error) {
+	out, err := validatorPool.abi.Unpack("weightAt", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackWithdraw is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3ccfd60b.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function withdraw() returns(uint256 amount)
+func (validatorPool *ValidatorPool) PackWithdraw() []byte {
+	enc, err := validatorPool.abi.Pack("withdraw")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackWithdraw is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3ccfd60b.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function withdraw() returns(uint256 amount)
+func (validatorPool *ValidatorPool) TryPackWithdraw() ([]byte, error) {
+	return validatorPool.abi.Pack("withdraw")
+}
+
+// UnpackWithdraw is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x3ccfd60b.
+//
+// Solidity: function withdraw() returns(uint256 amount)
+func (validatorPool *ValidatorPool) UnpackWithdraw(data []byte) (*big.Int, error) {
+	out, err := validatorPool.abi.Unpack("withdraw", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// ValidatorPoolBondWithdrawn represents a BondWithdrawn event raised by the ValidatorPool contract.
+type ValidatorPoolBondWithdrawn struct {
+	Validator common.Address
+	Amount    *big.Int
+	Raw       *types.Log // Blockchain specific contextual infos
+}
+
+const ValidatorPoolBondWithdrawnEventName = "BondWithdrawn"
+
+// ContractEventName returns the user-defined event name.
+func (ValidatorPoolBondWithdrawn) ContractEventName() string {
+	return ValidatorPoolBondWithdrawnEventName
+}
+
+// UnpackBondWithdrawnEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event BondWithdrawn(address indexed validator, uint256 amount)
+func (validatorPool *ValidatorPool) UnpackBondWithdrawnEvent(log *types.Log) (*ValidatorPoolBondWithdrawn, error) {
+	event := "BondWithdrawn"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != validatorPool.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ValidatorPoolBondWithdrawn)
+	if len(log.Data) > 0 {
+		if err := validatorPool.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range validatorPool.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ValidatorPoolJoined represents a Joined event raised by the ValidatorPool contract.
+type ValidatorPoolJoined struct {
+	Validator common.Address
+	Amount    *big.Int
+	Bond      *big.Int
+	Raw       *types.Log // Blockchain specific contextual infos
+}
+
+const ValidatorPoolJoinedEventName = "Joined"
+
+// ContractEventName returns the user-defined event name.
+func (ValidatorPoolJoined) ContractEventName() string {
+	return ValidatorPoolJoinedEventName
+}
+
+// UnpackJoinedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Joined(address indexed validator, uint256 amount, uint256 bond)
+func (validatorPool *ValidatorPool) UnpackJoinedEvent(log *types.Log) (*ValidatorPoolJoined, error) {
+	event := "Joined"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != validatorPool.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ValidatorPoolJoined)
+	if len(log.Data) > 0 {
+		if err := validatorPool.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range validatorPool.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ValidatorPoolLeft represents a Left event raised by the ValidatorPool contract.
+type ValidatorPoolLeft struct {
+	Validator common.Address
+	ReleaseAt uint64
+	Raw       *types.Log // Blockchain specific contextual infos
+}
+
+const ValidatorPoolLeftEventName = "Left"
+
+// ContractEventName returns the user-defined event name.
+func (ValidatorPoolLeft) ContractEventName() string {
+	return ValidatorPoolLeftEventName
+}
+
+// UnpackLeftEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Left(address indexed validator, uint64 releaseAt)
+func (validatorPool *ValidatorPool) UnpackLeftEvent(log *types.Log) (*ValidatorPoolLeft, error) {
+	event := "Left"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != validatorPool.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ValidatorPoolLeft)
+	if len(log.Data) > 0 {
+		if err := validatorPool.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range validatorPool.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ValidatorPoolPenalised represents a Penalised event raised by the ValidatorPool contract.
+type ValidatorPoolPenalised struct {
+	Validator common.Address
+	Amount    *big.Int
+	Raw       *types.Log // Blockchain specific contextual infos
+}
+
+const ValidatorPoolPenalisedEventName = "Penalised"
+
+// ContractEventName returns the user-defined event name.
+func (ValidatorPoolPenalised) ContractEventName() string {
+	return ValidatorPoolPenalisedEventName
+}
+
+// UnpackPenalisedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Penalised(address indexed validator, uint256 amount)
+func (validatorPool *ValidatorPool) UnpackPenalisedEvent(log *types.Log) (*ValidatorPoolPenalised, error) {
+	event := "Penalised"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != validatorPool.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ValidatorPoolPenalised)
+	if len(log.Data) > 0 {
+		if err := validatorPool.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range validatorPool.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ValidatorPoolRoleAdminChanged represents a RoleAdminChanged event raised by the ValidatorPool contract.
+type ValidatorPoolRoleAdminChanged struct {
+	Role              [32]byte
+	PreviousAdminRole [32]byte
+	NewAdminRole      [32]byte
+	Raw               *types.Log // Blockchain specific contextual infos
+}
+
+const ValidatorPoolRoleAdminChangedEventName = "RoleAdminChanged"
+
+// ContractEventName returns the user-defined event name.
+func (ValidatorPoolRoleAdminChanged) ContractEventName() string {
+	return ValidatorPoolRoleAdminChangedEventName
+}
+
+// UnpackRoleAdminChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleAdminChanged(bytes32 indexed role, bytes32 indexed previousAdminRole, bytes32 indexed newAdminRole)
+func (validatorPool *ValidatorPool) UnpackRoleAdminChangedEvent(log *types.Log) (*ValidatorPoolRoleAdminChanged, error) {
+	event := "RoleAdminChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != validatorPool.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ValidatorPoolRoleAdminChanged)
+	if len(log.Data) > 0 {
+		if err := validatorPool.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range validatorPool.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ValidatorPoolRoleGranted represents a RoleGranted event raised by the ValidatorPool contract.
+type ValidatorPoolRoleGranted struct {
+	Role    [32]byte
+	Account common.Address
+	Sender  common.Address
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const ValidatorPoolRoleGrantedEventName = "RoleGranted"
+
+// ContractEventName returns the user-defined event name.
+func (ValidatorPoolRoleGranted) ContractEventName() string {
+	return ValidatorPoolRoleGrantedEventName
+}
+
+// UnpackRoleGrantedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)
+func (validatorPool *ValidatorPool) UnpackRoleGrantedEvent(log *types.Log) (*ValidatorPoolRoleGranted, error) {
+	event := "RoleGranted"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != validatorPool.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ValidatorPoolRoleGranted)
+	if len(log.Data) > 0 {
+		if err := validatorPool.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range validatorPool.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ValidatorPoolRoleRevoked represents a RoleRevoked event raised by the ValidatorPool contract.
+type ValidatorPoolRoleRevoked struct {
+	Role    [32]byte
+	Account common.Address
+	Sender  common.Address
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const ValidatorPoolRoleRevokedEventName = "RoleRevoked"
+
+// ContractEventName returns the user-defined event name.
+func (ValidatorPoolRoleRevoked) ContractEventName() string {
+	return ValidatorPoolRoleRevokedEventName
+}
+
+// UnpackRoleRevokedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender)
+func (validatorPool *ValidatorPool) UnpackRoleRevokedEvent(log *types.Log) (*ValidatorPoolRoleRevoked, error) {
+	event := "RoleRevoked"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != validatorPool.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ValidatorPoolRoleRevoked)
+	if len(log.Data) > 0 {
+		if err := validatorPool.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range validatorPool.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ValidatorPoolRulesChanged represents a RulesChanged event raised by the ValidatorPool contract.
+type ValidatorPoolRulesChanged struct {
+	Rules ValidatorRules
+	Raw   *types.Log // Blockchain specific contextual infos
+}
+
+const ValidatorPoolRulesChangedEventName = "RulesChanged"
+
+// ContractEventName returns the user-defined event name.
+func (ValidatorPoolRulesChanged) ContractEventName() string {
+	return ValidatorPoolRulesChangedEventName
+}
+
+// UnpackRulesChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RulesChanged((uint128,uint64) rules)
+func (validatorPool *ValidatorPool) UnpackRulesChangedEvent(log *types.Log) (*ValidatorPoolRulesChanged, error) {
+	event := "RulesChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != validatorPool.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ValidatorPoolRulesChanged)
+	if len(log.Data) > 0 {
+		if err := validatorPool.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range validatorPool.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// UnpackError attempts to decode the provided error data using user-defined
+// error definitions.
+func (validatorPool *ValidatorPool) UnpackError(raw []byte) (any, error) {
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["AccessControlBadConfirmation"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackAccessControlBadConfirmationError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["AccessControlUnauthorizedAccount"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackAccessControlUnauthorizedAccountError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["AlreadyLeaving"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackAlreadyLeavingError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["BelowMinimumBond"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackBelowMinimumBondError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["BondLocked"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackBondLockedError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["CheckpointUnorderedInsertion"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackCheckpointUnorderedInsertionError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["FailedCall"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackFailedCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["InsufficientBalance"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackInsufficientBalanceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["NotValidator"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackNotValidatorError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["ReentrancyGuardReentrantCall"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackReentrancyGuardReentrantCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["SafeCastOverflowedUintDowncast"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackSafeCastOverflowedUintDowncastError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["StillSeated"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackStillSeatedError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["TooFewValidators"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackTooFewValidatorsError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["ZeroAddress"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackZeroAddressError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], validatorPool.abi.Errors["ZeroAmount"].ID.Bytes()[:4]) {
+		return validatorPool.UnpackZeroAmountError(raw[4:])
+	}
+	return nil, errors.New("Unknown error")
+}
+
+// ValidatorPoolAccessControlBadConfirmation represents a AccessControlBadConfirmation error raised by the ValidatorPool contract.
+type ValidatorPoolAccessControlBadConfirmation struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AccessControlBadConfirmation()
+func ValidatorPoolAccessControlBadConfirmationErrorID() common.Hash {
+	return common.HexToHash("0x6697b23232a647058342c0724fe7c415cab25915b54e5dbc03f233173d37b41c")
+}
+
+// UnpackAccessControlBadConfirmationError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AccessControlBadConfirmation()
+func (validatorPool *ValidatorPool) UnpackAccessControlBadConfirmationError(raw []byte) (*ValidatorPoolAccessControlBadConfirmation, error) {
+	out := new(ValidatorPoolAccessControlBadConfirmation)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "AccessControlBadConfirmation", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolAccessControlUnauthorizedAccount represents a AccessControlUnauthorizedAccount error raised by the ValidatorPool contract.
+type ValidatorPoolAccessControlUnauthorizedAccount struct {
+	Account    common.Address
+	NeededRole [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AccessControlUnauthorizedAccount(address account, bytes32 neededRole)
+func ValidatorPoolAccessControlUnauthorizedAccountErrorID() common.Hash {
+	return common.HexToHash("0xe2517d3fbfae6f8515ef5ff1ccedc3933ab0cbbda0b492c06eb54ad10ef03b3e")
+}
+
+// UnpackAccessControlUnauthorizedAccountError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AccessControlUnauthorizedAccount(address account, bytes32 neededRole)
+func (validatorPool *ValidatorPool) UnpackAccessControlUnauthorizedAccountError(raw []byte) (*ValidatorPoolAccessControlUnauthorizedAccount, error) {
+	out := new(ValidatorPoolAccessControlUnauthorizedAccount)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "AccessControlUnauthorizedAccount", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolAlreadyLeaving represents a AlreadyLeaving error raised by the ValidatorPool contract.
+type ValidatorPoolAlreadyLeaving struct {
+	Account   common.Address
+	ReleaseAt uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AlreadyLeaving(address account, uint64 releaseAt)
+func ValidatorPoolAlreadyLeavingErrorID() common.Hash {
+	return common.HexToHash("0x53b3157ca1978eb2b9fe8da087e8418a9973bb9043b793f488fae6a63e936698")
+}
+
+// UnpackAlreadyLeavingError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AlreadyLeaving(address account, uint64 releaseAt)
+func (validatorPool *ValidatorPool) UnpackAlreadyLeavingError(raw []byte) (*ValidatorPoolAlreadyLeaving, error) {
+	out := new(ValidatorPoolAlreadyLeaving)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "AlreadyLeaving", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolBelowMinimumBond represents a BelowMinimumBond error raised by the ValidatorPool contract.
+type ValidatorPoolBelowMinimumBond struct {
+	Bond    *big.Int
+	Minimum *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error BelowMinimumBond(uint256 bond, uint256 minimum)
+func ValidatorPoolBelowMinimumBondErrorID() common.Hash {
+	return common.HexToHash("0x709e9dd7121521b854d209fcbf1bcfd1700f1ed9db81ca5cc738299d69346966")
+}
+
+// UnpackBelowMinimumBondError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error BelowMinimumBond(uint256 bond, uint256 minimum)
+func (validatorPool *ValidatorPool) UnpackBelowMinimumBondError(raw []byte) (*ValidatorPoolBelowMinimumBond, error) {
+	out := new(ValidatorPoolBelowMinimumBond)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "BelowMinimumBond", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolBondLocked represents a BondLocked error raised by the ValidatorPool contract.
+type ValidatorPoolBondLocked struct {
+	Account   common.Address
+	ReleaseAt uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error BondLocked(address account, uint64 releaseAt)
+func ValidatorPoolBondLockedErrorID() common.Hash {
+	return common.HexToHash("0x8179b281e5fc1335b212e1970c8b1ba0fffc2f435c4568c03ec4fec639ff0980")
+}
+
+// UnpackBondLockedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error BondLocked(address account, uint64 releaseAt)
+func (validatorPool *ValidatorPool) UnpackBondLockedError(raw []byte) (*ValidatorPoolBondLocked, error) {
+	out := new(ValidatorPoolBondLocked)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "BondLocked", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolCheckpointUnorderedInsertion represents a CheckpointUnorderedInsertion error raised by the ValidatorPool contract.
+type ValidatorPoolCheckpointUnorderedInsertion struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error CheckpointUnorderedInsertion()
+func ValidatorPoolCheckpointUnorderedInsertionErrorID() common.Hash {
+	return common.HexToHash("0x2520601d9d60b717c34a36ad270857824c5a1ebbfd08ff39aba6930089495cfa")
+}
+
+// UnpackCheckpointUnorderedInsertionError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error CheckpointUnorderedInsertion()
+func (validatorPool *ValidatorPool) UnpackCheckpointUnorderedInsertionError(raw []byte) (*ValidatorPoolCheckpointUnorderedInsertion, error) {
+	out := new(ValidatorPoolCheckpointUnorderedInsertion)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "CheckpointUnorderedInsertion", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolFailedCall represents a FailedCall error raised by the ValidatorPool contract.
+type ValidatorPoolFailedCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error FailedCall()
+func ValidatorPoolFailedCallErrorID() common.Hash {
+	return common.HexToHash("0xd6bda27508c0fb6d8a39b4b122878dab26f731a7d4e4abe711dd3731899052a4")
+}
+
+// UnpackFailedCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error FailedCall()
+func (validatorPool *ValidatorPool) UnpackFailedCallError(raw []byte) (*ValidatorPoolFailedCall, error) {
+	out := new(ValidatorPoolFailedCall)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "FailedCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolInsufficientBalance represents a InsufficientBalance error raised by the ValidatorPool contract.
+type ValidatorPoolInsufficientBalance struct {
+	Balance *big.Int
+	Needed  *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func ValidatorPoolInsufficientBalanceErrorID() common.Hash {
+	return common.HexToHash("0xcf4791818fba6e019216eb4864093b4947f674afada5d305e57d598b641dad1d")
+}
+
+// UnpackInsufficientBalanceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func (validatorPool *ValidatorPool) UnpackInsufficientBalanceError(raw []byte) (*ValidatorPoolInsufficientBalance, error) {
+	out := new(ValidatorPoolInsufficientBalance)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "InsufficientBalance", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolNotValidator represents a NotValidator error raised by the ValidatorPool contract.
+type ValidatorPoolNotValidator struct {
+	Account common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotValidator(address account)
+func ValidatorPoolNotValidatorErrorID() common.Hash {
+	return common.HexToHash("0xed3db8ac0aff2f11d9c21259b57051cec9967e78c0d61c8321b092e63647d624")
+}
+
+// UnpackNotValidatorError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotValidator(address account)
+func (validatorPool *ValidatorPool) UnpackNotValidatorError(raw []byte) (*ValidatorPoolNotValidator, error) {
+	out := new(ValidatorPoolNotValidator)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "NotValidator", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolReentrancyGuardReentrantCall represents a ReentrancyGuardReentrantCall error raised by the ValidatorPool contract.
+type ValidatorPoolReentrancyGuardReentrantCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ReentrancyGuardReentrantCall()
+func ValidatorPoolReentrancyGuardReentrantCallErrorID() common.Hash {
+	return common.HexToHash("0x3ee5aeb571de7fc460830b4d0017439a1ca56fb0bc39062227ade4fe4a24c1ca")
+}
+
+// UnpackReentrancyGuardReentrantCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ReentrancyGuardReentrantCall()
+func (validatorPool *ValidatorPool) UnpackReentrancyGuardReentrantCallError(raw []byte) (*ValidatorPoolReentrancyGuardReentrantCall, error) {
+	out := new(ValidatorPoolReentrancyGuardReentrantCall)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "ReentrancyGuardReentrantCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolSafeCastOverflowedUintDowncast represents a SafeCastOverflowedUintDowncast error raised by the ValidatorPool contract.
+type ValidatorPoolSafeCastOverflowedUintDowncast struct {
+	Bits  uint8
+	Value *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)
+func ValidatorPoolSafeCastOverflowedUintDowncastErrorID() common.Hash {
+	return common.HexToHash("0x6dfcc6503a32754ce7a89698e18201fc5294fd4aad43edefee786f88423b1a12")
+}
+
+// UnpackSafeCastOverflowedUintDowncastError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)
+func (validatorPool *ValidatorPool) UnpackSafeCastOverflowedUintDowncastError(raw []byte) (*ValidatorPoolSafeCastOverflowedUintDowncast, error) {
+	out := new(ValidatorPoolSafeCastOverflowedUintDowncast)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "SafeCastOverflowedUintDowncast", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolStillSeated represents a StillSeated error raised by the ValidatorPool contract.
+type ValidatorPoolStillSeated struct {
+	Account common.Address
+	Seats   uint32
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error StillSeated(address account, uint32 seats)
+func ValidatorPoolStillSeatedErrorID() common.Hash {
+	return common.HexToHash("0xaba7c8b3c0cebcaaa657d76f3f08aea394b890615025654ca9b618c4c7f5348c")
+}
+
+// UnpackStillSeatedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error StillSeated(address account, uint32 seats)
+func (validatorPool *ValidatorPool) UnpackStillSeatedError(raw []byte) (*ValidatorPoolStillSeated, error) {
+	out := new(ValidatorPoolStillSeated)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "StillSeated", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolTooFewValidators represents a TooFewValidators error raised by the ValidatorPool contract.
+type ValidatorPoolTooFewValidators struct {
+	Found *big.Int
+	Seats *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error TooFewValidators(uint256 found, uint256 seats)
+func ValidatorPoolTooFewValidatorsErrorID() common.Hash {
+	return common.HexToHash("0x1c874166d519f911cb086fd00b749e49ff0f3700513070fa3e799ce7f1cb9eac")
+}
+
+// UnpackTooFewValidatorsError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error TooFewValidators(uint256 found, uint256 seats)
+func (validatorPool *ValidatorPool) UnpackTooFewValidatorsError(raw []byte) (*ValidatorPoolTooFewValidators, error) {
+	out := new(ValidatorPoolTooFewValidators)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "TooFewValidators", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolZeroAddress represents a ZeroAddress error raised by the ValidatorPool contract.
+type ValidatorPoolZeroAddress struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ZeroAddress()
+func ValidatorPoolZeroAddressErrorID() common.Hash {
+	return common.HexToHash("0xd92e233df2717d4a40030e20904abd27b68fcbeede117eaaccbbdac9618c8c73")
+}
+
+// UnpackZeroAddressError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ZeroAddress()
+func (validatorPool *ValidatorPool) UnpackZeroAddressError(raw []byte) (*ValidatorPoolZeroAddress, error) {
+	out := new(ValidatorPoolZeroAddress)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "ZeroAddress", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ValidatorPoolZeroAmount represents a ZeroAmount error raised by the ValidatorPool contract.
+type ValidatorPoolZeroAmount struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ZeroAmount()
+func ValidatorPoolZeroAmountErrorID() common.Hash {
+	return common.HexToHash("0x1f2a2005cb66a8e145327e8814e243a0996aec9bfe1e15a495778b1236dbd485")
+}
+
+// UnpackZeroAmountError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ZeroAmount()
+func (validatorPool *ValidatorPool) UnpackZeroAmountError(raw []byte) (*ValidatorPoolZeroAmount, error) {
+	out := new(ValidatorPoolZeroAmount)
+	if err := validatorPool.abi.UnpackIntoInterface(out, "ZeroAmount", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // VestingVaultMetaData contains all meta data concerning the VestingVault contract.
 var VestingVaultMetaData = bind.MetaData{
 	ABI: "[{\"inputs\":[{\"internalType\":\"string\",\"name\":\"bucket_\",\"type\":\"string\"},{\"internalType\":\"address\",\"name\":\"beneficiary\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"start_\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"duration_\",\"type\":\"uint64\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"stateMutability\":\"payable\",\"type\":\"receive\"},{\"inputs\":[],\"name\":\"bucket\",\"outputs\":[{\"internalType\":\"string\",\"name\":\"\",\"type\":\"string\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"duration\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"end\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"owner\",\"outputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"token\",\"type\":\"address\"}],\"name\":\"releasable\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"releasable\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"token\",\"type\":\"address\"}],\"name\":\"release\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"release\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"released\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"token\",\"type\":\"address\"}],\"name\":\"released\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"renounceOwnership\",\"outputs\":[],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"start\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"newOwner\",\"type\":\"address\"}],\"name\":\"transferOwnership\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"timestamp\",\"type\":\"uint64\"}],\"name\":\"vestedAmount\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"token\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"timestamp\",\"type\":\"uint64\"}],\"name\":\"vestedAmount\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"token\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"ERC20Released\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"EtherReleased\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"previousOwner\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"newOwner\",\"type\":\"address\"}],\"name\":\"OwnershipTransferred\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"CannotRenounce\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"OwnableInvalidOwner\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"OwnableUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"token\",\"type\":\"address\"}],\"name\":\"SafeERC20FailedOperation\",\"type\":\"error\"}]",
@@ -19844,9 +24248,9 @@ func (vestingVault *VestingVault) UnpackSafeERC20FailedOperationError(raw []byte
 
 // WorkerStakingMetaData contains all meta data concerning the WorkerStaking contract.
 var WorkerStakingMetaData = bind.MetaData{
-	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"minStake_\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"minDelegation_\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"unbondingPeriod_\",\"type\":\"uint64\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"SLASHER_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"string\",\"name\":\"peer\",\"type\":\"string\"},{\"internalType\":\"address\",\"name\":\"nodeKey\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"payout\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"issuedAt\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structBinding\",\"name\":\"binding\",\"type\":\"tuple\"}],\"name\":\"bindingDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"bindingOf\",\"outputs\":[{\"components\":[{\"internalType\":\"string\",\"name\":\"peer\",\"type\":\"string\"},{\"internalType\":\"address\",\"name\":\"nodeKey\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"payout\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"issuedAt\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structBinding\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"bond\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"bondOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"collect\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"delegate\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"isActive\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"isOperator\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"minDelegation\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"minStake\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"nodeKeyOf\",\"outputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"payoutOf\",\"outputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"proceedsOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"string\",\"name\":\"peer\",\"type\":\"string\"},{\"internalType\":\"address\",\"name\":\"nodeKey\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"payout\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"issuedAt\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structBinding\",\"name\":\"binding\",\"type\":\"tuple\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"register\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"minStake_\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"minDelegation_\",\"type\":\"uint256\"}],\"name\":\"setMinimums\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"period\",\"type\":\"uint64\"}],\"name\":\"setUnbondingPeriod\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"beneficiary\",\"type\":\"address\"}],\"name\":\"slash\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"taken\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"stakeOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"stakedBy\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"stakersOf\",\"outputs\":[{\"internalType\":\"address[]\",\"name\":\"accounts\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"amounts\",\"type\":\"uint256[]\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"unbond\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"unbondingOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"unbondingPeriod\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"unbondingsOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"internalType\":\"structWorkerStaking.Unbonding[]\",\"name\":\"unbondings\",\"type\":\"tuple[]\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"}],\"name\":\"withdraw\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Collected\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"minStake\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"minDelegation\",\"type\":\"uint256\"}],\"name\":\"MinimumsChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"epoch\",\"type\":\"uint32\"}],\"name\":\"PoolClosed\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"nodeKey\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"payout\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"peer\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"name\":\"Registered\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"beneficiary\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"staked\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"unbonding\",\"type\":\"uint256\"}],\"name\":\"Slashed\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Staked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"name\":\"Unbonded\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"period\",\"type\":\"uint64\"}],\"name\":\"UnbondingPeriodChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Withdrawn\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"stake\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"minimum\",\"type\":\"uint256\"}],\"name\":\"BelowMinimumDelegation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"stake\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"minimum\",\"type\":\"uint256\"}],\"name\":\"BelowMinimumStake\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"nowMs\",\"type\":\"uint256\"}],\"name\":\"BindingExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"issuedAt\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"registered\",\"type\":\"uint64\"}],\"name\":\"BindingStale\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"key\",\"type\":\"bytes32\"}],\"name\":\"EnumerableMapNonexistentKey\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"InsufficientStake\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"length\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maximum\",\"type\":\"uint256\"}],\"name\":\"InvalidPeer\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"InvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"NothingToCollect\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"releaseAt\",\"type\":\"uint256\"}],\"name\":\"StillUnbonding\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"UnknownUnbonding\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"WorkerNotBonded\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAmount\",\"type\":\"error\"}]",
+	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"minStake_\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"minDelegation_\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"unbondingPeriod_\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"jailTerm_\",\"type\":\"uint64\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"SLASHER_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"string\",\"name\":\"peer\",\"type\":\"string\"},{\"internalType\":\"address\",\"name\":\"nodeKey\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"payout\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"issuedAt\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structBinding\",\"name\":\"binding\",\"type\":\"tuple\"}],\"name\":\"bindingDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"bindingOf\",\"outputs\":[{\"components\":[{\"internalType\":\"string\",\"name\":\"peer\",\"type\":\"string\"},{\"internalType\":\"address\",\"name\":\"nodeKey\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"payout\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"issuedAt\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structBinding\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"bond\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"bondOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"collect\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"delegate\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"isActive\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"isJailed\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"isOperator\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint8\",\"name\":\"reason\",\"type\":\"uint8\"},{\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"}],\"name\":\"jail\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"jailTerm\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"jailedUntil\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"minDelegation\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"minStake\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"nodeKeyOf\",\"outputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"payoutOf\",\"outputs\":[{\"internalType\":\"address\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"proceedsOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"string\",\"name\":\"peer\",\"type\":\"string\"},{\"internalType\":\"address\",\"name\":\"nodeKey\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"payout\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"issuedAt\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"internalType\":\"structBinding\",\"name\":\"binding\",\"type\":\"tuple\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"register\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"term\",\"type\":\"uint64\"}],\"name\":\"setJailTerm\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"minStake_\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"minDelegation_\",\"type\":\"uint256\"}],\"name\":\"setMinimums\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"period\",\"type\":\"uint64\"}],\"name\":\"setUnbondingPeriod\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"beneficiary\",\"type\":\"address\"},{\"internalType\":\"uint8\",\"name\":\"reason\",\"type\":\"uint8\"},{\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"}],\"name\":\"slash\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"taken\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"stakeOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"stakedBy\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"stakersOf\",\"outputs\":[{\"internalType\":\"address[]\",\"name\":\"accounts\",\"type\":\"address[]\"},{\"internalType\":\"uint256[]\",\"name\":\"amounts\",\"type\":\"uint256[]\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"unbond\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"unbondingOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"unbondingPeriod\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"unbondingsOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"internalType\":\"structWorkerStaking.Unbonding[]\",\"name\":\"unbondings\",\"type\":\"tuple[]\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"unjail\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"}],\"name\":\"withdraw\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Collected\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"term\",\"type\":\"uint64\"}],\"name\":\"JailTermChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint8\",\"name\":\"reason\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"until\",\"type\":\"uint64\"}],\"name\":\"Jailed\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"minStake\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"minDelegation\",\"type\":\"uint256\"}],\"name\":\"MinimumsChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"epoch\",\"type\":\"uint32\"}],\"name\":\"PoolClosed\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"nodeKey\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"payout\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"peer\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"}],\"name\":\"Registered\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"dispute\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint8\",\"name\":\"reason\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"address\",\"name\":\"by\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"address\",\"name\":\"beneficiary\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"staked\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"unbonding\",\"type\":\"uint256\"}],\"name\":\"Slashed\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Staked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"name\":\"Unbonded\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"period\",\"type\":\"uint64\"}],\"name\":\"UnbondingPeriodChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"address\",\"name\":\"by\",\"type\":\"address\"}],\"name\":\"Unjailed\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Withdrawn\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"stake\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"minimum\",\"type\":\"uint256\"}],\"name\":\"BelowMinimumDelegation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"stake\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"minimum\",\"type\":\"uint256\"}],\"name\":\"BelowMinimumStake\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"expires\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"nowMs\",\"type\":\"uint256\"}],\"name\":\"BindingExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"issuedAt\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"registered\",\"type\":\"uint64\"}],\"name\":\"BindingStale\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"key\",\"type\":\"bytes32\"}],\"name\":\"EnumerableMapNonexistentKey\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"InsufficientStake\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"length\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maximum\",\"type\":\"uint256\"}],\"name\":\"InvalidPeer\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"InvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"NotJailed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotOwner\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"NothingToCollect\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"until\",\"type\":\"uint64\"}],\"name\":\"StillJailed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"releaseAt\",\"type\":\"uint256\"}],\"name\":\"StillUnbonding\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"id\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"UnknownUnbonding\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"worker\",\"type\":\"address\"}],\"name\":\"WorkerNotBonded\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAmount\",\"type\":\"error\"}]",
 	ID:  "64b5fd5abde038950abebdf28fd38ff62b",
-	Bin: "0x610160604052348015610010575f5ffd5b506040516139bf3803806139bf83398101604081905261002f9161031e565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b8261016b60201b60201c565b610120526100888161016b565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b0384166101445760405163d92e233d60e01b815260040160405180910390fd5b61014e5f856101b1565b50610159838361025a565b610162816102ca565b505050506103d8565b5f5f829050601f8151111561019e578260405163305a27a960e01b8152600401610195919061037d565b60405180910390fd5b80516101a9826103b2565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16610251575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556102093390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610254565b505f5b92915050565b811580610265575080155b1561028357604051631f2a200560e01b815260040160405180910390fd5b6004819055600382905560408051838152602081018390527f124928c80d788b0268c76188904af29ce19dd89a97b9d3865fe47a2599389a5c910160405180910390a15050565b600580546001600160401b0319166001600160401b0383169081179091556040519081527f45fa70884e1de71c4bc5e804f36543c769bbebe07611f7be60b9fa7114f2c35a9060200160405180910390a150565b5f5f5f5f60808587031215610331575f5ffd5b84516001600160a01b0381168114610347575f5ffd5b60208601516040870151606088015192965090945092506001600160401b0381168114610372575f5ffd5b939692955090935050565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b805160208083015191908110156103d2575f198160200360031b1b821691505b50919050565b60805160a05160c05160e0516101005161012051610140516135966104295f395f6120f701525f6120c701525f61267601525f61264e01525f6125a901525f6125d301525f6125fd01526135965ff3fe60806040526004361061020f575f3560e01c80636da61d1e11610117578063a5d059ca116100ac578063d547741f1161007c578063f10d1de111610062578063f10d1de1146106d3578063f8a067c4146106f2578063fa3a463d14610711575f5ffd5b8063d547741f146106a0578063e5225381146106bf575f5ffd5b8063a5d059ca146105f7578063acf0991214610616578063b6363cf214610662578063bfac599014610681575f5ffd5b80639194eae7116100e75780639194eae71461054f57806391d14854146105835780639f8a13d7146105c5578063a217fddf146105e4575f5ffd5b80636da61d1e146104a357806372d2b6c0146104dd57806384b0196e146104fc5780638cae315114610523575f5ffd5b80632f2ff15d116101a75780634cfb92df116101775780635c19a95c1161015d5780635c19a95c1461046057806364c9ec6f146104735780636cf6d6751461047b575f5ffd5b80634cfb92df146103db5780635095af641461042d575f5ffd5b80632f2ff15d1461033d57806336568abe1461035c578063375b3c0a1461037b578063426233601461038f575f5ffd5b80631342ca67116101e25780631342ca67146102a5578063205a6ec7146102c4578063248a9ca3146102f05780632e1a7d4d1461031e575f5ffd5b806301ffc9a71461021357806302985992146102475780630a4f1bf8146102655780630b5ee6de14610284575b5f5ffd5b34801561021e575f5ffd5b5061023261022d366004612bfa565b61073e565b60405190151581526020015b60405180910390f35b348015610252575f5ffd5b506004545b60405190815260200161023e565b348015610270575f5ffd5b5061025761027f366004612c4d565b6107d6565b34801561028f575f5ffd5b506102a361029e366004612c84565b610838565b005b3480156102b0575f5ffd5b506102576102bf366004612cba565b610851565b3480156102cf575f5ffd5b506102e36102de366004612cec565b610863565b60405161023e9190612d07565b3480156102fb575f5ffd5b5061025761030a366004612d95565b5f9081526020819052604090206001015490565b348015610329575f5ffd5b50610257610338366004612d95565b610a2f565b348015610348575f5ffd5b506102a3610357366004612dac565b610ca4565b348015610367575f5ffd5b506102a3610376366004612dac565b610cce565b348015610386575f5ffd5b50600354610257565b34801561039a575f5ffd5b506102576103a9366004612cec565b6001600160a01b03165f908152600960209081526040808320600883528184205463ffffffff16845290915290205490565b3480156103e6575f5ffd5b506104156103f5366004612cec565b6001600160a01b039081165f908152600760205260409020600101541690565b6040516001600160a01b03909116815260200161023e565b348015610438575f5ffd5b506102577f12b42e8a160f6064dc959c6f251e3af0750ad213dbecf573b4710d67d6c28e3981565b6102a361046e366004612cec565b610d1a565b6102a3610d89565b348015610486575f5ffd5b5060055460405167ffffffffffffffff909116815260200161023e565b3480156104ae575f5ffd5b506104156104bd366004612cec565b6001600160a01b039081165f908152600760205260409020600301541690565b3480156104e8575f5ffd5b506102576104f7366004612cec565b610d96565b348015610507575f5ffd5b50610510610da1565b60405161023e9796959493929190612e37565b34801561052e575f5ffd5b5061054261053d366004612cec565b610dff565b60405161023e9190612ec0565b34801561055a575f5ffd5b50610257610569366004612cec565b6001600160a01b03165f908152600e602052604090205490565b34801561058e575f5ffd5b5061023261059d366004612dac565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b3480156105d0575f5ffd5b506102326105df366004612cec565b610f3b565b3480156105ef575f5ffd5b506102575f81565b348015610602575f5ffd5b50610257610611366004612f48565b610f89565b348015610621575f5ffd5b50610257610630366004612cec565b6001600160a01b03165f908152600b60209081526040808320600a83528184205463ffffffff16845290915290205490565b34801561066d575f5ffd5b5061023261067c366004612c4d565b61123d565b34801561068c575f5ffd5b5061025761069b366004612f72565b6112c4565b3480156106ab575f5ffd5b506102a36106ba366004612dac565b6115b7565b3480156106ca575f5ffd5b506102576115db565b3480156106de575f5ffd5b506102a36106ed366004612fc6565b6116b5565b3480156106fd575f5ffd5b506102a361070c366004612fe1565b6116cc565b34801561071c575f5ffd5b5061073061072b366004612cec565b611a37565b60405161023e929190613079565b5f7fffffffff0000000000000000000000000000000000000000000000000000000082167f7965db0b0000000000000000000000000000000000000000000000000000000014806107d057507f01ffc9a7000000000000000000000000000000000000000000000000000000007fffffffff000000000000000000000000000000000000000000000000000000008316145b92915050565b6001600160a01b0382165f908152600960209081526040808320600883528184205463ffffffff90811685529252822090829061081a9060028401908690611b3416565b91505061082f81835f01548460010154611b5a565b95945050505050565b5f61084281611b7d565b61084c8383611b87565b505050565b5f6107d061085e83611bf7565b611cf6565b6001600160a01b0381165f908152600d602052604081206060919061088790611d3d565b9050805167ffffffffffffffff8111156108a3576108a36130d9565b6040519080825280602002602001820160405280156108fa57816020015b6040805160a0810182525f808252602080830182905292820181905260608201819052608082015282525f199092019101816108c15790505b5091505f5b8151811015610a28575f600c5f84848151811061091e5761091e6130ed565b60209081029190910181015182528181019290925260409081015f90812060018101546001600160a01b03168252600b84528282208154600160e01b900463ffffffff168352909352819020815160a08101909252855192935091819086908690811061098d5761098d6130ed565b60200260200101518152602001876001600160a01b03168152602001836001015f9054906101000a90046001600160a01b03166001600160a01b031681526020016109e48460020154845f01548560010154611b5a565b81528354600160a01b900467ffffffffffffffff166020909101528551869085908110610a1357610a136130ed565b602090810291909101015250506001016108ff565b5050919050565b5f610a38611d49565b5f828152600c6020908152604091829020825160a08101845281546001600160a01b03808216808452600160a01b830467ffffffffffffffff1695840195909552600160e01b90910463ffffffff1694820194909452600182015490931660608401526002015460808301523314610aea576040517ffd2a0a79000000000000000000000000000000000000000000000000000000008152600481018490523360248201526044015b60405180910390fd5b806020015167ffffffffffffffff16421015610b4b5760208101516040517f9da240c30000000000000000000000000000000000000000000000000000000081526004810185905267ffffffffffffffff9091166024820152604401610ae1565b60608101516001600160a01b03165f908152600b602090815260408083208185015163ffffffff1684529091529020608082015181546001830154610b91929190611b5a565b925082815f015f828254610ba59190613115565b909155505060808201516001820180545f90610bc2908490613115565b90915550505f848152600c6020908152604080832083815560018101805473ffffffffffffffffffffffffffffffffffffffff19169055600201839055338352600d9091529020610c139085611da0565b5083336001600160a01b031683606001516001600160a01b03167f91fb9d98b786c57d74c099ccd2beca1739e9f6a81fb49001ca465c4b7591bbe286604051610c5e91815260200190565b60405180910390a4610c703384611dab565b5050610c9f610d945f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611d9a565b919050565b5f82815260208190526040902060010154610cbe81611b7d565b610cc88383611e50565b50505050565b6001600160a01b0381163314610d10576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b61084c8282611ef7565b6001600160a01b0381163314801590610d395750610d3781610d96565b155b15610d7b576040517fd27590e00000000000000000000000000000000000000000000000000000000081526001600160a01b0382166004820152602401610ae1565b610d86813334611f78565b50565b610d94333334611f78565b565b5f6107d082836107d6565b5f6060805f5f5f6060610db26120c0565b610dba6120f0565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b6040805160c08101825260608082525f6020830181905292820183905281018290526080810182905260a08101919091526001600160a01b0382165f9081526007602052604090819020815160c08101909252805482908290610e6190613128565b80601f0160208091040260200160405190810160405280929190818152602001828054610e8d90613128565b8015610ed85780601f10610eaf57610100808354040283529160200191610ed8565b820191905f5260205f20905b815481529060010190602001808311610ebb57829003601f168201915b505050918352505060018201546001600160a01b0390811660208301526002830154811660408301526003830154908116606083015267ffffffffffffffff600160a01b9091048116608083015260049092015490911660a09091015292915050565b5f610f48426103e861315a565b6001600160a01b0383165f9081526007602052604090206004015467ffffffffffffffff161180156107d05750600354610f8183610d96565b101592915050565b5f5f610f9584336107d6565b90505f198303610fa3578092505b825f03610fc357604051631f2a200560e01b815260040160405180910390fd5b8083111561101c576040517f23f924bb0000000000000000000000000000000000000000000000000000000081526001600160a01b03851660048201523360248201526044810184905260648101829052608401610ae1565b5f6110278483613115565b9050801561103a5761103a85338361211b565b6001600160a01b0385165f908152600a602052604081205463ffffffff16906110678783338987156121c5565b905060065f815461107790613171565b91829055506005549095505f906110989067ffffffffffffffff1642613189565b90506040518060a00160405280336001600160a01b031681526020018267ffffffffffffffff1681526020018463ffffffff168152602001896001600160a01b0316815260200183815250600c5f8881526020019081526020015f205f820151815f015f6101000a8154816001600160a01b0302191690836001600160a01b031602179055506020820151815f0160146101000a81548167ffffffffffffffff021916908367ffffffffffffffff1602179055506040820151815f01601c6101000a81548163ffffffff021916908363ffffffff1602179055506060820151816001015f6101000a8154816001600160a01b0302191690836001600160a01b03160217905550608082015181600201559050506111e086600d5f336001600160a01b03166001600160a01b031681526020019081526020015f2061231590919063ffffffff16565b506040805188815267ffffffffffffffff83166020820152879133916001600160a01b038c16917f05b73d08d105504307dc7a7a9d9f600f30cf456612e1d2a28eeb04818ad7802f910160405180910390a4505050505092915050565b5f826001600160a01b0316826001600160a01b03160361125f575060016107d0565b6001600160a01b038084165f90815260076020526040902060018101549091848116911614801561129857506001600160a01b03831615155b80156112bc57506112ab426103e861315a565b600482015467ffffffffffffffff16115b949350505050565b5f7f12b42e8a160f6064dc959c6f251e3af0750ad213dbecf573b4710d67d6c28e396112ef81611b7d565b6001600160a01b0383166113165760405163d92e233d60e01b815260040160405180910390fd5b6001600160a01b0385165f81815260086020908152604080832054600a8352818420546009845282852063ffffffff928316808752908552838620968652600b85528386209190921680865293529083208054855492959394919261137b91906131a9565b905080891115611389578098505b885f036113a957604051631f2a200560e01b815260040160405180910390fd5b5f6113ba8a855f0154846001612320565b90505f6113c7828c613115565b905081855f015f8282546113db9190613115565b90915550508354819085905f906113f3908490613115565b90915550506001850154158015906114235750670de0b6b3a7640000856001015461141e91906131d0565b855411155b156114a857845461143490836131a9565b5f865591506114448760016131e3565b6001600160a01b038d165f81815260086020908152604091829020805463ffffffff191663ffffffff9586161790559051928a16835290917f9586cd215a1df938c3657acf349db2a1d613cb20a011fcd2dd7a09c4f224b044910160405180910390a25b6001840154158015906114d35750670de0b6b3a764000084600101546114ce91906131d0565b845411155b156115245783546114e490826131a9565b5f855590506114f48660016131e3565b6001600160a01b038d165f908152600a60205260409020805463ffffffff191663ffffffff929092169190911790555b61152e81836131a9565b6001600160a01b038b165f908152600e602052604081208054929b508b9290919061155a9084906131a9565b909155505060408051838152602081018390526001600160a01b03808d1692908f16917f2ad67d4a3e40fbdc9faeef32237ae01635b2ec4451e4e61d0bafed3606cfa421910160405180910390a350505050505050509392505050565b5f828152602081905260409020600101546115d181611b7d565b610cc88383611ef7565b5f6115e4611d49565b50335f908152600e602052604081205490819003611630576040517f557eefa9000000000000000000000000000000000000000000000000000000008152336004820152602401610ae1565b335f818152600e602052604080822091909155517f8c22f554c81b54107cd95e734e4ef45767214974a540f34ea4a4f8c3fc7b13c3906116739084815260200190565b60405180910390a26116853382611dab565b6116b2610d945f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611d9a565b90565b5f6116bf81611b7d565b6116c882612362565b5050565b5f6116d9426103e861315a565b90505f6116ec6060860160408701612cec565b6001600160a01b0316148061171857505f61170d6040860160208701612cec565b6001600160a01b0316145b8061173a57505f61172f6080860160608701612cec565b6001600160a01b0316145b156117585760405163d92e233d60e01b815260040160405180910390fd5b5f61176385806131ff565b9150508015806117735750608081115b156117b4576040517ff4fe11130000000000000000000000000000000000000000000000000000000081526004810182905260806024820152604401610ae1565b816117c560c0870160a08801612fc6565b67ffffffffffffffff161161182a576117e460c0860160a08701612fc6565b6040517f4a5ad15e00000000000000000000000000000000000000000000000000000000815267ffffffffffffffff909116600482015260248101839052604401610ae1565b5f60078161183e6060890160408a01612cec565b6001600160a01b0316815260208101919091526040015f2060030154600160a01b900467ffffffffffffffff1690508061187e60a0880160808901612fc6565b67ffffffffffffffff16116118e45761189d60a0870160808801612fc6565b6040517f86b0437f00000000000000000000000000000000000000000000000000000000815267ffffffffffffffff91821660048201529082166024820152604401610ae1565b6119076118f76060880160408901612cec565b61190088610851565b87876123b8565b6119595761191b6060870160408801612cec565b6040517fd855c4f40000000000000000000000000000000000000000000000000000000081526001600160a01b039091166004820152602401610ae1565b8560075f61196d6060840160408501612cec565b6001600160a01b0316815260208101919091526040015f2061198f828261336b565b506119a290506080870160608801612cec565b6001600160a01b03166119bb6040880160208901612cec565b6001600160a01b03166119d46060890160408a01612cec565b6001600160a01b03167f0928e4277b89c5ce335000cf88fdcb2869bc477e6a53b400b2f50346ec8ebfb6611a088a806131ff565b611a1860c08d0160a08e01612fc6565b604051611a27939291906134fd565b60405180910390a4505050505050565b6001600160a01b0381165f908152600960209081526040808320600883528184205463ffffffff16845290915290206060908190611a776002820161242a565b9250825167ffffffffffffffff811115611a9357611a936130d9565b604051908082528060200260200182016040528015611abc578160200160208202803683370190505b5091505f5b8351811015611b2d57611b08611afc858381518110611ae257611ae26130ed565b60200260200101518460020161243690919063ffffffff16565b83546001850154611b5a565b838281518110611b1a57611b1a6130ed565b6020908102919091010152600101611ac1565b5050915091565b5f808080611b4b866001600160a01b03871661244a565b909450925050505b9250929050565b5f8315611b7157611b6c848484612482565b611b73565b5f5b90505b9392505050565b610d868133612532565b811580611b92575080155b15611bb057604051631f2a200560e01b815260040160405180910390fd5b6004819055600382905560408051838152602081018390527f124928c80d788b0268c76188904af29ce19dd89a97b9d3865fe47a2599389a5c910160405180910390a15050565b5f7f73a886ddd898723c564859545d00b1158e8b7e52ac35e44eb98560715d6b3b89611c2383806131ff565b604051611c3192919061353e565b6040518091039020836020016020810190611c4c9190612cec565b611c5c6060860160408701612cec565b611c6c6080870160608801612cec565b611c7c60a0880160808901612fc6565b611c8c60c0890160a08a01612fc6565b6040805160208101989098528701959095526001600160a01b039384166060870152918316608086015290911660a084015267ffffffffffffffff90811660c08401521660e082015261010001604051602081830303815290604052805190602001209050919050565b5f6107d0611d0261259d565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b60605f611b76836126c6565b611d737f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c61271f565b610d9460017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b90612756565b5f611b76838361275d565b80471015611dee576040517fcf47918100000000000000000000000000000000000000000000000000000000815247600482015260248101829052604401610ae1565b611e07828260405180602001604052805f815250612840565b15611e10575050565b3d15611e1e576116c8612855565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f828152602081815260408083206001600160a01b038516845290915281205460ff16611ef0575f838152602081815260408083206001600160a01b03861684529091529020805460ff19166001179055611ea83390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a45060016107d0565b505f6107d0565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1615611ef0575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a45060016107d0565b805f03611f9857604051631f2a200560e01b815260040160405180910390fd5b611fb7838383611fa887876107d6565b611fb291906131a9565b61211b565b6001600160a01b0383165f908152600960209081526040808320600883528184205463ffffffff168452909152812060018101549091901561200a57612005838360010154845f0154612482565b61200c565b825b90505f61201c6002840186611b34565b91505083835f015f82825461203191906131a9565b9250508190555081836001015f82825461204b91906131a9565b9091555061206a90508561205f84846131a9565b600286019190612860565b50846001600160a01b0316866001600160a01b03167f5dac0c1b1112564a045ba943c9d50270893e8e826c49be8e7073adc713ab7bd7866040516120b091815260200190565b60405180910390a3505050505050565b60606120eb7f0000000000000000000000000000000000000000000000000000000000000000612875565b905090565b60606120eb7f0000000000000000000000000000000000000000000000000000000000000000612875565b826001600160a01b0316826001600160a01b03160361217e5760035481101561084c576003546040517f06a35408000000000000000000000000000000000000000000000000000000008152610ae1918391600401918252602082015260400190565b60045481101561084c57600480546040517f9dd31b680000000000000000000000000000000000000000000000000000000081529182018390526024820152604401610ae1565b6001600160a01b0385165f908152600960209081526040808320600883528184205463ffffffff908116855292528220908290612209906002840190889061243616565b90505f8461222a57612225868460010154855f01546001612320565b61222c565b815b905085835f015f8282546122409190613115565b9250508190555080836001015f82825461225a9190613115565b90915550508181036122795761227360028401886128b2565b50612289565b6122878761205f8385613115565b505b6001600160a01b0389165f908152600b6020908152604080832063ffffffff8c16845290915290206001810154156122d2576122cd878260010154835f0154612482565b6122d4565b865b945086815f015f8282546122e891906131a9565b9250508190555084816001015f82825461230291906131a9565b90915550949a9950505050505050505050565b5f611b7683836128c6565b5f61234d61232d8361290b565b801561234857505f8480612343576123436131bc565b868809115b151590565b612358868686612482565b61082f91906131a9565b6005805467ffffffffffffffff191667ffffffffffffffff83169081179091556040519081527f45fa70884e1de71c4bc5e804f36543c769bbebe07611f7be60b9fa7114f2c35a9060200160405180910390a150565b5f846001600160a01b03163b5f03612417575f5f6123d7868686612937565b5090925090505f8160038111156123f0576123f061354d565b14801561240e5750866001600160a01b0316826001600160a01b0316145b925050506112bc565b6124238585858561297e565b90506112bc565b60605f611b7683612a01565b5f611b76836001600160a01b038416612a0c565b5f8181526002830160205260408120548190806124775761246b8585612a6b565b92505f9150611b539050565b600192509050611b53565b5f5f5f61248f8686612a76565b91509150815f036124b3578381816124a9576124a96131bc565b0492505050611b76565b8184116124ca576124ca6003851502601118612a92565b5f848688095f868103871696879004966002600389028118808a02820302808a02820302808a02820302808a02820302808a02820302808a02909103029181900381900460010185841190960395909502919093039390930492909217029150509392505050565b5f828152602081815260408083206001600160a01b038516845290915290205460ff166116c8576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b038216600482015260248101839052604401610ae1565b5f306001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000161480156125f557507f000000000000000000000000000000000000000000000000000000000000000046145b1561261f57507f000000000000000000000000000000000000000000000000000000000000000090565b6120eb604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b6060815f0180548060200260200160405190810160405280929190818152602001828054801561271357602002820191905f5260205f20905b8154815260200190600101908083116126ff575b50505050509050919050565b15610d94576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b5f8181526001830160205260408120548015612837575f61277f600183613115565b85549091505f9061279290600190613115565b90508082146127f1575f865f0182815481106127b0576127b06130ed565b905f5260205f200154905080875f0184815481106127d0576127d06130ed565b5f918252602080832090910192909255918252600188019052604090208390555b855486908061280257612802613561565b600190038181905f5260205f20015f90559055856001015f8681526020019081526020015f205f9055600193505050506107d0565b5f9150506107d0565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b5f611b73846001600160a01b03851684612aa3565b60605f61288183612abf565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b5f611b76836001600160a01b038416612aff565b5f818152600183016020526040812054611ef057508154600181810184555f8481526020808220909301849055845484825282860190935260409020919091556107d0565b5f60028260038111156129205761292061354d565b61292a9190613575565b60ff166001149050919050565b5f8080604184900361296b578435602086013560408701355f1a61295d89828585612b1b565b955095509550505050612975565b505f915060029050825b93509350939050565b604080517f1626ba7e00000000000000000000000000000000000000000000000000000000808252600482018690526024820192909252604481018390525f91908390818660648301375f82606483010152601f820160051c60051b915060205f60648401838b5afa9050825f5114601f3d111681169350505050949350505050565b60606107d082611d3d565b5f81815260028301602052604081205480158015612a315750612a2f8484612a6b565b155b15611b76576040517f02b5668600000000000000000000000000000000000000000000000000000000815260048101849052602401610ae1565b5f611b768383612be3565b5f805f1983850993909202808410938190039390930393915050565b634e487b715f52806020526024601cfd5b5f8281526002840160205260408120829055611b738484612315565b5f60ff8216601f8111156107d0576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f8181526002830160205260408120819055611b768383611da0565b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0841115612b5457505f91506003905082612bd9565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa158015612ba5573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b038116612bd057505f925060019150829050612bd9565b92505f91508190505b9450945094915050565b5f8181526001830160205260408120541515611b76565b5f60208284031215612c0a575f5ffd5b81357fffffffff0000000000000000000000000000000000000000000000000000000081168114611b76575f5ffd5b6001600160a01b0381168114610d86575f5ffd5b5f5f60408385031215612c5e575f5ffd5b8235612c6981612c39565b91506020830135612c7981612c39565b809150509250929050565b5f5f60408385031215612c95575f5ffd5b50508035926020909101359150565b5f60c08284031215612cb4575f5ffd5b50919050565b5f60208284031215612cca575f5ffd5b813567ffffffffffffffff811115612ce0575f5ffd5b6112bc84828501612ca4565b5f60208284031215612cfc575f5ffd5b8135611b7681612c39565b602080825282518282018190525f918401906040840190835b81811015612d8a578351805184526001600160a01b0360208201511660208501526001600160a01b0360408201511660408501526060810151606085015267ffffffffffffffff60808201511660808501525060a083019250602084019350600181019050612d20565b509095945050505050565b5f60208284031215612da5575f5ffd5b5035919050565b5f5f60408385031215612dbd575f5ffd5b823591506020830135612c7981612c39565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b5f8151808452602084019350602083015f5b82811015612e2d578151865260209586019590910190600101612e0f565b5093949350505050565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f612e7160e0830189612dcf565b8281036040840152612e838189612dcf565b90508660608401526001600160a01b03861660808401528460a084015282810360c0840152612eb28185612dfd565b9a9950505050505050505050565b602081525f825160c06020840152612edb60e0840182612dcf565b90506001600160a01b0360208501511660408401526001600160a01b0360408501511660608401526001600160a01b03606085015116608084015267ffffffffffffffff60808501511660a084015267ffffffffffffffff60a08501511660c08401528091505092915050565b5f5f60408385031215612f59575f5ffd5b8235612f6481612c39565b946020939093013593505050565b5f5f5f60608486031215612f84575f5ffd5b8335612f8f81612c39565b9250602084013591506040840135612fa681612c39565b809150509250925092565b67ffffffffffffffff81168114610d86575f5ffd5b5f60208284031215612fd6575f5ffd5b8135611b7681612fb1565b5f5f5f60408486031215612ff3575f5ffd5b833567ffffffffffffffff811115613009575f5ffd5b61301586828701612ca4565b935050602084013567ffffffffffffffff811115613031575f5ffd5b8401601f81018613613041575f5ffd5b803567ffffffffffffffff811115613057575f5ffd5b866020828401011115613068575f5ffd5b939660209190910195509293505050565b604080825283519082018190525f9060208501906060840190835b818110156130bb5783516001600160a01b0316835260209384019390920191600101613094565b505083810360208501526130cf8186612dfd565b9695505050505050565b634e487b7160e01b5f52604160045260245ffd5b634e487b7160e01b5f52603260045260245ffd5b634e487b7160e01b5f52601160045260245ffd5b818103818111156107d0576107d0613101565b600181811c9082168061313c57607f821691505b602082108103612cb457634e487b7160e01b5f52602260045260245ffd5b80820281158282048414176107d0576107d0613101565b5f6001820161318257613182613101565b5060010190565b67ffffffffffffffff81811683821601908111156107d0576107d0613101565b808201808211156107d0576107d0613101565b634e487b7160e01b5f52601260045260245ffd5b5f826131de576131de6131bc565b500490565b63ffffffff81811683821601908111156107d0576107d0613101565b5f5f8335601e19843603018112613214575f5ffd5b83018035915067ffffffffffffffff82111561322e575f5ffd5b602001915036819003821315611b53575f5ffd5b601f82111561084c578282111561084c57805f5260205f20601f840160051c602085101561326d57505f5b90810190601f840160051c035f5b81811015613290575f8382015560010161327b565b505050505050565b67ffffffffffffffff8311156132b0576132b06130d9565b6132c4836132be8354613128565b83613242565b5f601f8411600181146132f5575f85156132de5750838201355b5f19600387901b1c1916600186901b17835561334c565b5f83815260208120601f198716915b828110156133245786850135825560209485019460019092019101613304565b5086821015613340575f1960f88860031b161c19848701351681555b505060018560011b0183555b5050505050565b5f81356107d081612c39565b5f81356107d081612fb1565b8135601e1983360301811261337e575f5ffd5b8201803567ffffffffffffffff811115613396575f5ffd5b6020820191508036038213156133aa575f5ffd5b6133b5818385613298565b50506133f46133c660208401613353565b600183016001600160a01b03821673ffffffffffffffffffffffffffffffffffffffff198254161781555050565b61343161340360408401613353565b600283016001600160a01b03821673ffffffffffffffffffffffffffffffffffffffff198254161781555050565b6003810161346e61344460608501613353565b825473ffffffffffffffffffffffffffffffffffffffff19166001600160a01b0391909116178255565b6134ca61347d6080850161335f565b82547fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff1660a09190911b7bffffffffffffffff000000000000000000000000000000000000000016178255565b506116c86134da60a0840161335f565b6004830167ffffffffffffffff821667ffffffffffffffff198254161781555050565b60408152826040820152828460608301375f606084830101525f6060601f19601f860116830101905067ffffffffffffffff83166020830152949350505050565b818382375f9101908152919050565b634e487b7160e01b5f52602160045260245ffd5b634e487b7160e01b5f52603160045260245ffd5b5f60ff831680613587576135876131bc565b8060ff8416069150509291505056",
+	Bin: "0x610160604052348015610010575f5ffd5b5060405161401d38038061401d83398101604081905261002f916103a3565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b8261017560201b60201c565b6101205261008881610175565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b0385166101445760405163d92e233d60e01b815260040160405180910390fd5b61014e5f866101bb565b506101598484610264565b610162826102d4565b61016b81610329565b505050505061045f565b5f5f829050601f815111156101a8578260405163305a27a960e01b815260040161019f9190610404565b60405180910390fd5b80516101b382610439565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1661025b575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556102133390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a450600161025e565b505f5b92915050565b81158061026f575080155b1561028d57604051631f2a200560e01b815260040160405180910390fd5b6004819055600382905560408051838152602081018390527f124928c80d788b0268c76188904af29ce19dd89a97b9d3865fe47a2599389a5c910160405180910390a15050565b600580546001600160401b0319166001600160401b0383169081179091556040519081527f45fa70884e1de71c4bc5e804f36543c769bbebe07611f7be60b9fa7114f2c35a906020015b60405180910390a150565b60058054600160401b600160801b031916680100000000000000006001600160401b038416908102919091179091556040519081527f378fabf697ce24baa4de0fec9cba6ad172c6f25ff55a67cb6e6b90225348c95d9060200161031e565b80516001600160401b038116811461039e575f5ffd5b919050565b5f5f5f5f5f60a086880312156103b7575f5ffd5b85516001600160a01b03811681146103cd575f5ffd5b60208701516040880151919650945092506103ea60608701610388565b91506103f860808701610388565b90509295509295909350565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b80516020808301519190811015610459575f198160200360031b1b821691505b50919050565b60805160a05160c05160e051610100516101205161014051613b6d6104b05f395f61244501525f61241501525f612b9201525f612b6a01525f612ac501525f612aef01525f612b190152613b6d5ff3fe6080604052600436106102ab575f3560e01c806364c9ec6f11610165578063a5d059ca116100c6578063e52253811161007c578063f10d1de111610062578063f10d1de11461087f578063f8a067c41461089e578063fa3a463d146108bd575f5ffd5b8063e52253811461082d578063e9abbcb314610841575f5ffd5b8063b6363cf2116100ac578063b6363cf2146107d0578063bf04d0a6146107ef578063d547741f1461080e575f5ffd5b8063a5d059ca14610765578063acf0991214610784575f5ffd5b80638cae31511161011b57806391d148541161010157806391d14854146106f15780639f8a13d714610733578063a217fddf14610752575f5ffd5b80638cae3151146106915780639194eae7146106bd575f5ffd5b80636da61d1e1161014b5780636da61d1e1461061157806372d2b6c01461064b57806384b0196e1461066a575f5ffd5b806364c9ec6f146105eb5780636cf6d675146105f3575f5ffd5b80632e1a7d4d1161020f578063449ecfe6116101c55780635095af64116101ab5780635095af6414610586578063586cee72146105b95780635c19a95c146105d8575f5ffd5b8063449ecfe6146105155780634cfb92df14610534575f5ffd5b806336568abe116101f557806336568abe14610496578063375b3c0a146104b557806342623360146104c9575f5ffd5b80632e1a7d4d146104585780632f2ff15d14610477575f5ffd5b806314bfb52711610264578063232a4d661161024a578063232a4d66146103cc578063248a9ca31461040b5780632d126ec514610439575f5ffd5b806314bfb52714610360578063205a6ec7146103a0575f5ffd5b80630a4f1bf8116102945780630a4f1bf8146103015780630b5ee6de146103205780631342ca6714610341575f5ffd5b806301ffc9a7146102af57806302985992146102e3575b5f5ffd5b3480156102ba575f5ffd5b506102ce6102c9366004613158565b6108ea565b60405190151581526020015b60405180910390f35b3480156102ee575f5ffd5b506004545b6040519081526020016102da565b34801561030c575f5ffd5b506102f361031b3660046131ab565b610982565b34801561032b575f5ffd5b5061033f61033a3660046131e2565b6109e4565b005b34801561034c575f5ffd5b506102f361035b366004613218565b6109fd565b34801561036b575f5ffd5b506102ce61037a36600461324a565b6001600160a01b03165f908152600f602052604090205467ffffffffffffffff16151590565b3480156103ab575f5ffd5b506103bf6103ba36600461324a565b610a0f565b6040516102da9190613265565b3480156103d7575f5ffd5b5060055468010000000000000000900467ffffffffffffffff165b60405167ffffffffffffffff90911681526020016102da565b348015610416575f5ffd5b506102f36104253660046132f3565b5f9081526020819052604090206001015490565b348015610444575f5ffd5b5061033f61045336600461332f565b610bdb565b348015610463575f5ffd5b506102f36104723660046132f3565b610cfa565b348015610482575f5ffd5b5061033f610491366004613375565b610f6f565b3480156104a1575f5ffd5b5061033f6104b0366004613375565b610f99565b3480156104c0575f5ffd5b506003546102f3565b3480156104d4575f5ffd5b506102f36104e336600461324a565b6001600160a01b03165f908152600960209081526040808320600883528184205463ffffffff16845290915290205490565b348015610520575f5ffd5b5061033f61052f36600461324a565b610fe5565b34801561053f575f5ffd5b5061056e61054e36600461324a565b6001600160a01b039081165f908152600760205260409020600101541690565b6040516001600160a01b0390911681526020016102da565b348015610591575f5ffd5b506102f37f12b42e8a160f6064dc959c6f251e3af0750ad213dbecf573b4710d67d6c28e3981565b3480156105c4575f5ffd5b5061033f6105d3366004613398565b611191565b61033f6105e636600461324a565b6111a8565b61033f611217565b3480156105fe575f5ffd5b5060055467ffffffffffffffff166103f2565b34801561061c575f5ffd5b5061056e61062b36600461324a565b6001600160a01b039081165f908152600760205260409020600301541690565b348015610656575f5ffd5b506102f361066536600461324a565b611224565b348015610675575f5ffd5b5061067e61122f565b6040516102da979695949392919061341b565b34801561069c575f5ffd5b506106b06106ab36600461324a565b61128d565b6040516102da91906134a4565b3480156106c8575f5ffd5b506102f36106d736600461324a565b6001600160a01b03165f908152600e602052604090205490565b3480156106fc575f5ffd5b506102ce61070b366004613375565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b34801561073e575f5ffd5b506102ce61074d36600461324a565b6113c9565b34801561075d575f5ffd5b506102f35f81565b348015610770575f5ffd5b506102f361077f36600461352c565b61143f565b34801561078f575f5ffd5b506102f361079e36600461324a565b6001600160a01b03165f908152600b60209081526040808320600a83528184205463ffffffff16845290915290205490565b3480156107db575f5ffd5b506102ce6107ea3660046131ab565b6116f3565b3480156107fa575f5ffd5b506102f3610809366004613556565b61177a565b348015610819575f5ffd5b5061033f610828366004613375565b61188d565b348015610838575f5ffd5b506102f36118b1565b34801561084c575f5ffd5b506103f261085b36600461324a565b6001600160a01b03165f908152600f602052604090205467ffffffffffffffff1690565b34801561088a575f5ffd5b5061033f610899366004613398565b61198b565b3480156108a9575f5ffd5b5061033f6108b83660046135b8565b61199e565b3480156108c8575f5ffd5b506108dc6108d736600461324a565b611d09565b6040516102da929190613650565b5f7fffffffff0000000000000000000000000000000000000000000000000000000082167f7965db0b00000000000000000000000000000000000000000000000000000000148061097c57507f01ffc9a7000000000000000000000000000000000000000000000000000000007fffffffff000000000000000000000000000000000000000000000000000000008316145b92915050565b6001600160a01b0382165f908152600960209081526040808320600883528184205463ffffffff9081168552925282209082906109c69060028401908690611e0616565b9150506109db81835f01548460010154611e2c565b95945050505050565b5f6109ee81611e4f565b6109f88383611e59565b505050565b5f61097c610a0a83611ec9565b611fc8565b6001600160a01b0381165f908152600d6020526040812060609190610a339061200f565b9050805167ffffffffffffffff811115610a4f57610a4f6136b0565b604051908082528060200260200182016040528015610aa657816020015b6040805160a0810182525f808252602080830182905292820181905260608201819052608082015282525f19909201910181610a6d5790505b5091505f5b8151811015610bd4575f600c5f848481518110610aca57610aca6136c4565b60209081029190910181015182528181019290925260409081015f90812060018101546001600160a01b03168252600b84528282208154600160e01b900463ffffffff168352909352819020815160a081019092528551929350918190869086908110610b3957610b396136c4565b60200260200101518152602001876001600160a01b03168152602001836001015f9054906101000a90046001600160a01b03166001600160a01b03168152602001610b908460020154845f01548560010154611e2c565b81528354600160a01b900467ffffffffffffffff166020909101528551869085908110610bbf57610bbf6136c4565b60209081029190910101525050600101610aab565b5050919050565b7f12b42e8a160f6064dc959c6f251e3af0750ad213dbecf573b4710d67d6c28e39610c0581611e4f565b6005545f90610c2a9068010000000000000000900467ffffffffffffffff16426136ec565b6001600160a01b0386165f908152600f602052604090205490915067ffffffffffffffff9081169082161015610c7e57506001600160a01b0384165f908152600f602052604090205467ffffffffffffffff165b6001600160a01b0385165f818152600f6020908152604091829020805467ffffffffffffffff191667ffffffffffffffff868116918217909255835160ff8a16815292830152861692917f27e9bf6000b8e5b13c2b3e52f4de6e60c892dd15d924d1f470e2327d96ba36a9910160405180910390a35050505050565b5f610d0361201b565b5f828152600c6020908152604091829020825160a08101845281546001600160a01b03808216808452600160a01b830467ffffffffffffffff1695840195909552600160e01b90910463ffffffff1694820194909452600182015490931660608401526002015460808301523314610db5576040517ffd2a0a79000000000000000000000000000000000000000000000000000000008152600481018490523360248201526044015b60405180910390fd5b806020015167ffffffffffffffff16421015610e165760208101516040517f9da240c30000000000000000000000000000000000000000000000000000000081526004810185905267ffffffffffffffff9091166024820152604401610dac565b60608101516001600160a01b03165f908152600b602090815260408083208185015163ffffffff1684529091529020608082015181546001830154610e5c929190611e2c565b925082815f015f828254610e70919061370c565b909155505060808201516001820180545f90610e8d90849061370c565b90915550505f848152600c6020908152604080832083815560018101805473ffffffffffffffffffffffffffffffffffffffff19169055600201839055338352600d9091529020610ede9085612072565b5083336001600160a01b031683606001516001600160a01b03167f91fb9d98b786c57d74c099ccd2beca1739e9f6a81fb49001ca465c4b7591bbe286604051610f2991815260200190565b60405180910390a4610f3b338461207d565b5050610f6a6112225f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f0061206c565b919050565b5f82815260208190526040902060010154610f8981611e4f565b610f938383612122565b50505050565b6001600160a01b0381163314610fdb576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6109f882826121c9565b6001600160a01b0381165f908152600f602052604081205467ffffffffffffffff169081900361104c576040517f9281fbd20000000000000000000000000000000000000000000000000000000081526001600160a01b0383166004820152602401610dac565b335f9081527fad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb5602052604090205460ff1661113357336001600160a01b038316146110d4576040517f23295f0e0000000000000000000000000000000000000000000000000000000081526001600160a01b0383166004820152336024820152604401610dac565b8067ffffffffffffffff16421015611133576040517f45a74b4b0000000000000000000000000000000000000000000000000000000081526001600160a01b038316600482015267ffffffffffffffff82166024820152604401610dac565b6001600160a01b0382165f818152600f6020908152604091829020805467ffffffffffffffff1916905590513381527f59a197f0c01f5a433f1536bb21960fce10c96d903eb2733ba31003c4aaa48975910160405180910390a25050565b5f61119b81611e4f565b6111a48261224a565b5050565b6001600160a01b03811633148015906111c757506111c581611224565b155b15611209576040517fd27590e00000000000000000000000000000000000000000000000000000000081526001600160a01b0382166004820152602401610dac565b6112148133346122c6565b50565b6112223333346122c6565b565b5f61097c8283610982565b5f6060805f5f5f606061124061240e565b61124861243e565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b6040805160c08101825260608082525f6020830181905292820183905281018290526080810182905260a08101919091526001600160a01b0382165f9081526007602052604090819020815160c081019092528054829082906112ef9061371f565b80601f016020809104026020016040519081016040528092919081815260200182805461131b9061371f565b80156113665780601f1061133d57610100808354040283529160200191611366565b820191905f5260205f20905b81548152906001019060200180831161134957829003601f168201915b505050918352505060018201546001600160a01b0390811660208301526002830154811660408301526003830154908116606083015267ffffffffffffffff600160a01b9091048116608083015260049092015490911660a09091015292915050565b5f6113d6426103e8613751565b6001600160a01b0383165f9081526007602052604090206004015467ffffffffffffffff16118015611412575060035461140f83611224565b10155b801561097c5750506001600160a01b03165f908152600f602052604090205467ffffffffffffffff161590565b5f5f61144b8433610982565b90505f198303611459578092505b825f0361147957604051631f2a200560e01b815260040160405180910390fd5b808311156114d2576040517f23f924bb0000000000000000000000000000000000000000000000000000000081526001600160a01b03851660048201523360248201526044810184905260648101829052608401610dac565b5f6114dd848361370c565b905080156114f0576114f0853383612469565b6001600160a01b0385165f908152600a602052604081205463ffffffff169061151d878333898715612513565b905060065f815461152d90613768565b91829055506005549095505f9061154e9067ffffffffffffffff16426136ec565b90506040518060a00160405280336001600160a01b031681526020018267ffffffffffffffff1681526020018463ffffffff168152602001896001600160a01b0316815260200183815250600c5f8881526020019081526020015f205f820151815f015f6101000a8154816001600160a01b0302191690836001600160a01b031602179055506020820151815f0160146101000a81548167ffffffffffffffff021916908367ffffffffffffffff1602179055506040820151815f01601c6101000a81548163ffffffff021916908363ffffffff1602179055506060820151816001015f6101000a8154816001600160a01b0302191690836001600160a01b031602179055506080820151816002015590505061169686600d5f336001600160a01b03166001600160a01b031681526020019081526020015f2061266390919063ffffffff16565b506040805188815267ffffffffffffffff83166020820152879133916001600160a01b038c16917f05b73d08d105504307dc7a7a9d9f600f30cf456612e1d2a28eeb04818ad7802f910160405180910390a4505050505092915050565b5f826001600160a01b0316826001600160a01b0316036117155750600161097c565b6001600160a01b038084165f90815260076020526040902060018101549091848116911614801561174e57506001600160a01b03831615155b80156117725750611761426103e8613751565b600482015467ffffffffffffffff16115b949350505050565b5f7f12b42e8a160f6064dc959c6f251e3af0750ad213dbecf573b4710d67d6c28e396117a581611e4f565b6001600160a01b0385166117cc5760405163d92e233d60e01b815260040160405180910390fd5b5f5f6117d8898961266e565b90925090506117e78183613780565b6001600160a01b0388165f908152600e6020526040812080549296508692909190611813908490613780565b90915550506040805160ff881681523360208201526001600160a01b03898116828401526060820185905260808201849052915167ffffffffffffffff8816928c16917f82135a6f838be16af36764dc2b7749691a594a1497fdaadcaefc3f6fc4c3463d919081900360a00190a350505095945050505050565b5f828152602081905260409020600101546118a781611e4f565b610f9383836121c9565b5f6118ba61201b565b50335f908152600e602052604081205490819003611906576040517f557eefa9000000000000000000000000000000000000000000000000000000008152336004820152602401610dac565b335f818152600e602052604080822091909155517f8c22f554c81b54107cd95e734e4ef45767214974a540f34ea4a4f8c3fc7b13c3906119499084815260200190565b60405180910390a261195b338261207d565b6119886112225f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f0061206c565b90565b5f61199581611e4f565b6111a48261288b565b5f6119ab426103e8613751565b90505f6119be606086016040870161324a565b6001600160a01b031614806119ea57505f6119df604086016020870161324a565b6001600160a01b0316145b80611a0c57505f611a01608086016060870161324a565b6001600160a01b0316145b15611a2a5760405163d92e233d60e01b815260040160405180910390fd5b5f611a358580613793565b915050801580611a455750608081115b15611a86576040517ff4fe11130000000000000000000000000000000000000000000000000000000081526004810182905260806024820152604401610dac565b81611a9760c0870160a08801613398565b67ffffffffffffffff1611611afc57611ab660c0860160a08701613398565b6040517f4a5ad15e00000000000000000000000000000000000000000000000000000000815267ffffffffffffffff909116600482015260248101839052604401610dac565b5f600781611b106060890160408a0161324a565b6001600160a01b0316815260208101919091526040015f2060030154600160a01b900467ffffffffffffffff16905080611b5060a0880160808901613398565b67ffffffffffffffff1611611bb657611b6f60a0870160808801613398565b6040517f86b0437f00000000000000000000000000000000000000000000000000000000815267ffffffffffffffff91821660048201529082166024820152604401610dac565b611bd9611bc9606088016040890161324a565b611bd2886109fd565b87876128db565b611c2b57611bed606087016040880161324a565b6040517fd855c4f40000000000000000000000000000000000000000000000000000000081526001600160a01b039091166004820152602401610dac565b8560075f611c3f606084016040850161324a565b6001600160a01b0316815260208101919091526040015f20611c6182826138ff565b50611c749050608087016060880161324a565b6001600160a01b0316611c8d604088016020890161324a565b6001600160a01b0316611ca66060890160408a0161324a565b6001600160a01b03167f0928e4277b89c5ce335000cf88fdcb2869bc477e6a53b400b2f50346ec8ebfb6611cda8a80613793565b611cea60c08d0160a08e01613398565b604051611cf993929190613a91565b60405180910390a4505050505050565b6001600160a01b0381165f908152600960209081526040808320600883528184205463ffffffff16845290915290206060908190611d4960028201612946565b9250825167ffffffffffffffff811115611d6557611d656136b0565b604051908082528060200260200182016040528015611d8e578160200160208202803683370190505b5091505f5b8351811015611dff57611dda611dce858381518110611db457611db46136c4565b60200260200101518460020161295290919063ffffffff16565b83546001850154611e2c565b838281518110611dec57611dec6136c4565b6020908102919091010152600101611d93565b5050915091565b5f808080611e1d866001600160a01b038716612966565b909450925050505b9250929050565b5f8315611e4357611e3e84848461299e565b611e45565b5f5b90505b9392505050565b6112148133612a4e565b811580611e64575080155b15611e8257604051631f2a200560e01b815260040160405180910390fd5b6004819055600382905560408051838152602081018390527f124928c80d788b0268c76188904af29ce19dd89a97b9d3865fe47a2599389a5c910160405180910390a15050565b5f7f73a886ddd898723c564859545d00b1158e8b7e52ac35e44eb98560715d6b3b89611ef58380613793565b604051611f03929190613ad2565b6040518091039020836020016020810190611f1e919061324a565b611f2e606086016040870161324a565b611f3e608087016060880161324a565b611f4e60a0880160808901613398565b611f5e60c0890160a08a01613398565b6040805160208101989098528701959095526001600160a01b039384166060870152918316608086015290911660a084015267ffffffffffffffff90811660c08401521660e082015261010001604051602081830303815290604052805190602001209050919050565b5f61097c611fd4612ab9565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b60605f611e4883612be2565b6120457f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c612c3b565b61122260017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b90612c72565b5f611e488383612c79565b804710156120c0576040517fcf47918100000000000000000000000000000000000000000000000000000000815247600482015260248101829052604401610dac565b6120d9828260405180602001604052805f815250612d5c565b156120e2575050565b3d156120f0576111a4612d71565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f828152602081815260408083206001600160a01b038516845290915281205460ff166121c2575f838152602081815260408083206001600160a01b03861684529091529020805460ff1916600117905561217a3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a450600161097c565b505f61097c565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16156121c2575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a450600161097c565b600580547fffffffffffffffffffffffffffffffff0000000000000000ffffffffffffffff166801000000000000000067ffffffffffffffff8416908102919091179091556040519081527f378fabf697ce24baa4de0fec9cba6ad172c6f25ff55a67cb6e6b90225348c95d906020015b60405180910390a150565b805f036122e657604051631f2a200560e01b815260040160405180910390fd5b6123058383836122f68787610982565b6123009190613780565b612469565b6001600160a01b0383165f908152600960209081526040808320600883528184205463ffffffff168452909152812060018101549091901561235857612353838360010154845f015461299e565b61235a565b825b90505f61236a6002840186611e06565b91505083835f015f82825461237f9190613780565b9250508190555081836001015f8282546123999190613780565b909155506123b89050856123ad8484613780565b600286019190612d7c565b50846001600160a01b0316866001600160a01b03167f5dac0c1b1112564a045ba943c9d50270893e8e826c49be8e7073adc713ab7bd7866040516123fe91815260200190565b60405180910390a3505050505050565b60606124397f0000000000000000000000000000000000000000000000000000000000000000612d91565b905090565b60606124397f0000000000000000000000000000000000000000000000000000000000000000612d91565b826001600160a01b0316826001600160a01b0316036124cc576003548110156109f8576003546040517f06a35408000000000000000000000000000000000000000000000000000000008152610dac918391600401918252602082015260400190565b6004548110156109f857600480546040517f9dd31b680000000000000000000000000000000000000000000000000000000081529182018390526024820152604401610dac565b6001600160a01b0385165f908152600960209081526040808320600883528184205463ffffffff908116855292528220908290612557906002840190889061295216565b90505f8461257857612573868460010154855f01546001612dce565b61257a565b815b905085835f015f82825461258e919061370c565b9250508190555080836001015f8282546125a8919061370c565b90915550508181036125c7576125c16002840188612e10565b506125d7565b6125d5876123ad838561370c565b505b6001600160a01b0389165f908152600b6020908152604080832063ffffffff8c16845290915290206001810154156126205761261b878260010154835f015461299e565b612622565b865b945086815f015f8282546126369190613780565b9250508190555084816001015f8282546126509190613780565b90915550949a9950505050505050505050565b5f611e488383612e24565b6001600160a01b0382165f81815260086020908152604080832054600a8352818420546009845282852063ffffffff928316808752908552838620968652600b85528386209290911680865291909352908320805485549495869590929186916126d89190613780565b9050808811156126e6578097505b875f0361270657604051631f2a200560e01b815260040160405180910390fd5b61271688845f0154836001612dce565b9650612722878961370c565b955086835f015f828254612736919061370c565b90915550508154869083905f9061274e90849061370c565b909155505060018301541580159061277e5750670de0b6b3a764000083600101546127799190613af5565b835411155b1561280357825461278f9088613780565b5f8455965061279f856001613b08565b6001600160a01b038a165f81815260086020908152604091829020805463ffffffff191663ffffffff9586161790559051928816835290917f9586cd215a1df938c3657acf349db2a1d613cb20a011fcd2dd7a09c4f224b044910160405180910390a25b60018201541580159061282e5750670de0b6b3a764000082600101546128299190613af5565b825411155b1561287f57815461283f9087613780565b5f8355955061284f846001613b08565b6001600160a01b038a165f908152600a60205260409020805463ffffffff191663ffffffff929092169190911790555b50505050509250929050565b6005805467ffffffffffffffff191667ffffffffffffffff83169081179091556040519081527f45fa70884e1de71c4bc5e804f36543c769bbebe07611f7be60b9fa7114f2c35a906020016122bb565b5f846001600160a01b03163b5f0361293a575f5f6128fa868686612e69565b5090925090505f81600381111561291357612913613b24565b1480156129315750866001600160a01b0316826001600160a01b0316145b92505050611772565b6109db85858585612eb0565b60605f611e4883612f33565b5f611e48836001600160a01b038416612f3e565b5f818152600283016020526040812054819080612993576129878585612f9d565b92505f9150611e259050565b600192509050611e25565b5f5f5f6129ab8686612fa8565b91509150815f036129cf578381816129c5576129c5613ae1565b0492505050611e48565b8184116129e6576129e66003851502601118612fc4565b5f848688095f868103871696879004966002600389028118808a02820302808a02820302808a02820302808a02820302808a02820302808a02909103029181900381900460010185841190960395909502919093039390930492909217029150509392505050565b5f828152602081815260408083206001600160a01b038516845290915290205460ff166111a4576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b038216600482015260248101839052604401610dac565b5f306001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016148015612b1157507f000000000000000000000000000000000000000000000000000000000000000046145b15612b3b57507f000000000000000000000000000000000000000000000000000000000000000090565b612439604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b6060815f01805480602002602001604051908101604052809291908181526020018280548015612c2f57602002820191905f5260205f20905b815481526020019060010190808311612c1b575b50505050509050919050565b15611222576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b5f8181526001830160205260408120548015612d53575f612c9b60018361370c565b85549091505f90612cae9060019061370c565b9050808214612d0d575f865f018281548110612ccc57612ccc6136c4565b905f5260205f200154905080875f018481548110612cec57612cec6136c4565b5f918252602080832090910192909255918252600188019052604090208390555b8554869080612d1e57612d1e613b38565b600190038181905f5260205f20015f90559055856001015f8681526020019081526020015f205f90556001935050505061097c565b5f91505061097c565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b5f611e45846001600160a01b03851684612fd5565b60605f612d9d83612ff1565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b5f612dfb612ddb83613031565b8015612df657505f8480612df157612df1613ae1565b868809115b151590565b612e0686868661299e565b6109db9190613780565b5f611e48836001600160a01b03841661305d565b5f8181526001830160205260408120546121c257508154600181810184555f84815260208082209093018490558454848252828601909352604090209190915561097c565b5f80806041849003612e9d578435602086013560408701355f1a612e8f89828585613079565b955095509550505050612ea7565b505f915060029050825b93509350939050565b604080517f1626ba7e00000000000000000000000000000000000000000000000000000000808252600482018690526024820192909252604481018390525f91908390818660648301375f82606483010152601f820160051c60051b915060205f60648401838b5afa9050825f5114601f3d111681169350505050949350505050565b606061097c8261200f565b5f81815260028301602052604081205480158015612f635750612f618484612f9d565b155b15611e48576040517f02b5668600000000000000000000000000000000000000000000000000000000815260048101849052602401610dac565b5f611e488383613141565b5f805f1983850993909202808410938190039390930393915050565b634e487b715f52806020526024601cfd5b5f8281526002840160205260408120829055611e458484612663565b5f60ff8216601f81111561097c576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f600282600381111561304657613046613b24565b6130509190613b4c565b60ff166001149050919050565b5f8181526002830160205260408120819055611e488383612072565b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a08411156130b257505f91506003905082613137565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa158015613103573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b03811661312e57505f925060019150829050613137565b92505f91508190505b9450945094915050565b5f8181526001830160205260408120541515611e48565b5f60208284031215613168575f5ffd5b81357fffffffff0000000000000000000000000000000000000000000000000000000081168114611e48575f5ffd5b6001600160a01b0381168114611214575f5ffd5b5f5f604083850312156131bc575f5ffd5b82356131c781613197565b915060208301356131d781613197565b809150509250929050565b5f5f604083850312156131f3575f5ffd5b50508035926020909101359150565b5f60c08284031215613212575f5ffd5b50919050565b5f60208284031215613228575f5ffd5b813567ffffffffffffffff81111561323e575f5ffd5b61177284828501613202565b5f6020828403121561325a575f5ffd5b8135611e4881613197565b602080825282518282018190525f918401906040840190835b818110156132e8578351805184526001600160a01b0360208201511660208501526001600160a01b0360408201511660408501526060810151606085015267ffffffffffffffff60808201511660808501525060a08301925060208401935060018101905061327e565b509095945050505050565b5f60208284031215613303575f5ffd5b5035919050565b803560ff81168114610f6a575f5ffd5b67ffffffffffffffff81168114611214575f5ffd5b5f5f5f60608486031215613341575f5ffd5b833561334c81613197565b925061335a6020850161330a565b9150604084013561336a8161331a565b809150509250925092565b5f5f60408385031215613386575f5ffd5b8235915060208301356131d781613197565b5f602082840312156133a8575f5ffd5b8135611e488161331a565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b5f8151808452602084019350602083015f5b828110156134115781518652602095860195909101906001016133f3565b5093949350505050565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f61345560e08301896133b3565b828103604084015261346781896133b3565b90508660608401526001600160a01b03861660808401528460a084015282810360c084015261349681856133e1565b9a9950505050505050505050565b602081525f825160c060208401526134bf60e08401826133b3565b90506001600160a01b0360208501511660408401526001600160a01b0360408501511660608401526001600160a01b03606085015116608084015267ffffffffffffffff60808501511660a084015267ffffffffffffffff60a08501511660c08401528091505092915050565b5f5f6040838503121561353d575f5ffd5b823561354881613197565b946020939093013593505050565b5f5f5f5f5f60a0868803121561356a575f5ffd5b853561357581613197565b945060208601359350604086013561358c81613197565b925061359a6060870161330a565b915060808601356135aa8161331a565b809150509295509295909350565b5f5f5f604084860312156135ca575f5ffd5b833567ffffffffffffffff8111156135e0575f5ffd5b6135ec86828701613202565b935050602084013567ffffffffffffffff811115613608575f5ffd5b8401601f81018613613618575f5ffd5b803567ffffffffffffffff81111561362e575f5ffd5b86602082840101111561363f575f5ffd5b939660209190910195509293505050565b604080825283519082018190525f9060208501906060840190835b818110156136925783516001600160a01b031683526020938401939092019160010161366b565b505083810360208501526136a681866133e1565b9695505050505050565b634e487b7160e01b5f52604160045260245ffd5b634e487b7160e01b5f52603260045260245ffd5b634e487b7160e01b5f52601160045260245ffd5b67ffffffffffffffff818116838216019081111561097c5761097c6136d8565b8181038181111561097c5761097c6136d8565b600181811c9082168061373357607f821691505b60208210810361321257634e487b7160e01b5f52602260045260245ffd5b808202811582820484141761097c5761097c6136d8565b5f60018201613779576137796136d8565b5060010190565b8082018082111561097c5761097c6136d8565b5f5f8335601e198436030181126137a8575f5ffd5b83018035915067ffffffffffffffff8211156137c2575f5ffd5b602001915036819003821315611e25575f5ffd5b601f8211156109f857828211156109f857805f5260205f20601f840160051c602085101561380157505f5b90810190601f840160051c035f5b81811015613824575f8382015560010161380f565b505050505050565b67ffffffffffffffff831115613844576138446136b0565b61385883613852835461371f565b836137d6565b5f601f841160018114613889575f85156138725750838201355b5f19600387901b1c1916600186901b1783556138e0565b5f83815260208120601f198716915b828110156138b85786850135825560209485019460019092019101613898565b50868210156138d4575f1960f88860031b161c19848701351681555b505060018560011b0183555b5050505050565b5f813561097c81613197565b5f813561097c8161331a565b8135601e19833603018112613912575f5ffd5b8201803567ffffffffffffffff81111561392a575f5ffd5b60208201915080360382131561393e575f5ffd5b61394981838561382c565b505061398861395a602084016138e7565b600183016001600160a01b03821673ffffffffffffffffffffffffffffffffffffffff198254161781555050565b6139c5613997604084016138e7565b600283016001600160a01b03821673ffffffffffffffffffffffffffffffffffffffff198254161781555050565b60038101613a026139d8606085016138e7565b825473ffffffffffffffffffffffffffffffffffffffff19166001600160a01b0391909116178255565b613a5e613a11608085016138f3565b82547fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff1660a09190911b7bffffffffffffffff000000000000000000000000000000000000000016178255565b506111a4613a6e60a084016138f3565b6004830167ffffffffffffffff821667ffffffffffffffff198254161781555050565b60408152826040820152828460608301375f606084830101525f6060601f19601f860116830101905067ffffffffffffffff83166020830152949350505050565b818382375f9101908152919050565b634e487b7160e01b5f52601260045260245ffd5b5f82613b0357613b03613ae1565b500490565b63ffffffff818116838216019081111561097c5761097c6136d8565b634e487b7160e01b5f52602160045260245ffd5b634e487b7160e01b5f52603160045260245ffd5b5f60ff831680613b5e57613b5e613ae1565b8060ff8416069150509291505056",
 }
 
 // WorkerStaking is an auto generated Go binding around an Ethereum contract.
@@ -19877,9 +24281,9 @@ func (c *WorkerStaking) Instance(backend bind.ContractBackend, addr common.Addre
 // PackConstructor is the Go binding used to pack the parameters required for
 // contract deployment.
 //
-// Solidity: constructor(address admin, uint256 minStake_, uint256 minDelegation_, uint64 unbondingPeriod_) returns()
-func (workerStaking *WorkerStaking) PackConstructor(admin common.Address, minStake_ *big.Int, minDelegation_ *big.Int, unbondingPeriod_ uint64) []byte {
-	enc, err := workerStaking.abi.Pack("", admin, minStake_, minDelegation_, unbondingPeriod_)
+// Solidity: constructor(address admin, uint256 minStake_, uint256 minDelegation_, uint64 unbondingPeriod_, uint64 jailTerm_) returns()
+func (workerStaking *WorkerStaking) PackConstructor(admin common.Address, minStake_ *big.Int, minDelegation_ *big.Int, unbondingPeriod_ uint64, jailTerm_ uint64) []byte {
+	enc, err := workerStaking.abi.Pack("", admin, minStake_, minDelegation_, unbondingPeriod_, jailTerm_)
 	if err != nil {
 		panic(err)
 	}
@@ -20267,6 +24671,41 @@ func (workerStaking *WorkerStaking) UnpackIsActive(data []byte) (bool, error) {
 	return out0, nil
 }
 
+// PackIsJailed is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x14bfb527.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function isJailed(address worker) view returns(bool)
+func (workerStaking *WorkerStaking) PackIsJailed(worker common.Address) []byte {
+	enc, err := workerStaking.abi.Pack("isJailed", worker)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackIsJailed is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x14bfb527.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function isJailed(address worker) view returns(bool)
+func (workerStaking *WorkerStaking) TryPackIsJailed(worker common.Address) ([]byte, error) {
+	return workerStaking.abi.Pack("isJailed", worker)
+}
+
+// UnpackIsJailed is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x14bfb527.
+//
+// Solidity: function isJailed(address worker) view returns(bool)
+func (workerStaking *WorkerStaking) UnpackIsJailed(data []byte) (bool, error) {
+	out, err := workerStaking.abi.Unpack("isJailed", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
 // PackIsOperator is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0xb6363cf2.  This method will panic if any
 // invalid/nil inputs are passed.
@@ -20299,6 +24738,98 @@ func (workerStaking *WorkerStaking) UnpackIsOperator(data []byte) (bool, error) 
 		return *new(bool), err
 	}
 	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackJail is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2d126ec5.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function jail(address worker, uint8 reason, uint64 dispute) returns()
+func (workerStaking *WorkerStaking) PackJail(worker common.Address, reason uint8, dispute uint64) []byte {
+	enc, err := workerStaking.abi.Pack("jail", worker, reason, dispute)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackJail is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2d126ec5.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function jail(address worker, uint8 reason, uint64 dispute) returns()
+func (workerStaking *WorkerStaking) TryPackJail(worker common.Address, reason uint8, dispute uint64) ([]byte, error) {
+	return workerStaking.abi.Pack("jail", worker, reason, dispute)
+}
+
+// PackJailTerm is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x232a4d66.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function jailTerm() view returns(uint64)
+func (workerStaking *WorkerStaking) PackJailTerm() []byte {
+	enc, err := workerStaking.abi.Pack("jailTerm")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackJailTerm is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x232a4d66.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function jailTerm() view returns(uint64)
+func (workerStaking *WorkerStaking) TryPackJailTerm() ([]byte, error) {
+	return workerStaking.abi.Pack("jailTerm")
+}
+
+// UnpackJailTerm is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x232a4d66.
+//
+// Solidity: function jailTerm() view returns(uint64)
+func (workerStaking *WorkerStaking) UnpackJailTerm(data []byte) (uint64, error) {
+	out, err := workerStaking.abi.Unpack("jailTerm", data)
+	if err != nil {
+		return *new(uint64), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint64)).(*uint64)
+	return out0, nil
+}
+
+// PackJailedUntil is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe9abbcb3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function jailedUntil(address worker) view returns(uint64)
+func (workerStaking *WorkerStaking) PackJailedUntil(worker common.Address) []byte {
+	enc, err := workerStaking.abi.Pack("jailedUntil", worker)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackJailedUntil is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe9abbcb3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function jailedUntil(address worker) view returns(uint64)
+func (workerStaking *WorkerStaking) TryPackJailedUntil(worker common.Address) ([]byte, error) {
+	return workerStaking.abi.Pack("jailedUntil", worker)
+}
+
+// UnpackJailedUntil is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xe9abbcb3.
+//
+// Solidity: function jailedUntil(address worker) view returns(uint64)
+func (workerStaking *WorkerStaking) UnpackJailedUntil(data []byte) (uint64, error) {
+	out, err := workerStaking.abi.Unpack("jailedUntil", data)
+	if err != nil {
+		return *new(uint64), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint64)).(*uint64)
 	return out0, nil
 }
 
@@ -20543,6 +25074,28 @@ func (workerStaking *WorkerStaking) TryPackRevokeRole(role [32]byte, account com
 	return workerStaking.abi.Pack("revokeRole", role, account)
 }
 
+// PackSetJailTerm is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x586cee72.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setJailTerm(uint64 term) returns()
+func (workerStaking *WorkerStaking) PackSetJailTerm(term uint64) []byte {
+	enc, err := workerStaking.abi.Pack("setJailTerm", term)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetJailTerm is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x586cee72.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setJailTerm(uint64 term) returns()
+func (workerStaking *WorkerStaking) TryPackSetJailTerm(term uint64) ([]byte, error) {
+	return workerStaking.abi.Pack("setJailTerm", term)
+}
+
 // PackSetMinimums is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0x0b5ee6de.  This method will panic if any
 // invalid/nil inputs are passed.
@@ -20588,12 +25141,12 @@ func (workerStaking *WorkerStaking) TryPackSetUnbondingPeriod(period uint64) ([]
 }
 
 // PackSlash is the Go binding used to pack the parameters required for calling
-// the contract method with ID 0xbfac5990.  This method will panic if any
+// the contract method with ID 0xbf04d0a6.  This method will panic if any
 // invalid/nil inputs are passed.
 //
-// Solidity: function slash(address worker, uint256 amount, address beneficiary) returns(uint256 taken)
-func (workerStaking *WorkerStaking) PackSlash(worker common.Address, amount *big.Int, beneficiary common.Address) []byte {
-	enc, err := workerStaking.abi.Pack("slash", worker, amount, beneficiary)
+// Solidity: function slash(address worker, uint256 amount, address beneficiary, uint8 reason, uint64 dispute) returns(uint256 taken)
+func (workerStaking *WorkerStaking) PackSlash(worker common.Address, amount *big.Int, beneficiary common.Address, reason uint8, dispute uint64) []byte {
+	enc, err := workerStaking.abi.Pack("slash", worker, amount, beneficiary, reason, dispute)
 	if err != nil {
 		panic(err)
 	}
@@ -20601,18 +25154,18 @@ func (workerStaking *WorkerStaking) PackSlash(worker common.Address, amount *big
 }
 
 // TryPackSlash is the Go binding used to pack the parameters required for calling
-// the contract method with ID 0xbfac5990.  This method will return an error
+// the contract method with ID 0xbf04d0a6.  This method will return an error
 // if any inputs are invalid/nil.
 //
-// Solidity: function slash(address worker, uint256 amount, address beneficiary) returns(uint256 taken)
-func (workerStaking *WorkerStaking) TryPackSlash(worker common.Address, amount *big.Int, beneficiary common.Address) ([]byte, error) {
-	return workerStaking.abi.Pack("slash", worker, amount, beneficiary)
+// Solidity: function slash(address worker, uint256 amount, address beneficiary, uint8 reason, uint64 dispute) returns(uint256 taken)
+func (workerStaking *WorkerStaking) TryPackSlash(worker common.Address, amount *big.Int, beneficiary common.Address, reason uint8, dispute uint64) ([]byte, error) {
+	return workerStaking.abi.Pack("slash", worker, amount, beneficiary, reason, dispute)
 }
 
 // UnpackSlash is the Go binding that unpacks the parameters returned
-// from invoking the contract method with ID 0xbfac5990.
+// from invoking the contract method with ID 0xbf04d0a6.
 //
-// Solidity: function slash(address worker, uint256 amount, address beneficiary) returns(uint256 taken)
+// Solidity: function slash(address worker, uint256 amount, address beneficiary, uint8 reason, uint64 dispute) returns(uint256 taken)
 func (workerStaking *WorkerStaking) UnpackSlash(data []byte) (*big.Int, error) {
 	out, err := workerStaking.abi.Unpack("slash", data)
 	if err != nil {
@@ -20911,6 +25464,28 @@ func (workerStaking *WorkerStaking) UnpackUnbondingsOf(data []byte) ([]WorkerSta
 	return out0, nil
 }
 
+// PackUnjail is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x449ecfe6.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function unjail(address worker) returns()
+func (workerStaking *WorkerStaking) PackUnjail(worker common.Address) []byte {
+	enc, err := workerStaking.abi.Pack("unjail", worker)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackUnjail is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x449ecfe6.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function unjail(address worker) returns()
+func (workerStaking *WorkerStaking) TryPackUnjail(worker common.Address) ([]byte, error) {
+	return workerStaking.abi.Pack("unjail", worker)
+}
+
 // PackWithdraw is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0x2e1a7d4d.  This method will panic if any
 // invalid/nil inputs are passed.
@@ -21016,6 +25591,97 @@ func (workerStaking *WorkerStaking) UnpackEIP712DomainChangedEvent(log *types.Lo
 		return nil, bind.ErrEventSignatureMismatch
 	}
 	out := new(WorkerStakingEIP712DomainChanged)
+	if len(log.Data) > 0 {
+		if err := workerStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range workerStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// WorkerStakingJailTermChanged represents a JailTermChanged event raised by the WorkerStaking contract.
+type WorkerStakingJailTermChanged struct {
+	Term uint64
+	Raw  *types.Log // Blockchain specific contextual infos
+}
+
+const WorkerStakingJailTermChangedEventName = "JailTermChanged"
+
+// ContractEventName returns the user-defined event name.
+func (WorkerStakingJailTermChanged) ContractEventName() string {
+	return WorkerStakingJailTermChangedEventName
+}
+
+// UnpackJailTermChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event JailTermChanged(uint64 term)
+func (workerStaking *WorkerStaking) UnpackJailTermChangedEvent(log *types.Log) (*WorkerStakingJailTermChanged, error) {
+	event := "JailTermChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != workerStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(WorkerStakingJailTermChanged)
+	if len(log.Data) > 0 {
+		if err := workerStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range workerStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// WorkerStakingJailed represents a Jailed event raised by the WorkerStaking contract.
+type WorkerStakingJailed struct {
+	Worker  common.Address
+	Dispute uint64
+	Reason  uint8
+	Until   uint64
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const WorkerStakingJailedEventName = "Jailed"
+
+// ContractEventName returns the user-defined event name.
+func (WorkerStakingJailed) ContractEventName() string {
+	return WorkerStakingJailedEventName
+}
+
+// UnpackJailedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Jailed(address indexed worker, uint64 indexed dispute, uint8 reason, uint64 until)
+func (workerStaking *WorkerStaking) UnpackJailedEvent(log *types.Log) (*WorkerStakingJailed, error) {
+	event := "Jailed"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != workerStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(WorkerStakingJailed)
 	if len(log.Data) > 0 {
 		if err := workerStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
 			return nil, err
@@ -21313,6 +25979,9 @@ func (workerStaking *WorkerStaking) UnpackRoleRevokedEvent(log *types.Log) (*Wor
 // WorkerStakingSlashed represents a Slashed event raised by the WorkerStaking contract.
 type WorkerStakingSlashed struct {
 	Worker      common.Address
+	Dispute     uint64
+	Reason      uint8
+	By          common.Address
 	Beneficiary common.Address
 	Staked      *big.Int
 	Unbonding   *big.Int
@@ -21329,7 +25998,7 @@ func (WorkerStakingSlashed) ContractEventName() string {
 // UnpackSlashedEvent is the Go binding that unpacks the event data emitted
 // by contract.
 //
-// Solidity: event Slashed(address indexed worker, address indexed beneficiary, uint256 staked, uint256 unbonding)
+// Solidity: event Slashed(address indexed worker, uint64 indexed dispute, uint8 reason, address by, address beneficiary, uint256 staked, uint256 unbonding)
 func (workerStaking *WorkerStaking) UnpackSlashedEvent(log *types.Log) (*WorkerStakingSlashed, error) {
 	event := "Slashed"
 	if len(log.Topics) == 0 {
@@ -21495,6 +26164,51 @@ func (workerStaking *WorkerStaking) UnpackUnbondingPeriodChangedEvent(log *types
 	return out, nil
 }
 
+// WorkerStakingUnjailed represents a Unjailed event raised by the WorkerStaking contract.
+type WorkerStakingUnjailed struct {
+	Worker common.Address
+	By     common.Address
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const WorkerStakingUnjailedEventName = "Unjailed"
+
+// ContractEventName returns the user-defined event name.
+func (WorkerStakingUnjailed) ContractEventName() string {
+	return WorkerStakingUnjailedEventName
+}
+
+// UnpackUnjailedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Unjailed(address indexed worker, address by)
+func (workerStaking *WorkerStaking) UnpackUnjailedEvent(log *types.Log) (*WorkerStakingUnjailed, error) {
+	event := "Unjailed"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != workerStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(WorkerStakingUnjailed)
+	if len(log.Data) > 0 {
+		if err := workerStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range workerStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
 // WorkerStakingWithdrawn represents a Withdrawn event raised by the WorkerStaking contract.
 type WorkerStakingWithdrawn struct {
 	Worker  common.Address
@@ -21584,11 +26298,20 @@ func (workerStaking *WorkerStaking) UnpackError(raw []byte) (any, error) {
 	if bytes.Equal(raw[:4], workerStaking.abi.Errors["InvalidSignature"].ID.Bytes()[:4]) {
 		return workerStaking.UnpackInvalidSignatureError(raw[4:])
 	}
+	if bytes.Equal(raw[:4], workerStaking.abi.Errors["NotJailed"].ID.Bytes()[:4]) {
+		return workerStaking.UnpackNotJailedError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], workerStaking.abi.Errors["NotOwner"].ID.Bytes()[:4]) {
+		return workerStaking.UnpackNotOwnerError(raw[4:])
+	}
 	if bytes.Equal(raw[:4], workerStaking.abi.Errors["NothingToCollect"].ID.Bytes()[:4]) {
 		return workerStaking.UnpackNothingToCollectError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], workerStaking.abi.Errors["ReentrancyGuardReentrantCall"].ID.Bytes()[:4]) {
 		return workerStaking.UnpackReentrancyGuardReentrantCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], workerStaking.abi.Errors["StillJailed"].ID.Bytes()[:4]) {
+		return workerStaking.UnpackStillJailedError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], workerStaking.abi.Errors["StillUnbonding"].ID.Bytes()[:4]) {
 		return workerStaking.UnpackStillUnbondingError(raw[4:])
@@ -21930,6 +26653,55 @@ func (workerStaking *WorkerStaking) UnpackInvalidSignatureError(raw []byte) (*Wo
 	return out, nil
 }
 
+// WorkerStakingNotJailed represents a NotJailed error raised by the WorkerStaking contract.
+type WorkerStakingNotJailed struct {
+	Worker common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotJailed(address worker)
+func WorkerStakingNotJailedErrorID() common.Hash {
+	return common.HexToHash("0x9281fbd2def40e450699dea64ff5a9fb116d1dc0cfff935103b5bad4bf43bcbb")
+}
+
+// UnpackNotJailedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotJailed(address worker)
+func (workerStaking *WorkerStaking) UnpackNotJailedError(raw []byte) (*WorkerStakingNotJailed, error) {
+	out := new(WorkerStakingNotJailed)
+	if err := workerStaking.abi.UnpackIntoInterface(out, "NotJailed", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// WorkerStakingNotOwner represents a NotOwner error raised by the WorkerStaking contract.
+type WorkerStakingNotOwner struct {
+	Worker common.Address
+	Caller common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotOwner(address worker, address caller)
+func WorkerStakingNotOwnerErrorID() common.Hash {
+	return common.HexToHash("0x23295f0e104d137d137555eb51dbe25a9e6827007f9feb6ae8bb562312e3e202")
+}
+
+// UnpackNotOwnerError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotOwner(address worker, address caller)
+func (workerStaking *WorkerStaking) UnpackNotOwnerError(raw []byte) (*WorkerStakingNotOwner, error) {
+	out := new(WorkerStakingNotOwner)
+	if err := workerStaking.abi.UnpackIntoInterface(out, "NotOwner", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // WorkerStakingNothingToCollect represents a NothingToCollect error raised by the WorkerStaking contract.
 type WorkerStakingNothingToCollect struct {
 	Account common.Address
@@ -21972,6 +26744,31 @@ func WorkerStakingReentrancyGuardReentrantCallErrorID() common.Hash {
 func (workerStaking *WorkerStaking) UnpackReentrancyGuardReentrantCallError(raw []byte) (*WorkerStakingReentrancyGuardReentrantCall, error) {
 	out := new(WorkerStakingReentrancyGuardReentrantCall)
 	if err := workerStaking.abi.UnpackIntoInterface(out, "ReentrancyGuardReentrantCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// WorkerStakingStillJailed represents a StillJailed error raised by the WorkerStaking contract.
+type WorkerStakingStillJailed struct {
+	Worker common.Address
+	Until  uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error StillJailed(address worker, uint64 until)
+func WorkerStakingStillJailedErrorID() common.Hash {
+	return common.HexToHash("0x45a74b4b6e1a2fec05297039ab90eb44fa35485dec7590b8d6b01084ca56cd5e")
+}
+
+// UnpackStillJailedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error StillJailed(address worker, uint64 until)
+func (workerStaking *WorkerStaking) UnpackStillJailedError(raw []byte) (*WorkerStakingStillJailed, error) {
+	out := new(WorkerStakingStillJailed)
+	if err := workerStaking.abi.UnpackIntoInterface(out, "StillJailed", raw); err != nil {
 		return nil, err
 	}
 	return out, nil

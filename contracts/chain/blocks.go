@@ -72,7 +72,7 @@ type Log struct {
 // Reporting are the contracts whose events are of interest.
 func (c *Client) Reporting() []protocol.Account {
 	a := c.cfg.Addresses
-	return []protocol.Account{a.Staking, a.Escrow, a.Datanets, a.Models, a.Settlement, a.Epochs}
+	return []protocol.Account{a.Staking, a.Escrow, a.Datanets, a.Models, a.Settlement, a.Disputes, a.Validators, a.Epochs}
 }
 
 // LogsIn are our contracts' events in the blocks from..to, in order. An error of kind

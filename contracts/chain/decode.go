@@ -2,6 +2,7 @@ package chain
 
 import (
 	"errors"
+	"maps"
 	"sync"
 
 	"github.com/ethereum/go-ethereum/accounts/abi/bind/v2"
@@ -24,7 +25,8 @@ type decoder func(*Event, *types.Log) error
 
 // decoders maps an event's id to what reads it.
 var decoders = sync.OnceValue(func() map[common.Hash]decoder {
-	return map[common.Hash]decoder{
+	all := disputeDecoders()
+	maps.Copy(all, map[common.Hash]decoder{
 		eventID(&bindings.WorkerStakingMetaData, "Staked"): func(e *Event, l *types.Log) error {
 			ev, err := staking.UnpackStakedEvent(l)
 			if err != nil {
@@ -136,5 +138,6 @@ var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 			e.Received.Cumulative, cerr = toU256(ev.Cumulative)
 			return errors.Join(aerr, cerr)
 		},
-	}
+	})
+	return all
 })

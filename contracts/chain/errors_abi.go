@@ -20,7 +20,7 @@ var errorABIs = sync.OnceValue(func() []*abi.ABI {
 		&bindings.DatanetRegistryMetaData, &bindings.ModelRegistryMetaData, &bindings.FeeParametersMetaData,
 		&bindings.TreasuryMetaData, &bindings.DatanetPoolMetaData, &bindings.GOPENMetaData,
 		&bindings.TimelockMetaData, &bindings.OpenGovernorMetaData, &bindings.OPENMetaData,
-		&bindings.VestingVaultMetaData,
+		&bindings.VestingVaultMetaData, &bindings.DisputeCommitteeMetaData, &bindings.ValidatorPoolMetaData,
 	} {
 		if parsed, err := m.ParseABI(); err == nil {
 			out = append(out, parsed)
@@ -60,7 +60,8 @@ func kindOf(name string) protocol.Kind {
 	case strings.HasPrefix(name, "Not"), name == "InvalidSignature", name == "AccessControlUnauthorizedAccount":
 		return protocol.KindUnauthorized
 	case strings.HasPrefix(name, "Still"), name == "WithdrawalPending", name == "ChallengeWindowOpen", name == "InsufficientCover",
-		name == "EpochWindowOpen", name == "BuildOpen", name == "BatchHeld":
+		name == "EpochWindowOpen", name == "BuildOpen", name == "BatchHeld", name == "WorkerJailed", name == "BatchDisputed",
+		name == "TooEarlyToDraw", name == "PeriodOpen", name == "BondLocked":
 		return protocol.KindBusy
 	default:
 		return protocol.KindInvalid

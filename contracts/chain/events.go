@@ -32,6 +32,15 @@ type Event struct {
 	Claimed   *ClaimedEvent
 	Epoch     *EpochEvent
 	Received  *EpochClaimedEvent
+	Ruling    *RulingEvent
+	Refunded  *RefundedEvent
+
+	Challenged *ChallengedEvent
+	Committee  *CommitteeEvent
+	Verdict    *VerdictEvent
+	Resolved   *ResolvedEvent
+	Slashed    *SlashedEvent
+	Jailed     *JailedEvent
 }
 
 // StakedEvent reports new stake on a worker.
@@ -113,6 +122,78 @@ type EpochClaimedEvent struct {
 	Account    protocol.Account
 	Amount     uint256.Int
 	Cumulative uint256.Int // the account's, over all epochs
+}
+
+// RulingEvent reports that a batch was frozen by a dispute, goes on, or was rejected.
+type RulingEvent struct {
+	Worker      protocol.Account
+	Nonce       uint64
+	Status      BatchStatus // disputed, pending (goes on: until ClaimableAt) or rejected
+	ClaimableAt int64       // Unix seconds; 0 unless the batch goes on
+}
+
+// RefundedEvent reports what a rejected batch gave back to a requester's escrow.
+type RefundedEvent struct {
+	Worker    protocol.Account
+	Nonce     uint64
+	Requester protocol.Account
+	Amount    uint256.Int
+}
+
+// ChallengedEvent reports a new dispute.
+type ChallengedEvent struct {
+	Dispute    uint64
+	Worker     protocol.Account
+	Nonce      uint64
+	Challenger protocol.Account
+	Reason     protocol.DisputeReason
+	Evidence   protocol.Hash
+	DataDigest protocol.Hash
+	Bond       uint256.Int
+}
+
+// CommitteeEvent reports a drawn committee.
+type CommitteeEvent struct {
+	Dispute  uint64
+	Round    uint8
+	Members  []protocol.Account
+	Quorum   uint8
+	Deadline int64 // Unix seconds, of verdicts
+}
+
+// VerdictEvent reports a member's verdict.
+type VerdictEvent struct {
+	Dispute uint64
+	Member  protocol.Account
+	Guilty  bool
+	Reason  protocol.DisputeReason
+}
+
+// ResolvedEvent reports the end of a dispute.
+type ResolvedEvent struct {
+	Dispute uint64
+	Worker  protocol.Account
+	Nonce   uint64
+	Outcome DisputeStatus
+	Reason  protocol.DisputeReason
+	Slashed uint256.Int
+}
+
+// SlashedEvent reports stake that a worker lost: who took it, why and how much.
+type SlashedEvent struct {
+	Worker            protocol.Account
+	Dispute           uint64
+	Reason            protocol.DisputeReason
+	By, Beneficiary   protocol.Account
+	Staked, Unbonding uint256.Int // what was taken from either
+}
+
+// JailedEvent reports a worker that may not work for a term.
+type JailedEvent struct {
+	Worker  protocol.Account
+	Dispute uint64
+	Reason  protocol.DisputeReason
+	Until   int64 // Unix seconds
 }
 
 // Events calls fn for our contracts' events in blocks from..to, in order, and

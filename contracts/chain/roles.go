@@ -24,6 +24,7 @@ const (
 	AdminRole      Role = "admin" // grants and takes all roles, and changes parameters
 	SettlementRole Role = "settlement"
 	SlasherRole    Role = "slasher"
+	CommitteeRole  Role = "committee" // draws and penalises validators
 	RegistrarRole  Role = "registrar"
 	ProposerRole   Role = "proposer"
 	CancellerRole  Role = "canceller"
@@ -33,7 +34,7 @@ const (
 	DisputeRole     Role = "dispute"
 )
 
-var allRoles = []Role{AdminRole, SettlementRole, SlasherRole, RegistrarRole, ProposerRole, CancellerRole, ExecutorRole, DistributorRole, DisputeRole}
+var allRoles = []Role{AdminRole, SettlementRole, SlasherRole, CommitteeRole, RegistrarRole, ProposerRole, CancellerRole, ExecutorRole, DistributorRole, DisputeRole}
 
 // id is what the contracts call the role.
 func (r Role) id() protocol.Hash {
@@ -58,7 +59,7 @@ var access = bindings.NewTreasury()
 func (a Addresses) governed() []namedAddress {
 	return []namedAddress{
 		{"treasury", a.Treasury}, {"fees", a.Fees}, {"staking", a.Staking}, {"escrow", a.Escrow}, {"models", a.Models},
-		{"settlement", a.Settlement}, {"epochs", a.Epochs}, {"timelock", a.Timelock},
+		{"settlement", a.Settlement}, {"validators", a.Validators}, {"disputes", a.Disputes}, {"epochs", a.Epochs}, {"timelock", a.Timelock},
 	}
 }
 

@@ -21,6 +21,8 @@ const (
 	UnitWei     Unit = "wei"
 	UnitPercent Unit = "percent"
 	UnitAccount Unit = "account"
+	UnitBlocks  Unit = "blocks"
+	UnitCount   Unit = "number"
 )
 
 // Setting is a governed parameter: what a proposal can change. Its values, one for each
@@ -82,7 +84,9 @@ func GrantAction(at Addresses, to protocol.Account, amount uint256.Int, memo str
 }
 
 // Settings are all governed parameters.
-func Settings() []Setting {
+func Settings() []Setting { return append(disputeSettings(), settings()...) }
+
+func settings() []Setting {
 	seconds := func(bits uint) []Field { return []Field{{"seconds", UnitSeconds, bits}} }
 	return []Setting{
 		{
@@ -116,6 +120,11 @@ func Settings() []Setting {
 			Name: "staking.unbonding", Fields: seconds(64), on: func(a Addresses) protocol.Account { return a.Staking },
 			read: numbers(func(a Addresses) protocol.Account { return a.Staking }, staking.PackUnbondingPeriod()),
 			pack: func(v []*big.Int) ([]byte, error) { return staking.TryPackSetUnbondingPeriod(v[0].Uint64()) },
+		},
+		{
+			Name: "staking.jail", Fields: seconds(64), on: func(a Addresses) protocol.Account { return a.Staking },
+			read: numbers(func(a Addresses) protocol.Account { return a.Staking }, staking.PackJailTerm()),
+			pack: func(v []*big.Int) ([]byte, error) { return staking.TryPackSetJailTerm(v[0].Uint64()) },
 		},
 		{
 			Name: "escrow.withdrawal_delay", Fields: seconds(64), on: func(a Addresses) protocol.Account { return a.Escrow },

@@ -14,9 +14,6 @@ var (
 	fees       = bindings.NewFeeParameters()
 )
 
-// batchSwept is the contract's Status.Swept.
-const batchSwept = 4
-
 // FeeParams are the parts of a fee and the treasury.
 func (c *Client) FeeParams(ctx context.Context) (FeeParams, error) {
 	at := c.cfg.Addresses.Fees
@@ -37,9 +34,10 @@ func (c *Client) NextNonce(ctx context.Context, worker protocol.Account) (uint64
 	return read(ctx, c, "read a worker's next batch nonce", c.cfg.Addresses.Settlement, settlement.PackNextNonce(worker), settlement.UnpackNextNonce)
 }
 
-// Batch is a settled batch, or an error of kind not_found. Its Tx is not known.
+// Batch is a settled batch in the block to come, or an error of kind not_found. Its Tx
+// is not known.
 func (c *Client) Batch(ctx context.Context, worker protocol.Account, nonce uint64) (Batch, error) {
-	v, err := read(ctx, c, "read a batch", c.cfg.Addresses.Settlement, settlement.PackBatchOf(worker, nonce), settlement.UnpackBatchOf)
+	v, err := read(ctx, c.now(), "read a batch", c.cfg.Addresses.Settlement, settlement.PackBatchOf(worker, nonce), settlement.UnpackBatchOf)
 	if err != nil {
 		return Batch{}, err
 	}
@@ -48,8 +46,12 @@ func (c *Client) Batch(ctx context.Context, worker protocol.Account, nonce uint6
 	}
 	b := Batch{
 		Worker: worker, Nonce: nonce, Root: v.Root, Count: v.Count, DataDigest: v.DataDigest,
-		At: int64(v.SubmittedAt), ClaimableAt: int64(v.ClaimableAt), Held: v.Held, Swept: v.Status == batchSwept,
+		At: int64(v.SubmittedAt), ClaimableAt: int64(v.ClaimableAt), Draws: v.Draws, Refunded: v.Refunded, Held: v.Held,
 	}
+	if int(v.Status) >= len(batchStatuses) {
+		return Batch{}, protocol.Errorf(protocol.KindCorrupt, "status", "batch %d of worker %s has the unknown status %d", nonce, worker, v.Status)
+	}
+	b.Status = batchStatuses[v.Status]
 	if b.Total, err = toU256(v.Total); err != nil {
 		return Batch{}, err
 	}

@@ -23,6 +23,8 @@ type Addresses struct {
 	Datanets   protocol.Account `json:"datanets"`
 	Models     protocol.Account `json:"models"`
 	Settlement protocol.Account `json:"settlement"`
+	Validators protocol.Account `json:"validators"`
+	Disputes   protocol.Account `json:"disputes"`
 	Epochs     protocol.Account `json:"epochs"`
 	GOPEN      protocol.Account `json:"gopen"`
 	Timelock   protocol.Account `json:"timelock"`
@@ -169,8 +171,23 @@ type FeeParams struct {
 	Treasury         protocol.Account `json:"treasury"`
 }
 
-// Batch is a settled batch as the chain has it. Tx and Claimed are not always known:
-// see the call that gives it.
+// BatchStatus is where a batch stands on the chain.
+type BatchStatus string
+
+// Where a batch stands.
+const (
+	BatchPending   BatchStatus = "pending"  // in its challenge window
+	BatchDisputed  BatchStatus = "disputed" // frozen until the dispute is resolved
+	BatchClaimable BatchStatus = "claimable"
+	BatchRejected  BatchStatus = "rejected" // pays nobody; what it drew goes back to the requesters
+	BatchSwept     BatchStatus = "swept"    // what was left is with the epoch distributor, and Claimed is Total
+)
+
+// batchStatuses are those of the contract, in its order.
+var batchStatuses = []BatchStatus{"", BatchPending, BatchDisputed, BatchClaimable, BatchRejected, BatchSwept}
+
+// Batch is a settled batch as the chain has it. Tx, Claimed, Status, Draws and
+// Refunded are not always known: see the call that gives it.
 type Batch struct {
 	Worker      protocol.Account `json:"worker"`
 	Nonce       uint64           `json:"nonce"`
@@ -182,10 +199,17 @@ type Batch struct {
 	Tx          protocol.Hash    `json:"tx"`
 	At          int64            `json:"at"`           // Unix seconds, of its block
 	ClaimableAt int64            `json:"claimable_at"` // Unix seconds
-	// Held: its claims rest while an epoch is made of it. Swept: what was left of it is
-	// with the epoch distributor, and Claimed is Total.
-	Held  bool `json:"held"`
-	Swept bool `json:"swept"`
+	Status      BatchStatus      `json:"status,omitempty"`
+	Draws       protocol.Hash    `json:"draws"` // digest of what was drawn from whom
+	Refunded    bool             `json:"refunded"`
+	// Held: its claims rest while an epoch is made of it.
+	Held bool `json:"held"`
+}
+
+// Draw is what a batch drew from one requester.
+type Draw struct {
+	Requester protocol.Account `json:"requester"`
+	Amount    uint256.Int      `json:"amount"`
 }
 
 // Submission is a batch to submit.

@@ -26,7 +26,7 @@ func contractsOf(o *chain.Addresses, n Params, admin protocol.Account) []deploye
 			return bindings.NewFeeParameters().PackConstructor(admin, o.Treasury, bindings.Shares(n.Fees))
 		}},
 		{"staking", "WorkerStaking", &o.Staking, func() []byte {
-			return bindings.NewWorkerStaking().PackConstructor(admin, n.Staking.MinStake.ToBig(), n.Staking.MinDelegation.ToBig(), n.Staking.UnbondingSeconds)
+			return bindings.NewWorkerStaking().PackConstructor(admin, n.Staking.MinStake.ToBig(), n.Staking.MinDelegation.ToBig(), n.Staking.UnbondingSeconds, n.Staking.JailSeconds)
 		}},
 		{"escrow", "Escrow", &o.Escrow, func() []byte {
 			return bindings.NewEscrow().PackConstructor(admin, n.Escrow.WithdrawalDelaySeconds)
@@ -37,6 +37,18 @@ func contractsOf(o *chain.Addresses, n Params, admin protocol.Account) []deploye
 		}},
 		{"settlement", "AttributionSettlement", &o.Settlement, func() []byte {
 			return bindings.NewAttributionSettlement().PackConstructor(admin, o.Escrow, o.Staking, n.Settlement.ChallengeWindowSeconds, n.Settlement.CoverBps)
+		}},
+		{"validators", "ValidatorPool", &o.Validators, func() []byte {
+			return bindings.NewValidatorPool().PackConstructor(admin, bindings.ValidatorRules{
+				MinBond: n.Validators.MinBond.ToBig(), Unbonding: n.Validators.UnbondingSeconds,
+			})
+		}},
+		{"disputes", "DisputeCommittee", &o.Disputes, func() []byte {
+			d := n.Disputes
+			return bindings.NewDisputeCommittee().PackConstructor(admin, o.Settlement, o.Fees, o.Validators, d.ChallengeBond.ToBig(),
+				bindings.CommitteeRules{Seats: d.Seats, QuorumBps: d.QuorumBps, Rounds: d.Rounds},
+				bindings.PeriodRules{DrawDelay: d.DrawDelayBlocks, Drawing: d.DrawSeconds, Voting: d.VotingSeconds},
+				bindings.PenaltyRules{SlashBps: d.SlashBps, ChallengerBps: d.ChallengerBps, SignersBps: d.SignersBps, AbsenceBps: d.AbsenceBps})
 		}},
 		{"epochs", "EpochDistributor", &o.Epochs, func() []byte {
 			return bindings.NewEpochDistributor().PackConstructor(admin, o.Settlement, o.Fees, n.Epochs.Bond.ToBig(), n.Epochs.ChallengeWindowSeconds, n.Epochs.BuildWindowSeconds)
@@ -67,6 +79,9 @@ func grantsOf(o chain.Addresses) []grant {
 	return []grant{
 		{o.Escrow, chain.SettlementRole, o.Settlement},
 		{o.Settlement, chain.DistributorRole, o.Epochs},
+		{o.Settlement, chain.DisputeRole, o.Disputes},
+		{o.Staking, chain.SlasherRole, o.Disputes},
+		{o.Validators, chain.CommitteeRole, o.Disputes},
 		{o.Timelock, chain.ProposerRole, o.Governor},
 		{o.Timelock, chain.CancellerRole, o.Governor},
 	}

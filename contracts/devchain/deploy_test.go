@@ -82,6 +82,12 @@ func TestParamsAreChecked(t *testing.T) {
 		{`"platform_bps": 1000`, `"platform_bps": 1001`, "fees"},
 		{`"chain_id": 41455`, `"chain_id": 0`, "chain_id"},
 		{`"unbonding_seconds": 604800`, `"unbonding_seconds": 1`, "challenge_window_seconds"},
+		{`"unbonding_seconds": 604800`, `"unbonding_seconds": 3604`, "staking.unbonding_seconds"},
+		{`"quorum_bps": 6000`, `"quorum_bps": 5000`, "disputes.quorum_bps"},
+		{`"seats": 3`, `"seats": 33`, "disputes.seats"},
+		{`"challenge_bond_wei": "100000000000000000000"`, `"challenge_bond_wei": "0"`, "disputes.challenge_bond_wei"},
+		{`"signers_bps": 2000`, `"signers_bps": 7001`, "signers_bps"},
+		{`"draw_delay_blocks": 1`, `"draw_delay_blocks": 0`, "draw_delay_blocks"},
 		{`"cover_bps": 10000`, `"cover_bps": 0`, "cover_bps"},
 		{`"build_window_seconds": 600`, `"build_window_seconds": 0`, "epochs.build_window_seconds"},
 		{`"bond_wei": "100`, `"bond_wei": "1000000000000000000000100`, "epochs.bond_wei"},
@@ -126,7 +132,7 @@ func TestHandOverLeavesNoRoleToAnAccount(t *testing.T) {
 		}
 		return out
 	}
-	require.Len(t, external(), 10, "eight admins, a registrar, and everybody as executor")
+	require.Len(t, external(), 12, "ten admins, a registrar, and everybody as executor")
 	require.NoError(t, HandOver(t.Context(), client, d.Key))
 	require.Equal(t, []chain.RoleHolder{{On: "timelock", Role: "executor"}}, external(), "everybody executes")
 	before, _ := c.Head()

@@ -20,7 +20,7 @@ func HandOver(ctx context.Context, client *chain.Client, deployer chain.Key) err
 		{chain.RegistrarRole, at.Models},
 		{chain.AdminRole, at.Treasury}, {chain.AdminRole, at.Fees}, {chain.AdminRole, at.Staking},
 		{chain.AdminRole, at.Escrow}, {chain.AdminRole, at.Models}, {chain.AdminRole, at.Settlement},
-		{chain.AdminRole, at.Epochs},
+		{chain.AdminRole, at.Validators}, {chain.AdminRole, at.Disputes}, {chain.AdminRole, at.Epochs},
 	}
 	for _, g := range grants {
 		// What is given up already was granted before.

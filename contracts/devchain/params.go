@@ -21,6 +21,8 @@ type Params struct {
 	Staking    StakingParams    `json:"staking"`
 	Escrow     EscrowParams     `json:"escrow"`
 	Settlement SettlementParams `json:"settlement"`
+	Validators ValidatorParams  `json:"validators"`
+	Disputes   DisputeParams    `json:"disputes"`
 	Epochs     EpochParams      `json:"epochs"`
 	Governance GovernanceParams `json:"governance"`
 }
@@ -38,6 +40,7 @@ type StakingParams struct {
 	MinStake         uint256.Int `json:"min_stake_wei"`
 	MinDelegation    uint256.Int `json:"min_delegation_wei"`
 	UnbondingSeconds uint64      `json:"unbonding_seconds"`
+	JailSeconds      uint64      `json:"jail_seconds"`
 }
 
 // EscrowParams hold back withdrawals.
@@ -50,6 +53,28 @@ type EscrowParams struct {
 type SettlementParams struct {
 	ChallengeWindowSeconds uint64 `json:"challenge_window_seconds"`
 	CoverBps               uint32 `json:"cover_bps"`
+}
+
+// ValidatorParams are what being a validator takes.
+type ValidatorParams struct {
+	MinBond          uint256.Int `json:"min_bond_wei"`
+	UnbondingSeconds uint64      `json:"unbonding_seconds"`
+}
+
+// DisputeParams are the rules of disputes: what a challenge takes, who judges it for
+// how long, and what the loser pays to whom.
+type DisputeParams struct {
+	ChallengeBond   uint256.Int `json:"challenge_bond_wei"`
+	Seats           uint8       `json:"seats"`
+	QuorumBps       uint16      `json:"quorum_bps"` // of the seats, more than half
+	Rounds          uint8       `json:"rounds"`
+	DrawDelayBlocks uint16      `json:"draw_delay_blocks"` // between a challenge and the seed's block
+	DrawSeconds     uint64      `json:"draw_seconds"`
+	VotingSeconds   uint64      `json:"voting_seconds"`
+	SlashBps        uint16      `json:"slash_bps"`      // of a guilty worker's stake
+	ChallengerBps   uint16      `json:"challenger_bps"` // of a slash
+	SignersBps      uint16      `json:"signers_bps"`    // of a slash or a lost challenge's bond
+	AbsenceBps      uint16      `json:"absence_bps"`    // of an absent member's bond
 }
 
 // EpochParams are what a proposer of an epoch puts at stake, how long its root can be
@@ -127,7 +152,48 @@ func (p *Params) Validate() error {
 	case p.Epochs.BuildWindowSeconds == 0 || p.Epochs.BuildWindowSeconds > math.MaxUint32:
 		return protocol.Errorf(protocol.KindInvalid, "epochs.build_window_seconds", "is %d: it must lie between 1 and %d", p.Epochs.BuildWindowSeconds, math.MaxUint32)
 	}
+	if err := p.validateDisputes(); err != nil {
+		return err
+	}
 	return p.Governance.validate()
+}
+
+// validateDisputes asks for what the contracts ask for, in words that name the field.
+func (p *Params) validateDisputes() error {
+	const maxSeats, maxRounds, maxDelay, whole = 32, 16, 256, 10_000
+	d, v := p.Disputes, p.Validators
+	between := func(field string, value, least, most uint64) error {
+		if value < least || value > most {
+			return protocol.Errorf(protocol.KindInvalid, field, "is %d: it must lie between %d and %d", value, least, most)
+		}
+		return nil
+	}
+	for _, err := range []error{
+		between("disputes.seats", uint64(d.Seats), 1, maxSeats),
+		between("disputes.quorum_bps", uint64(d.QuorumBps), whole/2+1, whole),
+		between("disputes.rounds", uint64(d.Rounds), 1, maxRounds),
+		between("disputes.draw_delay_blocks", uint64(d.DrawDelayBlocks), 1, maxDelay),
+		between("disputes.draw_seconds", d.DrawSeconds, 1, math.MaxUint32),
+		between("disputes.voting_seconds", d.VotingSeconds, 1, math.MaxUint32),
+		between("disputes.slash_bps", uint64(d.SlashBps), 1, whole),
+		between("disputes.challenger_bps + signers_bps", uint64(d.ChallengerBps)+uint64(d.SignersBps), 0, whole),
+		between("disputes.absence_bps", uint64(d.AbsenceBps), 0, whole),
+		between("validators.min_bond_wei, in bits", uint64(v.MinBond.BitLen()), 1, 128),
+		between("disputes.challenge_bond_wei, in bits", uint64(d.ChallengeBond.BitLen()), 1, 128),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	longest := uint64(d.Rounds) * (d.DrawSeconds + d.VotingSeconds)
+	switch {
+	case p.Settlement.ChallengeWindowSeconds > math.MaxUint32 || p.Settlement.ChallengeWindowSeconds+longest > p.Staking.UnbondingSeconds:
+		return protocol.Errorf(protocol.KindInvalid, "staking.unbonding_seconds", "%d is shorter than a challenge window of %d and a dispute of up to %d: a worker's stake could leave before the verdict",
+			p.Staking.UnbondingSeconds, p.Settlement.ChallengeWindowSeconds, longest)
+	case d.DrawSeconds+d.VotingSeconds > v.UnbondingSeconds:
+		return protocol.Errorf(protocol.KindInvalid, "validators.unbonding_seconds", "%d is shorter than one round of %d", v.UnbondingSeconds, d.DrawSeconds+d.VotingSeconds)
+	}
+	return nil
 }
 
 func (g *GovernanceParams) validate() error {

@@ -8,6 +8,7 @@ const names = [
   'AttributionSettlement',
   'DatanetPool',
   'DatanetRegistry',
+  'DisputeCommittee',
   'EpochDistributor',
   'Escrow',
   'FeeParameters',
@@ -17,6 +18,7 @@ const names = [
   'OpenGovernor',
   'Timelock',
   'Treasury',
+  'ValidatorPool',
   'VestingVault',
   'WorkerStaking',
 ];

@@ -11,20 +11,24 @@ import {IBatchHolds} from "./IBatchHolds.sol";
 import {IEscrow} from "./IEscrow.sol";
 import {IWorkerStaking} from "./IWorkerStaking.sol";
 import {MerkleSum} from "./MerkleSum.sol";
-import {Batch, BatchRef, Claim, ProofNode, Receipt, SignedVoucher} from "./Types.sol";
+import {Batch, BatchRef, Claim, Draw, ProofNode, Receipt, SignedVoucher} from "./Types.sol";
 import {TypedData} from "./TypedData.sol";
 
 /// @title Attribution settlement
 /// @notice A worker settles many receipts by one batch: the root and total of a Merkle-sum tree of payouts, and the vouchers
 /// that pay for it. The total must be exactly what the vouchers draw from escrow, and no more may wait in challenge windows
-/// than the worker's stake covers. After its window every payout of a batch is claimed once, by proof, to its account.
+/// than the worker's stake covers. After its window every payout of a batch is claimed once, by proof, to its account. In its
+/// window a batch can be frozen by a dispute: an upheld one goes on, a rejected one pays nobody and goes back to requesters.
 /// An epoch distributor may hold claimable batches, which stops their claims, and sweep what is left of them.
-/// @dev Invariant: the contract holds the sum over all batches of total - claimed; what is swept counts as claimed.
+/// @dev Invariant: the contract holds the sum over all batches that were not refunded of total - claimed; what is swept counts
+/// as claimed.
 contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransient, IBatchHolds {
     using BitMaps for BitMaps.BitMap;
 
     /// @notice May hold and sweep claimable batches: the epoch distributor.
     bytes32 public constant DISTRIBUTOR_ROLE = keccak256("DISTRIBUTOR_ROLE");
+    /// @notice May freeze a batch and say what becomes of it: the dispute committee.
+    bytes32 public constant DISPUTE_ROLE = keccak256("DISPUTE_ROLE");
 
     uint256 private constant BPS = 10_000;
     /// @dev Matured batches that one submission lets go of; more than one, so that the backlog only shrinks.
@@ -35,8 +39,18 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     enum Status {
         None,
         Pending, // in its challenge window
+        Disputed, // frozen until the dispute is resolved
         Claimable,
+        Rejected, // what it drew is, or can be, refunded
         Swept // what was left is with the epoch distributor
+    }
+
+    enum Ruling {
+        None,
+        Open,
+        Upheld,
+        Rejected,
+        Refunded
     }
 
     struct Record {
@@ -48,6 +62,9 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         uint64 submittedAt;
         uint64 claimableAt;
         uint32 hold; // the last one; SWEPT for ever after a sweep
+        uint40 frozenAt;
+        Ruling ruling;
+        bytes32 draws;
     }
 
     /// @notice All that is known about a batch.
@@ -61,6 +78,8 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         uint64 submittedAt;
         uint64 claimableAt;
         bool held;
+        bytes32 draws;
+        bool refunded;
     }
 
     IEscrow private immutable _ESCROW;
@@ -75,6 +94,8 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     mapping(address worker => uint256) private _exposure;
     mapping(address worker => mapping(uint64 nonce => Record)) private _batches;
     mapping(address worker => mapping(uint64 nonce => BitMaps.BitMap)) private _claimed;
+    /// @dev Batches that were ever frozen leave the queue of {_release}, so that they hold up none behind them.
+    mapping(address worker => uint64[]) private _aside;
 
     /// @notice The zero address cannot be used here.
     error ZeroAddress();
@@ -100,6 +121,20 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     error InvalidProof(address worker, uint64 nonce, uint32 index);
     /// @notice Claims would exceed the batch's total.
     error OverClaimed(address worker, uint64 nonce, uint256 needed, uint256 available);
+    /// @notice A worker in jail submits nothing.
+    error WorkerJailed(address worker);
+    /// @notice The batch is disputed: wait for the verdict.
+    error BatchDisputed(address worker, uint64 nonce);
+    /// @notice The batch was rejected: it pays nobody.
+    error BatchIsRejected(address worker, uint64 nonce);
+    /// @notice Only a batch in its challenge window can be frozen.
+    error NotPending(address worker, uint64 nonce, Status status);
+    /// @notice The batch is not disputed.
+    error NotDisputed(address worker, uint64 nonce);
+    /// @notice The batch was not rejected, or it was refunded before.
+    error NotRefundable(address worker, uint64 nonce);
+    /// @notice These are not the draws of the batch, all of them and in their order.
+    error DrawsMismatch(address worker, uint64 nonce);
     /// @notice Stake must stay slashable for as long as a batch can be challenged.
     error WindowExceedsUnbonding(uint64 window, uint64 unbonding);
     /// @notice The cover factor is zero.
@@ -132,6 +167,10 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     event Swept(uint32 indexed id, address indexed worker, uint64 indexed nonce, uint256 amount);
     event HoldEnded(uint32 indexed id);
     event ExposureReleased(address indexed worker, uint64 nonce, uint256 exposure);
+    event BatchFrozen(address indexed worker, uint64 indexed nonce);
+    event BatchUpheld(address indexed worker, uint64 indexed nonce, uint64 claimableAt);
+    event BatchRejected(address indexed worker, uint64 indexed nonce, uint256 total);
+    event Refunded(address indexed worker, uint64 indexed nonce, address indexed requester, uint256 amount);
     event ChallengeWindowChanged(uint64 window);
     event CoverChanged(uint32 bps);
 
@@ -159,6 +198,7 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         address worker = batch.worker;
         uint64 nonce = batch.nonce;
         if (!_STAKING.isOperator(worker, msg.sender)) revert NotOperator(worker, msg.sender);
+        if (_STAKING.isJailed(worker)) revert WorkerJailed(worker);
         uint64 next = _nextNonce[worker];
         if (nonce < next) revert BatchExists(worker, nonce);
         if (nonce > next) revert NonceGap(worker, next, nonce);
@@ -173,25 +213,73 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         uint64 claimableAt = uint64(block.timestamp) + _challengeWindow;
         _exposure[worker] = exposure;
         _nextNonce[worker] = next + 1;
-        _batches[worker][nonce] = Record({
-            root: batch.root,
-            dataDigest: batch.dataDigest,
-            total: uint128(batch.total),
-            claimed: 0,
-            count: batch.count,
-            submittedAt: uint64(block.timestamp),
-            claimableAt: claimableAt,
-            hold: 0
-        });
+        Record storage r = _batches[worker][nonce];
+        r.root = batch.root;
+        r.dataDigest = batch.dataDigest;
+        r.total = uint128(batch.total);
+        (r.count, r.submittedAt, r.claimableAt) = (batch.count, uint64(block.timestamp), claimableAt);
         emit BatchSubmitted(worker, nonce, batch.root, batch.total, batch.count, batch.dataDigest, claimableAt);
 
-        uint256 drawn = _ESCROW.drawBatch(worker, vouchers);
+        (uint256 drawn, bytes32 draws) = _ESCROW.drawBatch(worker, vouchers);
+        r.draws = draws;
         if (drawn != batch.total) revert TotalMismatch(worker, batch.total, drawn);
     }
 
     /// @notice Lets go of up to `max` batches whose window is over, so that they no longer count against the stake.
     function release(address worker, uint256 max) external {
         _exposure[worker] = _release(worker, max);
+    }
+
+    // ---- disputes ----
+
+    /// @notice Stops a batch in its challenge window, and the window's clock with it.
+    function freeze(address worker, uint64 nonce) external onlyRole(DISPUTE_ROLE) {
+        Record storage r = _batches[worker][nonce];
+        Status status = _status(r);
+        if (status != Status.Pending) revert NotPending(worker, nonce, status);
+        if (r.ruling == Ruling.None) _aside[worker].push(nonce);
+        r.ruling = Ruling.Open;
+        r.frozenAt = uint40(block.timestamp);
+        emit BatchFrozen(worker, nonce);
+    }
+
+    /// @notice Ends a dispute. An upheld batch has the rest of its window before it; a rejected one waits for its refund.
+    /// @return exposure what counts against the worker's stake from now on: at least what waits in challenge windows.
+    function resolve(address worker, uint64 nonce, bool valid)
+        external
+        onlyRole(DISPUTE_ROLE)
+        returns (uint256 exposure)
+    {
+        Record storage r = _batches[worker][nonce];
+        if (r.ruling != Ruling.Open) revert NotDisputed(worker, nonce);
+        if (valid) {
+            r.ruling = Ruling.Upheld;
+            r.claimableAt += uint64(block.timestamp) - r.frozenAt;
+            emit BatchUpheld(worker, nonce, r.claimableAt);
+        } else {
+            r.ruling = Ruling.Rejected;
+            _exposure[worker] -= r.total;
+            emit BatchRejected(worker, nonce, r.total);
+        }
+        exposure = _release(worker, RELEASES_PER_SUBMISSION);
+        _exposure[worker] = exposure;
+    }
+
+    /// @notice Puts what a rejected batch drew back into the requesters' balances. Anybody may send it, once.
+    /// @param draws what was drawn from whom: the amounts of the escrow's Drawn events in the batch's transaction.
+    function refund(address worker, uint64 nonce, Draw[] calldata draws) external nonReentrant {
+        Record storage r = _batches[worker][nonce];
+        if (r.ruling != Ruling.Rejected) revert NotRefundable(worker, nonce);
+        r.ruling = Ruling.Refunded;
+        bytes32 digest;
+        for (uint256 i = 0; i < draws.length; ++i) {
+            digest = keccak256(abi.encode(digest, draws[i].requester, draws[i].amount));
+        }
+        if (digest != r.draws) revert DrawsMismatch(worker, nonce);
+        for (uint256 i = 0; i < draws.length; ++i) {
+            emit Refunded(worker, nonce, draws[i].requester, draws[i].amount);
+            _ESCROW.depositFor{value: draws[i].amount}(draws[i].requester);
+        }
     }
 
     // ---- claims ----
@@ -322,9 +410,7 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     function batchOf(address worker, uint64 nonce) external view returns (BatchView memory) {
         Record storage r = _batches[worker][nonce];
         return BatchView({
-            status: r.submittedAt == 0
-                ? Status.None
-                : r.hold == SWEPT ? Status.Swept : block.timestamp < r.claimableAt ? Status.Pending : Status.Claimable,
+            status: _status(r),
             root: r.root,
             dataDigest: r.dataDigest,
             total: r.total,
@@ -332,7 +418,9 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
             count: r.count,
             submittedAt: r.submittedAt,
             claimableAt: r.claimableAt,
-            held: _isHeld(r.hold)
+            held: _isHeld(r.hold),
+            draws: r.draws,
+            refunded: r.ruling == Ruling.Refunded
         });
     }
 
@@ -346,13 +434,20 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         return _STAKING.stakeOf(worker) * _coverBps / BPS;
     }
 
-    /// @notice What waits in a worker's challenge windows now. For reading off chain: it looks at every such batch.
+    /// @notice What waits in a worker's challenge windows and disputes now. For reading off chain: it looks at every such
+    /// batch.
     function exposureOf(address worker) external view returns (uint256 exposure) {
         exposure = _exposure[worker];
         for (uint64 n = _released[worker]; n < _nextNonce[worker]; ++n) {
             Record storage r = _batches[worker][n];
+            if (r.ruling != Ruling.None) continue;
             if (block.timestamp < r.claimableAt) break;
             exposure -= r.total;
+        }
+        uint64[] storage aside = _aside[worker];
+        for (uint256 i = 0; i < aside.length; ++i) {
+            Record storage r = _batches[worker][aside[i]];
+            if (r.ruling == Ruling.Upheld && block.timestamp >= r.claimableAt) exposure -= r.total;
         }
     }
 
@@ -390,6 +485,8 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
 
     function _requireClaimable(Record storage r, address worker, uint64 nonce) private view {
         if (r.submittedAt == 0) revert UnknownBatch(worker, nonce);
+        if (r.ruling == Ruling.Open) revert BatchDisputed(worker, nonce);
+        if (r.ruling >= Ruling.Rejected) revert BatchIsRejected(worker, nonce);
         if (block.timestamp < r.claimableAt) revert ChallengeWindowOpen(worker, nonce, r.claimableAt);
     }
 
@@ -403,7 +500,16 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         return _hold;
     }
 
-    /// @dev Windows may differ from batch to batch after a change of the parameter: letting go stops at the first open one.
+    function _status(Record storage r) private view returns (Status) {
+        if (r.submittedAt == 0) return Status.None;
+        if (r.ruling == Ruling.Open) return Status.Disputed;
+        if (r.ruling >= Ruling.Rejected) return Status.Rejected;
+        if (r.hold == SWEPT) return Status.Swept;
+        return block.timestamp < r.claimableAt ? Status.Pending : Status.Claimable;
+    }
+
+    /// @dev Lets go of up to `max` batches of the queue and up to `max` of those set aside. Windows may differ from batch to
+    /// batch after a change of the parameter: letting go stops at the first open one.
     function _release(address worker, uint256 max) private returns (uint256 exposure) {
         exposure = _exposure[worker];
         uint64 n = _released[worker];
@@ -411,12 +517,29 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         uint64 start = n;
         for (; n < end && n - start < max; ++n) {
             Record storage r = _batches[worker][n];
+            if (r.ruling != Ruling.None) continue;
             if (block.timestamp < r.claimableAt) break;
             exposure -= r.total;
         }
-        if (n == start) return exposure;
         _released[worker] = n;
+        uint256 after_ = _releaseAside(worker, max, exposure);
+        if (n == start && after_ == exposure) return exposure;
+        exposure = after_;
         emit ExposureReleased(worker, n, exposure);
+    }
+
+    /// @dev A rejected batch stopped to count when it was resolved.
+    function _releaseAside(address worker, uint256 max, uint256 exposure) private returns (uint256) {
+        uint64[] storage aside = _aside[worker];
+        uint256 i = aside.length;
+        for (uint256 looked = 0; i > 0 && looked < max; ++looked) {
+            Record storage r = _batches[worker][aside[--i]];
+            if (r.ruling == Ruling.Open || (r.ruling == Ruling.Upheld && block.timestamp < r.claimableAt)) continue;
+            if (r.ruling == Ruling.Upheld) exposure -= r.total;
+            aside[i] = aside[aside.length - 1];
+            aside.pop();
+        }
+        return exposure;
     }
 
     function _setChallengeWindow(uint64 window) private {

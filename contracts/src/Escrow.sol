@@ -129,7 +129,7 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         _deposit(msg.sender, msg.value);
     }
 
-    /// @notice Adds to somebody's balance.
+    /// @inheritdoc IEscrow
     function depositFor(address requester) external payable {
         if (requester == address(0)) revert ZeroAddress();
         _deposit(requester, msg.value);
@@ -258,12 +258,15 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         external
         onlyRole(SETTLEMENT_ROLE)
         nonReentrant
-        returns (uint256 drawn)
+        returns (uint256 drawn, bytes32 draws)
     {
         for (uint256 i = 0; i < vouchers.length; ++i) {
             SignedVoucher calldata v = vouchers[i];
             if (v.voucher.worker != worker) revert WorkerMismatch(worker, v.voucher.worker);
-            drawn += _draw(v.voucher, v.signer, v.signature);
+            uint256 amount = _draw(v.voucher, v.signer, v.signature);
+            if (amount == 0) continue;
+            drawn += amount;
+            draws = keccak256(abi.encode(draws, v.voucher.requester, amount));
         }
         _pay(drawn);
     }

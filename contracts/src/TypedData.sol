@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.34;
 
-import {Binding, Contribution, Opening, Receipt, Review, TrainingOrder, Voucher} from "./Types.sol";
+import {Binding, Contribution, Opening, Receipt, Review, TrainingOrder, Verdict, Voucher} from "./Types.sol";
 
 /// @title EIP-712 struct hashes
 /// @notice Struct hashes of everything that is signed off chain. The domain is added by the contract that checks the
@@ -27,6 +27,8 @@ library TypedData {
     bytes32 internal constant RECEIPT_TYPEHASH = keccak256(
         "Receipt(bytes32 id,address requester,address worker,bytes32 base,bytes32 adapter,uint64 datanet,bytes32 datanetRoot,uint32 promptTokens,uint32 outputTokens,uint256 compute,uint256 access,bytes32 outputHash,bytes32 attributionRoot,bytes32 evidence,uint64 finishedAt)"
     );
+    bytes32 internal constant VERDICT_TYPEHASH =
+        keccak256("Verdict(uint64 dispute,address worker,uint64 nonce,bytes32 dataDigest,bool guilty,uint8 reason)");
 
     function structHash(Voucher calldata v) internal pure returns (bytes32) {
         return keccak256(abi.encode(VOUCHER_TYPEHASH, v.requester, v.worker, v.cumulative, v.expires));
@@ -91,5 +93,9 @@ library TypedData {
     /// @dev Every field of a receipt is one static word, so that the encoding of the struct is the encoding of its data.
     function structHash(Receipt calldata r) internal pure returns (bytes32) {
         return keccak256(abi.encode(RECEIPT_TYPEHASH, r));
+    }
+
+    function structHash(Verdict memory v) internal pure returns (bytes32) {
+        return keccak256(abi.encode(VERDICT_TYPEHASH, v.dispute, v.worker, v.nonce, v.dataDigest, v.guilty, v.reason));
     }
 }

@@ -106,6 +106,25 @@ struct Receipt {
     uint64 finishedAt;
 }
 
+/// @notice What a batch drew from one requester.
+struct Draw {
+    address requester;
+    uint256 amount;
+}
+
+/// @notice A validator's judgement of a disputed batch. It holds for the batch as a whole, not only for what was challenged.
+/// @param dispute the dispute's number.
+/// @param dataDigest of the batch, so that a verdict says which document was judged.
+/// @param reason what is wrong (see {DisputeCommittee}); 0 when not guilty.
+struct Verdict {
+    uint64 dispute;
+    address worker;
+    uint64 nonce;
+    bytes32 dataDigest;
+    bool guilty;
+    uint8 reason;
+}
+
 /// @notice A worker's batch of receipts: the root and the total of a Merkle-sum tree of payouts.
 /// @param nonce sequential per worker, from 0.
 /// @param total sum of all payouts in wei.
@@ -152,4 +171,44 @@ struct Shares {
     uint16 ownerPart;
     uint16 stakersPart;
     uint16 contributorsPart;
+}
+
+/// @notice What being a validator takes.
+/// @param minBond least bond with which a validator is drawn, in wei.
+/// @param unbonding seconds between a validator's leaving and the release of its bond.
+struct ValidatorRules {
+    uint128 minBond;
+    uint64 unbonding;
+}
+
+/// @notice Who judges a dispute.
+/// @param seats members of a committee.
+/// @param quorumBps part of the seats whose agreement decides, in basis points; more than half.
+/// @param rounds committees that are drawn before a batch stands without a verdict.
+struct CommitteeRules {
+    uint8 seats;
+    uint16 quorumBps;
+    uint8 rounds;
+}
+
+/// @notice How long the parts of a dispute may take.
+/// @param drawDelay blocks between a challenge and the block whose hash is the seed.
+/// @param drawing seconds for the draw.
+/// @param voting seconds for the verdicts.
+struct PeriodRules {
+    uint16 drawDelay;
+    uint64 drawing;
+    uint64 voting;
+}
+
+/// @notice What a dispute costs and pays, in basis points.
+/// @param slashBps of a guilty worker's slashable stake.
+/// @param challengerBps of a slash, to the challenger.
+/// @param signersBps of a slash or of a lost challenge's bond, to the members of the deciding quorum.
+/// @param absenceBps of the bond of a member that gave no verdict.
+struct PenaltyRules {
+    uint16 slashBps;
+    uint16 challengerBps;
+    uint16 signersBps;
+    uint16 absenceBps;
 }

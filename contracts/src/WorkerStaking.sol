@@ -63,6 +63,7 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
     uint256 private _minStake;
     uint256 private _minDelegation;
     uint64 private _unbondingPeriod;
+    uint64 private _jailTerm;
     uint256 private _lastRequest;
     mapping(address worker => Binding) private _bindings;
     mapping(address worker => uint32) private _poolEpoch;
@@ -72,6 +73,7 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
     mapping(uint256 id => Request) private _requests;
     mapping(address account => EnumerableSet.UintSet) private _requestsOf;
     mapping(address account => uint256) private _proceeds;
+    mapping(address worker => uint64) private _jailedUntil;
 
     /// @notice The zero address cannot be a key, a payout address or hold a role.
     error ZeroAddress();
@@ -97,6 +99,12 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
     error InvalidPeer(uint256 length, uint256 maximum);
     /// @notice The signature is not the owner's over this binding.
     error InvalidSignature(address owner);
+    /// @notice Only the worker's owner does this.
+    error NotOwner(address worker, address caller);
+    /// @notice The worker is not in jail.
+    error NotJailed(address worker);
+    /// @notice The worker's term is not over.
+    error StillJailed(address worker, uint64 until);
     /// @notice Nothing to collect.
     error NothingToCollect(address account);
 
@@ -108,19 +116,31 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
     event Registered(
         address indexed worker, address indexed nodeKey, address indexed payout, string peer, uint64 expires
     );
-    event Slashed(address indexed worker, address indexed beneficiary, uint256 staked, uint256 unbonding);
+    event Slashed(
+        address indexed worker,
+        uint64 indexed dispute,
+        uint8 reason,
+        address by,
+        address beneficiary,
+        uint256 staked,
+        uint256 unbonding
+    );
+    event Jailed(address indexed worker, uint64 indexed dispute, uint8 reason, uint64 until);
+    event Unjailed(address indexed worker, address by);
     event PoolClosed(address indexed worker, uint32 epoch);
     event Collected(address indexed account, uint256 amount);
     event MinimumsChanged(uint256 minStake, uint256 minDelegation);
     event UnbondingPeriodChanged(uint64 period);
+    event JailTermChanged(uint64 term);
 
-    constructor(address admin, uint256 minStake_, uint256 minDelegation_, uint64 unbondingPeriod_)
+    constructor(address admin, uint256 minStake_, uint256 minDelegation_, uint64 unbondingPeriod_, uint64 jailTerm_)
         EIP712(TypedData.NAME, TypedData.VERSION)
     {
         if (admin == address(0)) revert ZeroAddress();
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
         _setMinimums(minStake_, minDelegation_);
         _setUnbondingPeriod(unbondingPeriod_);
+        _setJailTerm(jailTerm_);
     }
 
     // ---- stakers ----
@@ -193,44 +213,41 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
 
     // ---- slashing ----
 
-    /// @notice Takes up to `amount` from a worker's stake and unbonding stake, in proportion, and credits it to a beneficiary.
-    /// @return taken what was really taken: the whole stake if it was less than `amount`.
-    function slash(address worker, uint256 amount, address beneficiary)
+    /// @inheritdoc IWorkerStaking
+    function slash(address worker, uint256 amount, address beneficiary, uint8 reason, uint64 dispute)
         external
         onlyRole(SLASHER_ROLE)
         returns (uint256 taken)
     {
         if (beneficiary == address(0)) revert ZeroAddress();
-        uint32 epoch = _poolEpoch[worker];
-        uint32 leavingEpoch = _leavingEpoch[worker];
-        Pool storage pool = _pools[worker][epoch];
-        Leaving storage leaving = _leaving[worker][leavingEpoch];
-        uint256 all = pool.assets + leaving.assets;
-        if (amount > all) amount = all;
-        if (amount == 0) revert ZeroAmount();
-
-        uint256 fromStake = Math.mulDiv(amount, pool.assets, all, Math.Rounding.Ceil);
-        uint256 fromLeaving = amount - fromStake;
-        pool.assets -= fromStake;
-        leaving.assets -= fromLeaving;
-        // Dust that could not be shared any more goes with the slash.
-        if (pool.shares != 0 && pool.assets <= pool.shares / MAX_DILUTION) {
-            fromStake += pool.assets;
-            pool.assets = 0;
-            _poolEpoch[worker] = epoch + 1;
-            emit PoolClosed(worker, epoch);
-        }
-        if (leaving.shares != 0 && leaving.assets <= leaving.shares / MAX_DILUTION) {
-            fromLeaving += leaving.assets;
-            leaving.assets = 0;
-            _leavingEpoch[worker] = leavingEpoch + 1;
-        }
+        (uint256 fromStake, uint256 fromLeaving) = _take(worker, amount);
         taken = fromStake + fromLeaving;
         _proceeds[beneficiary] += taken;
-        emit Slashed(worker, beneficiary, fromStake, fromLeaving);
+        emit Slashed(worker, dispute, reason, msg.sender, beneficiary, fromStake, fromLeaving);
     }
 
-    /// @notice Pays the caller what slashes credited to it.
+    /// @inheritdoc IWorkerStaking
+    /// @dev A term never ends a longer one that runs.
+    function jail(address worker, uint8 reason, uint64 dispute) external onlyRole(SLASHER_ROLE) {
+        uint64 until = uint64(block.timestamp) + _jailTerm;
+        if (until < _jailedUntil[worker]) until = _jailedUntil[worker];
+        _jailedUntil[worker] = until;
+        emit Jailed(worker, dispute, reason, until);
+    }
+
+    /// @notice A worker whose term is over goes back to work. Governance may let it out before.
+    function unjail(address worker) external {
+        uint64 until = _jailedUntil[worker];
+        if (until == 0) revert NotJailed(worker);
+        if (!hasRole(DEFAULT_ADMIN_ROLE, msg.sender)) {
+            if (msg.sender != worker) revert NotOwner(worker, msg.sender);
+            if (block.timestamp < until) revert StillJailed(worker, until);
+        }
+        delete _jailedUntil[worker];
+        emit Unjailed(worker, msg.sender);
+    }
+
+    /// @inheritdoc IWorkerStaking
     function collect() external nonReentrant returns (uint256 amount) {
         amount = _proceeds[msg.sender];
         if (amount == 0) revert NothingToCollect(msg.sender);
@@ -247,6 +264,10 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
 
     function setUnbondingPeriod(uint64 period) external onlyRole(DEFAULT_ADMIN_ROLE) {
         _setUnbondingPeriod(period);
+    }
+
+    function setJailTerm(uint64 term) external onlyRole(DEFAULT_ADMIN_ROLE) {
+        _setJailTerm(term);
     }
 
     // ---- views ----
@@ -283,7 +304,7 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
         return stakedBy(worker, worker);
     }
 
-    /// @notice Stake on its way out that can still be slashed.
+    /// @inheritdoc IWorkerStaking
     function unbondingOf(address worker) external view returns (uint256) {
         return _leaving[worker][_leavingEpoch[worker]].assets;
     }
@@ -315,12 +336,13 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
         }
     }
 
-    /// @notice The worker's registered node key, even after the binding's expiry; zero if never registered.
+    /// @inheritdoc IWorkerStaking
+    /// @dev Even after the binding's expiry.
     function nodeKeyOf(address worker) external view returns (address) {
         return _bindings[worker].nodeKey;
     }
 
-    /// @notice Where the worker's earnings go; zero if never registered.
+    /// @inheritdoc IWorkerStaking
     function payoutOf(address worker) external view returns (address) {
         return _bindings[worker].payout;
     }
@@ -330,9 +352,24 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
         return _bindings[worker];
     }
 
-    /// @notice Whether a worker is registered, its binding lasts and its bond meets the minimum.
+    /// @notice Whether a worker is registered, its binding lasts, its bond meets the minimum and it is not in jail.
     function isActive(address worker) external view returns (bool) {
-        return _bindings[worker].expires > block.timestamp * 1000 && bondOf(worker) >= _minStake;
+        return _bindings[worker].expires > block.timestamp * 1000 && bondOf(worker) >= _minStake && !isJailed(worker);
+    }
+
+    /// @inheritdoc IWorkerStaking
+    function isJailed(address worker) public view returns (bool) {
+        return _jailedUntil[worker] != 0;
+    }
+
+    /// @notice When a jailed worker may leave its jail; 0 if it is in none.
+    function jailedUntil(address worker) external view returns (uint64) {
+        return _jailedUntil[worker];
+    }
+
+    /// @notice Seconds that a verdict keeps a worker in jail.
+    function jailTerm() external view returns (uint64) {
+        return _jailTerm;
     }
 
     /// @inheritdoc IWorkerStaking
@@ -353,6 +390,34 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
     }
 
     // ---- inside ----
+
+    /// @dev Takes up to `amount` off a worker's pools, in proportion.
+    function _take(address worker, uint256 amount) private returns (uint256 fromStake, uint256 fromLeaving) {
+        uint32 epoch = _poolEpoch[worker];
+        uint32 leavingEpoch = _leavingEpoch[worker];
+        Pool storage pool = _pools[worker][epoch];
+        Leaving storage leaving = _leaving[worker][leavingEpoch];
+        uint256 all = pool.assets + leaving.assets;
+        if (amount > all) amount = all;
+        if (amount == 0) revert ZeroAmount();
+
+        fromStake = Math.mulDiv(amount, pool.assets, all, Math.Rounding.Ceil);
+        fromLeaving = amount - fromStake;
+        pool.assets -= fromStake;
+        leaving.assets -= fromLeaving;
+        // Dust that could not be shared any more goes with the slash.
+        if (pool.shares != 0 && pool.assets <= pool.shares / MAX_DILUTION) {
+            fromStake += pool.assets;
+            pool.assets = 0;
+            _poolEpoch[worker] = epoch + 1;
+            emit PoolClosed(worker, epoch);
+        }
+        if (leaving.shares != 0 && leaving.assets <= leaving.shares / MAX_DILUTION) {
+            fromLeaving += leaving.assets;
+            leaving.assets = 0;
+            _leavingEpoch[worker] = leavingEpoch + 1;
+        }
+    }
 
     function _stake(address worker, address account, uint256 amount) private {
         if (amount == 0) revert ZeroAmount();
@@ -407,5 +472,10 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
     function _setUnbondingPeriod(uint64 period) private {
         _unbondingPeriod = period;
         emit UnbondingPeriodChanged(period);
+    }
+
+    function _setJailTerm(uint64 term) private {
+        _jailTerm = term;
+        emit JailTermChanged(term);
     }
 }

@@ -200,7 +200,7 @@ contract EpochDistributorTest is EpochFixture {
         Batch[] memory list = settle(1);
         uint32 id = open(refs(worker, 0, 1));
         commit(id, 0.5 ether, 3.5 ether);
-        vm.prank(disputes);
+        vm.prank(judge);
         epochs.freeze(id);
         vm.warp(block.timestamp + epochWindow);
         vm.expectRevert(
@@ -208,12 +208,12 @@ contract EpochDistributorTest is EpochFixture {
         );
         epochs.finalise(id, refs(worker, 0, 1));
         vm.expectRevert(EpochDistributor.ZeroAddress.selector);
-        vm.prank(disputes);
+        vm.prank(judge);
         epochs.resolve(id, false, address(0));
-        vm.prank(disputes);
-        vm.assertEq(epochs.resolve(id, false, disputes), epochBond);
-        epochs.collect(disputes);
-        vm.assertEq(disputes.balance, epochBond);
+        vm.prank(judge);
+        vm.assertEq(epochs.resolve(id, false, judge), epochBond);
+        epochs.collect(judge);
+        vm.assertEq(judge.balance, epochBond);
         settlement.claim(worker, 0, 0, alice, 3 ether, claimOf(list[0], accounts, amounts, 0).proof);
         vm.assertEq(alice.balance, 3 ether);
         epoch(refs(worker, 0, 1), 0, 1 ether);
@@ -224,14 +224,14 @@ contract EpochDistributorTest is EpochFixture {
         uint32 id = open(refs(worker, 0, 1));
         commit(id, 3 ether, 1 ether);
         uint64 deadline = epochs.epochOf(id).deadline;
-        vm.prank(disputes);
+        vm.prank(judge);
         epochs.freeze(id);
-        vm.prank(disputes);
-        vm.assertEq(epochs.resolve(id, true, disputes), 0);
+        vm.prank(judge);
+        vm.assertEq(epochs.resolve(id, true, judge), 0);
         vm.expectRevert(abi.encodeWithSelector(EpochDistributor.EpochWindowOpen.selector, id, deadline));
         epochs.finalise(id, refs(worker, 0, 1));
         vm.expectRevert(abi.encodeWithSelector(EpochDistributor.EpochWindowClosed.selector, id, deadline));
-        vm.prank(disputes);
+        vm.prank(judge);
         epochs.freeze(id);
         vm.warp(deadline);
         epochs.finalise(id, refs(worker, 0, 1));
@@ -245,7 +245,7 @@ contract EpochDistributorTest is EpochFixture {
         uint64 deadline = epochs.epochOf(id).deadline;
         vm.warp(deadline);
         vm.expectRevert(abi.encodeWithSelector(EpochDistributor.EpochWindowClosed.selector, id, deadline));
-        vm.prank(disputes);
+        vm.prank(judge);
         epochs.freeze(id);
     }
 
@@ -267,7 +267,7 @@ contract EpochDistributorTest is EpochFixture {
         vm.expectRevert();
         epochs.freeze(id);
         vm.expectRevert();
-        epochs.resolve(id, true, disputes);
+        epochs.resolve(id, true, judge);
         vm.expectRevert();
         epochs.setBond(1);
         vm.expectRevert();

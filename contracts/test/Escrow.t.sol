@@ -224,7 +224,9 @@ contract EscrowTest is Fixture {
         SignedVoucher[] memory vs = new SignedVoucher[](2);
         vs[0] = signed(voucher(1 ether), REQUESTER_KEY);
         vs[1] = vs[0];
-        vm.assertEq(escrow.drawBatch(worker, vs), 1 ether);
+        (uint256 drawn, bytes32 draws) = escrow.drawBatch(worker, vs);
+        vm.assertEq(drawn, 1 ether);
+        vm.assertEq(draws, keccak256(abi.encode(bytes32(0), requester, 1 ether)));
     }
 
     // ---- sessions ----

@@ -5,6 +5,7 @@ import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
 import {AttributionSettlement} from "../src/AttributionSettlement.sol";
+import {DisputeCommittee} from "../src/DisputeCommittee.sol";
 import {EpochDistributor} from "../src/EpochDistributor.sol";
 import {FeeParameters} from "../src/FeeParameters.sol";
 import {Escrow} from "../src/Escrow.sol";
@@ -13,7 +14,8 @@ import {ModelRegistry} from "../src/ModelRegistry.sol";
 import {OpenGovernor, VotingRules} from "../src/OpenGovernor.sol";
 import {Timelock} from "../src/Timelock.sol";
 import {Treasury} from "../src/Treasury.sol";
-import {Shares} from "../src/Types.sol";
+import {CommitteeRules, PenaltyRules, PeriodRules, Shares, ValidatorRules} from "../src/Types.sol";
+import {ValidatorPool} from "../src/ValidatorPool.sol";
 import {WorkerStaking} from "../src/WorkerStaking.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {Vm} from "./support/Vm.sol";
@@ -61,7 +63,9 @@ contract GovernanceTest is Fixture {
             address(escrow),
             address(models),
             address(settlement),
-            address(epochs)
+            address(epochs),
+            address(disputes),
+            address(validators)
         ];
         bytes32 registrar = models.REGISTRAR_ROLE();
         vm.prank(admin);
@@ -133,13 +137,13 @@ contract GovernanceTest is Fixture {
             address account = address(uint160(uint256(logs[i].topics[2])));
             if (!AccessControl(logs[i].emitter).hasRole(role, account)) continue;
             ++held;
-            bool anybody = account == address(0) && logs[i].emitter == address(timelock)
-                && role == timelock.EXECUTOR_ROLE();
+            bool anybody =
+                account == address(0) && logs[i].emitter == address(timelock) && role == timelock.EXECUTOR_ROLE();
             vm.assertTrue(anybody || account.code.length != 0, "an external account holds a role");
         }
-        // Seven contracts' admin, the registrar, settlement on escrow, epochs on settlement; proposer, canceller, executor,
-        // own admin.
-        vm.assertEq(held, 14);
+        // Nine contracts' admin, the registrar, settlement on escrow, epochs and disputes on settlement, disputes on staking
+        // and validators; proposer, canceller, executor, own admin.
+        vm.assertEq(held, 19);
         vm.expectRevert();
         vm.prank(admin);
         fees.setTreasury(admin);
@@ -159,6 +163,40 @@ contract GovernanceTest is Fixture {
         vm.assertEq(epochs.bond(), 7 ether);
         decide(address(epochs), abi.encodeCall(EpochDistributor.setWindows, (1 days, 2 days)), "epochs' windows");
         vm.assertEq(epochs.buildWindow(), 2 days);
+        decide(address(staking), abi.encodeCall(WorkerStaking.setJailTerm, (2 days)), "jail");
+        vm.assertEq(staking.jailTerm(), 2 days);
+        decide(
+            address(validators),
+            abi.encodeCall(ValidatorPool.setRules, (ValidatorRules(5 ether, 20 days))),
+            "validators"
+        );
+        vm.assertEq(validators.rules().minBond, 5 ether);
+        vm.assertEq(validators.unbondingPeriod(), 20 days);
+        decide(address(disputes), abi.encodeCall(DisputeCommittee.setChallengeBond, (6 ether)), "bond");
+        vm.assertEq(disputes.challengeBond(), 6 ether);
+        decide(
+            address(disputes), abi.encodeCall(DisputeCommittee.setCommittee, (CommitteeRules(5, 7000, 2))), "committee"
+        );
+        vm.assertEq(disputes.committeeRules().seats, 5);
+        vm.assertEq(disputes.committeeRules().quorumBps, 7000);
+        vm.assertEq(disputes.committeeRules().rounds, 2);
+        decide(
+            address(disputes),
+            abi.encodeCall(DisputeCommittee.setPeriods, (PeriodRules(9, 1 hours, 2 hours))),
+            "periods"
+        );
+        vm.assertEq(disputes.periodRules().drawDelay, 9);
+        vm.assertEq(disputes.periodRules().drawing, 1 hours);
+        vm.assertEq(disputes.periodRules().voting, 2 hours);
+        decide(
+            address(disputes),
+            abi.encodeCall(DisputeCommittee.setPenalties, (PenaltyRules(1000, 2000, 3000, 40))),
+            "penalties"
+        );
+        vm.assertEq(disputes.penaltyRules().slashBps, 1000);
+        vm.assertEq(disputes.penaltyRules().challengerBps, 2000);
+        vm.assertEq(disputes.penaltyRules().signersBps, 3000);
+        vm.assertEq(disputes.penaltyRules().absenceBps, 40);
         decide(address(models), abi.encodeCall(ModelRegistry.registerBase, (keccak256("base"), "b", "u")), "base");
         decide(address(governor), abi.encodeWithSignature("setVotingDelay(uint48)", 2 days), "delay");
         vm.assertEq(governor.votingDelay(), 2 days);
@@ -234,9 +272,7 @@ contract GovernanceTest is Fixture {
         vm.assertEq(gopen.getVotes(stranger), 0);
         uint256 expiry = block.timestamp + 1 hours;
         bytes32 delegation = keccak256(
-            abi.encode(
-                keccak256("Delegation(address delegatee,uint256 nonce,uint256 expiry)"), stranger, 0, expiry
-            )
+            abi.encode(keccak256("Delegation(address delegatee,uint256 nonce,uint256 expiry)"), stranger, 0, expiry)
         );
         (uint8 v, bytes32 r, bytes32 s) =
             vm.sign(0xF2, keccak256(abi.encodePacked("\x19\x01", gopen.DOMAIN_SEPARATOR(), delegation)));

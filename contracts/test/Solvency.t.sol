@@ -137,7 +137,7 @@ contract Handler is Fixture {
         uint256 staked = staking.stakeOf(w);
         if (staked < 2) return;
         vm.prank(admin);
-        staking.slash(w, 1 + amount % (staked / 2), address(treasury));
+        staking.slash(w, 1 + amount % (staked / 2), address(treasury), 1, 1);
     }
 
     function pass(uint256 seconds_) external {

@@ -28,7 +28,7 @@ contract WorkerStakingTest is Fixture {
 
     function _slash(uint256 amount) private returns (uint256) {
         vm.prank(slasher);
-        return staking.slash(worker, amount, address(treasury));
+        return staking.slash(worker, amount, address(treasury), 1, 7);
     }
 
     // ---- stake ----
@@ -284,14 +284,14 @@ contract WorkerStakingTest is Fixture {
     function test_Slash_ZeroBeneficiary_Reverts() public {
         vm.expectRevert(WorkerStaking.ZeroAddress.selector);
         vm.prank(slasher);
-        staking.slash(worker, 1, address(0));
+        staking.slash(worker, 1, address(0), 1, 7);
     }
 
     function test_Slash_NotSlasher_Reverts() public {
         bond(worker, minStake);
         vm.expectRevert();
         vm.prank(admin);
-        staking.slash(worker, 1, admin);
+        staking.slash(worker, 1, admin, 1, 7);
     }
 
     function test_Collect_Nothing_Reverts() public {
@@ -320,7 +320,7 @@ contract WorkerStakingTest is Fixture {
 
     function test_Constructor_ZeroAdmin_Reverts() public {
         vm.expectRevert(WorkerStaking.ZeroAddress.selector);
-        new WorkerStaking(address(0), 1, 1, 1);
+        new WorkerStaking(address(0), 1, 1, 1, 1);
     }
 
     /// Stakes, departures and slashes in any amounts: nobody gets more than was put in, and the contract can always pay.

@@ -190,6 +190,8 @@ type Contracts struct {
 	Datanets   protocol.Account `json:"datanets"`
 	Models     protocol.Account `json:"models"`
 	Settlement protocol.Account `json:"settlement"`
+	Validators protocol.Account `json:"validators"`
+	Disputes   protocol.Account `json:"disputes"`
 	Treasury   protocol.Account `json:"treasury"`
 	Fees       protocol.Account `json:"fees"`
 	Epochs     protocol.Account `json:"epochs"`

@@ -116,6 +116,29 @@ func TrainingOrderData(d Domain, o protocol.TrainingOrder) TypedData {
 	return t
 }
 
+// VerdictData is the typed data of a verdict (contract: DisputeCommittee).
+func VerdictData(d Domain, v protocol.Verdict) TypedData {
+	t := TypedData{domain: d, primary: "Verdict"}
+	t.uint("dispute", 64, v.Dispute)
+	t.account("worker", v.Worker)
+	t.uint("nonce", 64, v.Nonce)
+	t.hash("dataDigest", v.DataDigest)
+	t.flag("guilty", v.Guilty)
+	t.uint("reason", 8, uint64(v.Reason))
+	return t
+}
+
+// SignVerdict signs with a validator's key and fills Signer.
+func SignVerdict(d Domain, v protocol.Verdict, key *ecdsa.PrivateKey) (protocol.SignedVerdict, error) {
+	sig, err := Sign(VerdictData(d, v), key)
+	return protocol.SignedVerdict{Verdict: v, Signer: crypto.PubkeyToAddress(key.PublicKey), Signature: sig}, err
+}
+
+// VerifyVerdict checks the signature against Signer, not whether Signer has a seat.
+func VerifyVerdict(d Domain, s protocol.SignedVerdict) error {
+	return Verify(VerdictData(d, s.Verdict), s.Signer, s.Signature)
+}
+
 // JobData is the typed data of an inference job that is meant for one worker
 // (contract: Escrow). Its content is the job without Deadline, which stands beside
 // it, and without Sources and Authorization.

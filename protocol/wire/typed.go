@@ -25,7 +25,7 @@ const signatureBytes = crypto.SignatureLength
 
 // Domain is the EIP-712 domain: the chain and the contract that checks the type
 // (Escrow: Voucher, Opening; ModelRegistry: TrainingOrder; DatanetRegistry: Contribution,
-// Review; WorkerStaking: Binding; AttributionSettlement: Receipt).
+// Review; WorkerStaking: Binding; AttributionSettlement: Receipt; DisputeCommittee: Verdict).
 type Domain struct {
 	ChainID  uint64
 	Contract protocol.Account
@@ -86,6 +86,14 @@ func (t *TypedData) amounts(name string, list []uint256.Int) {
 func (t *TypedData) uint(name string, bits int, v uint64) {
 	// A decimal string keeps numbers above 2^53 whole in JavaScript.
 	t.add(name, "uint"+strconv.Itoa(bits), strconv.FormatUint(v, 10), uintWord(v))
+}
+
+func (t *TypedData) flag(name string, v bool) {
+	var w [32]byte
+	if v {
+		w[31] = 1
+	}
+	t.add(name, "bool", v, w)
 }
 
 func (t *TypedData) time(name string, v int64) {

@@ -31,7 +31,17 @@ type Earning struct {
 	Tx          protocol.Hash  `json:"tx"`           // of the batch
 	ClaimableAt int64          `json:"claimable_at"` // Unix seconds
 	Claimed     bool           `json:"claimed"`
+	// Status is the batch's: a disputed one pays later or never, a rejected one never.
+	Status chain.BatchStatus `json:"status"`
 }
+
+// Due says whether the earning can be claimed at time now (Unix seconds).
+func (e *Earning) Due(now int64) bool {
+	return e.Open() && e.Status != chain.BatchDisputed && e.ClaimableAt <= now
+}
+
+// Open says whether the earning is neither claimed nor lost.
+func (e *Earning) Open() bool { return !e.Claimed && e.Status != chain.BatchRejected }
 
 // EarningShare is an account's part in one receipt.
 type EarningShare struct {
@@ -60,7 +70,12 @@ func (c *Claims) Earnings(ctx context.Context, account protocol.Account, from ui
 		if err != nil || !ok {
 			return err
 		}
-		e.DataDigest, e.Tx, e.ClaimableAt = b.DataDigest, ev.Tx, b.ClaimableAt
+		now, err := c.Chain.Batch(ctx, b.Worker, b.Nonce)
+		if err != nil {
+			return err
+		}
+		// A dispute stops the window's clock: the event's time may be too early by now.
+		e.DataDigest, e.Tx, e.ClaimableAt, e.Status = b.DataDigest, ev.Tx, now.ClaimableAt, now.Status
 		if e.Claimed, err = c.Chain.IsClaimed(ctx, b.Worker, b.Nonce, e.Claim.Index); err != nil {
 			return err
 		}
@@ -114,7 +129,7 @@ func (c *Claims) Claim(ctx context.Context, sender *chain.Sender, account protoc
 	}
 	var due []chain.Claim
 	for _, e := range earnings {
-		if !e.Claimed && e.ClaimableAt <= now {
+		if e.Due(now) {
 			due = append(due, e.Claim)
 			paid.Add(&paid, &e.Claim.Amount)
 		}

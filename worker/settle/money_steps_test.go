@@ -55,7 +55,7 @@ func (m *money) step() {
 	case 14:
 		if m.chance(3) {
 			v := m.wei(30_000)
-			_, err := m.as(m.admin).Call(ctx, "slash", m.client.Addresses().Staking, uint256.Int{}, slashCall.PackSlash(worker, v.ToBig(), m.admin.Account()))
+			_, err := m.as(m.admin).Call(ctx, "slash", m.client.Addresses().Staking, uint256.Int{}, slashCall.PackSlash(worker, v.ToBig(), m.admin.Account(), 1, 1))
 			m.did("slash", err)
 		}
 	case 15, 20:

@@ -243,7 +243,7 @@ func refusedForGood(err error) bool {
 		return false
 	}
 	switch r.Name {
-	case "NotOperator", "InsufficientCover": // mended elsewhere: the batch is good
+	case "NotOperator", "InsufficientCover", "WorkerJailed": // mended elsewhere: the batch is good
 		return false
 	}
 	return true

@@ -9,7 +9,7 @@ import {StandardTree} from "./StandardTree.sol";
 abstract contract EpochFixture is Fixture {
     bytes32 internal constant DOCUMENT = keccak256("epoch document");
 
-    address internal disputes = address(uint160(0xD1));
+    address internal judge = address(uint160(0xD1));
     address internal proposer = address(uint160(0xF0));
     address internal alice = address(uint160(0xABC001));
     address internal bob = address(uint160(0xABC002));
@@ -23,7 +23,7 @@ abstract contract EpochFixture is Fixture {
         vm.deal(proposer, 100 * epochBond);
         bytes32 role = epochs.DISPUTE_ROLE();
         vm.prank(admin);
-        epochs.grantRole(role, disputes);
+        epochs.grantRole(role, judge);
         (accounts, amounts) = (new address[](2), new uint256[](2));
         (accounts[0], accounts[1]) = (alice, bob);
         (amounts[0], amounts[1]) = (3 ether, 1 ether);

@@ -2,13 +2,28 @@
 pragma solidity 0.8.34;
 
 import {AttributionSettlement} from "../../src/AttributionSettlement.sol";
+import {DisputeCommittee} from "../../src/DisputeCommittee.sol";
 import {DatanetRegistry} from "../../src/DatanetRegistry.sol";
 import {EpochDistributor} from "../../src/EpochDistributor.sol";
 import {Escrow} from "../../src/Escrow.sol";
 import {FeeParameters} from "../../src/FeeParameters.sol";
 import {ModelRegistry} from "../../src/ModelRegistry.sol";
 import {Treasury} from "../../src/Treasury.sol";
-import {Batch, BatchRef, Binding, Claim, ProofNode, Shares, SignedVoucher, Voucher} from "../../src/Types.sol";
+import {
+    Batch,
+    BatchRef,
+    Binding,
+    Claim,
+    CommitteeRules,
+    PenaltyRules,
+    PeriodRules,
+    ProofNode,
+    Shares,
+    SignedVoucher,
+    ValidatorRules,
+    Voucher
+} from "../../src/Types.sol";
+import {ValidatorPool} from "../../src/ValidatorPool.sol";
 import {WorkerStaking} from "../../src/WorkerStaking.sol";
 import {Tree} from "./Tree.sol";
 import {Vm} from "./Vm.sol";
@@ -42,10 +57,13 @@ abstract contract Fixture {
     ModelRegistry internal models;
     AttributionSettlement internal settlement;
     EpochDistributor internal epochs;
+    ValidatorPool internal validators;
+    DisputeCommittee internal disputes;
 
     uint256 internal minStake;
     uint256 internal minDelegation;
     uint64 internal unbonding;
+    uint64 internal jailTerm;
     uint64 internal delay;
     uint64 internal window;
     uint32 internal coverBps;
@@ -59,6 +77,7 @@ abstract contract Fixture {
         minStake = vm.parseJsonUint(config, ".staking.min_stake_wei");
         minDelegation = vm.parseJsonUint(config, ".staking.min_delegation_wei");
         unbonding = uint64(vm.parseJsonUint(config, ".staking.unbonding_seconds"));
+        jailTerm = uint64(vm.parseJsonUint(config, ".staking.jail_seconds"));
         delay = uint64(vm.parseJsonUint(config, ".escrow.withdrawal_delay_seconds"));
         window = uint64(vm.parseJsonUint(config, ".settlement.challenge_window_seconds"));
         coverBps = uint32(vm.parseJsonUint(config, ".settlement.cover_bps"));
@@ -69,7 +88,7 @@ abstract contract Fixture {
 
         treasury = new Treasury(admin);
         fees = new FeeParameters(admin, address(treasury), sharesIn(config, ".fees"));
-        staking = new WorkerStaking(admin, minStake, minDelegation, unbonding);
+        staking = new WorkerStaking(admin, minStake, minDelegation, unbonding, jailTerm);
         escrow = new Escrow(admin, delay);
         datanets = new DatanetRegistry();
         models = new ModelRegistry(admin, datanets);
@@ -81,6 +100,58 @@ abstract contract Fixture {
         role = settlement.DISTRIBUTOR_ROLE();
         vm.prank(admin);
         settlement.grantRole(role, address(epochs));
+        validators = new ValidatorPool(admin, validatorsIn(config));
+        disputes = new DisputeCommittee(
+            admin,
+            settlement,
+            fees,
+            validators,
+            uint128(vm.parseJsonUint(config, ".disputes.challenge_bond_wei")),
+            committeeIn(config),
+            periodsIn(config),
+            penaltiesIn(config)
+        );
+        role = settlement.DISPUTE_ROLE();
+        vm.prank(admin);
+        settlement.grantRole(role, address(disputes));
+        role = staking.SLASHER_ROLE();
+        vm.prank(admin);
+        staking.grantRole(role, address(disputes));
+        role = validators.COMMITTEE_ROLE();
+        vm.prank(admin);
+        validators.grantRole(role, address(disputes));
+    }
+
+    function validatorsIn(string memory json) internal pure returns (ValidatorRules memory) {
+        return ValidatorRules({
+            minBond: uint128(vm.parseJsonUint(json, ".validators.min_bond_wei")),
+            unbonding: uint64(vm.parseJsonUint(json, ".validators.unbonding_seconds"))
+        });
+    }
+
+    function committeeIn(string memory json) internal pure returns (CommitteeRules memory) {
+        return CommitteeRules({
+            seats: uint8(vm.parseJsonUint(json, ".disputes.seats")),
+            quorumBps: uint16(vm.parseJsonUint(json, ".disputes.quorum_bps")),
+            rounds: uint8(vm.parseJsonUint(json, ".disputes.rounds"))
+        });
+    }
+
+    function periodsIn(string memory json) internal pure returns (PeriodRules memory) {
+        return PeriodRules({
+            drawDelay: uint16(vm.parseJsonUint(json, ".disputes.draw_delay_blocks")),
+            drawing: uint64(vm.parseJsonUint(json, ".disputes.draw_seconds")),
+            voting: uint64(vm.parseJsonUint(json, ".disputes.voting_seconds"))
+        });
+    }
+
+    function penaltiesIn(string memory json) internal pure returns (PenaltyRules memory) {
+        return PenaltyRules({
+            slashBps: uint16(vm.parseJsonUint(json, ".disputes.slash_bps")),
+            challengerBps: uint16(vm.parseJsonUint(json, ".disputes.challenger_bps")),
+            signersBps: uint16(vm.parseJsonUint(json, ".disputes.signers_bps")),
+            absenceBps: uint16(vm.parseJsonUint(json, ".disputes.absence_bps"))
+        });
     }
 
     function sharesIn(string memory json, string memory at) internal pure returns (Shares memory) {
