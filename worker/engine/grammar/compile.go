@@ -14,6 +14,8 @@ type compiler struct {
 	root  *node
 	todo  []subschema
 	chain []string // places being resolved, to find references that lead nowhere
+
+	comparisons int // of branches of oneOf
 }
 
 type subschema struct {
@@ -30,7 +32,7 @@ var annotations = []string{
 
 // keywordsOf lists what each type's values can be restricted by.
 var keywordsOf = map[string][]string{
-	"object":  {"properties", "required", "additionalProperties"},
+	"object":  {"properties", "required", "additionalProperties", "patternProperties", "propertyNames"},
 	"array":   {"items", "prefixItems", "minItems", "maxItems"},
 	"string":  {"minLength", "maxLength", "pattern", "format"},
 	"number":  {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"},
@@ -161,21 +163,10 @@ func pointer(at, key string) string {
 // fill builds the rule of one subschema.
 func (c *compiler) fill(s subschema) error {
 	n, start, end := s.n, c.rules[s.rule].start, c.rules[s.rule].end
-	if any := n.get("anyOf"); any != nil {
-		if err := c.only(s.at, n, "anyOf"); err != nil {
-			return err
+	for _, keyword := range []string{"anyOf", "oneOf"} {
+		if list := n.get(keyword); list != nil {
+			return c.branches(s, keyword, list)
 		}
-		if any.kind != kindArray || len(any.items) == 0 {
-			return &Error{s.at, "anyOf", "must be a list of at least one schema"}
-		}
-		for i, branch := range any.items {
-			r, err := c.rule(fmt.Sprintf("%s/anyOf/%d", s.at, i), branch)
-			if err != nil {
-				return err
-			}
-			c.call(start, r, end)
-		}
-		return nil
 	}
 	kinds, err := c.kinds(s.at, n)
 	if err != nil {
@@ -188,6 +179,28 @@ func (c *compiler) fill(s subschema) error {
 		if err := c.typed(s.at, n, k, start, end); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// branches allows what any of the schemas in a list allows.
+func (c *compiler) branches(s subschema, keyword string, list *node) error {
+	start, end := c.rules[s.rule].start, c.rules[s.rule].end
+	if err := c.only(s.at, s.n, keyword); err != nil {
+		return err
+	}
+	if list.kind != kindArray || len(list.items) == 0 {
+		return &Error{s.at, keyword, "must be a list of at least one schema"}
+	}
+	for i, branch := range list.items {
+		r, err := c.rule(fmt.Sprintf("%s/%s/%d", s.at, keyword, i), branch)
+		if err != nil {
+			return err
+		}
+		c.call(start, r, end)
+	}
+	if keyword == "oneOf" {
+		return c.exclusive(s.at, list.items)
 	}
 	return nil
 }

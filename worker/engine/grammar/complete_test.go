@@ -41,6 +41,9 @@ func instance(r *rand.Rand, s, defs map[string]any, st style, depth int) string 
 	if ref, ok := s["$ref"].(string); ok {
 		return instance(r, defs[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any), defs, st, depth)
 	}
+	if branches, ok := s["oneOf"].([]any); ok {
+		return instance(r, branches[r.IntN(len(branches))].(map[string]any), defs, st, depth)
+	}
 	if branches, ok := s["anyOf"].([]any); ok {
 		return instance(r, branches[r.IntN(len(branches))].(map[string]any), defs, st, depth)
 	}
@@ -103,7 +106,7 @@ func instance(r *rand.Rand, s, defs map[string]any, st style, depth int) string 
 		}
 		return st.list("[", "]", parts, depth)
 	}
-	props := s["properties"].(map[string]any)
+	props, _ := s["properties"].(map[string]any)
 	required, _ := s["required"].([]any)
 	var keys, parts []string
 	for k := range props {
@@ -125,6 +128,11 @@ func instance(r *rand.Rand, s, defs map[string]any, st style, depth int) string 
 	if more, ok := s["additionalProperties"].(map[string]any); ok {
 		for i := range r.IntN(3) {
 			member(fmt.Sprintf("%s%d", []string{"", "a", "日", "c d"}[r.IntN(4)], i), more)
+		}
+	}
+	if pattern, ok := s["patternProperties"].(map[string]any); ok {
+		for _, key := range []string{"x-a", "x-abc"}[:r.IntN(3)] {
+			member(key, pattern["^x-[a-z]{1,3}$"].(map[string]any))
 		}
 	}
 	return st.list("{", "}", parts, depth)

@@ -186,7 +186,7 @@ func (c *compiler) object(at string, n *node, start, end int32) error {
 	}
 	switch more := n.get("additionalProperties"); {
 	case more == nil:
-		if declared == nil {
+		if declared == nil && n.get("patternProperties") == nil {
 			p.others = c.anyValue(anyDepth - 1)
 		}
 	case more.kind == kindBool && more.text == "false":
@@ -197,6 +197,12 @@ func (c *compiler) object(at string, n *node, start, end int32) error {
 	}
 	if p.others >= 0 {
 		p.extra = c.otherKey(keys)
+	}
+	if err := c.patterned(at, n, keys, &p); err != nil {
+		return err
+	}
+	if err := c.named(at, n, &p); err != nil {
+		return err
 	}
 	c.members(start, end, p)
 	return nil

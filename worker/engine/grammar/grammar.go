@@ -7,10 +7,11 @@
 // keeps for each the mask of tokens that may follow. A Matcher follows one output.
 //
 // The subset of JSON Schema 2020-12: type, enum, const, properties, required,
-// additionalProperties, items, prefixItems, minItems, maxItems, minLength, maxLength,
-// pattern, format, minimum, maximum, exclusiveMinimum, exclusiveMaximum, anyOf, allOf of
-// one, $ref into the document, $defs and annotations. Anything else is refused by name:
-// a keyword is never ignored when it could matter.
+// additionalProperties, patternProperties of one, propertyNames, items, prefixItems,
+// minItems, maxItems, minLength, maxLength, pattern, format, minimum, maximum,
+// exclusiveMinimum, exclusiveMaximum, anyOf, oneOf of branches that exclude each other,
+// allOf of one, $ref into the document, $defs and annotations. Anything else is refused
+// by name: a keyword is never ignored when it could matter.
 //
 // Invariants:
 //   - What a Matcher that may end has accepted is a document that the schema allows, in

@@ -113,6 +113,17 @@ var cases = []struct {
 		[]string{`{"k":"a","v":1}`, `{"k":"ab","v":"x"}`}, []string{`{"k":"a","v":"x"}`, `{"k":"ab","v":1}`}},
 	{"list of types", `{"type":["string","null"],"maxLength":2}`, []string{`null`, `"ab"`}, []string{`"abc"`, `1`}},
 	{"types by keywords", `{"minimum":3}`, []string{`3`, `4.5`}, []string{`2`, `"a"`}},
+	{"oneOf by type", `{"oneOf":[{"type":"integer"},{"type":["string","null"]},{"type":"array","items":{"type":"null"}}]}`, []string{`1`, `"a"`, `null`, `[null]`}, []string{`true`, `1.5`}},
+	{"oneOf by a constant", `{"oneOf":[{"type":"object","properties":{"k":{"const":"a"},"v":{"type":"integer"}},"required":["k"]},{"$ref":"#/$defs/b"}],"$defs":{"b":{"type":"object","properties":{"k":{"enum":["b","c"]},"w":{"type":"null"}},"required":["k","w"]}}}`,
+		[]string{`{"k":"a"}`, `{"k":"a","v":1}`, `{"k":"c","w":null}`}, []string{`{"k":"b"}`, `{"k":"b","v":1}`, `{"k":"a","w":null}`, `{}`}},
+	{"oneOf by which keys are there", `{"oneOf":[{"type":"object","properties":{"a":{"type":"null"}},"required":["a"],"additionalProperties":false},{"type":"object","properties":{"b":{"type":"null"}},"required":["b"],"additionalProperties":false}]}`,
+		[]string{`{"a":null}`, `{"b":null}`}, []string{`{"a":null,"b":null}`, `{}`}},
+	{"oneOf by range", `{"oneOf":[{"type":"integer","exclusiveMaximum":5},{"type":"number","minimum":5,"maximum":7.5},{"anyOf":[{"type":"boolean"},{"const":"x"}]}]}`, []string{`-3`, `4`, `5`, `7.25`, `"x"`, `true`}, []string{`4.5`, `8`, `"y"`}},
+	{"patternProperties", `{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"patternProperties":{"^s_[a-z]{1,3}$":{"type":"string","maxLength":3}},"additionalProperties":false}`,
+		[]string{`{"n":1}`, `{"n":1,"s_a":"x"}`, `{"n":1,"s_a":"x","s_abc":""}`}, []string{`{"s_a":"x"}`, `{"n":1,"s_abcd":"x"}`, `{"n":1,"t":"x"}`, `{"n":1,"s_a":1}`}},
+	{"patternProperties alone, anywhere in the key", `{"type":"object","patternProperties":{"x":{"type":"null"}}}`, []string{`{}`, `{"x":null}`, `{"axé\"":null}`}, []string{`{"a":null}`, `{"x":1}`}},
+	{"propertyNames", `{"type":"object","propertyNames":{"pattern":"^[a-c]+$"},"additionalProperties":{"type":"integer"}}`, []string{`{}`, `{"abc":1,"a":2}`}, []string{`{"d":1}`, `{"":1}`, `{"a":"x"}`}},
+	{"propertyNames listed", `{"type":"object","propertyNames":{"enum":["x","y"]}}`, []string{`{"x":[1]}`, `{"y":null,"x":1}`}, []string{`{"z":1}`}},
 	{"recursion", `{"$ref":"#/$defs/node","$defs":{"node":{"type":"object","properties":{"v":{"type":"integer"},"next":{"anyOf":[{"$ref":"#/$defs/node"},{"type":"null"}]}},"required":["v","next"],"additionalProperties":false}}}`,
 		[]string{`{"v":1,"next":null}`, `{"v":1,"next":{"v":2,"next":{"v":3,"next":null}}}`}, []string{`{"v":1}`, `{"v":1,"next":{}}`}},
 	{"recursion to the root", `{"type":"array","items":{"$ref":"#"}}`, []string{`[]`, `[[],[[]]]`}, []string{`[1]`, `[[]`}},
@@ -243,7 +254,16 @@ func randomSchema(r *rand.Rand, depth int) map[string]any {
 		}[r.IntN(13)]
 	}
 	sub := func() map[string]any { return randomSchema(r, r.IntN(depth)) }
-	switch r.IntN(4) {
+	switch r.IntN(6) {
+	case 4: // told apart by a constant
+		var branches []any
+		for i := range 1 + r.IntN(3) {
+			branches = append(branches, map[string]any{"type": "object", "required": []any{"kind"},
+				"properties": map[string]any{"kind": map[string]any{"const": i}, "more": sub()}})
+		}
+		return map[string]any{"oneOf": branches}
+	case 5:
+		return map[string]any{"type": "object", "patternProperties": map[string]any{"^x-[a-z]{1,3}$": sub()}, "additionalProperties": false}
 	case 0:
 		s := map[string]any{"type": "array", "items": sub(), "minItems": r.IntN(3)}
 		if r.IntN(2) == 0 {

@@ -17,8 +17,28 @@ func TestRefusals(t *testing.T) {
 	for _, c := range []struct{ schema, pointer, keyword, reason string }{
 		{`{"type":"object","properties":{"a":{"type":"integer","multipleOf":3}}}`, "/properties/a", "multipleOf", "not supported"},
 		{`{"type":"array","items":{"type":"string"},"uniqueItems":true}`, "", "uniqueItems", "not supported"},
-		{`{"type":"object","patternProperties":{}}`, "", "patternProperties", "not supported"},
-		{`{"oneOf":[{"type":"null"}]}`, "", "oneOf", "not supported"},
+		{`{"type":"object","patternProperties":{}}`, "", "patternProperties", "one pattern"},
+		{`{"type":"object","patternProperties":{"^a":{},"^b":{}}}`, "", "patternProperties", "one pattern"},
+		{`{"type":"object","patternProperties":{"^a":{}},"additionalProperties":{"type":"null"}}`, "", "patternProperties", "additionalProperties false"},
+		{`{"type":"object","properties":{"ab":{"type":"null"}},"patternProperties":{"b":{}}}`, "", "patternProperties", "matches \"ab\""},
+		{`{"type":"object","patternProperties":{"(?=a)":{}}}`, "", "patternProperties", "look-around"},
+		{`{"type":"object","patternProperties":{"^a":{"not":{}}}}`, "/patternProperties/^a", "not", "not supported"},
+		{`{"type":"object","propertyNames":{"type":"integer"}}`, "", "propertyNames", "schema of strings"},
+		{`{"type":"object","propertyNames":{"enum":["a",1]}}`, "/propertyNames", "", "not a string"},
+		{`{"type":"object","propertyNames":{"$ref":"#"}}`, "/propertyNames", "$ref", "not supported"},
+		{`{"type":"object","properties":{},"propertyNames":{"maxLength":2}}`, "", "propertyNames", "beside"},
+		{`{"oneOf":[]}`, "", "oneOf", "at least one"},
+		{`{"oneOf":[{"type":"null"}],"anyOf":[{"type":"null"}]}`, "", "oneOf", "beside"},
+		{`{"oneOf":[{"type":"integer"},{"type":"number"}]}`, "", "oneOf", "0 and 1"},
+		{`{"oneOf":[{"type":"null"},{"type":"string","maxLength":3},{"type":"string","minLength":4}]}`, "", "oneOf", "1 and 2"},
+		{`{"oneOf":[{"minLength":2},{"type":"integer"}]}`, "", "oneOf", "0 and 1"},
+		{`{"oneOf":[{"enum":["a","b"]},{"enum":["c","b"]}]}`, "", "oneOf", "0 and 1"},
+		{`{"oneOf":[{"const":1},{"enum":["x",1.0]}]}`, "", "oneOf", "0 and 1"},
+		{`{"oneOf":[{"const":"a"},{"type":"string"}]}`, "", "oneOf", "0 and 1"},
+		{`{"oneOf":[{"type":"object","properties":{"k":{"const":"a"}}},{"type":"object","properties":{"k":{"const":"b"}}}]}`, "", "oneOf", "0 and 1"},             // {} fits both
+		{`{"oneOf":[{"type":"object","properties":{"a":{}},"required":["a"]},{"type":"object","properties":{"b":{}},"required":["b"]}]}`, "", "oneOf", "0 and 1"}, // open
+		{`{"oneOf":[{"type":"integer","maximum":5},{"type":"integer","minimum":5}]}`, "", "oneOf", "0 and 1"},
+		{`{"oneOf":[{"$ref":"#/$defs/a"},{"$ref":"#/$defs/a"}],"$defs":{"a":{"type":"null"}}}`, "", "oneOf", "0 and 1"},
 		{`{"not":{}}`, "", "not", "not supported"},
 		{`{"if":{},"then":{}}`, "", "if", "not supported"},
 		{`{"type":"string","minimum":3}`, "", "minimum", "not supported"},
@@ -78,6 +98,8 @@ func TestHostileSchemasAreBounded(t *testing.T) {
 		"a subset for each bit":    `{"type":"string","pattern":"(a|b)*a(a|b){30}"}`,
 		"nested repetitions":       `{"type":"string","pattern":"((a{0,30}){0,30}b?){0,30}"}`,
 		"many alternatives":        `{"anyOf":[` + strings.Join(wide, ",") + `]}`,
+		"many exclusive branches":  `{"oneOf":[` + strings.Join(tagged(700), ",") + `]}`,
+		"wide exclusive branches":  `{"oneOf":[{"$ref":"#/$defs/a"},{"$ref":"#/$defs/a"}],"$defs":{"a":` + selfish(300) + `}}`,
 		"ambiguous recursion":      `{"anyOf":[{"type":"array","items":{"$ref":"#"}},{"type":"array","items":{"$ref":"#"}},{"type":"string"}]}`,
 		"long strings":             `{"type":"string","maxLength":20000}`,
 		"many optional properties": `{"type":"object","properties":{` + manyProperties(400) + `}}`,
@@ -116,6 +138,24 @@ func TestHostileSchemasAreBounded(t *testing.T) {
 			require.Less(t, time.Since(started), 10*time.Second)
 		})
 	}
+}
+
+// tagged are objects told apart by a constant.
+func tagged(n int) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprintf(`{"type":"object","properties":{"k":{"const":%d}},"required":["k"]}`, i))
+	}
+	return all
+}
+
+// selfish is an object whose n properties are all required and like itself.
+func selfish(n int) string {
+	var keys, props []string
+	for i := range n {
+		keys = append(keys, fmt.Sprintf(`"p%d"`, i))
+		props = append(props, fmt.Sprintf(`"p%d":{"$ref":"#/$defs/a"}`, i))
+	}
+	return `{"type":"object","required":[` + strings.Join(keys, ",") + `],"properties":{` + strings.Join(props, ",") + `}}`
 }
 
 func manyProperties(n int) string {
