@@ -39,6 +39,7 @@ var grants = map[string][]string{
 	"worker":                   {"protocol/...", "store/...", "worker/...", "cuda", "contracts/chain"},
 	"worker/adapter":           {"protocol", "store/ipfs", "contracts/chain", "worker/attrib", "worker/engine/..."},
 	"worker/audit":             {"protocol/...", "worker/adapter", "worker/attrib", "worker/engine/..."},
+	"worker/validator":         {"protocol/...", "store", "worker/settle", "worker/audit", "worker/adapter", "contracts/chain", "contracts/events"},
 	"worker/doctor":            {"protocol/...", "cuda", "contracts/chain"},
 	"coordinator":              {"protocol/...", "store/...", "scheduler", "coordinator/...", "contracts/chain"},
 	"coordinator/api":          {"protocol", "coordinator/web"},
@@ -144,6 +145,8 @@ func testMay(dir, ours string) bool {
 	switch dir {
 	case "worker/settle":
 		return granted([]string{"protocol/...", "contracts/..."}, ours)
+	case "worker/validator":
+		return granted([]string{"protocol/...", "contracts/...", "worker/..."}, ours)
 	case "contracts/events":
 		return granted([]string{"contracts/..."}, ours)
 	case "contracts/chain", "contracts/keystore/clef":

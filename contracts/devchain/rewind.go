@@ -5,9 +5,9 @@ import (
 )
 
 // Rewind gives up the newest blocks, so that the chain goes on from an older one: a
-// reorganisation, for trying what depends on the chain. Their transactions are gone
-// until their senders send them again. The next block has the height of the first one
-// given up and another hash.
+// reorganisation, for trying what depends on the chain. Their transactions go back to the
+// pool, as in any reorganisation, and into a block when the next one is made. It has the
+// height of the first one given up and another hash.
 func (c *Chain) Rewind(blocks uint64) error {
 	c.seal.Lock()
 	defer c.seal.Unlock()

@@ -41,6 +41,7 @@ type PeerConfig struct {
 	Listen    []string // multiaddrs
 	Bootstrap []string // multiaddrs with /p2p/
 	NAT       bool
+	Provide   bool // tell the DHT what content is here, and ask it for what is not
 	Logger    *slog.Logger
 	Registry  prometheus.Registerer
 }
@@ -70,7 +71,11 @@ func openPeer(home Home, cfg PeerConfig, client *chain.Client) (_ *peerNode, err
 	if err != nil {
 		return nil, err
 	}
-	if n.ipfs, err = ipfs.Open(ipfs.Config{DB: n.db, Host: n.host.Libp2p(), Logger: cfg.Logger}); err != nil {
+	content := ipfs.Config{DB: n.db, Host: n.host.Libp2p(), Logger: cfg.Logger}
+	if cfg.Provide {
+		content.Routing = n.host.Routing()
+	}
+	if n.ipfs, err = ipfs.Open(content); err != nil {
 		return nil, err
 	}
 	if err := rememberListen(home, cfg.Listen, n.host.Libp2p().Network().ListenAddresses()); err != nil {

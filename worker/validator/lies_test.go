@@ -1,0 +1,214 @@
+package validator
+
+import (
+	"testing"
+	"time"
+
+	"github.com/holiman/uint256"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/contracts/keystore"
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/wire"
+	"github.com/openledger/openledger/worker/settle"
+)
+
+// decided lets validators take turns until the dispute about a batch is over.
+func (w *world) decided(watchers []*watcher, x *workerOf, nonce uint64) chain.Dispute {
+	w.t.Helper()
+	for range 20 {
+		for _, v := range watchers {
+			require.NoError(w.t, v.Step(w.t.Context()))
+		}
+		last, _, err := w.client.DisputeOf(w.t.Context(), x.owner.Account(), nonce)
+		require.NoError(w.t, err)
+		if last == 0 {
+			continue
+		}
+		d, err := w.client.Dispute(w.t.Context(), last)
+		require.NoError(w.t, err)
+		if !d.Status.Open() {
+			for _, v := range watchers { // refund
+				require.NoError(w.t, v.Step(w.t.Context()))
+			}
+			return d
+		}
+	}
+	require.Fail(w.t, "no decision")
+	return chain.Dispute{}
+}
+
+// fined requires that a worker is slashed and jailed, its batch rejected, and its
+// requester refunded to the wei.
+func (w *world) fined(x *workerOf, nonce uint64, before uint256.Int) {
+	t, ctx := w.t, w.t.Context()
+	t.Helper()
+	stake, err := w.client.StakeOf(ctx, x.owner.Account())
+	require.NoError(t, err)
+	bond := open(1000)
+	require.True(t, stake.Own.Lt(&bond), "slashed")
+	jail, err := w.client.Jail(ctx, x.owner.Account())
+	require.NoError(t, err)
+	require.False(t, jail.IsZero(), "jailed")
+	b, err := w.client.Batch(ctx, x.owner.Account(), nonce)
+	require.NoError(t, err)
+	require.Equal(t, chain.BatchRejected, b.Status)
+	require.True(t, b.Refunded)
+	escrow, err := w.client.EscrowOf(ctx, w.payer.Account())
+	require.NoError(t, err)
+	require.Equal(t, before.Dec(), escrow.Dec(), "refunded")
+}
+
+// Every kind of lie is found by each validator for itself, challenged by one of them,
+// and punished with the right reason.
+func TestLies(t *testing.T) {
+	w := newWorld(t)
+	watchers := w.validators(5)
+	stranger := key(t, "stranger")
+	var x *workerOf
+	all := map[string]struct {
+		lie
+		tuned  bool
+		reason protocol.DisputeReason
+		long   bool // much like another: with the long tests only
+	}{
+		"the document is withheld":        {lie: lie{withhold: true}, reason: unavailable},
+		"the evidence is withheld":        {lie: lie{hide: true}, reason: unavailable},
+		"another root":                    {lie: lie{submit: func(s *chain.Submission) { s.Root[0]++ }}, reason: arithmetic},
+		"another total":                   {lie: lie{submit: func(s *chain.Submission) { s.Total.AddUint64(&s.Total, 1) }}, reason: arithmetic},
+		"another count":                   {lie: lie{submit: func(s *chain.Submission) { s.Count++ }}, reason: arithmetic, long: true},
+		"another split of the fee":        {lie: lie{document: func(d *settle.Document) { d.Manifest.Params.PlatformBps = 0 }}, reason: arithmetic},
+		"the treasury is the worker":      {lie: lie{document: func(d *settle.Document) { d.Manifest.Treasury = d.Manifest.Worker }}, reason: arithmetic, long: true},
+		"another model owner":             {tuned: true, lie: lie{document: func(d *settle.Document) { d.Manifest.Adapters[0].Owner = d.Manifest.Worker }}, reason: arithmetic, long: true},
+		"parties of a block to come":      {lie: lie{document: func(d *settle.Document) { d.Manifest.Block += 1000 }}, reason: arithmetic, long: true},
+		"the document of another batch":   {lie: lie{computed: func(d *settle.Document) { d.Manifest.Nonce = 7 }}, reason: arithmetic, long: true},
+		"a receipt signed by another":     {lie: lie{signed: func(s *protocol.SignedReceipt) { *s = w.resign(*s, stranger) }}, reason: signature},
+		"a receipt changed after signing": {lie: lie{signed: func(s *protocol.SignedReceipt) { s.Receipt.Compute.AddUint64(&s.Receipt.Compute, 1) }}, reason: signature, long: true},
+		"a receipt twice in a batch": {lie: lie{document: func(d *settle.Document) {
+			again := d.Entries[0]
+			again.Receipt.Receipt.FinishedAt++
+			again.Receipt = w.resign(again.Receipt, x.node)
+			d.Entries = append(d.Entries, again)
+		}}, reason: signature},
+		"more output tokens than were made": {lie: lie{receipt: func(r *protocol.Receipt) { r.OutputTokens += 5 }}, reason: charge},
+		"more prompt tokens than there are": {lie: lie{receipt: func(r *protocol.Receipt) { r.PromptTokens++ }}, reason: charge, long: true},
+		"prompt tokens made up":             {lie: lie{evidence: func(e *protocol.Evidence) { e.Prompt = append(e.Prompt, 1, 2, 3) }}, reason: charge, long: true},
+		"output tokens made up":             {lie: lie{evidence: func(e *protocol.Evidence) { e.Output = append(e.Output, 5, 6, 7) }}, reason: output},
+		"a fee above the price":             {lie: lie{receipt: func(r *protocol.Receipt) { r.Compute.AddUint64(&r.Compute, 1e9) }}, reason: charge},
+		"a price that nobody signed": {lie: lie{job: func(j *protocol.InferenceJob) {
+			j.Price.OutputPer1K.AddUint64(&j.Price.OutputPer1K, 1e15)
+		}}, reason: charge},
+		"an access fee for the bare base": {lie: lie{receipt: func(r *protocol.Receipt) { r.Access.SetUint64(1e15) }}, reason: charge, long: true},
+		"another output":                  {lie: lie{evidence: func(e *protocol.Evidence) { e.Output[3]++ }}, reason: output},
+		"tokens that nobody delivered":    {lie: lie{evidence: func(e *protocol.Evidence) { e.Output[0]++; e.Resumed = 1 }}, reason: charge, long: true},
+		"another text":                    {tuned: true, lie: lie{evidence: func(e *protocol.Evidence) { e.Text += "!" }}, reason: output, long: true},
+		"a numeric profile of its own":    {lie: lie{evidence: func(e *protocol.Evidence) { e.Profile = "mine" }}, reason: output, long: true},
+		"another weight": {tuned: true, lie: lie{evidence: func(e *protocol.Evidence) {
+			e.Attribution.Shares[0].Weight--
+			e.Attribution.Pool++
+		}}, reason: attribution},
+		"another contributor": {tuned: true, lie: lie{evidence: func(e *protocol.Evidence) { e.Attribution.Shares[0].Contributor = protocol.Account{0xbe} }}, reason: attribution, long: true},
+		"another attribution in the document": {tuned: true, lie: lie{document: func(d *settle.Document) {
+			at := *d.Entries[0].Attribution
+			at.Shares = append([]protocol.RecordShare(nil), at.Shares...)
+			at.Shares[0].Contributor = protocol.Account{0xbe}
+			d.Entries[0].Attribution = &at
+		}}, reason: attribution, long: true},
+		"another adapter": {tuned: true, lie: lie{receipt: func(r *protocol.Receipt) { r.Adapter, _ = digestOf(w.other) },
+			document: func(d *settle.Document) { d.Manifest.Adapters[0].Adapter = d.Entries[0].Receipt.Receipt.Adapter }}, reason: lineage},
+		"an adapter for a bare answer": {tuned: true, lie: lie{evidence: func(e *protocol.Evidence) {
+			e.Output, e.Text, e.FinishedBy = w.plain.Output, w.plain.Text, w.plain.FinishedBy
+		}}, reason: output, long: true},
+		"another datanet": {tuned: true, lie: lie{receipt: func(r *protocol.Receipt) { r.DatanetRoot[0]++ }}, reason: lineage},
+		"an adapter that is not registered": {tuned: true, lie: lie{receipt: func(r *protocol.Receipt) { r.Adapter[0]++ },
+			document: func(d *settle.Document) { d.Manifest.Adapters[0].Adapter = d.Entries[0].Receipt.Receipt.Adapter }}, reason: lineage, long: true},
+	}
+	for name, tt := range all {
+		if tt.long && !everyLie {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			w.t = t
+			x = w.worker()
+			before, err := w.client.EscrowOf(t.Context(), w.payer.Account())
+			require.NoError(t, err)
+			e := w.plain
+			if tt.tuned {
+				e = w.tuned
+			}
+			x.settle(tt.lie, x.entry(e, tt.lie))
+			for _, v := range watchers[:2] { // each for itself
+				_, err := v.cfg.Index.Sync(t.Context())
+				require.NoError(t, err)
+				target, err := v.judge.Find(t.Context(), x.owner.Account(), 0)
+				require.NoError(t, err)
+				f, err := v.judge.Batch(t.Context(), target, Sample(protocol.Hash{}, 1, 0))
+				if tt.reason == unavailable {
+					var gone *MissingError
+					require.ErrorAs(t, err, &gone)
+					continue
+				}
+				require.NoError(t, err)
+				require.True(t, f.Guilty)
+				require.Equal(t, tt.reason, f.Reason, f.Detail)
+			}
+			if tt.reason == unavailable { // half of the window passes, then half of the time to vote
+				for range 4 {
+					require.NoError(t, watchers[0].Step(t.Context()))
+				}
+				count, _, err := w.client.DisputeOf(t.Context(), x.owner.Account(), 0)
+				require.NoError(t, err)
+				require.Zero(t, count, "nobody is accused of being slow")
+				require.NoError(t, w.chain.AdvanceTime(31*time.Minute))
+				for range 2 {
+					for _, v := range watchers {
+						require.NoError(t, v.Step(t.Context()))
+					}
+				}
+				require.NoError(t, w.chain.AdvanceTime(8*time.Minute))
+			}
+			d := w.decided(watchers, x, 0)
+			require.Equal(t, chain.DisputeGuilty, d.Status)
+			require.Equal(t, tt.reason, d.Reason)
+			w.fined(x, 0, before)
+		})
+	}
+	w.t = t
+}
+
+// resign signs a receipt with another key.
+func (w *world) resign(s protocol.SignedReceipt, k *keystore.Key) protocol.SignedReceipt {
+	out, err := wire.SignReceipt(w.domain(w.client.Addresses().Settlement), s.Receipt, k.ECDSA())
+	require.NoError(w.t, err)
+	return out
+}
+
+// A receipt that an earlier batch charged is found by a validator that saw that batch,
+// and by one that came later.
+func TestChargedAgainInALaterBatch(t *testing.T) {
+	w := newWorld(t)
+	watchers := w.validators(5)
+	x := w.worker()
+	once := x.entry(w.plain, lie{})
+	x.settle(lie{}, once)
+	for _, v := range watchers[:3] {
+		require.NoError(t, v.Step(t.Context()))
+		b, err := v.Journal().Batch(x.owner.Account(), 0)
+		require.NoError(t, err)
+		require.Equal(t, Valid, b.Status)
+		require.Equal(t, 1, b.Finding.Rerun)
+	}
+	before, err := w.client.EscrowOf(t.Context(), w.payer.Account())
+	require.NoError(t, err)
+	x.settle(lie{}, once, x.entry(w.plain, lie{}))
+	late := []*watcher{watchers[4], watchers[0], watchers[1], watchers[2], watchers[3]}
+	d := w.decided(late, x, 1)
+	require.Equal(t, chain.DisputeGuilty, d.Status)
+	require.Equal(t, signature, d.Reason)
+	require.Equal(t, late[0].key.Account(), d.Challenger)
+	w.fined(x, 1, before)
+	first, err := w.client.Batch(t.Context(), x.owner.Account(), 0)
+	require.NoError(t, err)
+	require.Equal(t, chain.BatchPending, first.Status, "the first charge was right")
+}
