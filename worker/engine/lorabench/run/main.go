@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 
@@ -48,6 +49,7 @@ func run() error {
 	flag.IntVar(&c.Cold, "cold", 10, "adapters to read from disk; 0: none")
 	flag.IntVar(&c.Runs, "runs", 5, "runs of every row, in turns")
 	flag.IntVar(&c.Threads, "threads", 0, "threads (default: all cores)")
+	profile := flag.String("cpuprofile", "", "file for a CPU profile (go tool pprof)")
 	flag.IntVar(&c.MaxBatch, "batch", 32, "requests in one batch")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -78,6 +80,19 @@ func run() error {
 	}
 	if c.Shape, err = lorabench.NewShape(*shape, *baseType, *values, rs, mods); err != nil {
 		return err
+	}
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return errors.Join(err, f.Close())
+		}
+		defer func() {
+			pprof.StopCPUProfile()
+			_ = f.Close()
+		}()
 	}
 	c.Say = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 	report, err := lorabench.Run(ctx, c)
