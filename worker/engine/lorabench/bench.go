@@ -15,21 +15,22 @@ type Config struct {
 	Workload Workload                         `json:"workload"` // Adapters is set per row
 	Adapters []int                            `json:"adapters"` // rows; 0 is the bare base
 	Swap     int                              `json:"swap"`     // adapters of the merge-and-swap row; 0: none
-	Limit    time.Duration                    `json:"-"`        // of one merge-and-swap run
-	Cold     int                              `json:"cold"`     // adapters read from disk; 0: none
-	Runs     int                              `json:"runs"`     // of every row, in turns
+	Limit    time.Duration                    `json:"-"`        // of one run with one adapter at a time
+	Peft     Peft                             `json:"peft"`
+	Cold     int                              `json:"cold"` // adapters read from disk; 0: none
+	Runs     int                              `json:"runs"` // of every row, in turns
 	Threads  int                              `json:"threads"`
 	MaxBatch int                              `json:"max_batch"`
 	Say      func(format string, args ...any) `json:"-"`
 }
 
-// Row is one number of adapters, or merge-and-swap.
+// Row is one number of adapters, or a way to serve one adapter at a time.
 type Row struct {
 	Name       string    `json:"name"`
 	Adapters   int       `json:"adapters"`
 	Throughput Range     `json:"throughput"`
 	Runs       []Outcome `json:"runs"`
-	Merges     []int     `json:"merges,omitempty"`
+	Merges     []int     `json:"merges,omitempty"` // or switches
 }
 
 // Ratio is a comparison, made within each turn: of requests per second, and of requests per second of CPU time, which
@@ -98,6 +99,9 @@ func (c *Config) Validate() error {
 	case c.Workload.MaxLen*2 > c.Shape.Config.MaxPositions:
 		return fmt.Errorf("lorabench: lengths up to %d do not fit twice in the model's %d positions", c.Workload.MaxLen, c.Shape.Config.MaxPositions)
 	}
+	if err := c.Peft.validate(c.Shape); err != nil {
+		return err
+	}
 	for _, n := range c.Adapters {
 		w := c.Workload
 		w.Adapters = n
@@ -154,6 +158,9 @@ func Run(ctx context.Context, c Config) (_ *Report, err error) {
 		}
 		r.Rows = append(r.Rows, Row{Name: "merge and swap", Adapters: c.Swap})
 	}
+	if c.Peft.Python != "" {
+		r.Rows = append(r.Rows, Row{Name: c.Peft.name(), Adapters: c.Peft.Adapters})
+	}
 	for run := range c.Runs {
 		for i := range r.Rows {
 			row := &r.Rows[(i+run)%len(r.Rows)] // another one begins each turn
@@ -178,10 +185,15 @@ func Run(ctx context.Context, c Config) (_ *Report, err error) {
 func (r *Report) play(ctx context.Context, rig *Rig, merger *Merger, row *Row) error {
 	w := r.Config.Workload
 	w.Adapters = row.Adapters
-	if row.Name == "merge and swap" {
-		o, merges, err := merger.Play(ctx, w, r.Config.MaxBatch, r.Config.Limit)
-		row.Runs, row.Merges = append(row.Runs, o), append(row.Merges, merges)
+	oneByOne := func(o Outcome, switches int, err error) error {
+		row.Runs, row.Merges = append(row.Runs, o), append(row.Merges, switches)
 		return err
+	}
+	switch row.Name {
+	case "merge and swap":
+		return oneByOne(merger.Play(ctx, w, r.Config.MaxBatch, r.Config.Limit))
+	case r.Config.Peft.name():
+		return oneByOne(r.Config.Peft.play(ctx, r.Config.Shape, w, r.Config.Threads, r.Config.MaxBatch, r.Config.Limit))
 	}
 	o, err := rig.Play(ctx, w)
 	row.Runs = append(row.Runs, o)
@@ -220,6 +232,7 @@ func (r *Report) compare() {
 	add("n = 2000 over n = 5", row("n = 2000"), row("n = 5"), 0.97)
 	add("one adapter over the bare base", row("n = 1"), row("bare base"), 0.92)
 	add("n = 100 over merge and swap", row("n = 100"), row("merge and swap"), 10)
+	add("n = 100 over "+r.Config.Peft.name(), row("n = 100"), row(r.Config.Peft.name()), 10)
 	if r.Cold != nil {
 		r.Ratios = append(r.Ratios, Ratio{Name: "first token, adapter on disk over resident", Goal: "< 1.3", Range: r.Cold.Ratio, Met: r.Cold.Ratio.Median < 1.3})
 	}

@@ -103,6 +103,12 @@ func TestConfig_NamesTheBadField(t *testing.T) {
 		_, err := Run(t.Context(), c)
 		require.ErrorContains(t, err, field)
 	}
+	for field, p := range map[string]Peft{
+		"mode": {Python: "python3", Mode: "both", Type: "f32", Adapters: 1}, "type": {Python: "python3", Mode: "merge", Type: "int3", Adapters: 1},
+		"rank": {Python: "python3", Mode: "merge", Type: "f32", Adapters: 1},
+	} {
+		require.ErrorContains(t, (&Config{Shape: s, Adapters: []int{1}, Runs: 1, MaxBatch: 1, Limit: 1, Peft: p}).Validate(), field)
+	}
 	_, err := NewShape("huge", "f32", "f32", []int{1}, []lora.Module{lora.QProj})
 	require.ErrorContains(t, err, "shape")
 	_, err = NewShape("small", "f32", "int3", []int{1}, []lora.Module{lora.QProj})
