@@ -15,8 +15,9 @@
 //
 // Invariants:
 //   - The tokens of a request depend on the model, the adapter, the prompt and
-//     the sampling only: not on the batch it ran in, the number of threads, the
-//     chunking, or on whether it was resumed on another machine halfway.
+//     the sampling only: not on the batch it ran in, the number of threads and the
+//     processors they are tied to, the chunking, the size of a KV page, or on whether
+//     it was resumed on another machine halfway.
 //   - KV pages are shared between requests only where adapter content and all tokens
 //     before are the same.
 //   - Base, KV cache and adapters, loads under way included, never take more than

@@ -13,7 +13,7 @@ func BenchmarkAttention(b *testing.B) {
 	for _, rows := range []int{1, 64} {
 		for _, seen := range []int{128, 1024, 4096} {
 			b.Run(fmt.Sprintf("rows=%d/seen=%d", rows, seen), func(b *testing.B) {
-				benchAttention(b, rows, seen, tensor.DefaultPageTokens)
+				benchAttention(b, rows, seen, tensor.DefaultPageTokens, 0)
 			})
 		}
 	}
@@ -23,12 +23,23 @@ func BenchmarkAttention(b *testing.B) {
 func BenchmarkPageTokens(b *testing.B) {
 	for _, page := range []int{16, 32, 64, 128} {
 		for _, rows := range []int{1, 64} {
-			b.Run(fmt.Sprintf("rows=%d/page=%d", rows, page), func(b *testing.B) { benchAttention(b, rows, 1024, page) })
+			b.Run(fmt.Sprintf("rows=%d/page=%d", rows, page), func(b *testing.B) { benchAttention(b, rows, 1024, page, 0) })
 		}
 	}
 }
 
-func benchAttention(b *testing.B, rows, seen, page int) {
+// BenchmarkWindow is the same with 4096 positions, of which a row sees the window's.
+func BenchmarkWindow(b *testing.B) {
+	for _, rows := range []int{1, 64} {
+		for _, window := range []int{0, 1024} {
+			b.Run(fmt.Sprintf("rows=%d/window=%d", rows, window), func(b *testing.B) {
+				benchAttention(b, rows, 4096, tensor.DefaultPageTokens, window)
+			})
+		}
+	}
+}
+
+func benchAttention(b *testing.B, rows, seen, page, window int) {
 	const kvHeads, group, dim = 8, 4, 64
 	be, err := New(Config{Threads: 1})
 	if err != nil {
@@ -37,7 +48,7 @@ func benchAttention(b *testing.B, rows, seen, page int) {
 	defer func() { _ = be.Close() }()
 	pages := seen / page
 	n := pages * page * kvHeads * dim
-	kv := tensor.KVLayer{K: buffer(random(n, 3)), V: buffer(random(n, 4)), Pages: pages, PageTokens: page, Heads: kvHeads, HeadDim: dim}
+	kv := tensor.KVLayer{K: buffer(random(n, 3)), V: buffer(random(n, 4)), Pages: pages, PageTokens: page, Heads: kvHeads, HeadDim: dim, Window: window}
 	seqs := []tensor.AttnSeq{{Rows: rows, Pos: seen - rows}}
 	for i := range pages { // in a scattered order
 		seqs[0].Blocks = append(seqs[0].Blocks, int32(i*7%pages))
@@ -48,5 +59,9 @@ func benchAttention(b *testing.B, rows, seen, page int) {
 	for b.Loop() {
 		be.Attention(out, q, kv, seqs, 0.125)
 	}
-	rate(b, 4*float64(rows)*(float64(seen)-float64(rows)/2)*kvHeads*group*dim)
+	each := float64(seen) - float64(rows)/2
+	if window > 0 {
+		each = min(each, float64(window))
+	}
+	rate(b, 4*float64(rows)*each*kvHeads*group*dim)
 }
