@@ -36,6 +36,7 @@ var grants = map[string][]string{
 	"worker/finetune":          {"worker/engine/..."},
 	"worker/attrib":            {"protocol", "worker/engine/..."},
 	"worker/settle":            {"protocol", "protocol/payout", "store", "contracts/chain"},
+	"worker/epoch":             {"protocol", "protocol/payout", "contracts/chain", "worker/settle"},
 	"worker":                   {"protocol/...", "store/...", "worker/...", "cuda", "contracts/chain"},
 	"worker/adapter":           {"protocol", "store/ipfs", "contracts/chain", "worker/attrib", "worker/engine/..."},
 	"worker/audit":             {"protocol/...", "worker/adapter", "worker/attrib", "worker/engine/..."},
@@ -143,7 +144,7 @@ func TestImportsFollowTheTable(t *testing.T) {
 // signs real receipts, and that of a store verifies real signatures.
 func testMay(dir, ours string) bool {
 	switch dir {
-	case "worker/settle":
+	case "worker/settle", "worker/epoch":
 		return granted([]string{"protocol/...", "contracts/..."}, ours)
 	case "worker/validator":
 		return granted([]string{"protocol/...", "contracts/...", "worker/..."}, ours)

@@ -88,16 +88,23 @@ func (c *Coordinator) Batches(ctx context.Context) ([]api.BatchView, error) {
 	return out, err
 }
 
-// Block gives a content-addressed block, from here or from the workers. It asks anew
-// when nothing comes: what was asked of a peer that has just died is lost.
+// Block gives a content-addressed block, from here or from the workers, and keeps it. It
+// asks anew when nothing comes: what was asked of a peer that has just died is lost.
 func (c *Coordinator) Block(ctx context.Context, digest protocol.Hash) ([]byte, error) {
 	const attempts, each = 3, 6 * time.Second
-	var err error
+	had, err := c.ipfs.Has(ctx, ipfs.RawCIDOf(digest))
+	if err != nil {
+		return nil, err
+	}
 	for range attempts {
 		one, cancel := context.WithTimeout(ctx, each)
 		var b []byte
 		b, err = c.ipfs.GetBlock(one, ipfs.RawCIDOf(digest), c.workerAddrs())
 		cancel()
+		if err == nil && !had {
+			// Who has seen us give it counts on our copy, and may end.
+			return b, c.cfg.DB.Sync()
+		}
 		if err == nil {
 			return b, nil
 		}
@@ -122,13 +129,13 @@ func (c *Coordinator) workerAddrs() []peer.AddrInfo {
 	return out
 }
 
-// replicateBatches keeps a copy of every batch's document, so that claims do not
-// depend on the worker that settled it.
+// replicateBatches keeps a copy of every batch's and every epoch's document, so that
+// claims do not depend on the worker that settled or on who proposed.
 func (c *Coordinator) replicateBatches(ctx context.Context) error {
 	ticker := time.NewTicker(2 * time.Second)
 	defer ticker.Stop()
 	missing := map[protocol.Hash]bool{}
-	next := c.chain.Addresses().Block
+	next, nextEpoch := c.chain.Addresses().Block, c.chain.Addresses().Block
 	for {
 		select {
 		case <-ctx.Done():
@@ -144,9 +151,17 @@ func (c *Coordinator) replicateBatches(ctx context.Context) error {
 			continue
 		}
 		next = to
+		if to, err = c.chain.EachEpoch(ctx, nextEpoch, 0, func(e chain.EpochEvent, _ chain.Event) error {
+			missing[e.Document] = true
+			return nil
+		}); err != nil {
+			c.log.Warn("epochs not read from the chain", "err", err)
+			continue
+		}
+		nextEpoch = to
 		for _, digest := range slices.SortedFunc(maps.Keys(missing), protocol.Hash.Cmp) {
 			if err := c.replicate(ctx, digest); err != nil {
-				c.log.Debug("document of a batch not found yet", "document", digest, "err", err)
+				c.log.Debug("document of a batch or an epoch not found yet", "document", digest, "err", err)
 				continue
 			}
 			delete(missing, digest)
@@ -154,7 +169,7 @@ func (c *Coordinator) replicateBatches(ctx context.Context) error {
 	}
 }
 
-// replicate copies a batch's document: its top block and the parts that it lists.
+// replicate copies a document: its top block and the parts that it lists.
 func (c *Coordinator) replicate(ctx context.Context, digest protocol.Hash) error {
 	b, err := c.Block(ctx, digest)
 	if err != nil {
@@ -164,7 +179,7 @@ func (c *Coordinator) replicate(ctx context.Context, digest protocol.Hash) error
 		Parts []protocol.Hash `json:"parts"`
 	}
 	if err := json.Unmarshal(b, &top); err != nil {
-		return protocol.Errorf(protocol.KindCorrupt, "document", "%s is not a batch document: %w", digest, err)
+		return protocol.Errorf(protocol.KindCorrupt, "document", "%s is no document of a batch or an epoch: %w", digest, err)
 	}
 	for _, part := range top.Parts {
 		if _, err := c.Block(ctx, part); err != nil {

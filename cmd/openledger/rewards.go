@@ -79,38 +79,76 @@ func rewardsShow(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			owed, err := epochs(cl, info, ch).Owed(cmd.Context(), account)
+			if err != nil {
+				return err
+			}
 			earned := total(list, func(settle.Earning) bool { return true })
+			// What was swept from batches is in the epochs, or on its way there.
 			open := total(list, func(e settle.Earning) bool { return e.Open() })
-			return c.print(map[string]any{"account": account, "earnings": list, "earned": &earned, "unclaimed": &open}, func(w io.Writer) {
+			if _, under := open.SubOverflow(&open, &owed.Claimed); under {
+				open.Clear() // batches that nobody can read now were left out
+			}
+			return c.print(map[string]any{"account": account, "earnings": list, "epochs": &owed, "earned": &earned, "unclaimed": &open}, func(w io.Writer) {
 				t := newTable(w, "worker", "batch", "OPEN", "receipts", "status")
 				for _, e := range list {
-					status := "claimed"
-					switch {
-					case e.Claimed:
-					case e.Status == chain.BatchDisputed || e.Status == chain.BatchRejected:
-						status = string(e.Status)
-					default:
-						status = "open since " + time.Unix(e.ClaimableAt, 0).Format(time.DateTime)
-					}
-					t.AppendRow([]any{short(e.Claim.Worker.Hex()), e.Claim.Nonce, node.FormatOpen(e.Claim.Amount), len(e.Shares), status})
+					t.AppendRow([]any{short(e.Claim.Worker.Hex()), e.Claim.Nonce, node.FormatOpen(e.Claim.Amount), len(e.Shares), status(&e)})
 				}
 				t.Render()
+				if owed.Epoch != 0 {
+					fmt.Fprintf(w, "\nepochs owe %s OPEN, claimed %s of it\n", node.FormatOpen(owed.Cumulative), node.FormatOpen(owed.Claimed))
+				}
 				fmt.Fprintf(w, "\nearned %s OPEN, unclaimed %s OPEN\n", node.FormatOpen(earned), node.FormatOpen(open))
 			})
 		},
 	}
 }
 
+func status(e *settle.Earning) string {
+	switch {
+	case e.Claimed:
+		return "claimed"
+	case e.Status == chain.BatchDisputed || e.Status == chain.BatchRejected:
+		return string(e.Status)
+	case e.Status == chain.BatchSwept:
+		return "in the epochs"
+	case e.Held:
+		return "waits for an epoch that is being made"
+	default:
+		return "open since " + time.Unix(e.ClaimableAt, 0).Format(time.DateTime)
+	}
+}
+
 // blockLag is how far the time of the chain's next block may be behind the clock.
 const blockLag = 3 * time.Second
 
+// claimed is what a claim came to.
+type claimed struct {
+	Account protocol.Account `json:"account"`
+	Claimed uint256.Int      `json:"claimed"`
+	Batches int              `json:"batches"` // paid singly
+	Epoch   uint32           `json:"epoch"`   // paid from; 0: nothing was due there
+	Tx      protocol.Hash    `json:"tx"`      // the last one
+	GasUsed uint64           `json:"gas_used"`
+}
+
+func (r *claimed) add(amount *uint256.Int, tx chain.Tx) {
+	r.Claimed.Add(&r.Claimed, amount)
+	r.Tx = tx.Hash
+	r.GasUsed += tx.GasUsed
+}
+
 func rewardsClaim(c *cli) *cobra.Command {
-	return &cobra.Command{
+	var only bool
+	cmd := &cobra.Command{
 		Use:   "claim [ACCOUNT]",
-		Short: "Claim everything that is open, in one transaction",
-		Long: `Claim collects what settled batches owe to an account. Whoever sends the transaction
-pays its gas; the money always goes to the account itself.`,
-		Example: "  openledger rewards claim --as alice\n  openledger rewards claim 0x52908400098527886E0F7030069857D2E4169EE7 --as bob",
+		Short: "Claim everything that is open",
+		Long: `Claim collects what is owed to an account. What finalised epochs owe takes one
+transaction, whatever the number of workers and batches; batches that no epoch has taken
+yet are claimed by their own proofs, together. With --epochs-only those wait for an epoch,
+which is cheaper. Whoever sends the transactions pays their gas; the money always goes to
+the account itself.`,
+		Example: "  openledger rewards claim --as alice\n  openledger rewards claim --epochs-only --as alice\n  openledger rewards claim 0x52908400098527886E0F7030069857D2E4169EE7 --as bob",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			account, err := c.target(args)
@@ -126,32 +164,60 @@ pays its gas; the money always goes to the account itself.`,
 				return err
 			}
 			defer ch.Close()
-			list, _, err := c.claims(cl, info, ch).Earnings(cmd.Context(), account, info.Contracts.FromBlock)
+			out := claimed{Account: account}
+			explain := func(err error) error {
+				if protocol.KindOf(err) == protocol.KindEscrow {
+					return fmt.Errorf("%w; or let an account that has some send it: 'openledger rewards claim %s --as OTHER'", err, account.Hex())
+				}
+				return err
+			}
+			owed, err := epochs(cl, info, ch).Owed(cmd.Context(), account)
 			if err != nil {
 				return err
 			}
-			now := time.Now().Add(-blockLag).Unix()
-			due := func(e settle.Earning) bool { return e.Due(now) }
-			var open []chain.Claim
-			for _, e := range list {
-				if due(e) {
-					open = append(open, e.Claim)
+			if !owed.Due.IsZero() {
+				tx, err := ch.As(key).ClaimEpochs(cmd.Context(), account, owed.Cumulative, owed.Proof)
+				if err != nil {
+					return explain(err)
+				}
+				out.Epoch = owed.Epoch
+				out.add(&owed.Due, tx)
+			}
+			if !only {
+				list, _, err := c.claims(cl, info, ch).Earnings(cmd.Context(), account, info.Contracts.FromBlock)
+				if err != nil {
+					return err
+				}
+				now := time.Now().Add(-blockLag).Unix()
+				due := func(e settle.Earning) bool { return e.Due(now) }
+				var open []chain.Claim
+				for _, e := range list {
+					if due(e) {
+						open = append(open, e.Claim)
+					}
+				}
+				if out.Batches = len(open); len(open) > 0 {
+					tx, err := ch.As(key).ClaimMany(cmd.Context(), open)
+					if err != nil {
+						return explain(err)
+					}
+					sum := total(list, due)
+					out.add(&sum, tx)
 				}
 			}
-			amount := total(list, due)
-			if len(open) == 0 {
-				return c.print(map[string]any{"account": account, "claimed": "0"}, func(w io.Writer) { fmt.Fprintln(w, "nothing to claim") })
-			}
-			tx, err := ch.As(key).ClaimMany(cmd.Context(), open)
-			if protocol.KindOf(err) == protocol.KindEscrow {
-				return fmt.Errorf("%w; or let an account that has some send it: 'openledger rewards claim %s --as OTHER'", err, account.Hex())
-			}
-			if err != nil {
-				return err
-			}
-			return c.print(map[string]any{"account": account, "claimed": &amount, "batches": len(open), "tx": tx.Hash, "gas_used": tx.GasUsed}, func(w io.Writer) {
-				fmt.Fprintf(w, "claimed %s OPEN from %d batches\ntx %s, %d gas\n", node.FormatOpen(amount), len(open), tx.Hash, tx.GasUsed)
+			return c.print(&out, func(w io.Writer) {
+				if out.Claimed.IsZero() {
+					fmt.Fprintln(w, "nothing to claim")
+					return
+				}
+				from := fmt.Sprintf("%d batches", out.Batches)
+				if out.Epoch != 0 {
+					from = fmt.Sprintf("the epochs up to %d and %s", out.Epoch, from)
+				}
+				fmt.Fprintf(w, "claimed %s OPEN from %s\ntx %s, %d gas\n", node.FormatOpen(out.Claimed), from, out.Tx, out.GasUsed)
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&only, "epochs-only", false, "claim only from finalised epochs")
+	return cmd
 }

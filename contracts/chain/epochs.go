@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -162,22 +163,40 @@ func (c *Client) EpochBatches(ctx context.Context, id uint32) ([]HeldBatch, erro
 	return out, err
 }
 
+// SweptBatches are the batches whose rest went to the epoch distributor.
+func (c *Client) SweptBatches(ctx context.Context) (map[BatchRef]bool, error) {
+	out := map[BatchRef]bool{}
+	swept := [][]common.Hash{{eventID(&bindings.AttributionSettlementMetaData, "Swept")}}
+	_, err := c.rawLogs(ctx, 0, 0, []common.Address{c.cfg.Addresses.Settlement}, swept, func(l *types.Log) error {
+		ev, err := settlement.UnpackSweptEvent(l)
+		if err == nil {
+			out[BatchRef{Worker: ev.Worker, Nonce: ev.Nonce}] = true
+		}
+		return err
+	})
+	return out, err
+}
+
+// maxTopics bounds the alternatives of one query: nodes refuse more than a thousand.
+const maxTopics = 500
+
 // EachClaimed calls fn for the leaves of workers' batches that were claimed singly.
 func (c *Client) EachClaimed(ctx context.Context, workers []protocol.Account, fn func(ClaimedEvent) error) error {
-	if len(workers) == 0 {
-		return nil
-	}
-	topics := [][]common.Hash{{eventID(&bindings.AttributionSettlementMetaData, "Claimed")}, nil}
-	for _, w := range workers {
-		topics[1] = append(topics[1], common.BytesToHash(w[:]))
-	}
-	_, err := c.logs(ctx, 0, 0, []common.Address{c.cfg.Addresses.Settlement}, topics, func(e Event) error {
-		if e.Claimed == nil {
-			return nil
+	for some := range slices.Chunk(workers, maxTopics) {
+		topics := [][]common.Hash{{eventID(&bindings.AttributionSettlementMetaData, "Claimed")}, nil}
+		for _, w := range some {
+			topics[1] = append(topics[1], common.BytesToHash(w[:]))
 		}
-		return fn(*e.Claimed)
-	})
-	return err
+		if _, err := c.logs(ctx, 0, 0, []common.Address{c.cfg.Addresses.Settlement}, topics, func(e Event) error {
+			if e.Claimed == nil {
+				return nil
+			}
+			return fn(*e.Claimed)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // EachEpoch calls fn for the committed epochs in blocks from..to.

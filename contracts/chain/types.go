@@ -212,6 +212,9 @@ type Draw struct {
 	Amount    uint256.Int      `json:"amount"`
 }
 
+// Claimable says whether its leaves can be claimed singly, so that an epoch can hold it.
+func (b *Batch) Claimable() bool { return b.Status == BatchClaimable && !b.Held }
+
 // Submission is a batch to submit.
 type Submission struct {
 	Worker     protocol.Account         `json:"worker"`

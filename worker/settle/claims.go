@@ -31,13 +31,16 @@ type Earning struct {
 	Tx          protocol.Hash  `json:"tx"`           // of the batch
 	ClaimableAt int64          `json:"claimable_at"` // Unix seconds
 	Claimed     bool           `json:"claimed"`
-	// Status is the batch's: a disputed one pays later or never, a rejected one never.
+	// Status is the batch's: a disputed one pays later or never, a rejected one never; what
+	// a swept one has not paid is in the epochs, to be claimed from there.
 	Status chain.BatchStatus `json:"status"`
+	// Held: it waits for an epoch that is being made.
+	Held bool `json:"held"`
 }
 
-// Due says whether the earning can be claimed at time now (Unix seconds).
+// Due says whether the earning can be claimed singly at time now (Unix seconds).
 func (e *Earning) Due(now int64) bool {
-	return e.Open() && e.Status != chain.BatchDisputed && e.ClaimableAt <= now
+	return e.Open() && e.Status != chain.BatchDisputed && e.Status != chain.BatchSwept && !e.Held && e.ClaimableAt <= now
 }
 
 // Open says whether the earning is neither claimed nor lost.
@@ -76,6 +79,7 @@ func (c *Claims) Earnings(ctx context.Context, account protocol.Account, from ui
 		}
 		// A dispute stops the window's clock: the event's time may be too early by now.
 		e.DataDigest, e.Tx, e.ClaimableAt, e.Status = b.DataDigest, ev.Tx, now.ClaimableAt, now.Status
+		e.Held = now.Held
 		if e.Claimed, err = c.Chain.IsClaimed(ctx, b.Worker, b.Nonce, e.Claim.Index); err != nil {
 			return err
 		}
