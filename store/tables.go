@@ -12,6 +12,7 @@ var (
 	sequenceTable   = NewTable(5, "announcement sequences", StringKey[protocol.PeerID](), Counter())
 	trainingTable   = NewTable(6, "training jobs", HashKey(), JSON[TrainingRecord]())
 	checkpointTable = NewTable(7, "checkpoints", HashKey(), Bytes())
+	diskTable       = NewTable(8, "adapters on disk", StringKey[protocol.CID](), JSON[DiskAdapter]())
 
 	keyTable        = NewTable(20, "API keys", HashKey(), JSON[APIKey]())
 	jobTable        = NewTable(21, "jobs", HashKey(), JSON[JobRecord]())

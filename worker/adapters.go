@@ -16,12 +16,22 @@ import (
 // checked, and in host memory until release is called. The engine takes it to the
 // device when its request's turn comes.
 func (w *Worker) adapter(ctx context.Context, id protocol.CID, sources []string) (a *adapter.Adapter, release func(), err error) {
-	return w.adapters.acquire(ctx, id, func(ctx context.Context, reserve func(int64) error) (*adapter.Adapter, int64, error) {
+	a, release, err = w.adapters.acquire(ctx, id, func(ctx context.Context, reserve func(int64) error) (*adapter.Adapter, int64, error) {
 		providers, err := ipfs.ParseProviders(sources)
 		if err != nil {
 			return nil, 0, err
 		}
-		a, bytes, err := w.source.OpenWithin(ctx, id, providers, reserve)
+		done, err := w.disk.use(ctx, id)
+		if err != nil {
+			return nil, 0, err
+		}
+		defer done()
+		a, bytes, err := w.source.OpenWithin(ctx, id, providers, func(memory, files int64) error {
+			if err := reserve(memory); err != nil {
+				return err
+			}
+			return w.roomOnDisk(ctx, id, files)
+		})
 		if err != nil {
 			return nil, 0, err
 		}
@@ -29,6 +39,30 @@ func (w *Worker) adapter(ctx context.Context, id protocol.CID, sources []string)
 		w.poke()
 		return a, bytes, nil
 	})
+	if err == nil {
+		w.disk.touch(id)
+	}
+	return a, release, err
+}
+
+// roomOnDisk sees to it that an adapter's files may be fetched.
+func (w *Worker) roomOnDisk(ctx context.Context, id protocol.CID, bytes int64) error {
+	if w.disk.has(id) {
+		return nil
+	}
+	if err := w.storeHasRoom(); err != nil {
+		return err
+	}
+	return w.disk.room(ctx, id, bytes)
+}
+
+// storeHasRoom refuses what would make a store grow that has reached its bound. Answers
+// with what is here, their receipts and settlement go on.
+func (w *Worker) storeHasRoom() error {
+	if size := w.cfg.DB.Size(); size > uint64(w.cfg.StoreBytes) {
+		return protocol.Errorf(protocol.KindBusy, "", "this worker's store takes %d bytes of store_bytes=%d: ask another worker, or raise it in worker.json", size, w.cfg.StoreBytes)
+	}
+	return nil
 }
 
 // load brings an adapter to the device ahead of requests.
@@ -82,10 +116,17 @@ func (w *Worker) unload(id protocol.CID) error {
 	return nil
 }
 
+// inMemory says whether a memory tier has an adapter.
+func (w *Worker) inMemory(id protocol.CID) bool {
+	return w.adapters.tier.Has(string(id)) || w.engine.Has(string(id))
+}
+
 // tierOf says where an adapter is: the tier is that of what takes longest of all that
 // a request needs.
 func (w *Worker) tierOf(id protocol.CID) protocol.Tier {
 	switch {
+	case !w.adapters.tier.Has(string(id)) && !w.disk.has(id):
+		return protocol.TierNetwork
 	case !w.adapters.tier.Has(string(id)):
 		return protocol.TierDisk
 	case !w.engine.Has(string(id)):
@@ -104,6 +145,9 @@ func announced(known []protocol.CID, tierOf func(protocol.CID) protocol.Tier, li
 			continue // it could not have been opened
 		}
 		t := tierOf(id)
+		if t >= protocol.TierNetwork {
+			continue // it has just left
+		}
 		tiers[t] = append(tiers[t], protocol.ResidentAdapter{Tag: protocol.AdapterTag(digest), Tier: t})
 	}
 	var out []protocol.ResidentAdapter
@@ -120,15 +164,11 @@ func (w *Worker) recallDisk(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("adapters of the registry: %w", err)
 	}
+	var ids []protocol.CID
 	for _, a := range registered {
-		if a.Base != w.base {
-			continue
-		}
-		if has, err := w.ipfs.Has(ctx, a.CID); err != nil {
-			return err
-		} else if has {
-			w.adapters.touch(a.CID)
+		if a.Base == w.base {
+			ids = append(ids, a.CID)
 		}
 	}
-	return nil
+	return w.disk.recall(ctx, ids)
 }

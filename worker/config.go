@@ -45,6 +45,10 @@ type Config struct {
 	PageTokens   int   // tokens in one of its pages; default 16
 	AdapterBytes int64 // memory for adapters on the device; default 128 MiB
 	HostBytes    int64 // host memory for open adapters, values and indices; default 512 MiB
+	DiskBytes    int64 // blocks of adapters in the content store; default 8 GiB
+	// StoreBytes bounds the whole database: above it no adapter is fetched and nothing is
+	// trained. Default 32 GiB.
+	StoreBytes int64
 	// StatedTPS is the speed that announcements state: output tokens per second with all
 	// slots taken. Default: what the engine measures as it goes.
 	StatedTPS float64
@@ -73,6 +77,12 @@ func (c *Config) EnsureDefaults() {
 	}
 	if c.HostBytes == 0 {
 		c.HostBytes = 512 << 20
+	}
+	if c.DiskBytes == 0 {
+		c.DiskBytes = 8 << 30
+	}
+	if c.StoreBytes == 0 {
+		c.StoreBytes = 32 << 30
 	}
 	if c.SettleEvery == 0 {
 		c.SettleEvery = 30 * time.Second
@@ -106,6 +116,9 @@ func (c *Config) Validate() error {
 	}
 	if !(c.StatedTPS >= 0) {
 		return protocol.Errorf(protocol.KindInvalid, "stated_tps", "is %v: it must not be negative", c.StatedTPS)
+	}
+	if c.DiskBytes < 0 || c.StoreBytes < 0 {
+		return protocol.Errorf(protocol.KindInvalid, "disk_bytes, store_bytes", "are %d and %d: they must not be negative", c.DiskBytes, c.StoreBytes)
 	}
 	if c.SettleEvery < 0 || c.CheckpointEvery < 0 {
 		return protocol.Errorf(protocol.KindInvalid, "settle_every, checkpoint_every", "must not be negative")

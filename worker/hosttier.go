@@ -3,17 +3,12 @@ package worker
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/worker/adapter"
 	"github.com/openledger/openledger/worker/engine/lora"
 )
-
-// maxKnown bounds how many adapters on disk are remembered for announcements. Their
-// blocks stay in the content store, whatever is remembered.
-const maxKnown = 4096
 
 // hostTier holds the adapters that this worker has open: values and attribution
 // index, in host memory. Those on the device are there as well as here: a request
@@ -26,7 +21,6 @@ type hostTier struct {
 
 	mu      sync.Mutex
 	flights map[protocol.CID]*flight
-	disk    []protocol.CID // in the content store, used longest ago first; open ones among them
 }
 
 // flight is one opening under way.
@@ -58,7 +52,6 @@ func (s *hostTier) acquire(ctx context.Context, id protocol.CID, open opener) (a
 	for {
 		a, f := s.join(ctx, id, open)
 		if f == nil {
-			s.touch(id)
 			return a, release, nil
 		}
 		select {
@@ -69,7 +62,6 @@ func (s *hostTier) acquire(ctx context.Context, id protocol.CID, open opener) (a
 		}
 		if f.err == nil {
 			a, _ = s.tier.Hold(string(id)) // the flight holds it
-			s.touch(id)
 		}
 		s.leave(id, f)
 		switch {
@@ -149,35 +141,4 @@ func (s *hostTier) leave(id protocol.CID, f *flight) {
 		f.left = true
 		f.cancel()
 	}
-}
-
-// touch notes that an adapter is on disk and was used now.
-func (s *hostTier) touch(ids ...protocol.CID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, id := range ids {
-		if i := slices.Index(s.disk, id); i >= 0 {
-			s.disk = slices.Delete(s.disk, i, i+1)
-		}
-		s.disk = append(s.disk, id)
-	}
-	if n := len(s.disk) - maxKnown; n > 0 {
-		s.disk = slices.Delete(s.disk, 0, n)
-	}
-}
-
-// known lists the adapters that are here, the most recently used first.
-func (s *hostTier) known() []protocol.CID {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := slices.Clone(s.disk)
-	slices.Reverse(out)
-	return out
-}
-
-// diskStats describes the content store as a tier: it has no cap and drops nothing.
-func (s *hostTier) diskStats() lora.ResidencyStats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return lora.ResidencyStats{Adapters: len(s.disk)}
 }

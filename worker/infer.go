@@ -246,6 +246,7 @@ func (w *Worker) sign(ctx context.Context, a *adapter.Adapter, e protocol.Eviden
 	if err != nil {
 		return protocol.SignedReceipt{}, err
 	}
+	defer w.ipfs.Writing()() // until the receipt names the evidence
 	id, err := w.ipfs.AddBlock(ctx, encoded)
 	if err != nil {
 		return protocol.SignedReceipt{}, err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/store/datanet"
@@ -21,6 +23,7 @@ import (
 func (w *Worker) merge(ctx context.Context, job protocol.TrainingJob, progress func(protocol.TrainingProgress) error) (protocol.TrainingResult, error) {
 	started := time.Now()
 	r := &run{w: w, job: job, progress: progress}
+	defer r.release()
 	parents, records, err := r.fetchMerge(ctx)
 	if err != nil {
 		return protocol.TrainingResult{}, err
@@ -65,7 +68,7 @@ func (r *run) fetchMerge(ctx context.Context) ([]lora.Parent, []attrib.Record, e
 	var known []MergeParent
 	var parents []lora.Parent
 	for _, p := range m.Parents {
-		a, err := r.w.source.Open(ctx, p.Adapter, providers)
+		a, err := r.openParent(ctx, p.Adapter, providers)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -83,6 +86,17 @@ func (r *run) fetchMerge(ctx context.Context) ([]lora.Parent, []attrib.Record, e
 	}
 	records, err := r.mergeRecords()
 	return parents, records, err
+}
+
+// openParent opens an adapter to be merged; its files count as on disk.
+func (r *run) openParent(ctx context.Context, id protocol.CID, providers []peer.AddrInfo) (*adapter.Adapter, error) {
+	done, err := r.w.disk.use(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	a, _, err := r.w.source.OpenWithin(ctx, id, providers, func(_, files int64) error { return r.w.roomOnDisk(ctx, id, files) })
+	return a, err
 }
 
 // checkPlan refuses an order that its parents do not give.

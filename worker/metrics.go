@@ -57,7 +57,10 @@ func newMetrics(w *Worker) (*metrics, error) {
 		defer w.mu.Unlock()
 		return float64(len(w.training))
 	})
-	for _, c := range []prometheus.Collector{m.requests, m.tokens, m.attribution, m.jobs, info, running, openReceipts{w.book}} {
+	limit := prometheus.NewGauge(prometheus.GaugeOpts{Name: "openledger_store_limit_bytes",
+		Help: "Size of the database above which no adapter is fetched and nothing is trained."})
+	limit.Set(float64(w.cfg.StoreBytes))
+	for _, c := range []prometheus.Collector{m.requests, m.tokens, m.attribution, m.jobs, info, running, limit, openReceipts{w.book}} {
 		if err := w.cfg.Registerer.Register(c); err != nil {
 			return nil, fmt.Errorf("worker: register metrics: %w", err)
 		}

@@ -49,9 +49,6 @@ func (w *Worker) Adapter(ctx context.Context, from protocol.PeerID, o protocol.A
 	}
 	w.log.Info("adapter order done", "adapter", o.Adapter, "action", o.Action, "requester", o.Requester, "from", from)
 	s := protocol.AdapterState{Tier: w.tierOf(o.Adapter), Pinned: w.adapters.tier.Pinned(string(o.Adapter))}
-	if s.Tier == protocol.TierDisk && !slices.Contains(w.adapters.known(), o.Adapter) {
-		s.Tier = protocol.TierNetwork
-	}
 	return s, nil
 }
 

@@ -15,6 +15,7 @@ func (w *Worker) newSettlement() (*settle.Service, error) {
 		Worker: w.Owner(), Store: w.book, Sender: w.cfg.Sender, Blocks: blocks{w.ipfs},
 		Attributions: settle.AttributionFunc(w.attributionOf),
 		Checks:       settle.Checks{Receipt: func(r protocol.SignedReceipt) error { return wire.VerifyReceipt(w.settlementDomain, r) }, AttributionRoot: wire.AttributionRoot},
+		Writing:      w.ipfs.Writing,
 		Every:        w.cfg.SettleEvery, Logger: w.log,
 	})
 }

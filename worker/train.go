@@ -33,6 +33,9 @@ func (w *Worker) Train(ctx context.Context, from protocol.PeerID, job protocol.T
 	if err := w.checkOrder(job); err != nil {
 		return protocol.TrainingResult{}, err
 	}
+	if err := w.storeHasRoom(); err != nil {
+		return protocol.TrainingResult{}, err
+	}
 	leave, err := w.enterTraining(job.ID)
 	if err != nil {
 		return protocol.TrainingResult{}, err
@@ -140,11 +143,29 @@ type run struct {
 	version  *datanet.OpenedVersion
 	examples []finetune.Example
 	trained  []int // of examples; the others are held out
+	kept     []func()
+}
+
+// add stores a file of the adapter that is being made; it stays until release.
+func (r *run) add(ctx context.Context, data []byte) (protocol.CID, error) {
+	id, release, err := r.w.disk.add(ctx, data)
+	if err == nil {
+		r.kept = append(r.kept, release)
+	}
+	return id, err
+}
+
+// release ends the making of an adapter: if it was registered, the tier on disk keeps it.
+func (r *run) release() {
+	for _, f := range r.kept {
+		f()
+	}
 }
 
 func (w *Worker) train(ctx context.Context, job protocol.TrainingJob, progress func(protocol.TrainingProgress) error) (protocol.TrainingResult, error) {
 	started := time.Now()
 	r := &run{w: w, job: job, progress: progress}
+	defer r.release()
 	if err := r.fetch(ctx); err != nil {
 		return protocol.TrainingResult{}, err
 	}
@@ -267,10 +288,10 @@ func (r *run) writeAdapter(ctx context.Context, a *lora.Adapter, files map[strin
 	if err != nil {
 		return protocol.Hash{}, err
 	}
-	if files[adapter.ConfigFile], err = r.w.ipfs.AddBytes(ctx, config); err != nil {
+	if files[adapter.ConfigFile], err = r.add(ctx, config); err != nil {
 		return protocol.Hash{}, err
 	}
-	if files[adapter.WeightsFile], err = r.w.ipfs.AddBytes(ctx, tensors); err != nil {
+	if files[adapter.WeightsFile], err = r.add(ctx, tensors); err != nil {
 		return protocol.Hash{}, err
 	}
 	return ipfs.Digest(files[adapter.WeightsFile])
@@ -318,7 +339,7 @@ func (r *run) writeIndex(ctx context.Context, a *lora.Adapter, adapterDigest pro
 	if err != nil {
 		return err
 	}
-	files[adapter.IndexFile], err = r.w.ipfs.AddBytes(ctx, raw)
+	files[adapter.IndexFile], err = r.add(ctx, raw)
 	return err
 }
 
@@ -335,7 +356,7 @@ func (r *run) publish(ctx context.Context, files map[string]protocol.CID) (proto
 	if err := enc.Encode(m); err != nil {
 		return "", fmt.Errorf("adapter manifest: %w", err)
 	}
-	return r.w.ipfs.AddBytes(ctx, b.Bytes())
+	return r.add(ctx, b.Bytes())
 }
 
 // register puts adapter and lineage on the chain, once.
@@ -345,6 +366,9 @@ func (r *run) register(ctx context.Context, id protocol.CID) (protocol.Hash, err
 	}
 	digest, err := ipfs.Digest(id)
 	if err != nil {
+		return protocol.Hash{}, err
+	}
+	if err := r.w.disk.made(ctx, id); err != nil { // first: registered, it may be asked for
 		return protocol.Hash{}, err
 	}
 	if _, err := r.w.chain.Adapter(ctx, digest); err == nil {

@@ -43,6 +43,7 @@ type Worker struct {
 
 	source   adapter.Source
 	adapters *hostTier
+	disk     *diskTier
 	loads    chan struct{} // ordered by others than operators
 	jobs     inFlight
 	metrics  *metrics
@@ -81,7 +82,10 @@ func New(cfg Config) (*Worker, error) {
 	if w.adapters, err = newHostTier(cfg.HostBytes); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
-	for tier, stats := range map[string]func() lora.ResidencyStats{"host": w.adapters.tier.Stats, "disk": w.adapters.diskStats} {
+	if w.disk, err = newDiskTier(w.book, cfg.IPFS, cfg.DiskBytes, w.inMemory, w.poke, cfg.Logger); err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	for tier, stats := range map[string]func() lora.ResidencyStats{"host": w.adapters.tier.Stats, "disk": w.disk.Stats} {
 		if err := cfg.Registerer.Register(lora.NewCollector(tier, stats)); err != nil {
 			return nil, fmt.Errorf("worker: register metrics: %w", err)
 		}

@@ -3,6 +3,8 @@ package ipfs
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	boxo "github.com/ipfs/boxo/blockstore"
 	blocks "github.com/ipfs/go-block-format"
@@ -19,7 +21,13 @@ var blockTable = store.NewTable(100, "blocks", store.HashKey(), store.Bytes())
 
 // blockstore is boxo's blockstore over our database. Writes are lazy: who adds
 // content calls Sync once at the end.
-type blockstore struct{ db *store.DB }
+type blockstore struct {
+	db *store.DB
+
+	collect    sync.Mutex   // one collection at a time
+	writers    sync.RWMutex // held for reading by Writing
+	collecting atomic.Pointer[barrier]
+}
 
 var _ boxo.Blockstore = (*blockstore)(nil)
 
@@ -32,6 +40,7 @@ func (s *blockstore) Get(_ context.Context, id cid.Cid) (blocks.Block, error) {
 	if !storable {
 		return nil, format.ErrNotFound{Cid: id}
 	}
+	s.touch(key)
 	data, ok, err := blockTable.Get(s.db, key)
 	if err != nil {
 		return nil, err
@@ -54,6 +63,7 @@ func (s *blockstore) GetSize(_ context.Context, id cid.Cid) (int, error) {
 	if !ok {
 		return -1, format.ErrNotFound{Cid: id}
 	}
+	s.touch(key)
 	size := -1
 	ok, err := blockTable.View(s.db, key, func(b []byte) error {
 		size = len(b)
@@ -74,6 +84,7 @@ func (s *blockstore) Has(_ context.Context, id cid.Cid) (bool, error) {
 	if !ok {
 		return false, nil // what we cannot store we do not have
 	}
+	s.touch(key)
 	return blockTable.Has(s.db, key)
 }
 
@@ -97,6 +108,7 @@ func (s *blockstore) PutMany(_ context.Context, bs []blocks.Block) error {
 			if err != nil {
 				return err
 			}
+			s.touch(key)
 			if err := blockTable.Put(tx, key, b.RawData()); err != nil {
 				return err
 			}

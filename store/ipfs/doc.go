@@ -8,7 +8,8 @@
 // are version 1, base32. Fetches name the peers that provide the content, so
 // nothing waits for a DHT.
 //
-// It decides nothing about what is worth keeping (no pins, no collection), and
+// It decides nothing about what is worth keeping: Remove deletes what its caller names
+// and keeps what its caller says is needed elsewhere. It
 // serves every block that it holds to every peer that asks for its CID, unless
 // Config.Serve says otherwise.
 package ipfs

@@ -38,6 +38,8 @@ const (
 	maxConfigBytes   = 64 << 10
 	maxWeightsBytes  = 256 << 20
 	maxIndexBytes    = 512 << 20
+
+	inner = 16 << 10 // blocks of links to a file's parts, beyond a thousandth of its size
 )
 
 // Registry is where adapters and their lineage are looked up.
@@ -65,14 +67,14 @@ type Adapter struct {
 // Open makes the adapter behind a CID ready. What is not here comes from the
 // providers.
 func (s Source) Open(ctx context.Context, id protocol.CID, providers []peer.AddrInfo) (*Adapter, error) {
-	a, _, err := s.OpenWithin(ctx, id, providers, func(int64) error { return nil })
+	a, _, err := s.OpenWithin(ctx, id, providers, func(_, _ int64) error { return nil })
 	return a, err
 }
 
-// OpenWithin is Open where memory is counted: before any large file is read, reserve
-// is asked for what the adapter may take at most; an error ends it there. bytes is
-// what it takes: values and index.
-func (s Source) OpenWithin(ctx context.Context, id protocol.CID, providers []peer.AddrInfo, reserve func(bytes int64) error) (_ *Adapter, bytes int64, err error) {
+// OpenWithin is Open where memory and disk are counted: before any large file is read,
+// reserve is asked for what the adapter may take of both at most; an error ends it
+// there. bytes is the memory that it takes: values and index.
+func (s Source) OpenWithin(ctx context.Context, id protocol.CID, providers []peer.AddrInfo, reserve func(memory, disk int64) error) (_ *Adapter, bytes int64, err error) {
 	a, err := s.describe(ctx, id, providers)
 	if err != nil {
 		return nil, 0, err
@@ -85,7 +87,9 @@ func (s Source) OpenWithin(ctx context.Context, id protocol.CID, providers []pee
 	if err != nil {
 		return nil, 0, fmt.Errorf("adapter %s: %s: %w", id, IndexFile, err)
 	}
-	if err := reserve(2*weightsBytes + indexBytes); err != nil { // values of two bytes become four
+	disk := weightsBytes + indexBytes
+	disk += disk/1024 + maxManifestBytes + maxConfigBytes + inner    // the largest that files of these sizes need
+	if err := reserve(2*weightsBytes+indexBytes, disk); err != nil { // values of two bytes become four
 		return nil, 0, err
 	}
 	if err := s.read(ctx, a, id, providers, weightsBytes, indexBytes); err != nil {
@@ -172,4 +176,28 @@ func (s Source) manifest(ctx context.Context, id protocol.CID, providers []peer.
 		return m, protocol.Errorf(protocol.KindCorrupt, "adapter", "%s is not a manifest: %w", id, err)
 	}
 	return m, nil
+}
+
+// Local calls fn with each block of an adapter that is here: its manifest, and what its
+// files are made of. A block can come more than once. whole says that none is missing.
+func Local(ctx context.Context, content *ipfs.Node, id protocol.CID, fn func(block protocol.Hash, bytes int64)) (whole bool, err error) {
+	if whole, err = content.Local(ctx, id, fn); err != nil || !whole {
+		return false, err
+	}
+	raw, err := content.ReadFile(ctx, id, nil, maxManifestBytes)
+	if err != nil {
+		return false, nil //nolint:nilerr // larger than a manifest may be, or damaged: its own blocks are all that there is
+	}
+	var m protocol.AdapterManifest
+	if json.Unmarshal(raw, &m) != nil {
+		return false, nil
+	}
+	for _, name := range []string{ConfigFile, WeightsFile, IndexFile} {
+		here, err := content.Local(ctx, m.Files[name], fn)
+		if err != nil && protocol.KindOf(err) != protocol.KindInvalid {
+			return false, err
+		}
+		whole = whole && here && err == nil
+	}
+	return whole, nil
 }

@@ -52,6 +52,9 @@ type Config struct {
 	// alone. Default 5 min.
 	RetryBlocked time.Duration
 	Logger       *slog.Logger
+	// Writing, if there is one, brackets the time from a document's first block to the
+	// record that names them, so that nobody collects them in between.
+	Writing func() (done func())
 
 	// step is called before each step of a settlement; tests end the process there.
 	step func(step string) error
@@ -76,6 +79,9 @@ func (c *Config) EnsureDefaults() {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Writing == nil {
+		c.Writing = func() func() { return func() {} }
 	}
 	if c.step == nil {
 		c.step = func(string) error { return nil }

@@ -140,6 +140,17 @@ func (d *Document) publish(ctx context.Context, b Blocks) (manifest []byte, dige
 	return blocks[len(blocks)-1], digest, nil
 }
 
+// PartsOf gives the blocks that a document's manifest names.
+func PartsOf(manifest []byte) ([]protocol.Hash, error) {
+	var m struct {
+		Parts []protocol.Hash `json:"parts"`
+	}
+	if err := json.Unmarshal(manifest, &m); err != nil {
+		return nil, protocol.Errorf(protocol.KindCorrupt, "document", "it is not a batch document's manifest: %w", err)
+	}
+	return m.Parts, nil
+}
+
 // Load fetches a batch document by its data digest and checks its blocks and form.
 func Load(ctx context.Context, b Blocks, digest protocol.Hash) (*Document, error) {
 	var d Document

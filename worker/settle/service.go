@@ -152,6 +152,7 @@ func (s *Service) prepare(ctx context.Context, nonce uint64) (*store.BatchRecord
 	if err := s.cfg.step("publish"); err != nil {
 		return nil, err
 	}
+	defer s.cfg.Writing()()
 	if b.Document, b.DataDigest, err = d.publish(ctx, s.cfg.Blocks); err != nil {
 		return nil, err
 	}

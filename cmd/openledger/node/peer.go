@@ -59,6 +59,11 @@ func openPeer(home Home, cfg PeerConfig, client *chain.Client) (_ *peerNode, err
 	if n.db, err = store.Open(store.Config{Dir: home.Path("db"), Logger: cfg.Logger}); err != nil {
 		return nil, err
 	}
+	size := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "openledger_store_bytes", Help: "Size of the node's database on disk."},
+		func() float64 { return float64(n.db.Size()) })
+	if err := cfg.Registry.Register(size); err != nil {
+		return nil, err
+	}
 	key, err := p2p.LoadOrCreateKey(home.Path("peer.key"))
 	if err != nil {
 		return nil, err
