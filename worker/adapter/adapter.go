@@ -184,13 +184,10 @@ func Local(ctx context.Context, content *ipfs.Node, id protocol.CID, fn func(blo
 	if whole, err = content.Local(ctx, id, fn); err != nil || !whole {
 		return false, err
 	}
-	raw, err := content.ReadFile(ctx, id, nil, maxManifestBytes)
-	if err != nil {
-		return false, nil //nolint:nilerr // larger than a manifest may be, or damaged: its own blocks are all that there is
-	}
+	// What is larger than a manifest may be, damaged or something else has no files.
 	var m protocol.AdapterManifest
-	if json.Unmarshal(raw, &m) != nil {
-		return false, nil
+	if raw, err := content.ReadFile(ctx, id, nil, maxManifestBytes); err != nil || json.Unmarshal(raw, &m) != nil {
+		return false, ctx.Err()
 	}
 	for _, name := range []string{ConfigFile, WeightsFile, IndexFile} {
 		here, err := content.Local(ctx, m.Files[name], fn)
