@@ -81,7 +81,7 @@ func (n *network) requireOtherBaseRefused(t *testing.T, home, base string, recei
 	h.PromptTemplate, h.AnswerTemplate = askLesson, "{lesson}"
 	info := n.info
 	info.Base = other
-	order, err := SignOrder(info, owner, protocol.TrainingOrder{Name: "elsewhere", Datanet: 1, Version: 1, Root: v.Root}, h)
+	order, err := SignOrder(t.Context(), info, owner, protocol.TrainingOrder{Name: "elsewhere", Datanet: 1, Version: 1, Root: v.Root}, h)
 	require.NoError(t, err)
 	err = n.cl.Call(t.Context(), http.MethodPost, "/api/v1/training_jobs", order, nil)
 	require.Equal(t, protocol.KindNotFound, protocol.KindOf(err), "%v", err)
