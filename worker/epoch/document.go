@@ -21,7 +21,7 @@ const Format = "openledger/epoch/1"
 const (
 	maxBlockBytes = 1 << 20 // so that bitswap carries it whole
 	fillPart      = 768 << 10
-	maxParts      = 16384 // about 100 million accounts
+	maxParts      = 15_000 // what fits in a manifest; about 100 million accounts
 )
 
 // Manifest is the top of an epoch document. Its SHA2-256 is the digest on the chain.
