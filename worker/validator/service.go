@@ -334,7 +334,7 @@ func (s *Service) history(ctx context.Context, b *BatchState) {
 	for _, at := range places {
 		known, err := s.journal.knows(b.Worker, at)
 		if err == nil && !known {
-			err = judge.remember(ctx, b.Worker, at)
+			err = judge.Remember(ctx, b.Worker, at)
 		}
 		if err != nil {
 			s.cfg.Logger.Info("an earlier batch is not known: what it charged cannot be compared", "worker", b.Worker, "nonce", at.Nonce, "err", err)
@@ -342,8 +342,24 @@ func (s *Service) history(ctx context.Context, b *BatchState) {
 	}
 }
 
-// remember notes the receipts of an earlier batch without judging it.
-func (j *Judge) remember(ctx context.Context, worker protocol.Account, at Place) error {
+// Check judges one batch once, whatever its state, and tells nobody.
+func (s *Service) Check(ctx context.Context, worker protocol.Account, nonce uint64) (Finding, error) {
+	if _, err := s.cfg.Index.Sync(ctx); err != nil {
+		return Finding{}, err
+	}
+	t, err := s.judge.Find(ctx, worker, nonce)
+	if err != nil {
+		return Finding{}, err
+	}
+	block, err := s.cfg.Chain.BlockAt(ctx, t.Block)
+	if err != nil {
+		return Finding{}, err
+	}
+	return s.try(ctx, t, Sample(seed(s.secret, block.Hash, worker, nonce), s.cfg.Share, s.cfg.MaxRerun), s.cfg.FetchTimeout)
+}
+
+// Remember notes the receipts of an earlier batch without judging it.
+func (j *Judge) Remember(ctx context.Context, worker protocol.Account, at Place) error {
 	d, err := j.load(ctx, at.DataDigest)
 	if err != nil {
 		return err

@@ -63,7 +63,8 @@ func (e *exposed) counts(sample string) bool {
 	return e.kind[sample] == "counter"
 }
 
-// everything is what a worker and a coordinator expose that have done some work.
+// everything is what a worker and a coordinator expose that have done some work, and a
+// validator.
 func everything(t *testing.T) *exposed {
 	t.Helper()
 	w := net.worker(t, net.identity(t))
@@ -72,6 +73,7 @@ func everything(t *testing.T) *exposed {
 	e := &exposed{kind: map[string]string{}, labels: map[string]map[string]bool{}}
 	e.scrape(t, "http://"+w.MetricsAddr()+"/metrics")
 	e.scrape(t, net.coord.API.URL()+"/metrics")
+	e.scrape(t, "http://"+net.validator(t).MetricsAddr()+"/metrics")
 	return e
 }
 

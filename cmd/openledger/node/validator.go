@@ -250,12 +250,41 @@ func (b *validatorBlocks) run(ctx context.Context) error {
 	}
 }
 
+// Blocks reads content-addressed blocks from named peers, for a while each.
+type Blocks struct {
+	node      *ipfs.Node
+	providers []peer.AddrInfo
+	timeout   time.Duration
+}
+
+// NewBlocks asks these peers for what is not here.
+func NewBlocks(n *ipfs.Node, providers []peer.AddrInfo, timeout time.Duration) *Blocks {
+	return &Blocks{node: n, providers: providers, timeout: timeout}
+}
+
+// Put stores a block.
+func (b *Blocks) Put(ctx context.Context, data []byte) (protocol.Hash, error) {
+	id, err := b.node.AddBlock(ctx, data)
+	if err != nil {
+		return protocol.Hash{}, err
+	}
+	return ipfs.Digest(id)
+}
+
+// Get reads a block, from here or from the peers.
+func (b *Blocks) Get(ctx context.Context, digest protocol.Hash) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return b.node.GetBlock(ctx, ipfs.RawCIDOf(digest), b.providers)
+}
+
 // openAdaptersKept bounds the adapters that stay open.
 const openAdaptersKept = 4
 
 // OpenAdapters opens adapters and keeps the newest few.
 type OpenAdapters struct {
-	source adapter.Source
+	source    adapter.Source
+	providers []peer.AddrInfo
 
 	mu   sync.Mutex
 	have []openAdapter // the last used last
@@ -266,8 +295,10 @@ type openAdapter struct {
 	a  *adapter.Adapter
 }
 
-// NewOpenAdapters opens adapters from a source.
-func NewOpenAdapters(s adapter.Source) *OpenAdapters { return &OpenAdapters{source: s} }
+// NewOpenAdapters opens adapters from a source, asking these peers for what is not here.
+func NewOpenAdapters(s adapter.Source, providers ...peer.AddrInfo) *OpenAdapters {
+	return &OpenAdapters{source: s, providers: providers}
+}
 
 // Open gives an adapter as the registry has it.
 func (o *OpenAdapters) Open(ctx context.Context, id protocol.CID) (*adapter.Adapter, error) {
@@ -281,7 +312,7 @@ func (o *OpenAdapters) Open(ctx context.Context, id protocol.CID) (*adapter.Adap
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	a, err := o.source.Open(ctx, id, nil)
+	a, err := o.source.Open(ctx, id, o.providers)
 	if err != nil {
 		return nil, err
 	}
