@@ -188,15 +188,12 @@ func (s *Service) batch(ctx context.Context, b BatchState, now int64) error {
 
 // overtaken notes what became of a batch that is not in its window any more.
 func (s *Service) overtaken(ctx context.Context, b BatchState, on chain.Batch) error {
-	if on.Status != chain.BatchClaimable {
-		return s.disputed(ctx, b)
-	}
 	if last, _, err := s.cfg.Chain.DisputeOf(ctx, b.Worker, b.Nonce); err != nil {
 		return err
 	} else if last != 0 {
 		return s.disputed(ctx, b)
 	}
-	return s.done(b, Late, "its challenge window ended first")
+	return s.done(b, Late, fmt.Sprintf("its challenge window ended first: it is %s", on.Status))
 }
 
 // disputed notes who challenged a batch.
