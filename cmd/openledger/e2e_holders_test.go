@@ -71,6 +71,12 @@ func (s *separate) holders(t *testing.T) {
 	require.Contains(t, roles.Roles, chain.RoleHolder{On: "timelock", Role: chain.ExecutorRole})
 	run(t, nil, s.verb("gov", "params")...)
 	run(t, nil, s.verb("gov", "list")...)
+	var disputed struct {
+		Disputes []chain.Dispute `json:"disputes"`
+	}
+	run(t, &disputed, s.verb("disputes", "list")...)
+	require.Empty(t, disputed.Disputes)
+	refused(t, "there is no dispute 1", s.verb("disputes", "show", "1")...)
 	s.coldOwner(t)
 }
 

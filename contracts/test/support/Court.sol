@@ -3,7 +3,7 @@ pragma solidity 0.8.34;
 
 import {AttributionSettlement} from "../../src/AttributionSettlement.sol";
 import {DisputeCommittee} from "../../src/DisputeCommittee.sol";
-import {Batch, Draw, SignedVoucher, Verdict} from "../../src/Types.sol";
+import {Batch, Draw, ProofNode, SignedVoucher, Verdict} from "../../src/Types.sol";
 import {Fixture} from "./Fixture.sol";
 
 /// @notice A worker with batches, validators with keys, and a challenger.
@@ -68,7 +68,7 @@ abstract contract Court is Fixture {
     /// @dev Draws with a block hash of our choice.
     function drawWith(uint64 id, bytes32 hash) internal {
         uint48 at = disputes.disputeOf(id).drawBlock;
-        vm.roll(at + 1);
+        if (block.number <= at) vm.roll(at + 1);
         vm.setBlockhash(at, hash);
         disputes.draw(id);
     }
@@ -105,6 +105,11 @@ abstract contract Court is Fixture {
     function draws(uint256 amount) internal view returns (Draw[] memory list) {
         list = new Draw[](1);
         list[0] = Draw(requester, amount);
+    }
+
+    /// @dev Of the first payout of {submit}'s batch.
+    function claimProof() internal view returns (ProofNode[] memory) {
+        return claimOf(batchOf(worker, 0, accounts, amounts), accounts, amounts, 0).proof;
     }
 
     function statusOf(uint64 nonce) internal view returns (AttributionSettlement.Status) {
