@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION)
 BIN     := bin/openledger
 
-.PHONY: build demo test test-go test-contracts test-long lint bench bench-lora bench-train bench-llama generate check-generated clean
+.PHONY: build demo test test-go test-contracts test-long test-nodes lint bench bench-lora bench-train bench-llama generate check-generated clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/openledger
@@ -29,6 +29,10 @@ contracts/node_modules/.package-lock.json: contracts/package.json contracts/pack
 test-long: contracts/node_modules/.package-lock.json
 	$(GO) test -tags long -race -timeout 60m ./...
 	cd contracts && FOUNDRY_PROFILE=long npx forge test
+
+# The whole network on the embedded chain, on anvil and on geth, and the real clef.
+test-nodes:
+	GO=$(GO) .ci/nodes.sh
 
 lint:
 	$(GO) vet ./...

@@ -242,3 +242,20 @@ func TestSyncKeepsLazyWrites(t *testing.T) {
 	require.True(t, ok)
 	require.NoError(t, db.Close())
 }
+
+// The journal of transactions is on disk once a call returns, and is read back whole.
+func TestSendingsSurviveACrash(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	db := open(t, fs)
+	j := NewSendings(db)
+	require.NoError(t, j.PutSending("a", []byte{1}))
+	require.NoError(t, j.PutSending("b", []byte{2}))
+	require.NoError(t, j.DeleteSending("a"))
+	crashed := fs.CrashClone(vfs.CrashCloneCfg{})
+	require.NoError(t, db.Close())
+	db = open(t, crashed)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	got, err := NewSendings(db).Sendings()
+	require.NoError(t, err)
+	require.Equal(t, map[string][]byte{"b": {2}}, got)
+}

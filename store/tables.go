@@ -13,6 +13,7 @@ var (
 	trainingTable   = NewTable(6, "training jobs", HashKey(), JSON[TrainingRecord]())
 	checkpointTable = NewTable(7, "checkpoints", HashKey(), Bytes())
 	diskTable       = NewTable(8, "adapters on disk", StringKey[protocol.CID](), JSON[DiskAdapter]())
+	sendingTable    = NewTable(9, "transactions on their way", StringKey[string](), Bytes())
 
 	keyTable        = NewTable(20, "API keys", HashKey(), JSON[APIKey]())
 	jobTable        = NewTable(21, "jobs", HashKey(), JSON[JobRecord]())

@@ -16,7 +16,7 @@ const askAnimal = `Name the story of {lesson}`
 // Two adapters that learned different things from one datanet become one that knows both; its answers are attributed to
 // the records that taught either.
 func TestMergedAdapter(t *testing.T) {
-	s := newSeparate(t, 1)
+	s := newSeparate(t, 1, chosenLedger())
 	s.startWorker(t, 0)
 	s.awaitWorkers(t, 1)
 	s.publishLessons(t)

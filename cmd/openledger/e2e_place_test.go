@@ -12,7 +12,7 @@ import (
 
 // Adapters are loaded, pinned and unloaded on a running worker by who may.
 func TestAdaptersArePlacedFromTheCommandLine(t *testing.T) {
-	s := newSeparate(t, 1)
+	s := newSeparate(t, 1, chosenLedger())
 	s.startWorker(t, 0)
 	s.awaitWorkers(t, 1)
 	s.publishLessons(t)

@@ -31,16 +31,11 @@ type separate struct {
 }
 
 // newSeparate starts chain and coordinator and prepares people and workers.
-func newSeparate(t *testing.T, workers int) *separate {
+func newSeparate(t *testing.T, workers int, on ledger) *separate {
 	dir := t.TempDir()
 	s := &separate{user: filepath.Join(dir, "user")}
 	chainHome := filepath.Join(dir, "chain")
-	var ch struct {
-		RPC        string `json:"rpc"`
-		Deployment string `json:"deployment"`
-	}
-	light(t, chainHome, deployerKey)
-	start(t, &ch, "chain", "run", "--home", chainHome, "--listen", "127.0.0.1:0")
+	ch := on(t, chainHome, light(t, chainHome, deployerKey)[deployerKey])
 	var coord struct {
 		API string `json:"api"`
 	}
@@ -54,12 +49,12 @@ func newSeparate(t *testing.T, workers int) *separate {
 	for _, name := range []string{"owner", "alice", "bob", "requester", "poor"} {
 		pay(s.accounts[name], "500")
 	}
-	on := func(args ...string) []string { return append(args, "--home", s.user, "--api", coord.API) }
-	run(t, nil, on("wallet", "deposit", "100", "--as", "requester")...)
+	user := func(args ...string) []string { return append(args, "--home", s.user, "--api", coord.API) }
+	run(t, nil, user("wallet", "deposit", "100", "--as", "requester")...)
 	var key struct {
 		Key string `json:"key"`
 	}
-	run(t, &key, on("coordinator", "key", "--as", "requester")...)
+	run(t, &key, user("coordinator", "key", "--as", "requester")...)
 	writeFile(t, s.user, "api.key", key.Key+"\n")
 	s.network = connect(t, coord.API, key.Key)
 	for i := range workers {
@@ -182,8 +177,10 @@ func (s *separate) models(t *testing.T) []api.Model {
 
 // The whole story with every part a process of its own, each of which is killed by
 // SIGKILL at the worst moment.
-func TestSeparateProcesses(t *testing.T) {
-	s := newSeparate(t, 2)
+func TestSeparateProcesses(t *testing.T) { separateProcesses(t, chosenLedger()) }
+
+func separateProcesses(t *testing.T, on ledger) {
+	s := newSeparate(t, 2, on)
 	s.startWorker(t, 0)
 	s.awaitWorkers(t, 1)
 	s.publishLessons(t)

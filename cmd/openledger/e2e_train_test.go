@@ -17,7 +17,7 @@ import (
 // Everything that an order can say about its training reaches the trainer and comes back: progress, result, manifest and
 // the adapter's own files.
 func TestHeldOutTraining(t *testing.T) {
-	s := newSeparate(t, 1)
+	s := newSeparate(t, 1, chosenLedger())
 	s.startWorker(t, 0)
 	s.awaitWorkers(t, 1)
 	s.publishLessons(t)

@@ -117,6 +117,7 @@ how much to send where; run it again afterwards.`,
 	f.StringSliceVar(&s.Listen, "listen", nil, "multiaddrs to listen on (default: QUIC and TCP on all interfaces, any port)")
 	f.StringVar(&s.Metrics, "metrics", "", "TCP address for Prometheus metrics and health (default: none)")
 	f.BoolVar(&s.NAT, "nat", false, "find a way through a home router: port mapping, hole punching, relays")
+	f.Uint64Var(&s.Confirmations, "confirmations", 1, "blocks that must hold a transaction before it counts as there for good; one more than the deepest reorganisation to expect")
 	f.BoolVar(&s.Trains, "trains", true, "accept training jobs")
 	f.IntVar(&s.Threads, "threads", 0, "threads (default: all cores)")
 	f.BoolVar(&s.PinThreads, "pin-threads", false, "tie each thread to a processor of its own (Linux)")

@@ -35,6 +35,10 @@ type Config struct {
 	// Timeout bounds the wait for one transaction, from its signature on, when the
 	// caller's context does not. Default 3 min.
 	Timeout time.Duration
+	// Confirmations is how many blocks must hold a transaction, its own and those on
+	// top, before it counts as there for good. Default 1: a chain that is never
+	// reorganised. A reorganisation less deep takes a transaction out; it is sent again.
+	Confirmations uint64
 	// LogRange is how many blocks one query for events may span. Default 5,000.
 	LogRange uint64
 	Logger   *slog.Logger
@@ -50,6 +54,9 @@ func (c *Config) EnsureDefaults() {
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 3 * time.Minute
+	}
+	if c.Confirmations == 0 {
+		c.Confirmations = 1
 	}
 	if c.LogRange == 0 {
 		c.LogRange = 5000
@@ -217,7 +224,7 @@ func (c *Client) As(key Key) *Sender {
 	defer c.mu.Unlock()
 	s := c.senders[key.Account()]
 	if s == nil {
-		s = &Sender{c: c, key: key}
+		s = newSender(c, key)
 		c.senders[key.Account()] = s
 	}
 	return s

@@ -18,17 +18,48 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
-// Sender sends the transactions of one key: it hands out nonces in order, raises
-// the fee of a transaction that is stuck, sends again what a node forgot, and
-// waits until the transaction is in a block. Another program may use the same key,
-// but two that send the very same call at the same moment can take one transaction
-// for both: give each program its own key.
+// Sender sends the transactions of one key: it hands out nonces in order, writes down
+// what it signs when it has a [Journal], raises the fee of a transaction that is stuck,
+// sends again what a node forgot or a reorganisation took out, under the same nonce, and
+// waits until enough blocks are on top. Another program may use the same key, but two
+// that send the very same call at the same moment can take one transaction for both: give
+// each program its own key.
 type Sender struct {
-	c   *Client
-	key Key
+	c    *Client
+	key  Key
+	line *line
+	once string // the call's name; empty: it has none
+}
 
-	mu   sync.Mutex // held from the choice of a nonce to its first sending
-	next uint64     // the nonce after the last one that we sent
+// line is the order of one key's transactions.
+type line struct {
+	mu      sync.Mutex // of what follows; never held while waiting
+	next    uint64     // the nonce after the last one that we sent
+	journal Journal    // nil: none
+	done    map[string]protocol.Hash
+	left    []*sending // unfinished ones of earlier calls and processes, by nonce
+	running map[string]bool
+
+	turn   lock // held from the choice of a nonce to its first sending
+	taking lock // held while those that are left are seen to their end
+}
+
+// lock is a mutex whose wait a context ends: its holder may be waiting for a person.
+type lock chan struct{}
+
+func (l lock) acquire(ctx context.Context) error {
+	select {
+	case l <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l lock) release() { <-l }
+
+func newSender(c *Client, key Key) *Sender {
+	return &Sender{c: c, key: key, line: &line{done: map[string]protocol.Hash{}, running: map[string]bool{}, turn: make(lock, 1), taking: make(lock, 1)}}
 }
 
 // Account is the key's account.
@@ -78,26 +109,49 @@ func (s *Sender) do(ctx context.Context, what string, m call) (Tx, *types.Receip
 	if m.value == nil {
 		m.value = new(big.Int)
 	}
+	if err := s.takeUp(ctx); err != nil {
+		return Tx{}, nil, s.explain(what, err)
+	}
+	if s.once != "" {
+		end, done, err := s.named()
+		if err != nil {
+			return Tx{}, nil, s.explain(what, err)
+		}
+		if done != nil {
+			r, err := s.c.eth.TransactionReceipt(ctx, *done)
+			if err != nil {
+				return Tx{}, nil, s.explain(what, err)
+			}
+			return txOf(r), r, nil
+		}
+		defer end()
+	}
 	var r *types.Receipt
 	for {
-		signed, err := s.begin(ctx, m)
+		n, err := s.begin(ctx, what, m)
 		if err != nil {
 			return Tx{}, nil, s.explain(what, err)
 		}
 		wait, cancel := context.WithTimeout(ctx, s.c.cfg.Timeout)
-		r, err = s.finish(wait, signed)
+		r, err = s.finish(wait, n)
 		cancel()
 		if err == nil {
+			if err = s.settle(n, r); err != nil {
+				return Tx{}, nil, s.explain(what, err)
+			}
 			break
 		}
-		// We stop caring for this nonce: the node's own count decides the next one.
-		s.mu.Lock()
-		s.next = 0
-		s.mu.Unlock()
-		if !errors.Is(err, errOvertaken) { // else ours can never be in a block: begin anew
+		s.line.reset()
+		if !errors.Is(err, errOvertaken) {
+			// It may still get into a block: whoever comes next waits for it first.
+			s.line.leave(n)
 			return Tx{}, nil, s.explain(what, err)
 		}
-		s.c.log.Info("another program used this key's nonce: sending again", "what", what, "nonce", signed.Nonce())
+		// Ours can never be in a block: begin anew.
+		if err := s.forget(n); err != nil {
+			return Tx{}, nil, s.explain(what, err)
+		}
+		s.c.log.Info("another program used this key's nonce: sending again", "what", what, "nonce", n.Nonce)
 	}
 	if r.Status != types.ReceiptStatusSuccessful {
 		return Tx{}, nil, s.explain(what, s.whyFailed(ctx, m, r))
@@ -106,8 +160,26 @@ func (s *Sender) do(ctx context.Context, what string, m call) (Tx, *types.Receip
 	return txOf(r), r, nil
 }
 
+// named claims the call's name: what it became, or a function that frees it.
+func (s *Sender) named() (end func(), done *protocol.Hash, err error) {
+	s.line.mu.Lock()
+	defer s.line.mu.Unlock()
+	if h, ok := s.line.done[s.once]; ok {
+		return nil, &h, nil
+	}
+	if s.line.running[s.once] {
+		return nil, nil, protocol.Errorf(protocol.KindBusy, "", "the call %q is on its way", s.once)
+	}
+	s.line.running[s.once] = true
+	return func() {
+		s.line.mu.Lock()
+		defer s.line.mu.Unlock()
+		delete(s.line.running, s.once)
+	}, nil, nil
+}
+
 // begin estimates, signs with the next nonce and hands the transaction to the node.
-func (s *Sender) begin(ctx context.Context, m call) (*types.Transaction, error) {
+func (s *Sender) begin(ctx context.Context, what string, m call) (*sending, error) {
 	msg := ethereum.CallMsg{From: s.key.Account(), To: m.to, Value: m.value, Data: m.data}
 	// Estimated on the pending block: the newest one may be long past, and what
 	// depends on the time would be judged by an old clock.
@@ -123,32 +195,37 @@ func (s *Sender) begin(ctx context.Context, m call) (*types.Transaction, error) 
 	if s.attended() { // by the time that somebody approves, the base fee may have moved far
 		feeCap = new(big.Int).Lsh(feeCap, 1)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if err := s.line.turn.acquire(ctx); err != nil {
+		return nil, err
+	}
+	defer s.line.turn.release()
 	for {
 		nonce, err := s.nonce(ctx)
 		if err != nil {
 			return nil, err
 		}
-		tx, err := s.key.SignTx(ctx, types.NewTx(&types.DynamicFeeTx{
+		n := &sending{ChainID: s.c.ChainID(), Account: s.Account(), Nonce: nonce, What: what, Once: s.once}
+		if err := s.sign(ctx, n, &types.DynamicFeeTx{
 			ChainID: s.c.chainID, Nonce: nonce, To: m.to, Value: m.value, Data: m.data,
 			Gas: gas, GasTipCap: tip, GasFeeCap: feeCap,
-		}), s.c.chainID)
-		if err != nil {
+		}); err != nil {
 			return nil, err
 		}
-		switch err := s.c.eth.SendTransaction(ctx, tx); {
+		switch err := s.c.eth.SendTransaction(ctx, n.newest()); {
 		case err == nil, known(err), inDoubt(err):
 			// In doubt the node may have it: finish finds out, or sends the same bytes again.
-			s.next = nonce + 1
-			return tx, nil
+			s.line.after(nonce)
+			return n, nil
+		case ctx.Err() != nil: // the node may have it
+			s.line.leave(n)
+			return nil, err
 		case taken(err): // someone else used this key: choose again
-			s.next = 0
-			if err := sleep(ctx, s.c.cfg.PollEvery); err != nil {
+			s.line.reset()
+			if err := errors.Join(s.forget(n), sleep(ctx, s.c.cfg.PollEvery)); err != nil {
 				return nil, err
 			}
 		default:
-			return nil, err
+			return nil, errors.Join(err, s.forget(n))
 		}
 	}
 }
@@ -160,12 +237,11 @@ func (s *Sender) nonce(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if s.next > pending {
-		// Either the node has not counted our last one yet, or it lost it. What it
-		// lost is sent again by the call that waits for it, so the gap closes.
-		return s.next, nil
-	}
-	return pending, nil
+	s.line.mu.Lock()
+	defer s.line.mu.Unlock()
+	// When ours is later, either the node has not counted our last one yet, or it lost it.
+	// What it lost is sent again by the call that waits for it, so the gap closes.
+	return max(s.line.next, pending), nil
 }
 
 func (s *Sender) fees(ctx context.Context) (tip, feeCap *big.Int, err error) {
@@ -185,17 +261,28 @@ func (s *Sender) fees(ctx context.Context) (tip, feeCap *big.Int, err error) {
 	return tip, feeCap, nil
 }
 
-// finish waits for the receipt, sending the transaction again when the node does
-// not know it any more and raising its fee when it is stuck.
-func (s *Sender) finish(ctx context.Context, tx *types.Transaction) (*types.Receipt, error) {
-	sent := []common.Hash{tx.Hash()}
+// finish waits until one version is in a block that counts as there for good, sending the
+// transaction again when the node does not know it any more, at once when a
+// reorganisation took it out, and raising its fee when it is stuck.
+func (s *Sender) finish(ctx context.Context, n *sending) (*types.Receipt, error) {
 	last := time.Now()
+	if n.inherited {
+		last = time.Time{} // whether it was ever sent, nobody knows
+	}
 	var used time.Time // since when the nonce is, and by none of ours as far as the node shows
+	included := false
 	for wait := s.c.cfg.PollEvery; ; {
-		for _, h := range sent {
-			r, err := s.c.eth.TransactionReceipt(ctx, h)
+		was := included
+		included = false
+		for _, tx := range n.versions {
+			r, err := s.c.eth.TransactionReceipt(ctx, tx.Hash())
 			if err == nil {
-				return r, s.c.reach(ctx, r.BlockNumber)
+				var final bool
+				if r, final, err = s.final(ctx, r); err != nil || final {
+					return r, err
+				}
+				included, used = true, time.Time{}
+				break
 			}
 			if !retriable(err) {
 				return nil, err
@@ -204,32 +291,45 @@ func (s *Sender) finish(ctx context.Context, tx *types.Transaction) (*types.Rece
 				used = time.Time{}
 			}
 		}
+		if was && !included {
+			s.c.log.Info("a reorganisation took a transaction out: sending it again", "what", n.What, "nonce", n.Nonce)
+			last = time.Time{}
+		}
 		// Receipts may come later than the nonce: to send anew too early would pay twice.
 		if !used.IsZero() && time.Since(used) >= overtakenAfter {
 			return nil, errOvertaken
 		}
-		switch next, err := s.c.eth.NonceAt(ctx, s.key.Account(), nil); {
-		case err != nil || next <= tx.Nonce():
-			used = time.Time{}
-		case used.IsZero():
-			used = time.Now()
+		if !included {
+			switch next, err := s.settledNonce(ctx); {
+			case err != nil || next <= n.Nonce:
+				used = time.Time{}
+			case used.IsZero():
+				used = time.Now()
+			}
 		}
-		if time.Since(last) >= s.c.cfg.ResendAfter {
+		if !included && time.Since(last) >= s.c.cfg.ResendAfter {
 			last = time.Now()
-			next, err := s.again(ctx, tx)
-			if err != nil {
+			if err := s.again(ctx, n); err != nil {
 				return nil, err
 			}
-			if next.Hash() != tx.Hash() {
-				sent = append(sent, next.Hash())
-			}
-			tx = next
 		}
 		if err := sleep(ctx, wait); err != nil {
-			return nil, fmt.Errorf("transaction %s with nonce %d is not in a block yet: %w", tx.Hash(), tx.Nonce(), err)
+			return nil, fmt.Errorf("transaction %s with nonce %d is not in a block for good yet: %w", n.newest().Hash(), n.Nonce, err)
 		}
 		wait = min(wait*5/4, max(time.Second, s.c.cfg.PollEvery))
 	}
+}
+
+// settledNonce is the account's count of transactions that are in the chain for good.
+func (s *Sender) settledNonce(ctx context.Context) (uint64, error) {
+	if s.c.cfg.Confirmations <= 1 {
+		return s.c.eth.NonceAt(ctx, s.key.Account(), nil)
+	}
+	head, _, err := s.c.Head(ctx)
+	if err != nil || head+1 < s.c.cfg.Confirmations {
+		return 0, err
+	}
+	return s.c.eth.NonceAt(ctx, s.key.Account(), new(big.Int).SetUint64(head+1-s.c.cfg.Confirmations))
 }
 
 // overtakenAfter is how long a used nonce must stay without a receipt of ours before
@@ -240,35 +340,40 @@ const overtakenAfter = 3 * time.Second
 var errOvertaken = errors.New("the nonce was used by another program")
 
 // again sends a transaction once more, with a raised fee if the node still holds it.
-func (s *Sender) again(ctx context.Context, tx *types.Transaction) (*types.Transaction, error) {
+func (s *Sender) again(ctx context.Context, n *sending) error {
+	tx := n.newest()
 	if _, pending, err := s.c.eth.TransactionByHash(ctx, tx.Hash()); err != nil || !pending {
 		// Forgotten (or mined meanwhile): the same bytes once more.
 		if err := s.c.eth.SendTransaction(ctx, tx); err != nil {
 			s.c.log.Debug("sending a transaction again", "tx", tx.Hash(), "err", err)
+			if !outpriced(err) {
+				return nil
+			}
+			// Another version, or the base fee, stands in the way: a higher fee gets past.
+		} else {
+			return nil
 		}
-		return tx, nil
+	}
+	if s.attended() && !s.outbid(ctx, tx) {
+		return nil // it can still get into a block: nobody is asked to approve again
 	}
 	tip, feeCap, err := s.fees(ctx)
 	if err != nil {
 		s.c.log.Debug("fees for a raise", "err", err)
-		return tx, nil
+		return nil
 	}
-	if s.attended() && !s.outbid(ctx, tx) {
-		return tx, nil // it can still get into a block: nobody is asked to approve again
-	}
-	raised, err := s.key.SignTx(ctx, types.NewTx(&types.DynamicFeeTx{
+	if err := s.sign(ctx, n, &types.DynamicFeeTx{
 		ChainID: s.c.chainID, Nonce: tx.Nonce(), To: tx.To(), Value: tx.Value(), Data: tx.Data(), Gas: tx.Gas(),
 		GasTipCap: atLeast(tip, tx.GasTipCap()), GasFeeCap: atLeast(feeCap, tx.GasFeeCap()),
-	}), s.c.chainID)
-	if err != nil {
-		return nil, err
+	}); err != nil {
+		return err
 	}
-	if err := s.c.eth.SendTransaction(ctx, raised); err != nil {
+	if err := s.c.eth.SendTransaction(ctx, n.newest()); err != nil {
 		s.c.log.Debug("raising a fee", "tx", tx.Hash(), "err", err)
-		return tx, nil
+		return nil
 	}
-	s.c.log.Info("raised the fee of a stuck transaction", "was", tx.Hash(), "now", raised.Hash(), "nonce", tx.Nonce())
-	return raised, nil
+	s.c.log.Info("raised the fee of a stuck transaction", "was", tx.Hash(), "now", n.newest().Hash(), "nonce", tx.Nonce())
+	return nil
 }
 
 // attended says that a person approves each signature of this key.
@@ -323,6 +428,11 @@ func known(err error) bool { return strings.Contains(err.Error(), "already known
 func inDoubt(err error) bool {
 	var answered rpc.Error
 	return !errors.As(err, &answered) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// outpriced says that the node wants a higher fee.
+func outpriced(err error) bool {
+	return strings.Contains(err.Error(), "underpriced") || strings.Contains(err.Error(), "less than block base fee")
 }
 
 // taken says that the nonce is used.

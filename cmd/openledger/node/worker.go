@@ -16,6 +16,7 @@ import (
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/p2p"
 	"github.com/openledger/openledger/protocol/wire"
+	"github.com/openledger/openledger/store"
 	"github.com/openledger/openledger/worker"
 )
 
@@ -50,6 +51,9 @@ type WorkerSettings struct {
 	// Operators may pin, unpin and unload adapters, as the owner may.
 	Operators   []protocol.Account `json:"operators,omitempty"`
 	SettleEvery string             `json:"settle_every,omitempty"` // such as "30s"
+	// Confirmations is how many blocks must hold a transaction before it counts as there
+	// for good (default 1).
+	Confirmations uint64 `json:"confirmations,omitempty"`
 	// CheckpointEvery is how much training a crash may cost, such as "5s".
 	CheckpointEvery string                 `json:"checkpoint_every,omitempty"`
 	Binding         protocol.SignedBinding `json:"binding"`
@@ -106,7 +110,7 @@ func OpenWorker(ctx context.Context, home Home, nodeKey *keystore.Key, log *slog
 			err = errors.Join(err, w.Close())
 		}
 	}()
-	if w.client, err = chain.Dial(ctx, chain.Config{RPC: s.RPC, Addresses: s.Addresses, Logger: log}); err != nil {
+	if w.client, err = chain.Dial(ctx, chain.Config{RPC: s.RPC, Addresses: s.Addresses, Confirmations: s.Confirmations, Logger: log}); err != nil {
 		return nil, err
 	}
 	if w.model, err = openModel(s.BaseModel, s.cpu()); err != nil {
@@ -115,9 +119,13 @@ func OpenWorker(ctx context.Context, home Home, nodeKey *keystore.Key, log *slog
 	if w.peer, err = openPeer(home, PeerConfig{Listen: s.Listen, Bootstrap: s.Bootstrap, NAT: s.NAT, Logger: log, Registry: registry}, w.client); err != nil {
 		return nil, err
 	}
+	sender := w.client.As(nodeKey)
+	if err := sender.Keep(store.NewSendings(w.peer.db)); err != nil {
+		return nil, err
+	}
 	w.Worker, err = worker.New(worker.Config{
 		DB: w.peer.db, Host: w.peer.host, IPFS: w.peer.ipfs, Chain: w.client, Bundle: w.model.Bundle, Model: w.model.Model,
-		NodeKey: nodeKey.ECDSA(), Sender: w.client.As(nodeKey), Binding: s.Binding, Price: s.Price, Trains: s.Trains,
+		NodeKey: nodeKey.ECDSA(), Sender: sender, Binding: s.Binding, Price: s.Price, Trains: s.Trains,
 		MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, PageTokens: s.PageTokens, AdapterBytes: s.AdapterBytes, HostBytes: s.HostBytes, DiskBytes: s.DiskBytes, StoreBytes: s.StoreBytes, Operators: s.Operators,
 		StatedTPS: statedTPS(home, &s, w.model, log), SettleEvery: settle, CheckpointEvery: checkpoint, Registerer: registry, Logger: log,
 	})

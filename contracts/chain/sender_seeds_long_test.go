@@ -1,0 +1,6 @@
+//go:build long
+
+package chain
+
+// propertySeeds is how many random histories the sender's property is tried on.
+const propertySeeds = 3000
