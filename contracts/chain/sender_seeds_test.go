@@ -3,4 +3,4 @@
 package chain
 
 // propertySeeds is how many random histories the sender's property is tried on.
-const propertySeeds = 60
+const propertySeeds = 25
