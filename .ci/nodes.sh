@@ -15,7 +15,9 @@ build() { # program version
 }
 build geth v1.17.5
 build clef v1.17.0
-export OPENLEDGER_ANVIL=$bin/node_modules/.bin/anvil OPENLEDGER_GETH=$bin/geth OPENLEDGER_CLEF=$bin/clef
+# The program itself: npm's wrapper would leave it running when a test ends the wrapper.
+anvil=$(find "$bin/node_modules/@foundry-rs" -path '*anvil-*' -type f -name 'anvil*' -perm -u+x | head -1)
+export OPENLEDGER_ANVIL=$anvil OPENLEDGER_GETH=$bin/geth OPENLEDGER_CLEF=$bin/clef
 $GO test -timeout 10m ./cmd/openledger -run '^TestSeparateProcesses$'
 $GO test -tags long -timeout 20m ./cmd/openledger -run '^TestSeparateProcessesOn'
 $GO test -tags long -timeout 5m ./contracts/keystore/clef

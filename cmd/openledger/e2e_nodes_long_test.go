@@ -90,6 +90,7 @@ func launch(t *testing.T, path, port string, args ...string) string {
 	log := &logText{}
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, t.TempDir()
 	cmd.SysProcAttr = withParent()
+	cmd.WaitDelay = 5 * time.Second // a wrapper's child may hold the pipes open
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()

@@ -138,7 +138,7 @@ func (m *model) paid() map[protocol.Account]int {
 
 // The node's methods.
 
-func (m *model) ChainId() *hexutil.Big { return (*hexutil.Big)(m.id) } //nolint:revive,staticcheck // eth_chainId
+func (m *model) ChainId() *hexutil.Big { return (*hexutil.Big)(m.id) } //nolint:staticcheck // eth_chainId
 
 func (m *model) MaxPriorityFeePerGas() *hexutil.Big { return (*hexutil.Big)(big.NewInt(2)) }
 
