@@ -136,9 +136,9 @@ func (m *model) paid() map[protocol.Account]int {
 	return out
 }
 
-// The node's methods.
+// The node's methods: ChainId is eth_chainId.
 
-func (m *model) ChainId() *hexutil.Big { return (*hexutil.Big)(m.id) } //nolint:staticcheck // eth_chainId
+func (m *model) ChainId() *hexutil.Big { return (*hexutil.Big)(m.id) }
 
 func (m *model) MaxPriorityFeePerGas() *hexutil.Big { return (*hexutil.Big)(big.NewInt(2)) }
 
