@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION)
 BIN     := bin/openledger
 
-.PHONY: build demo test test-go test-contracts test-long test-nodes lint bench bench-lora bench-train bench-llama generate check-generated clean
+.PHONY: build demo test test-go test-contracts test-long test-nodes lint bench bench-lora bench-train bench-llama slither generate check-generated clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/openledger
@@ -57,6 +57,11 @@ bench-llama:
 PYTHON ?= python3
 bench-train:
 	$(PYTHON) worker/finetune/bench/compare.py --go $(GO)
+
+# Static analysis of the contracts (docs/security-review.md explains what it reports); SLITHER names the program.
+SLITHER ?= slither
+slither: contracts/node_modules/.package-lock.json
+	cd contracts && PATH="$$PWD/node_modules/.bin:$$PATH" $(SLITHER) .
 
 generate: contracts/node_modules/.package-lock.json
 	$(GO) generate ./...

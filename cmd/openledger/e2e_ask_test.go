@@ -209,7 +209,7 @@ func (n *network) claimAll(t testing.TB, b books, home, payer string) uint256.In
 		var got struct {
 			Claimed string `json:"claimed"`
 		}
-		run(t, &got, "rewards", "claim", a.Hex(), "--as", payer, "--home", home, "--api", n.api)
+		run(t, &got, "claim", a.Hex(), "--as", payer, "--home", home, "--api", n.api)
 		v, err := uint256.FromDecimal(got.Claimed)
 		require.NoError(t, err)
 		sum.Add(&sum, v)

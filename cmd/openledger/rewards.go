@@ -48,6 +48,13 @@ func newRewards(c *cli) *cobra.Command {
 	return cmd
 }
 
+// newClaim is 'rewards claim' among the first verbs, since it is what most come for.
+func newClaim(c *cli) *cobra.Command {
+	cmd := rewardsClaim(c)
+	cmd.Example = "  openledger claim --as alice\n  openledger claim 0x52908400098527886E0F7030069857D2E4169EE7 --as bob --json"
+	return cmd
+}
+
 // total adds earnings up.
 func total(list []settle.Earning, keep func(settle.Earning) bool) uint256.Int {
 	var sum uint256.Int

@@ -405,7 +405,7 @@ func (s *Sender) whyFailed(ctx context.Context, m call, r *types.Receipt) error 
 	if _, err := s.c.eth.CallContract(ctx, msg, parent); err != nil {
 		return err
 	}
-	return fmt.Errorf("transaction %s failed in block %s: another one came before it", r.TxHash, r.BlockNumber)
+	return protocol.Errorf(protocol.KindBusy, "", "transaction %s failed in block %s: another one came before it; look again", r.TxHash, r.BlockNumber)
 }
 
 func (s *Sender) explain(what string, err error) error { return s.c.explain(what, err) }

@@ -3,6 +3,7 @@ package settle
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/protocol"
@@ -51,4 +52,48 @@ func (s *Service) again(ctx context.Context, next, last uint64) (*store.BatchRec
 		return nil, true, s.refused(b, err)
 	}
 	return nil, false, err
+}
+
+// adopt takes up a batch of ours that the chain has and the records do not: it was taken
+// apart when the chain refused it, and its old transaction came through after all. All
+// its receipts must be here, ready to be settled: else the batch is another process's.
+func (s *Service) adopt(ctx context.Context, nonce uint64, otherwise error) (*store.BatchRecord, bool, error) {
+	have, err := s.client.Batch(ctx, s.cfg.Worker, nonce)
+	if err != nil {
+		return nil, false, err
+	}
+	r, err := Recompute(ctx, s.cfg.Blocks, have.DataDigest, s.cfg.Checks)
+	if err != nil || r.Root != have.Root || !r.Total.Eq(&have.Total) {
+		return nil, false, otherwise
+	}
+	b := store.BatchRecord{
+		Worker: s.cfg.Worker, Nonce: nonce, Root: r.Root, Total: r.Total, Count: uint64(len(r.Payouts)),
+		DataDigest: have.DataDigest, PreparedAt: time.Now().UnixMilli(),
+	}
+	if b.Document, err = s.cfg.Blocks.Get(ctx, have.DataDigest); err != nil {
+		return nil, false, err
+	}
+	requesters := map[protocol.Account]bool{}
+	for i := range r.Document.Entries {
+		id := r.Document.Entries[i].Receipt.Receipt.ID
+		if rec, err := s.cfg.Store.Receipt(id); err != nil || rec.Status != store.ReceiptVouchered {
+			return nil, false, otherwise
+		}
+		b.Receipts = append(b.Receipts, id)
+		requesters[r.Document.Entries[i].Receipt.Receipt.Requester] = true
+	}
+	vouchers, err := s.cfg.Store.Vouchers(s.cfg.Worker)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, v := range vouchers { // by requester; at least what the batch drew
+		if requesters[v.Signed.Voucher.Requester] {
+			b.Vouchers = append(b.Vouchers, v.Signed)
+		}
+	}
+	s.cfg.Logger.Warn("the chain took a batch after all: noting it", "nonce", nonce)
+	if err := s.cfg.Store.PrepareBatch(b); err != nil {
+		return nil, false, fmt.Errorf("note batch %d: %w", nonce, err)
+	}
+	return s.settled(ctx, b, chain.Tx{})
 }

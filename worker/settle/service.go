@@ -100,7 +100,7 @@ func (s *Service) one(ctx context.Context) (*store.BatchRecord, bool, error) {
 		return s.again(ctx, next, last.Nonce)
 	}
 	if ok && next != last.Nonce+1 {
-		return nil, false, foreign(s.cfg.Worker, next, last.Nonce+1)
+		return s.adopt(ctx, last.Nonce+1, foreign(s.cfg.Worker, next, last.Nonce+1))
 	}
 	b, err := s.prepare(ctx, next)
 	if err != nil || b == nil {
@@ -174,7 +174,7 @@ func (s *Service) resume(ctx context.Context, b store.BatchRecord, next uint64) 
 	case b.Nonce + 1:
 		return s.settled(ctx, b, chain.Tx{})
 	}
-	if next > b.Nonce {
+	if next > b.Nonce { // by more than one
 		return nil, false, foreign(s.cfg.Worker, next, b.Nonce+1)
 	}
 	// A reorganisation took batches before this one: they come first.
@@ -212,7 +212,15 @@ func (s *Service) settled(ctx context.Context, b store.BatchRecord, tx chain.Tx)
 		return nil, false, err
 	}
 	if have.Root != b.Root || have.DataDigest != b.DataDigest {
-		return nil, false, protocol.Errorf(protocol.KindCorrupt, "nonce", "the chain has another batch %d of worker %s, with document %s: another process settles for the same worker; run one only", b.Nonce, b.Worker, have.DataDigest)
+		err := protocol.Errorf(protocol.KindCorrupt, "nonce", "the chain has another batch %d of worker %s, with document %s: another process settles for the same worker; run one only", b.Nonce, b.Worker, have.DataDigest)
+		// Or it is an older one of ours, which was taken apart: then this one can never come.
+		if _, lost := Load(ctx, s.cfg.Blocks, have.DataDigest); lost != nil || b.Status == store.BatchSettled {
+			return nil, false, err
+		}
+		if err := s.cfg.Store.DropBatch(b.Worker, b.Nonce); err != nil {
+			return nil, false, fmt.Errorf("take batch %d apart: %w", b.Nonce, err)
+		}
+		return s.adopt(ctx, b.Nonce, err)
 	}
 	if tx.Hash == (protocol.Hash{}) { // an earlier run sent it: look for its transaction
 		_, err := s.client.EachBatch(ctx, b.Worker, 0, 0, func(ev chain.BatchEvent, e chain.Event) error {

@@ -371,3 +371,41 @@ func TestBatchesThatAReorganisationTook(t *testing.T) {
 		})
 	}
 }
+
+// A batch that was taken apart, and whose transaction came through after all, is found on
+// the chain and noted; whatever was made of its receipts meanwhile is given up.
+func TestABatchThatCameAfterAll(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		t.Run(fmt.Sprint("batched again ", again), func(t *testing.T) {
+			ctx := t.Context()
+			w := newWorld(t, 2)
+			db := openStore(t, vfs.NewMem())
+			defer func() { require.NoError(t, db.Close()) }()
+			book := store.NewWorker(db)
+			for range 2 {
+				for i := range 4 {
+					w.serve(book, w.payers[i%2])
+				}
+				_, err := w.service(db, nil).Flush(ctx)
+				require.NoError(t, err)
+			}
+			require.NoError(t, book.ReopenBatch(w.owner.Account(), 1))
+			require.NoError(t, book.DropBatch(w.owner.Account(), 1))
+			if again {
+				w.serve(book, w.payers[0])
+				waiting, err := book.Receipts(store.ReceiptVouchered, 0)
+				require.NoError(t, err)
+				b := store.BatchRecord{Worker: w.owner.Account(), Nonce: 1, Root: protocol.Hash{1}}
+				for _, r := range waiting {
+					b.Receipts = append(b.Receipts, r.Signed.Receipt.ID)
+					fee := r.Signed.Receipt.Fee().Total()
+					b.Total.Add(&b.Total, &fee)
+				}
+				require.NoError(t, book.PrepareBatch(b))
+			}
+			_, err := w.service(db, nil).Flush(ctx)
+			require.NoError(t, err)
+			w.settledAll(book)
+		})
+	}
+}
