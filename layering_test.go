@@ -47,6 +47,7 @@ var grants = map[string][]string{
 	"coordinator/web":          {},
 	"store":                    {"protocol"},
 	"store/ipfs":               {"protocol", "store"},
+	"store/agent":              {"protocol", "store/ipfs"},
 	"store/datanet":            {"protocol", "store", "store/ipfs"},
 	"contracts/bindings":       {},
 	"contracts/chain":          {"protocol", "contracts/bindings"},

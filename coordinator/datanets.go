@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire"
@@ -24,8 +25,24 @@ func (s signatures) VerifyReview(r protocol.SignedReview, owner protocol.Account
 	return wire.VerifyReview(s.domain, owner, r)
 }
 
+// stakes asks the chain whether a contributor may contribute.
+type stakes struct{ chain *chain.Client }
+
+// CheckStake refuses a contributor that lacks the stake that a datanet asks for.
+func (s stakes) CheckStake(ctx context.Context, datanet uint64, contributor protocol.Account) error {
+	k, err := s.chain.ContributorStake(ctx, datanet, contributor)
+	if err != nil {
+		return err
+	}
+	if missing := k.Missing(); !missing.IsZero() {
+		return protocol.Errorf(protocol.KindEscrow, "stake", "datanet %d asks contributors for a stake of %s wei, %s has %s there: add %s with 'openledger datanet stake %d'",
+			datanet, k.Required.Dec(), contributor.Hex(), k.Staked.Dec(), missing.Dec(), datanet)
+	}
+	return nil
+}
+
 func (c *Coordinator) openRecords() (*datanet.Book, error) {
-	return datanet.New(datanet.Config{DB: c.cfg.DB, Content: c.ipfs, Verifier: signatures{c.datanetsDomain}, Logger: c.log})
+	return datanet.New(datanet.Config{DB: c.cfg.DB, Content: c.ipfs, Verifier: signatures{c.datanetsDomain}, Stakes: stakes{c.chain}, Logger: c.log})
 }
 
 // Datanets lists the registry's datanets and notes those that are new here.

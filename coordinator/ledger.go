@@ -195,7 +195,8 @@ func (c *Coordinator) Info(context.Context) (api.NetworkInfo, error) {
 	return api.NetworkInfo{
 		ChainID: c.chain.ChainID(), RPC: c.cfg.RPC,
 		Contracts: api.Contracts{FromBlock: at.Block, Staking: at.Staking, Escrow: at.Escrow, Datanets: at.Datanets, Models: at.Models,
-			Settlement: at.Settlement, Validators: at.Validators, Disputes: at.Disputes, Treasury: at.Treasury, Fees: at.Fees, Epochs: at.Epochs,
+			Settlement: at.Settlement, Validators: at.Validators, Disputes: at.Disputes, Agents: at.Agents, Contributors: at.Contributors,
+			Treasury: at.Treasury, Fees: at.Fees, Epochs: at.Epochs,
 			GOPEN: at.GOPEN, Timelock: at.Timelock, Governor: at.Governor},
 		Base: c.cfg.Base, BaseName: c.cfg.BaseName, Bootstrap: c.host.Addrs(), Peer: c.host.ID(), SessionKey: c.SessionAccount(),
 	}, nil

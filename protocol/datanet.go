@@ -34,14 +34,19 @@ const (
 	ReviewPending  ReviewStatus = "pending"
 	ReviewAccepted ReviewStatus = "accepted"
 	ReviewRejected ReviewStatus = "rejected"
+	// ReviewAbusive is a rejection that may cost the contributor a share of its stake.
+	ReviewAbusive ReviewStatus = "abusive"
 )
+
+// Refused says whether the owner does not want the record.
+func (s ReviewStatus) Refused() bool { return s == ReviewRejected || s == ReviewAbusive }
 
 // Review is the datanet owner's signed decision (EIP-712).
 type Review struct {
 	Datanet uint64       `json:"datanet"`
 	Record  Hash         `json:"record"`
 	Status  ReviewStatus `json:"status"`
-	Reason  string       `json:"reason,omitempty"` // required for a rejection
+	Reason  string       `json:"reason,omitempty"` // required when it refuses
 	At      int64        `json:"at"`
 }
 

@@ -35,3 +35,21 @@ func (v Voucher) MarshalJSON() ([]byte, error) {
 	type plain Voucher
 	return json.Marshal((*plain)(&v))
 }
+
+// MarshalJSON writes amounts as decimal strings.
+func (r Reserve) MarshalJSON() ([]byte, error) {
+	type plain Reserve
+	return json.Marshal((*plain)(&r))
+}
+
+// MarshalJSON writes amounts as decimal strings.
+func (o Opening) MarshalJSON() ([]byte, error) {
+	type plain Opening
+	return json.Marshal((*plain)(&o))
+}
+
+// MarshalJSON writes amounts as decimal strings.
+func (o AgentOrder) MarshalJSON() ([]byte, error) {
+	type plain AgentOrder
+	return json.Marshal((*plain)(&o))
+}

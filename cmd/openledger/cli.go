@@ -88,7 +88,7 @@ Start with 'openledger demo', which runs the whole story in a few minutes, or wi
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "log what happens to standard error")
 	root.AddCommand(
 		newDemo(c), newDevnet(c), newChain(c), newCoordinator(c), newWorker(c), newValidator(c),
-		newDatanet(c), newAdapter(c), newInfer(c), newChat(c), newReceipts(c), newAttribution(c), newRewards(c), newClaim(c), newEpoch(c),
+		newDatanet(c), newAgent(c), newAdapter(c), newInfer(c), newChat(c), newReceipts(c), newAttribution(c), newRewards(c), newClaim(c), newEpoch(c),
 		newWallet(c), newStake(c), newEscrow(c), newToken(c), newGov(c), newDisputes(c), newSim(c), newBase(c), newModel(c), newVersion(c),
 	)
 	return root
@@ -241,6 +241,7 @@ func (c *cli) network(ctx context.Context) (*client.Client, api.NetworkInfo, *ch
 func addressesOf(i api.NetworkInfo) chain.Addresses {
 	at := i.Contracts
 	return chain.Addresses{ChainID: i.ChainID, Block: at.FromBlock, Staking: at.Staking, Escrow: at.Escrow, Datanets: at.Datanets,
-		Models: at.Models, Settlement: at.Settlement, Validators: at.Validators, Disputes: at.Disputes, Treasury: at.Treasury, Fees: at.Fees, Epochs: at.Epochs,
+		Models: at.Models, Settlement: at.Settlement, Validators: at.Validators, Disputes: at.Disputes, Agents: at.Agents, Contributors: at.Contributors,
+		Treasury: at.Treasury, Fees: at.Fees, Epochs: at.Epochs,
 		GOPEN: at.GOPEN, Timelock: at.Timelock, Governor: at.Governor}
 }

@@ -19,9 +19,15 @@ type Artifact struct {
 
 // Artifacts are the compiled contracts, by name.
 var Artifacts = map[string]Artifact{
+	"AgentRegistry": {Meta: &AgentRegistryMetaData, Compiler: "0.8.34+commit.80d5c536", Size: 14358,
+		Hash:       common.HexToHash("0xea3bf4bc47909d90e68c1d7b226675807d2b9abfcd2e9c4652cdb32ff4221d1c"),
+		Immutables: [][]int{{9812}, {9860}, {10296}, {10338}, {10380}, {10461}, {10501}}},
 	"AttributionSettlement": {Meta: &AttributionSettlementMetaData, Compiler: "0.8.34+commit.80d5c536", Size: 17245,
 		Hash:       common.HexToHash("0xe7c7bb4011d07231ba4c5472a8c2db33791b1467248968ed8051275e147d4868"),
 		Immutables: [][]int{{520, 1751, 5725, 6607}, {1037, 2311, 4320, 4554, 11890}, {10894}, {10942}, {13350}, {13392}, {13434}, {13515}, {13555}}},
+	"ContributorStaking": {Meta: &ContributorStakingMetaData, Compiler: "0.8.34+commit.80d5c536", Size: 11491,
+		Hash:       common.HexToHash("0x02fcaa001e4427e44006cb719372bbb7e638f2397ce84db275161eb16c0b8aa8"),
+		Immutables: [][]int{{1779, 2063, 2263, 2453, 3464, 5294, 6986}}},
 	"DatanetPool": {Meta: &DatanetPoolMetaData, Compiler: "0.8.34+commit.80d5c536", Size: 1444,
 		Hash:       common.HexToHash("0xd86566d8a538fe9e71e7226d2c80f44c31e3112a4dff255b6248c3a439af69ce"),
 		Immutables: [][]int{}},

@@ -27,6 +27,38 @@ var (
 	_ = abi.ConvertType
 )
 
+// AgentOrder is an auto generated low-level Go binding around an user-defined struct.
+type AgentOrder struct {
+	Owner    common.Address
+	Agent    uint64
+	Version  uint32
+	Name     string
+	Manifest string
+	Price    *big.Int
+	Deadline uint64
+}
+
+// AgentRegistryAgent is an auto generated low-level Go binding around an user-defined struct.
+type AgentRegistryAgent struct {
+	Owner        common.Address
+	Active       bool
+	Version      uint32
+	CreatedAt    uint64
+	PendingOwner common.Address
+	ReleaseAt    uint64
+	Stake        *big.Int
+	Leaving      *big.Int
+	Name         string
+}
+
+// AgentRegistryVersion is an auto generated low-level Go binding around an user-defined struct.
+type AgentRegistryVersion struct {
+	Digest      [32]byte
+	Price       *big.Int
+	PublishedAt uint64
+	Manifest    string
+}
+
 // AttributionSettlementBatchView is an auto generated low-level Go binding around an user-defined struct.
 type AttributionSettlementBatchView struct {
 	Status      uint8
@@ -98,6 +130,33 @@ type Contribution struct {
 	Contributor common.Address
 	License     string
 	At          uint64
+}
+
+// ContributorRules is an auto generated low-level Go binding around an user-defined struct.
+type ContributorRules struct {
+	MinRequirement *big.Int
+	MaxRequirement *big.Int
+	SlashBps       uint16
+	UnstakeDelay   uint64
+	AppealPeriod   uint64
+	DecisionPeriod uint64
+}
+
+// ContributorStakingCase is an auto generated low-level Go binding around an user-defined struct.
+type ContributorStakingCase struct {
+	State       uint8
+	Datanet     uint64
+	Until       uint64
+	Amount      *big.Int
+	Contributor common.Address
+	Record      [32]byte
+}
+
+// ContributorStakingStake is an auto generated low-level Go binding around an user-defined struct.
+type ContributorStakingStake struct {
+	Staked    *big.Int
+	Leaving   *big.Int
+	ReleaseAt uint64
 }
 
 // DatanetRegistryDatanet is an auto generated low-level Go binding around an user-defined struct.
@@ -359,6 +418,2441 @@ type WorkerStakingUnbonding struct {
 	Worker    common.Address
 	Amount    *big.Int
 	ReleaseAt uint64
+}
+
+// AgentRegistryMetaData contains all meta data concerning the AgentRegistry contract.
+var AgentRegistryMetaData = bind.MetaData{
+	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"minStake_\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"unbondingPeriod_\",\"type\":\"uint64\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"DISPUTE_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"}],\"name\":\"acceptOwnership\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"}],\"name\":\"agentByName\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"}],\"name\":\"agentOf\",\"outputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"bool\",\"name\":\"active\",\"type\":\"bool\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"uint64\",\"name\":\"createdAt\",\"type\":\"uint64\"},{\"internalType\":\"address\",\"name\":\"pendingOwner\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"},{\"internalType\":\"uint128\",\"name\":\"stake\",\"type\":\"uint128\"},{\"internalType\":\"uint128\",\"name\":\"leaving\",\"type\":\"uint128\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"}],\"internalType\":\"structAgentRegistry.Agent\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"collect\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"collectFor\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"count\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"}],\"name\":\"isActive\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"minStake\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"manifest\",\"type\":\"string\"},{\"internalType\":\"uint256\",\"name\":\"price\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structAgentOrder\",\"name\":\"order\",\"type\":\"tuple\"}],\"name\":\"orderDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"proceedsOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"manifest\",\"type\":\"string\"},{\"internalType\":\"uint256\",\"name\":\"price\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structAgentOrder\",\"name\":\"order\",\"type\":\"tuple\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"publish\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"}],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"bool\",\"name\":\"active\",\"type\":\"bool\"}],\"name\":\"setActive\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"minStake_\",\"type\":\"uint256\"}],\"name\":\"setMinStake\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"period\",\"type\":\"uint64\"}],\"name\":\"setUnbondingPeriod\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"beneficiary\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"reason\",\"type\":\"string\"}],\"name\":\"slash\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"taken\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"}],\"name\":\"stake\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"}],\"name\":\"transferOwnership\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"unbondingPeriod\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"unstake\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"}],\"name\":\"versionOf\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"price\",\"type\":\"uint256\"},{\"internalType\":\"uint64\",\"name\":\"publishedAt\",\"type\":\"uint64\"},{\"internalType\":\"string\",\"name\":\"manifest\",\"type\":\"string\"}],\"internalType\":\"structAgentRegistry.Version\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"}],\"name\":\"withdraw\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"bool\",\"name\":\"active\",\"type\":\"bool\"}],\"name\":\"ActiveChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"}],\"name\":\"AgentRegistered\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Collected\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"minStake\",\"type\":\"uint256\"}],\"name\":\"MinStakeChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"}],\"name\":\"OwnershipOffered\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"}],\"name\":\"OwnershipTransferred\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"by\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"beneficiary\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"reason\",\"type\":\"string\"}],\"name\":\"Slashed\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Staked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"name\":\"Unbonded\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"period\",\"type\":\"uint64\"}],\"name\":\"UnbondingPeriodChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"manifest\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"price\",\"type\":\"uint256\"}],\"name\":\"VersionPublished\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"to\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Withdrawn\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"stake\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"minimum\",\"type\":\"uint256\"}],\"name\":\"BelowMinimumStake\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"InsufficientStake\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"}],\"name\":\"InvalidCid\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"}],\"name\":\"InvalidName\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"length\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maximum\",\"type\":\"uint256\"}],\"name\":\"InvalidReason\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"InvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"}],\"name\":\"NameChanged\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"}],\"name\":\"NameTaken\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotAgentOwner\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotPendingOwner\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"NothingToCollect\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"timestamp\",\"type\":\"uint256\"}],\"name\":\"OrderExpired\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint8\",\"name\":\"bits\",\"type\":\"uint8\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"SafeCastOverflowedUintDowncast\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"releaseAt\",\"type\":\"uint256\"}],\"name\":\"StillUnbonding\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"}],\"name\":\"UnknownAgent\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"}],\"name\":\"UnknownUnbonding\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"}],\"name\":\"UnknownVersion\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"}],\"name\":\"VersionExists\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"agent\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"expected\",\"type\":\"uint32\"},{\"internalType\":\"uint32\",\"name\":\"actual\",\"type\":\"uint32\"}],\"name\":\"VersionGap\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAmount\",\"type\":\"error\"}]",
+	ID:  "1dc22343ce87def1be83173cc930981295",
+	Bin: "0x610160604052348015610010575f5ffd5b50604051613bfa380380613bfa83398101604081905261002f916102e2565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b8261016960201b60201c565b6101205261008881610169565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b0383166101445760405163d92e233d60e01b815260040160405180910390fd5b61014e5f846101af565b5061015882610258565b61016181610294565b505050610393565b5f5f829050601f8151111561019c578260405163305a27a960e01b81526004016101939190610338565b60405180910390fd5b80516101a78261036d565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1661024f575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556102073390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610252565b505f5b92915050565b60038190556040518181527f4d36185d86b6e1aefe7e3c72bbcf2329ea433a9dc2655a34739abe83a7ce74a0906020015b60405180910390a150565b600480546001600160401b0319166001600160401b0383169081179091556040519081527f45fa70884e1de71c4bc5e804f36543c769bbebe07611f7be60b9fa7114f2c35a90602001610289565b5f5f5f606084860312156102f4575f5ffd5b83516001600160a01b038116811461030a575f5ffd5b6020850151604086015191945092506001600160401b038116811461032d575f5ffd5b809150509250925092565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b8051602080830151919081101561038d575f198160200360031b1b821691505b50919050565b60805160a05160c05160e0516101005161012051610140516138166103e45f395f61268401525f61265401525f61290501525f6128dd01525f61283801525f61286201525f61288c01526138165ff3fe6080604052600436106101c5575f3560e01c806367e3a28d116100f2578063a217fddf11610092578063e188f87611610062578063e188f87614610579578063e522538114610598578063e7ec4f2d146105ac578063f10d1de1146105cb575f5ffd5b8063a217fddf146104fc578063ac1cfed41461050f578063d0cc7fae1461053b578063d547741f1461055a575f5ffd5b806384b0196e116100cd57806384b0196e146104405780638c80fd90146104675780639194eae71461048657806391d14854146104ba575f5ffd5b806367e3a28d146103e55780636cf6d67514610404578063750f0acc14610421575f5ffd5b8063349ae23b116101685780633a29dbae116101385780633a29dbae1461037457806344a74f8d146103875780635adec46b146103a657806363921c53146103d2575f5ffd5b8063349ae23b1461030357806334abcac91461032257806336568abe14610341578063375b3c0a14610360575f5ffd5b8063129a0cd4116101a3578063129a0cd414610256578063193def7c14610275578063248a9ca3146102b65780632f2ff15d146102e4575f5ffd5b806301ffc9a7146101c957806306661abd146101fd5780630a94864e14610235575b5f5ffd5b3480156101d4575f5ffd5b506101e86101e3366004612d7a565b6105ea565b60405190151581526020015b60405180910390f35b348015610208575f5ffd5b50600454600160401b90046001600160401b03165b6040516001600160401b0390911681526020016101f4565b348015610240575f5ffd5b5061025461024f366004612de5565b610682565b005b348015610261575f5ffd5b5061021d610270366004612e5a565b610704565b348015610280575f5ffd5b506102a87fc785f0e55c16138ca0f8448186fa6229be092a3a83db3c5d63c9286723c5a2c481565b6040519081526020016101f4565b3480156102c1575f5ffd5b506102a86102d0366004612ea8565b5f9081526020819052604090206001015490565b3480156102ef575f5ffd5b506102546102fe366004612ebf565b610757565b34801561030e575f5ffd5b506102a861031d366004612ee0565b610781565b34801561032d575f5ffd5b506101e861033c366004612ef9565b6107c7565b34801561034c575f5ffd5b5061025461035b366004612ebf565b61080a565b34801561036b575f5ffd5b506003546102a8565b610254610382366004612ef9565b61085b565b348015610392575f5ffd5b506102a86103a1366004612f28565b610892565b3480156103b1575f5ffd5b506103c56103c0366004612f6c565b6108a4565b6040516101f49190612fc2565b61021d6103e0366004613003565b610a26565b3480156103f0575f5ffd5b506102546103ff366004613051565b610f98565b34801561040f575f5ffd5b506004546001600160401b031661021d565b34801561042c575f5ffd5b506102a861043b366004612ef9565b611033565b34801561044b575f5ffd5b506104546111b2565b6040516101f4979695949392919061308a565b348015610472575f5ffd5b50610254610481366004612ea8565b611210565b348015610491575f5ffd5b506102a86104a0366004612ee0565b6001600160a01b03165f9081526008602052604090205490565b3480156104c5575f5ffd5b506101e86104d4366004612ebf565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b348015610507575f5ffd5b506102a85f81565b34801561051a575f5ffd5b5061052e610529366004612ef9565b611227565b6040516101f49190613124565b348015610546575f5ffd5b506102546105553660046131ea565b6113ab565b348015610565575f5ffd5b50610254610574366004612ebf565b6115c2565b348015610584575f5ffd5b506102a8610593366004613212565b6115e6565b3480156105a3575f5ffd5b506102a86118ab565b3480156105b7575f5ffd5b506102546105c6366004612ef9565b6118ef565b3480156105d6575f5ffd5b506102546105e5366004612ef9565b611acf565b5f7fffffffff0000000000000000000000000000000000000000000000000000000082167f7965db0b00000000000000000000000000000000000000000000000000000000148061067c57507f01ffc9a7000000000000000000000000000000000000000000000000000000007fffffffff000000000000000000000000000000000000000000000000000000008316145b92915050565b8061068c83611ae2565b60010180547fffffffff0000000000000000000000000000000000000000ffffffffffffffff16600160401b6001600160a01b03938416021790556040519082169033906001600160401b038516907fb31a146395f8de6ee5b954700a67840fd5b0ecdf7cc0b4e58f3c36b2954a72c7905f90a45050565b6001600160a01b0383165f908152600760205260408082209051829061072d908690869061327b565b604080519182900390912082526020820192909252015f20546001600160401b0316949350505050565b5f8281526020819052604090206001015461077181611b2a565b61077b8383611b34565b50505050565b5f61078a611bdb565b61079382611c34565b90506107c2611c325f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611c2c565b919050565b5f5f6107d283611cef565b8054909150600160a01b900460ff16801561080357506003546002820154600160401b90046001600160801b031610155b9392505050565b6001600160a01b038116331461084c576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6108568282611d52565b505050565b345f0361087b57604051631f2a200560e01b815260040160405180910390fd5b61088481611cef565b5061088f8134611dd3565b50565b5f61067c61089f83611e8b565b611fac565b6108d560405180608001604052805f81526020015f81526020015f6001600160401b03168152602001606081525090565b6001600160401b038084165f90815260066020908152604080832063ffffffff8716845290915281206002810154909216900361095a576040517f56f363a60000000000000000000000000000000000000000000000000000000081526001600160401b038516600482015263ffffffff841660248201526044015b60405180910390fd5b60408051608081018252825481526001830154602082015260028301546001600160401b0316918101919091526003820180548391606084019161099d9061328a565b80601f01602080910402602001604051908101604052809291908181526020018280546109c99061328a565b8015610a145780601f106109eb57610100808354040283529160200191610a14565b820191905f5260205f20905b8154815290600101906020018083116109f757829003601f168201915b50505050508152505091505092915050565b5f610a3760e0850160c08601612ef9565b6001600160401b0316421115610a9b57610a5760e0850160c08601612ef9565b6040517fa587b4320000000000000000000000000000000000000000000000000000000081526001600160401b039091166004820152426024820152604401610951565b5f610ae5610aac60808701876132bc565b8080601f0160208091040260200160405190810160405280939291908181526020018383808284375f92019190915250611ff392505050565b9050610af76040860160208701612ef9565b6001600160401b031615610b1a57610b156040860160208701612ef9565b610b23565b610b238561221f565b91505f610b2f83611cef565b9050610b3e6020870187612ee0565b81546001600160a01b03908116911614610b935782610b606020880188612ee0565b60405163ba9cde2560e01b81526001600160401b0390921660048301526001600160a01b03166024820152604401610951565b610ba060608701876132bc565b604051610bae92919061327b565b604051809103902081600401604051610bc791906132fe565b604051809103902014610c175782610be260608801886132bc565b6040517f680e64c400000000000000000000000000000000000000000000000000000000815260040161095193929190613397565b80545f90610c3390600160a81b900463ffffffff1660016133d6565b9050610c4560608801604089016133f2565b63ffffffff1615801590610c73575063ffffffff8116610c6b6060890160408a016133f2565b63ffffffff16105b15610cd25783610c896060890160408a016133f2565b6040517f033c9d0e0000000000000000000000000000000000000000000000000000000081526001600160401b03909216600483015263ffffffff166024820152604401610951565b63ffffffff8116610ce96060890160408a016133f2565b63ffffffff1614610d57578381610d0660608a0160408b016133f2565b6040517fe44874500000000000000000000000000000000000000000000000000000000081526001600160401b03909316600484015263ffffffff9182166024840152166044820152606401610951565b610d77610d676020890189612ee0565b610d7089610892565b88886124a9565b610dc657610d886020880188612ee0565b6040517fd855c4f40000000000000000000000000000000000000000000000000000000081526001600160a01b039091166004820152602401610951565b81547fffffffffffffff00000000ffffffffffffffffffffffffffffffffffffffffff16600160a81b63ffffffff831602178255604080516080808201835285825260a08a01356020830152426001600160401b031692820192909252906060820190610e35908a018a6132bc565b8080601f0160208091040260200160405190810160405280939291908181526020018383808284375f9201829052509390945250506001600160401b03878116825260066020908152604080842063ffffffff88168552825292839020855181559085015160018201559184015160028301805467ffffffffffffffff19169190921617905560608301519091506003820190610ed29082613475565b508491505063ffffffff82166001600160401b0386167f10c8eecd96bc8be0226b96c9942fca5bb9e6539c6c9feb7a1f5d683c14ef8f73610f1660808c018c6132bc565b8c60a00135604051610f2a9392919061352f565b60405180910390a43415610f4257610f428434611dd3565b610f526040880160208901612ef9565b6001600160401b0316158015610f7e57506003546002830154600160401b90046001600160801b031610155b15610f8e57610f8e84600161251f565b5050509392505050565b5f610fa283611ae2565b9050818015610fc657506003546002820154600160401b90046001600160801b0316105b15611012576002810154600354604051634c8d73a560e01b81526001600160401b0386166004820152600160401b9092046001600160801b031660248301526044820152606401610951565b805460ff600160a01b9091041615158215151461085657610856838361251f565b5f61103c611bdb565b5f61104683611ae2565b60038101546001600160801b0316925090505f82900361109d576040517f2953ae960000000000000000000000000000000000000000000000000000000081526001600160401b0384166004820152602401610951565b60028101546001600160401b03164210156110fd5760028101546040517f87246d8d0000000000000000000000000000000000000000000000000000000081526001600160401b0380861660048301529091166024820152604401610951565b60028101805467ffffffffffffffff191690556003810180547fffffffffffffffffffffffffffffffff0000000000000000000000000000000016905560405182815233906001600160401b038516907f0ff23c4cdc2733f56d8f04d7a351c4332a1cd3334287ed5b2e9c6a28da9d35339060200160405180910390a361118433836125a8565b506107c2611c325f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611c2c565b5f6060805f5f5f60606111c361264d565b6111cb61267d565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b5f61121a81611b2a565b611223826126a8565b5050565b60408051610120810182525f8082526020820181905291810182905260608082018390526080820183905260a0820183905260c0820183905260e082019290925261010081019190915261127a82611cef565b604080516101208101825282546001600160a01b038082168352600160a01b820460ff1615156020840152600160a81b90910463ffffffff169282019290925260018301546001600160401b038082166060840152600160401b918290049093166080830152600284015492831660a08301529091046001600160801b0390811660c083015260038301541660e0820152600482018054919291610100840191906113249061328a565b80601f01602080910402602001604051908101604052809291908181526020018280546113509061328a565b801561139b5780601f106113725761010080835404028352916020019161139b565b820191905f5260205f20905b81548152906001019060200180831161137e57829003601f168201915b5050505050815250509050919050565b5f6113b583611ae2565b9050815f036113d757604051631f2a200560e01b815260040160405180910390fd5b6002810154600160401b90046001600160801b03168211156114525760028101546040517f0576487d0000000000000000000000000000000000000000000000000000000081526001600160401b038516600482015260248101849052600160401b9091046001600160801b03166044820152606401610951565b60028101545f90611474908490600160401b90046001600160801b0316613552565b8254909150600160a01b900460ff168015611490575060035481105b156114cb57600354604051634c8d73a560e01b81526001600160401b0386166004820152602481018390526044810191909152606401610951565b6002820180546001600160801b03808416600160401b027fffffffffffffffff00000000000000000000000000000000ffffffffffffffff9092169190911790915560038301805485925f9161152391859116613565565b82546001600160801b039182166101009390930a92830291909202199091161790555060045461155c906001600160401b031642613584565b60028301805467ffffffffffffffff19166001600160401b03928316908117909155604080518681526020810192909252918616917f955b8c44c75fd7486a438b8831bff45de56e6f35ae809faa93f5c874dc8b750b910160405180910390a250505050565b5f828152602081905260409020600101546115dc81611b2a565b61077b8383611d52565b5f7fc785f0e55c16138ca0f8448186fa6229be092a3a83db3c5d63c9286723c5a2c461161181611b2a565b6001600160a01b0385166116385760405163d92e233d60e01b815260040160405180910390fd5b82801580611647575061010081115b15611689576040517fde822ff1000000000000000000000000000000000000000000000000000000008152600481018290526101006024820152604401610951565b5f61169389611cef565b60028101549091505f90600160401b90046001600160801b031689106116cd576002820154600160401b90046001600160801b03166116cf565b885b60038301549091505f906001600160801b03166116ec838c613552565b106117045760038301546001600160801b031661170e565b61170e828b613552565b905061171a81836135a3565b9550855f0361173c57604051631f2a200560e01b815260040160405180910390fd5b818360020160088282829054906101000a90046001600160801b031661176291906135b6565b92506101000a8154816001600160801b0302191690836001600160801b0316021790555080836003015f8282829054906101000a90046001600160801b03166117ab91906135b6565b92506101000a8154816001600160801b0302191690836001600160801b031602179055508560085f8b6001600160a01b03166001600160a01b031681526020019081526020015f205f82825461180191906135a3565b92505081905550886001600160a01b0316336001600160a01b03168c6001600160401b03167f2cd834d349ab4153d4ebca158235eec60a363d58ebe8eadba36e9756ab400a39898c8c604051611859939291906135d5565b60405180910390a48254600160a01b900460ff16801561188e57506003546002840154600160401b90046001600160801b0316105b1561189d5761189d8b5f61251f565b505050505095945050505050565b5f6118b4611bdb565b6118bd33611c34565b90506118ec611c325f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611c2c565b90565b5f6118f982611cef565b6001810154909150600160401b90046001600160a01b0316331461195a576040517fa38368800000000000000000000000000000000000000000000000000000000081526001600160401b0383166004820152336024820152604401610951565b80546040516001600160a01b03909116905f9061197b9060048501906132fe565b6040805191829003909120335f90815260076020908152838220838352905291909120549091506001600160401b031680158015906119cc5750846001600160401b0316816001600160401b031614155b156119f3573384600401826040516319d76d5560e11b8152600401610951939291906135ee565b6001600160a01b0383165f8181526007602081815260408084208785528252808420805467ffffffffffffffff199081169091553380865293835281852088865290925280842080546001600160401b038c169316831790556001890180547fffffffff0000000000000000000000000000000000000000ffffffffffffffff16905588547fffffffffffffffffffffffff000000000000000000000000000000000000000016831789555191939290917f5bef236c3d8ca4802fed22bae661560c9d4f6e9c79b438d14c05b1fe9190b6a79190a45050505050565b5f611ad981611b2a565b611223826126e4565b5f611aec82611cef565b80549091506001600160a01b031633146107c25760405163ba9cde2560e01b81526001600160401b0383166004820152336024820152604401610951565b61088f8133612733565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16611bd4575f838152602081815260408083206001600160a01b03861684529091529020805460ff19166001179055611b8c3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a450600161067c565b505f61067c565b611c057f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c61279e565b611c3260017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b906127d5565b565b6001600160a01b0381165f9081526008602052604081205490819003611c91576040517f557eefa90000000000000000000000000000000000000000000000000000000081526001600160a01b0383166004820152602401610951565b6001600160a01b0382165f8181526008602052604080822091909155517f8c22f554c81b54107cd95e734e4ef45767214974a540f34ea4a4f8c3fc7b13c390611cdd9084815260200190565b60405180910390a26107c282826125a8565b6001600160401b0381165f90815260056020526040902080546001600160a01b03166107c2576040517f8befeebc0000000000000000000000000000000000000000000000000000000081526001600160401b0383166004820152602401610951565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1615611bd4575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a450600161067c565b611ddc816127dc565b6001600160401b0383165f9081526005602052604090206002018054600890611e16908490600160401b90046001600160801b0316613565565b92506101000a8154816001600160801b0302191690836001600160801b03160217905550336001600160a01b0316826001600160401b03167f754564d4234d152f20ce59794a19916ea59642466b93b14f78317928e0c8431483604051611e7f91815260200190565b60405180910390a35050565b5f7f8ffc436c8820d10d8584492d0167825e1acf9f120b7f575701a602027e340d42611eba6020840184612ee0565b611eca6040850160208601612ef9565b611eda60608601604087016133f2565b611ee760608701876132bc565b604051611ef592919061327b565b604051908190039020611f0b60808801886132bc565b604051611f1992919061327b565b60405190819003902060a0880135611f3760e08a0160c08b01612ef9565b6040805160208101999099526001600160a01b03909716968801969096526001600160401b03948516606088015263ffffffff909316608087015260a086019190915260c085015260e08401521661010082015261012001604051602081830303815290604052805190602001209050919050565b5f61067c611fb861282c565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b5f5f8290505f8151603b1461200957602561200c565b60245b60ff1690508151603b1415801561202557508151603d14155b806120715750815f8151811061203d5761203d613692565b6020910101516001600160f81b0319167f620000000000000000000000000000000000000000000000000000000000000014155b15612091578360405163066c8e3760e51b815260040161095191906136a6565b5f8080808060015b87518110156121ac575f8882815181106120b5576120b5613692565b016020015160f81c9050606181108015906120d15750607a8111155b156120e8576120e1606182613552565b9050612125565b603281101580156120fa575060378111155b1561210a576120e1601882613552565b8a60405163066c8e3760e51b815260040161095191906136a6565b600593841b81179361213790866135a3565b9450600885101561214857506121a4565b612153600886613552565b945060ff84861c16612168600180881b613552565b9094169361217760208a613552565b84101561218c5780600889901b179750612196565b80600888901b1796505b61219f846136b8565b935050505b600101612099565b505f866024146121ca578564ff8080ffff16640180001220146121d8565b8563ff80ffff166301001220145b9050821515806121e85750868214155b806121f1575080155b15612211578960405163066c8e3760e51b815260040161095191906136a6565b509298975050505050505050565b5f8061222e6020840184612ee0565b6001600160a01b0316036122555760405163d92e233d60e01b815260040160405180910390fd5b61226a61226560608401846132bc565b612955565b5f61227860608401846132bc565b60405161228692919061327b565b60405190819003902090505f6007816122a26020870187612ee0565b6001600160a01b0316815260208082019290925260409081015f9081208582529092529020546001600160401b031690508015612311576122e66020850185612ee0565b6122f360608601866132bc565b836040516319d76d5560e11b815260040161095194939291906136d0565b6004805460089061233190600160401b90046001600160401b031661370c565b91906101000a8154816001600160401b0302191690836001600160401b03160217905592508260075f865f01602081019061236c9190612ee0565b6001600160a01b0316815260208082019290925260409081015f9081208682528352818120805467ffffffffffffffff19166001600160401b03958616179055928616835260058252909120906123c590860186612ee0565b426123d360608801886132bc565b845f6001820181600484016123e9868883613736565b508691906101000a8154816001600160401b0302191690836001600160401b031602179055508591906101000a8154816001600160a01b0302191690836001600160a01b0316021790555050505050845f01602081019061244a9190612ee0565b6001600160a01b03166001600160401b0385167f10f5652f82fbcccf33ec43753eec164704ac50aa2db57fbd64eb262ac96516d961248b60608901896132bc565b6040516124999291906137ef565b60405180910390a3505050919050565b5f846001600160a01b03163b5f03612508575f5f6124c8868686612b4b565b5090925090505f8160038111156124e1576124e1613802565b1480156124ff5750866001600160a01b0316826001600160a01b0316145b92505050612517565b61251485858585612b92565b90505b949350505050565b6001600160401b0382165f81815260056020526040908190208054841515600160a01b027fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff909116179055517fb83631bc89bee52371c5bae450dd0f465e04ff40c43b303aa847c38d600927cf9061259c90841515815260200190565b60405180910390a25050565b804710156125eb576040517fcf47918100000000000000000000000000000000000000000000000000000000815247600482015260248101829052604401610951565b612604828260405180602001604052805f815250612c15565b1561260d575050565b3d1561261b57611223612c2a565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b60606126787f0000000000000000000000000000000000000000000000000000000000000000612c35565b905090565b60606126787f0000000000000000000000000000000000000000000000000000000000000000612c35565b60038190556040518181527f4d36185d86b6e1aefe7e3c72bbcf2329ea433a9dc2655a34739abe83a7ce74a0906020015b60405180910390a150565b6004805467ffffffffffffffff19166001600160401b0383169081179091556040519081527f45fa70884e1de71c4bc5e804f36543c769bbebe07611f7be60b9fa7114f2c35a906020016126d9565b5f828152602081815260408083206001600160a01b038516845290915290205460ff16611223576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b038216600482015260248101839052604401610951565b15611c32576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b5f6001600160801b03821115612828576040517f6dfcc6500000000000000000000000000000000000000000000000000000000081526080600482015260248101839052604401610951565b5090565b5f306001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001614801561288457507f000000000000000000000000000000000000000000000000000000000000000046145b156128ae57507f000000000000000000000000000000000000000000000000000000000000000090565b612678604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b81818015806129645750604081115b15612986578383604051637f19f48d60e01b81526004016109519291906137ef565b5f5b81811015612b44575f8383838181106129a3576129a3613692565b909101356001600160f81b03191691505f90507f61000000000000000000000000000000000000000000000000000000000000008210801590612a1057507f7a000000000000000000000000000000000000000000000000000000000000006001600160f81b0319831611155b80612a7a57507f30000000000000000000000000000000000000000000000000000000000000006001600160f81b0319831610801590612a7a57507f39000000000000000000000000000000000000000000000000000000000000006001600160f81b0319831611155b80612aae57507f2e000000000000000000000000000000000000000000000000000000000000006001600160f81b03198316145b80612ae257507f5f000000000000000000000000000000000000000000000000000000000000006001600160f81b03198316145b80612b1657507f2d000000000000000000000000000000000000000000000000000000000000006001600160f81b03198316145b905080612b3a578686604051637f19f48d60e01b81526004016109519291906137ef565b5050600101612988565b5050505050565b5f80806041849003612b7f578435602086013560408701355f1a612b7189828585612c72565b955095509550505050612b89565b505f915060029050825b93509350939050565b604080517f1626ba7e00000000000000000000000000000000000000000000000000000000808252600482018690526024820192909252604481018390525f91908390818660648301375f82606483010152601f820160051c60051b915060205f60648401838b5afa9050825f5114601f3d111681169350505050949350505050565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b60605f612c4183612d3a565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0841115612cab57505f91506003905082612d30565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa158015612cfc573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b038116612d2757505f925060019150829050612d30565b92505f91508190505b9450945094915050565b5f60ff8216601f81111561067c576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f60208284031215612d8a575f5ffd5b81357fffffffff0000000000000000000000000000000000000000000000000000000081168114610803575f5ffd5b80356001600160401b03811681146107c2575f5ffd5b80356001600160a01b03811681146107c2575f5ffd5b5f5f60408385031215612df6575f5ffd5b612dff83612db9565b9150612e0d60208401612dcf565b90509250929050565b5f5f83601f840112612e26575f5ffd5b5081356001600160401b03811115612e3c575f5ffd5b602083019150836020828501011115612e53575f5ffd5b9250929050565b5f5f5f60408486031215612e6c575f5ffd5b612e7584612dcf565b925060208401356001600160401b03811115612e8f575f5ffd5b612e9b86828701612e16565b9497909650939450505050565b5f60208284031215612eb8575f5ffd5b5035919050565b5f5f60408385031215612ed0575f5ffd5b82359150612e0d60208401612dcf565b5f60208284031215612ef0575f5ffd5b61080382612dcf565b5f60208284031215612f09575f5ffd5b61080382612db9565b5f60e08284031215612f22575f5ffd5b50919050565b5f60208284031215612f38575f5ffd5b81356001600160401b03811115612f4d575f5ffd5b61251784828501612f12565b803563ffffffff811681146107c2575f5ffd5b5f5f60408385031215612f7d575f5ffd5b612f8683612db9565b9150612e0d60208401612f59565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b6020815281516020820152602082015160408201526001600160401b0360408301511660608201525f606083015160808084015261251760a0840182612f94565b5f5f5f60408486031215613015575f5ffd5b83356001600160401b0381111561302a575f5ffd5b61303686828701612f12565b93505060208401356001600160401b03811115612e8f575f5ffd5b5f5f60408385031215613062575f5ffd5b61306b83612db9565b91506020830135801515811461307f575f5ffd5b809150509250929050565b6001600160f81b03198816815260e060208201525f6130ac60e0830189612f94565b82810360408401526130be8189612f94565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b818110156131135783518352602093840193909201916001016130f5565b50909b9a5050505050505050505050565b6020815261313e6020820183516001600160a01b03169052565b5f6020830151613152604084018215159052565b50604083015163ffffffff811660608401525060608301516001600160401b03811660808401525060808301516001600160a01b03811660a08401525060a08301516001600160401b03811660c08401525060c08301516001600160801b03811660e08401525060e08301516001600160801b0381166101008401525061010083015161012080840152612517610140840182612f94565b5f5f604083850312156131fb575f5ffd5b61320483612db9565b946020939093013593505050565b5f5f5f5f5f60808688031215613226575f5ffd5b61322f86612db9565b94506020860135935061324460408701612dcf565b925060608601356001600160401b0381111561325e575f5ffd5b61326a88828901612e16565b969995985093965092949392505050565b818382375f9101908152919050565b600181811c9082168061329e57607f821691505b602082108103612f2257634e487b7160e01b5f52602260045260245ffd5b5f5f8335601e198436030181126132d1575f5ffd5b8301803591506001600160401b038211156132ea575f5ffd5b602001915036819003821315612e53575f5ffd5b5f5f835461330b8161328a565b600182168015613322576001811461333757613364565b60ff1983168652811515820286019350613364565b865f5260205f205f5b8381101561335c57815488820152600190910190602001613340565b505081860193505b509195945050505050565b81835281816020850137505f828201602090810191909152601f909101601f19169091010190565b6001600160401b0384168152604060208201525f6133b960408301848661336f565b95945050505050565b634e487b7160e01b5f52601160045260245ffd5b63ffffffff818116838216019081111561067c5761067c6133c2565b5f60208284031215613402575f5ffd5b61080382612f59565b634e487b7160e01b5f52604160045260245ffd5b601f821115610856578282111561085657805f5260205f20601f840160051c602085101561344a57505f5b90810190601f840160051c035f5b8181101561346d575f83820155600101613458565b505050505050565b81516001600160401b0381111561348e5761348e61340b565b6134a28161349c845461328a565b8461341f565b6020601f8211600181146134d4575f83156134bd5750848201515b5f19600385901b1c1916600184901b178455612b44565b5f84815260208120601f198516915b8281101561350357878501518255602094850194600190920191016134e3565b508482101561352057868401515f19600387901b60f8161c191681555b50505050600190811b01905550565b604081525f61354260408301858761336f565b9050826020830152949350505050565b8181038181111561067c5761067c6133c2565b6001600160801b03818116838216019081111561067c5761067c6133c2565b6001600160401b03818116838216019081111561067c5761067c6133c2565b8082018082111561067c5761067c6133c2565b6001600160801b03828116828216039081111561067c5761067c6133c2565b838152604060208201525f6133b960408301848661336f565b6001600160a01b0384168152606060208201525f5f845461360e8161328a565b806060860152600182165f811461362c576001811461364857613679565b60ff1983166080870152608082151560051b8701019350613679565b875f5260205f205f5b8381101561367057815488820160800152600190910190602001613651565b87016080019450505b5050506001600160401b03841660408401529050612517565b634e487b7160e01b5f52603260045260245ffd5b602081525f6108036020830184612f94565b5f600182016136c9576136c96133c2565b5060010190565b6001600160a01b0385168152606060208201525f6136f260608301858761336f565b90506001600160401b038316604083015295945050505050565b5f6001600160401b0382166001600160401b03810361372d5761372d6133c2565b60010192915050565b6001600160401b0383111561374d5761374d61340b565b6137618361375b835461328a565b8361341f565b5f601f841160018114613792575f851561377b5750838201355b5f19600387901b1c1916600186901b178355612b44565b5f83815260208120601f198716915b828110156137c157868501358255602094850194600190920191016137a1565b50868210156137dd575f1960f88860031b161c19848701351681555b505060018560011b0183555050505050565b602081525f61251760208301848661336f565b634e487b7160e01b5f52602160045260245ffd",
+}
+
+// AgentRegistry is an auto generated Go binding around an Ethereum contract.
+type AgentRegistry struct {
+	abi abi.ABI
+}
+
+// GetABI returns the ABI associated with this contract binding.
+func (c *AgentRegistry) GetABI() abi.ABI {
+	return c.abi
+}
+
+// NewAgentRegistry creates a new instance of AgentRegistry.
+func NewAgentRegistry() *AgentRegistry {
+	parsed, err := AgentRegistryMetaData.ParseABI()
+	if err != nil {
+		panic(errors.New("invalid ABI: " + err.Error()))
+	}
+	return &AgentRegistry{abi: *parsed}
+}
+
+// Instance creates a wrapper for a deployed contract instance at the given address.
+// Use this to create the instance object passed to abigen v2 library functions Call, Transact, etc.
+func (c *AgentRegistry) Instance(backend bind.ContractBackend, addr common.Address) *bind.BoundContract {
+	return bind.NewBoundContract(addr, c.abi, backend, backend, backend)
+}
+
+// PackConstructor is the Go binding used to pack the parameters required for
+// contract deployment.
+//
+// Solidity: constructor(address admin, uint256 minStake_, uint64 unbondingPeriod_) returns()
+func (agentRegistry *AgentRegistry) PackConstructor(admin common.Address, minStake_ *big.Int, unbondingPeriod_ uint64) []byte {
+	enc, err := agentRegistry.abi.Pack("", admin, minStake_, unbondingPeriod_)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// PackDEFAULTADMINROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa217fddf.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (agentRegistry *AgentRegistry) PackDEFAULTADMINROLE() []byte {
+	enc, err := agentRegistry.abi.Pack("DEFAULT_ADMIN_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDEFAULTADMINROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa217fddf.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (agentRegistry *AgentRegistry) TryPackDEFAULTADMINROLE() ([]byte, error) {
+	return agentRegistry.abi.Pack("DEFAULT_ADMIN_ROLE")
+}
+
+// UnpackDEFAULTADMINROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xa217fddf.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (agentRegistry *AgentRegistry) UnpackDEFAULTADMINROLE(data []byte) ([32]byte, error) {
+	out, err := agentRegistry.abi.Unpack("DEFAULT_ADMIN_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackDISPUTEROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x193def7c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function DISPUTE_ROLE() view returns(bytes32)
+func (agentRegistry *AgentRegistry) PackDISPUTEROLE() []byte {
+	enc, err := agentRegistry.abi.Pack("DISPUTE_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDISPUTEROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x193def7c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function DISPUTE_ROLE() view returns(bytes32)
+func (agentRegistry *AgentRegistry) TryPackDISPUTEROLE() ([]byte, error) {
+	return agentRegistry.abi.Pack("DISPUTE_ROLE")
+}
+
+// UnpackDISPUTEROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x193def7c.
+//
+// Solidity: function DISPUTE_ROLE() view returns(bytes32)
+func (agentRegistry *AgentRegistry) UnpackDISPUTEROLE(data []byte) ([32]byte, error) {
+	out, err := agentRegistry.abi.Unpack("DISPUTE_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackAcceptOwnership is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe7ec4f2d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function acceptOwnership(uint64 agent) returns()
+func (agentRegistry *AgentRegistry) PackAcceptOwnership(agent uint64) []byte {
+	enc, err := agentRegistry.abi.Pack("acceptOwnership", agent)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackAcceptOwnership is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe7ec4f2d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function acceptOwnership(uint64 agent) returns()
+func (agentRegistry *AgentRegistry) TryPackAcceptOwnership(agent uint64) ([]byte, error) {
+	return agentRegistry.abi.Pack("acceptOwnership", agent)
+}
+
+// PackAgentByName is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x129a0cd4.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function agentByName(address owner, string name) view returns(uint64)
+func (agentRegistry *AgentRegistry) PackAgentByName(owner common.Address, name string) []byte {
+	enc, err := agentRegistry.abi.Pack("agentByName", owner, name)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackAgentByName is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x129a0cd4.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function agentByName(address owner, string name) view returns(uint64)
+func (agentRegistry *AgentRegistry) TryPackAgentByName(owner common.Address, name string) ([]byte, error) {
+	return agentRegistry.abi.Pack("agentByName", owner, name)
+}
+
+// UnpackAgentByName is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x129a0cd4.
+//
+// Solidity: function agentByName(address owner, string name) view returns(uint64)
+func (agentRegistry *AgentRegistry) UnpackAgentByName(data []byte) (uint64, error) {
+	out, err := agentRegistry.abi.Unpack("agentByName", data)
+	if err != nil {
+		return *new(uint64), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint64)).(*uint64)
+	return out0, nil
+}
+
+// PackAgentOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xac1cfed4.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function agentOf(uint64 agent) view returns((address,bool,uint32,uint64,address,uint64,uint128,uint128,string))
+func (agentRegistry *AgentRegistry) PackAgentOf(agent uint64) []byte {
+	enc, err := agentRegistry.abi.Pack("agentOf", agent)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackAgentOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xac1cfed4.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function agentOf(uint64 agent) view returns((address,bool,uint32,uint64,address,uint64,uint128,uint128,string))
+func (agentRegistry *AgentRegistry) TryPackAgentOf(agent uint64) ([]byte, error) {
+	return agentRegistry.abi.Pack("agentOf", agent)
+}
+
+// UnpackAgentOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xac1cfed4.
+//
+// Solidity: function agentOf(uint64 agent) view returns((address,bool,uint32,uint64,address,uint64,uint128,uint128,string))
+func (agentRegistry *AgentRegistry) UnpackAgentOf(data []byte) (AgentRegistryAgent, error) {
+	out, err := agentRegistry.abi.Unpack("agentOf", data)
+	if err != nil {
+		return *new(AgentRegistryAgent), err
+	}
+	out0 := *abi.ConvertType(out[0], new(AgentRegistryAgent)).(*AgentRegistryAgent)
+	return out0, nil
+}
+
+// PackCollect is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe5225381.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function collect() returns(uint256 amount)
+func (agentRegistry *AgentRegistry) PackCollect() []byte {
+	enc, err := agentRegistry.abi.Pack("collect")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCollect is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe5225381.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function collect() returns(uint256 amount)
+func (agentRegistry *AgentRegistry) TryPackCollect() ([]byte, error) {
+	return agentRegistry.abi.Pack("collect")
+}
+
+// UnpackCollect is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xe5225381.
+//
+// Solidity: function collect() returns(uint256 amount)
+func (agentRegistry *AgentRegistry) UnpackCollect(data []byte) (*big.Int, error) {
+	out, err := agentRegistry.abi.Unpack("collect", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackCollectFor is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x349ae23b.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function collectFor(address account) returns(uint256 amount)
+func (agentRegistry *AgentRegistry) PackCollectFor(account common.Address) []byte {
+	enc, err := agentRegistry.abi.Pack("collectFor", account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCollectFor is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x349ae23b.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function collectFor(address account) returns(uint256 amount)
+func (agentRegistry *AgentRegistry) TryPackCollectFor(account common.Address) ([]byte, error) {
+	return agentRegistry.abi.Pack("collectFor", account)
+}
+
+// UnpackCollectFor is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x349ae23b.
+//
+// Solidity: function collectFor(address account) returns(uint256 amount)
+func (agentRegistry *AgentRegistry) UnpackCollectFor(data []byte) (*big.Int, error) {
+	out, err := agentRegistry.abi.Unpack("collectFor", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackCount is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06661abd.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function count() view returns(uint64)
+func (agentRegistry *AgentRegistry) PackCount() []byte {
+	enc, err := agentRegistry.abi.Pack("count")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCount is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x06661abd.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function count() view returns(uint64)
+func (agentRegistry *AgentRegistry) TryPackCount() ([]byte, error) {
+	return agentRegistry.abi.Pack("count")
+}
+
+// UnpackCount is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x06661abd.
+//
+// Solidity: function count() view returns(uint64)
+func (agentRegistry *AgentRegistry) UnpackCount(data []byte) (uint64, error) {
+	out, err := agentRegistry.abi.Unpack("count", data)
+	if err != nil {
+		return *new(uint64), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint64)).(*uint64)
+	return out0, nil
+}
+
+// PackGetRoleAdmin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x248a9ca3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (agentRegistry *AgentRegistry) PackGetRoleAdmin(role [32]byte) []byte {
+	enc, err := agentRegistry.abi.Pack("getRoleAdmin", role)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetRoleAdmin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x248a9ca3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (agentRegistry *AgentRegistry) TryPackGetRoleAdmin(role [32]byte) ([]byte, error) {
+	return agentRegistry.abi.Pack("getRoleAdmin", role)
+}
+
+// UnpackGetRoleAdmin is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x248a9ca3.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (agentRegistry *AgentRegistry) UnpackGetRoleAdmin(data []byte) ([32]byte, error) {
+	out, err := agentRegistry.abi.Unpack("getRoleAdmin", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackGrantRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2f2ff15d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function grantRole(bytes32 role, address account) returns()
+func (agentRegistry *AgentRegistry) PackGrantRole(role [32]byte, account common.Address) []byte {
+	enc, err := agentRegistry.abi.Pack("grantRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGrantRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2f2ff15d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function grantRole(bytes32 role, address account) returns()
+func (agentRegistry *AgentRegistry) TryPackGrantRole(role [32]byte, account common.Address) ([]byte, error) {
+	return agentRegistry.abi.Pack("grantRole", role, account)
+}
+
+// PackHasRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91d14854.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (agentRegistry *AgentRegistry) PackHasRole(role [32]byte, account common.Address) []byte {
+	enc, err := agentRegistry.abi.Pack("hasRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackHasRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91d14854.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (agentRegistry *AgentRegistry) TryPackHasRole(role [32]byte, account common.Address) ([]byte, error) {
+	return agentRegistry.abi.Pack("hasRole", role, account)
+}
+
+// UnpackHasRole is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x91d14854.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (agentRegistry *AgentRegistry) UnpackHasRole(data []byte) (bool, error) {
+	out, err := agentRegistry.abi.Unpack("hasRole", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackIsActive is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x34abcac9.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function isActive(uint64 agent) view returns(bool)
+func (agentRegistry *AgentRegistry) PackIsActive(agent uint64) []byte {
+	enc, err := agentRegistry.abi.Pack("isActive", agent)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackIsActive is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x34abcac9.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function isActive(uint64 agent) view returns(bool)
+func (agentRegistry *AgentRegistry) TryPackIsActive(agent uint64) ([]byte, error) {
+	return agentRegistry.abi.Pack("isActive", agent)
+}
+
+// UnpackIsActive is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x34abcac9.
+//
+// Solidity: function isActive(uint64 agent) view returns(bool)
+func (agentRegistry *AgentRegistry) UnpackIsActive(data []byte) (bool, error) {
+	out, err := agentRegistry.abi.Unpack("isActive", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackMinStake is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x375b3c0a.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function minStake() view returns(uint256)
+func (agentRegistry *AgentRegistry) PackMinStake() []byte {
+	enc, err := agentRegistry.abi.Pack("minStake")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackMinStake is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x375b3c0a.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function minStake() view returns(uint256)
+func (agentRegistry *AgentRegistry) TryPackMinStake() ([]byte, error) {
+	return agentRegistry.abi.Pack("minStake")
+}
+
+// UnpackMinStake is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x375b3c0a.
+//
+// Solidity: function minStake() view returns(uint256)
+func (agentRegistry *AgentRegistry) UnpackMinStake(data []byte) (*big.Int, error) {
+	out, err := agentRegistry.abi.Unpack("minStake", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackOrderDigest is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x44a74f8d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function orderDigest((address,uint64,uint32,string,string,uint256,uint64) order) view returns(bytes32)
+func (agentRegistry *AgentRegistry) PackOrderDigest(order AgentOrder) []byte {
+	enc, err := agentRegistry.abi.Pack("orderDigest", order)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackOrderDigest is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x44a74f8d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function orderDigest((address,uint64,uint32,string,string,uint256,uint64) order) view returns(bytes32)
+func (agentRegistry *AgentRegistry) TryPackOrderDigest(order AgentOrder) ([]byte, error) {
+	return agentRegistry.abi.Pack("orderDigest", order)
+}
+
+// UnpackOrderDigest is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x44a74f8d.
+//
+// Solidity: function orderDigest((address,uint64,uint32,string,string,uint256,uint64) order) view returns(bytes32)
+func (agentRegistry *AgentRegistry) UnpackOrderDigest(data []byte) ([32]byte, error) {
+	out, err := agentRegistry.abi.Unpack("orderDigest", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackProceedsOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9194eae7.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function proceedsOf(address account) view returns(uint256)
+func (agentRegistry *AgentRegistry) PackProceedsOf(account common.Address) []byte {
+	enc, err := agentRegistry.abi.Pack("proceedsOf", account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackProceedsOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9194eae7.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function proceedsOf(address account) view returns(uint256)
+func (agentRegistry *AgentRegistry) TryPackProceedsOf(account common.Address) ([]byte, error) {
+	return agentRegistry.abi.Pack("proceedsOf", account)
+}
+
+// UnpackProceedsOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x9194eae7.
+//
+// Solidity: function proceedsOf(address account) view returns(uint256)
+func (agentRegistry *AgentRegistry) UnpackProceedsOf(data []byte) (*big.Int, error) {
+	out, err := agentRegistry.abi.Unpack("proceedsOf", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackPublish is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x63921c53.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function publish((address,uint64,uint32,string,string,uint256,uint64) order, bytes signature) payable returns(uint64 agent)
+func (agentRegistry *AgentRegistry) PackPublish(order AgentOrder, signature []byte) []byte {
+	enc, err := agentRegistry.abi.Pack("publish", order, signature)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackPublish is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x63921c53.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function publish((address,uint64,uint32,string,string,uint256,uint64) order, bytes signature) payable returns(uint64 agent)
+func (agentRegistry *AgentRegistry) TryPackPublish(order AgentOrder, signature []byte) ([]byte, error) {
+	return agentRegistry.abi.Pack("publish", order, signature)
+}
+
+// UnpackPublish is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x63921c53.
+//
+// Solidity: function publish((address,uint64,uint32,string,string,uint256,uint64) order, bytes signature) payable returns(uint64 agent)
+func (agentRegistry *AgentRegistry) UnpackPublish(data []byte) (uint64, error) {
+	out, err := agentRegistry.abi.Unpack("publish", data)
+	if err != nil {
+		return *new(uint64), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint64)).(*uint64)
+	return out0, nil
+}
+
+// PackRenounceRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x36568abe.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function renounceRole(bytes32 role, address callerConfirmation) returns()
+func (agentRegistry *AgentRegistry) PackRenounceRole(role [32]byte, callerConfirmation common.Address) []byte {
+	enc, err := agentRegistry.abi.Pack("renounceRole", role, callerConfirmation)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRenounceRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x36568abe.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function renounceRole(bytes32 role, address callerConfirmation) returns()
+func (agentRegistry *AgentRegistry) TryPackRenounceRole(role [32]byte, callerConfirmation common.Address) ([]byte, error) {
+	return agentRegistry.abi.Pack("renounceRole", role, callerConfirmation)
+}
+
+// PackRevokeRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd547741f.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function revokeRole(bytes32 role, address account) returns()
+func (agentRegistry *AgentRegistry) PackRevokeRole(role [32]byte, account common.Address) []byte {
+	enc, err := agentRegistry.abi.Pack("revokeRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRevokeRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd547741f.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function revokeRole(bytes32 role, address account) returns()
+func (agentRegistry *AgentRegistry) TryPackRevokeRole(role [32]byte, account common.Address) ([]byte, error) {
+	return agentRegistry.abi.Pack("revokeRole", role, account)
+}
+
+// PackSetActive is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x67e3a28d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setActive(uint64 agent, bool active) returns()
+func (agentRegistry *AgentRegistry) PackSetActive(agent uint64, active bool) []byte {
+	enc, err := agentRegistry.abi.Pack("setActive", agent, active)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetActive is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x67e3a28d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setActive(uint64 agent, bool active) returns()
+func (agentRegistry *AgentRegistry) TryPackSetActive(agent uint64, active bool) ([]byte, error) {
+	return agentRegistry.abi.Pack("setActive", agent, active)
+}
+
+// PackSetMinStake is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8c80fd90.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setMinStake(uint256 minStake_) returns()
+func (agentRegistry *AgentRegistry) PackSetMinStake(minStake *big.Int) []byte {
+	enc, err := agentRegistry.abi.Pack("setMinStake", minStake)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetMinStake is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x8c80fd90.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setMinStake(uint256 minStake_) returns()
+func (agentRegistry *AgentRegistry) TryPackSetMinStake(minStake *big.Int) ([]byte, error) {
+	return agentRegistry.abi.Pack("setMinStake", minStake)
+}
+
+// PackSetUnbondingPeriod is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf10d1de1.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setUnbondingPeriod(uint64 period) returns()
+func (agentRegistry *AgentRegistry) PackSetUnbondingPeriod(period uint64) []byte {
+	enc, err := agentRegistry.abi.Pack("setUnbondingPeriod", period)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetUnbondingPeriod is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf10d1de1.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setUnbondingPeriod(uint64 period) returns()
+func (agentRegistry *AgentRegistry) TryPackSetUnbondingPeriod(period uint64) ([]byte, error) {
+	return agentRegistry.abi.Pack("setUnbondingPeriod", period)
+}
+
+// PackSlash is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe188f876.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function slash(uint64 agent, uint256 amount, address beneficiary, string reason) returns(uint256 taken)
+func (agentRegistry *AgentRegistry) PackSlash(agent uint64, amount *big.Int, beneficiary common.Address, reason string) []byte {
+	enc, err := agentRegistry.abi.Pack("slash", agent, amount, beneficiary, reason)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSlash is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe188f876.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function slash(uint64 agent, uint256 amount, address beneficiary, string reason) returns(uint256 taken)
+func (agentRegistry *AgentRegistry) TryPackSlash(agent uint64, amount *big.Int, beneficiary common.Address, reason string) ([]byte, error) {
+	return agentRegistry.abi.Pack("slash", agent, amount, beneficiary, reason)
+}
+
+// UnpackSlash is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xe188f876.
+//
+// Solidity: function slash(uint64 agent, uint256 amount, address beneficiary, string reason) returns(uint256 taken)
+func (agentRegistry *AgentRegistry) UnpackSlash(data []byte) (*big.Int, error) {
+	out, err := agentRegistry.abi.Unpack("slash", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackStake is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3a29dbae.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function stake(uint64 agent) payable returns()
+func (agentRegistry *AgentRegistry) PackStake(agent uint64) []byte {
+	enc, err := agentRegistry.abi.Pack("stake", agent)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackStake is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3a29dbae.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function stake(uint64 agent) payable returns()
+func (agentRegistry *AgentRegistry) TryPackStake(agent uint64) ([]byte, error) {
+	return agentRegistry.abi.Pack("stake", agent)
+}
+
+// PackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (agentRegistry *AgentRegistry) PackSupportsInterface(interfaceId [4]byte) []byte {
+	enc, err := agentRegistry.abi.Pack("supportsInterface", interfaceId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (agentRegistry *AgentRegistry) TryPackSupportsInterface(interfaceId [4]byte) ([]byte, error) {
+	return agentRegistry.abi.Pack("supportsInterface", interfaceId)
+}
+
+// UnpackSupportsInterface is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x01ffc9a7.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (agentRegistry *AgentRegistry) UnpackSupportsInterface(data []byte) (bool, error) {
+	out, err := agentRegistry.abi.Unpack("supportsInterface", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackTransferOwnership is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x0a94864e.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function transferOwnership(uint64 agent, address to) returns()
+func (agentRegistry *AgentRegistry) PackTransferOwnership(agent uint64, to common.Address) []byte {
+	enc, err := agentRegistry.abi.Pack("transferOwnership", agent, to)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackTransferOwnership is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x0a94864e.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function transferOwnership(uint64 agent, address to) returns()
+func (agentRegistry *AgentRegistry) TryPackTransferOwnership(agent uint64, to common.Address) ([]byte, error) {
+	return agentRegistry.abi.Pack("transferOwnership", agent, to)
+}
+
+// PackUnbondingPeriod is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x6cf6d675.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function unbondingPeriod() view returns(uint64)
+func (agentRegistry *AgentRegistry) PackUnbondingPeriod() []byte {
+	enc, err := agentRegistry.abi.Pack("unbondingPeriod")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackUnbondingPeriod is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x6cf6d675.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function unbondingPeriod() view returns(uint64)
+func (agentRegistry *AgentRegistry) TryPackUnbondingPeriod() ([]byte, error) {
+	return agentRegistry.abi.Pack("unbondingPeriod")
+}
+
+// UnpackUnbondingPeriod is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x6cf6d675.
+//
+// Solidity: function unbondingPeriod() view returns(uint64)
+func (agentRegistry *AgentRegistry) UnpackUnbondingPeriod(data []byte) (uint64, error) {
+	out, err := agentRegistry.abi.Unpack("unbondingPeriod", data)
+	if err != nil {
+		return *new(uint64), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint64)).(*uint64)
+	return out0, nil
+}
+
+// PackUnstake is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd0cc7fae.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function unstake(uint64 agent, uint256 amount) returns()
+func (agentRegistry *AgentRegistry) PackUnstake(agent uint64, amount *big.Int) []byte {
+	enc, err := agentRegistry.abi.Pack("unstake", agent, amount)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackUnstake is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd0cc7fae.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function unstake(uint64 agent, uint256 amount) returns()
+func (agentRegistry *AgentRegistry) TryPackUnstake(agent uint64, amount *big.Int) ([]byte, error) {
+	return agentRegistry.abi.Pack("unstake", agent, amount)
+}
+
+// PackVersionOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x5adec46b.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function versionOf(uint64 agent, uint32 version) view returns((bytes32,uint256,uint64,string))
+func (agentRegistry *AgentRegistry) PackVersionOf(agent uint64, version uint32) []byte {
+	enc, err := agentRegistry.abi.Pack("versionOf", agent, version)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackVersionOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x5adec46b.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function versionOf(uint64 agent, uint32 version) view returns((bytes32,uint256,uint64,string))
+func (agentRegistry *AgentRegistry) TryPackVersionOf(agent uint64, version uint32) ([]byte, error) {
+	return agentRegistry.abi.Pack("versionOf", agent, version)
+}
+
+// UnpackVersionOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x5adec46b.
+//
+// Solidity: function versionOf(uint64 agent, uint32 version) view returns((bytes32,uint256,uint64,string))
+func (agentRegistry *AgentRegistry) UnpackVersionOf(data []byte) (AgentRegistryVersion, error) {
+	out, err := agentRegistry.abi.Unpack("versionOf", data)
+	if err != nil {
+		return *new(AgentRegistryVersion), err
+	}
+	out0 := *abi.ConvertType(out[0], new(AgentRegistryVersion)).(*AgentRegistryVersion)
+	return out0, nil
+}
+
+// PackWithdraw is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x750f0acc.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function withdraw(uint64 agent) returns(uint256 amount)
+func (agentRegistry *AgentRegistry) PackWithdraw(agent uint64) []byte {
+	enc, err := agentRegistry.abi.Pack("withdraw", agent)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackWithdraw is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x750f0acc.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function withdraw(uint64 agent) returns(uint256 amount)
+func (agentRegistry *AgentRegistry) TryPackWithdraw(agent uint64) ([]byte, error) {
+	return agentRegistry.abi.Pack("withdraw", agent)
+}
+
+// UnpackWithdraw is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x750f0acc.
+//
+// Solidity: function withdraw(uint64 agent) returns(uint256 amount)
+func (agentRegistry *AgentRegistry) UnpackWithdraw(data []byte) (*big.Int, error) {
+	out, err := agentRegistry.abi.Unpack("withdraw", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// AgentRegistryActiveChanged represents a ActiveChanged event raised by the AgentRegistry contract.
+type AgentRegistryActiveChanged struct {
+	Agent  uint64
+	Active bool
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryActiveChangedEventName = "ActiveChanged"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryActiveChanged) ContractEventName() string {
+	return AgentRegistryActiveChangedEventName
+}
+
+// UnpackActiveChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event ActiveChanged(uint64 indexed agent, bool active)
+func (agentRegistry *AgentRegistry) UnpackActiveChangedEvent(log *types.Log) (*AgentRegistryActiveChanged, error) {
+	event := "ActiveChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryActiveChanged)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryAgentRegistered represents a AgentRegistered event raised by the AgentRegistry contract.
+type AgentRegistryAgentRegistered struct {
+	Agent uint64
+	Owner common.Address
+	Name  string
+	Raw   *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryAgentRegisteredEventName = "AgentRegistered"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryAgentRegistered) ContractEventName() string {
+	return AgentRegistryAgentRegisteredEventName
+}
+
+// UnpackAgentRegisteredEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event AgentRegistered(uint64 indexed agent, address indexed owner, string name)
+func (agentRegistry *AgentRegistry) UnpackAgentRegisteredEvent(log *types.Log) (*AgentRegistryAgentRegistered, error) {
+	event := "AgentRegistered"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryAgentRegistered)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryCollected represents a Collected event raised by the AgentRegistry contract.
+type AgentRegistryCollected struct {
+	Account common.Address
+	Amount  *big.Int
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryCollectedEventName = "Collected"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryCollected) ContractEventName() string {
+	return AgentRegistryCollectedEventName
+}
+
+// UnpackCollectedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Collected(address indexed account, uint256 amount)
+func (agentRegistry *AgentRegistry) UnpackCollectedEvent(log *types.Log) (*AgentRegistryCollected, error) {
+	event := "Collected"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryCollected)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryEIP712DomainChanged represents a EIP712DomainChanged event raised by the AgentRegistry contract.
+type AgentRegistryEIP712DomainChanged struct {
+	Raw *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryEIP712DomainChangedEventName = "EIP712DomainChanged"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryEIP712DomainChanged) ContractEventName() string {
+	return AgentRegistryEIP712DomainChangedEventName
+}
+
+// UnpackEIP712DomainChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event EIP712DomainChanged()
+func (agentRegistry *AgentRegistry) UnpackEIP712DomainChangedEvent(log *types.Log) (*AgentRegistryEIP712DomainChanged, error) {
+	event := "EIP712DomainChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryEIP712DomainChanged)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryMinStakeChanged represents a MinStakeChanged event raised by the AgentRegistry contract.
+type AgentRegistryMinStakeChanged struct {
+	MinStake *big.Int
+	Raw      *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryMinStakeChangedEventName = "MinStakeChanged"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryMinStakeChanged) ContractEventName() string {
+	return AgentRegistryMinStakeChangedEventName
+}
+
+// UnpackMinStakeChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event MinStakeChanged(uint256 minStake)
+func (agentRegistry *AgentRegistry) UnpackMinStakeChangedEvent(log *types.Log) (*AgentRegistryMinStakeChanged, error) {
+	event := "MinStakeChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryMinStakeChanged)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryOwnershipOffered represents a OwnershipOffered event raised by the AgentRegistry contract.
+type AgentRegistryOwnershipOffered struct {
+	Agent uint64
+	Owner common.Address
+	To    common.Address
+	Raw   *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryOwnershipOfferedEventName = "OwnershipOffered"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryOwnershipOffered) ContractEventName() string {
+	return AgentRegistryOwnershipOfferedEventName
+}
+
+// UnpackOwnershipOfferedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event OwnershipOffered(uint64 indexed agent, address indexed owner, address indexed to)
+func (agentRegistry *AgentRegistry) UnpackOwnershipOfferedEvent(log *types.Log) (*AgentRegistryOwnershipOffered, error) {
+	event := "OwnershipOffered"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryOwnershipOffered)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryOwnershipTransferred represents a OwnershipTransferred event raised by the AgentRegistry contract.
+type AgentRegistryOwnershipTransferred struct {
+	Agent uint64
+	From  common.Address
+	To    common.Address
+	Raw   *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryOwnershipTransferredEventName = "OwnershipTransferred"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryOwnershipTransferred) ContractEventName() string {
+	return AgentRegistryOwnershipTransferredEventName
+}
+
+// UnpackOwnershipTransferredEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event OwnershipTransferred(uint64 indexed agent, address indexed from, address indexed to)
+func (agentRegistry *AgentRegistry) UnpackOwnershipTransferredEvent(log *types.Log) (*AgentRegistryOwnershipTransferred, error) {
+	event := "OwnershipTransferred"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryOwnershipTransferred)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryRoleAdminChanged represents a RoleAdminChanged event raised by the AgentRegistry contract.
+type AgentRegistryRoleAdminChanged struct {
+	Role              [32]byte
+	PreviousAdminRole [32]byte
+	NewAdminRole      [32]byte
+	Raw               *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryRoleAdminChangedEventName = "RoleAdminChanged"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryRoleAdminChanged) ContractEventName() string {
+	return AgentRegistryRoleAdminChangedEventName
+}
+
+// UnpackRoleAdminChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleAdminChanged(bytes32 indexed role, bytes32 indexed previousAdminRole, bytes32 indexed newAdminRole)
+func (agentRegistry *AgentRegistry) UnpackRoleAdminChangedEvent(log *types.Log) (*AgentRegistryRoleAdminChanged, error) {
+	event := "RoleAdminChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryRoleAdminChanged)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryRoleGranted represents a RoleGranted event raised by the AgentRegistry contract.
+type AgentRegistryRoleGranted struct {
+	Role    [32]byte
+	Account common.Address
+	Sender  common.Address
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryRoleGrantedEventName = "RoleGranted"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryRoleGranted) ContractEventName() string {
+	return AgentRegistryRoleGrantedEventName
+}
+
+// UnpackRoleGrantedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)
+func (agentRegistry *AgentRegistry) UnpackRoleGrantedEvent(log *types.Log) (*AgentRegistryRoleGranted, error) {
+	event := "RoleGranted"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryRoleGranted)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryRoleRevoked represents a RoleRevoked event raised by the AgentRegistry contract.
+type AgentRegistryRoleRevoked struct {
+	Role    [32]byte
+	Account common.Address
+	Sender  common.Address
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryRoleRevokedEventName = "RoleRevoked"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryRoleRevoked) ContractEventName() string {
+	return AgentRegistryRoleRevokedEventName
+}
+
+// UnpackRoleRevokedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender)
+func (agentRegistry *AgentRegistry) UnpackRoleRevokedEvent(log *types.Log) (*AgentRegistryRoleRevoked, error) {
+	event := "RoleRevoked"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryRoleRevoked)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistrySlashed represents a Slashed event raised by the AgentRegistry contract.
+type AgentRegistrySlashed struct {
+	Agent       uint64
+	By          common.Address
+	Beneficiary common.Address
+	Amount      *big.Int
+	Reason      string
+	Raw         *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistrySlashedEventName = "Slashed"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistrySlashed) ContractEventName() string {
+	return AgentRegistrySlashedEventName
+}
+
+// UnpackSlashedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Slashed(uint64 indexed agent, address indexed by, address indexed beneficiary, uint256 amount, string reason)
+func (agentRegistry *AgentRegistry) UnpackSlashedEvent(log *types.Log) (*AgentRegistrySlashed, error) {
+	event := "Slashed"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistrySlashed)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryStaked represents a Staked event raised by the AgentRegistry contract.
+type AgentRegistryStaked struct {
+	Agent  uint64
+	From   common.Address
+	Amount *big.Int
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryStakedEventName = "Staked"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryStaked) ContractEventName() string {
+	return AgentRegistryStakedEventName
+}
+
+// UnpackStakedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Staked(uint64 indexed agent, address indexed from, uint256 amount)
+func (agentRegistry *AgentRegistry) UnpackStakedEvent(log *types.Log) (*AgentRegistryStaked, error) {
+	event := "Staked"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryStaked)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryUnbonded represents a Unbonded event raised by the AgentRegistry contract.
+type AgentRegistryUnbonded struct {
+	Agent     uint64
+	Amount    *big.Int
+	ReleaseAt uint64
+	Raw       *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryUnbondedEventName = "Unbonded"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryUnbonded) ContractEventName() string {
+	return AgentRegistryUnbondedEventName
+}
+
+// UnpackUnbondedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Unbonded(uint64 indexed agent, uint256 amount, uint64 releaseAt)
+func (agentRegistry *AgentRegistry) UnpackUnbondedEvent(log *types.Log) (*AgentRegistryUnbonded, error) {
+	event := "Unbonded"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryUnbonded)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryUnbondingPeriodChanged represents a UnbondingPeriodChanged event raised by the AgentRegistry contract.
+type AgentRegistryUnbondingPeriodChanged struct {
+	Period uint64
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryUnbondingPeriodChangedEventName = "UnbondingPeriodChanged"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryUnbondingPeriodChanged) ContractEventName() string {
+	return AgentRegistryUnbondingPeriodChangedEventName
+}
+
+// UnpackUnbondingPeriodChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event UnbondingPeriodChanged(uint64 period)
+func (agentRegistry *AgentRegistry) UnpackUnbondingPeriodChangedEvent(log *types.Log) (*AgentRegistryUnbondingPeriodChanged, error) {
+	event := "UnbondingPeriodChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryUnbondingPeriodChanged)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryVersionPublished represents a VersionPublished event raised by the AgentRegistry contract.
+type AgentRegistryVersionPublished struct {
+	Agent    uint64
+	Version  uint32
+	Digest   [32]byte
+	Manifest string
+	Price    *big.Int
+	Raw      *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryVersionPublishedEventName = "VersionPublished"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryVersionPublished) ContractEventName() string {
+	return AgentRegistryVersionPublishedEventName
+}
+
+// UnpackVersionPublishedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event VersionPublished(uint64 indexed agent, uint32 indexed version, bytes32 indexed digest, string manifest, uint256 price)
+func (agentRegistry *AgentRegistry) UnpackVersionPublishedEvent(log *types.Log) (*AgentRegistryVersionPublished, error) {
+	event := "VersionPublished"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryVersionPublished)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// AgentRegistryWithdrawn represents a Withdrawn event raised by the AgentRegistry contract.
+type AgentRegistryWithdrawn struct {
+	Agent  uint64
+	To     common.Address
+	Amount *big.Int
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const AgentRegistryWithdrawnEventName = "Withdrawn"
+
+// ContractEventName returns the user-defined event name.
+func (AgentRegistryWithdrawn) ContractEventName() string {
+	return AgentRegistryWithdrawnEventName
+}
+
+// UnpackWithdrawnEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Withdrawn(uint64 indexed agent, address indexed to, uint256 amount)
+func (agentRegistry *AgentRegistry) UnpackWithdrawnEvent(log *types.Log) (*AgentRegistryWithdrawn, error) {
+	event := "Withdrawn"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != agentRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(AgentRegistryWithdrawn)
+	if len(log.Data) > 0 {
+		if err := agentRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range agentRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// UnpackError attempts to decode the provided error data using user-defined
+// error definitions.
+func (agentRegistry *AgentRegistry) UnpackError(raw []byte) (any, error) {
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["AccessControlBadConfirmation"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackAccessControlBadConfirmationError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["AccessControlUnauthorizedAccount"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackAccessControlUnauthorizedAccountError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["BelowMinimumStake"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackBelowMinimumStakeError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["FailedCall"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackFailedCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["InsufficientBalance"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackInsufficientBalanceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["InsufficientStake"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackInsufficientStakeError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["InvalidCid"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackInvalidCidError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["InvalidName"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackInvalidNameError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["InvalidReason"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackInvalidReasonError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["InvalidShortString"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackInvalidShortStringError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["InvalidSignature"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackInvalidSignatureError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["NameChanged"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackNameChangedError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["NameTaken"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackNameTakenError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["NotAgentOwner"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackNotAgentOwnerError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["NotPendingOwner"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackNotPendingOwnerError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["NothingToCollect"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackNothingToCollectError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["OrderExpired"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackOrderExpiredError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["ReentrancyGuardReentrantCall"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackReentrancyGuardReentrantCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["SafeCastOverflowedUintDowncast"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackSafeCastOverflowedUintDowncastError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["StillUnbonding"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackStillUnbondingError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["StringTooLong"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackStringTooLongError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["UnknownAgent"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackUnknownAgentError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["UnknownUnbonding"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackUnknownUnbondingError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["UnknownVersion"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackUnknownVersionError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["VersionExists"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackVersionExistsError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["VersionGap"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackVersionGapError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["ZeroAddress"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackZeroAddressError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], agentRegistry.abi.Errors["ZeroAmount"].ID.Bytes()[:4]) {
+		return agentRegistry.UnpackZeroAmountError(raw[4:])
+	}
+	return nil, errors.New("Unknown error")
+}
+
+// AgentRegistryAccessControlBadConfirmation represents a AccessControlBadConfirmation error raised by the AgentRegistry contract.
+type AgentRegistryAccessControlBadConfirmation struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AccessControlBadConfirmation()
+func AgentRegistryAccessControlBadConfirmationErrorID() common.Hash {
+	return common.HexToHash("0x6697b23232a647058342c0724fe7c415cab25915b54e5dbc03f233173d37b41c")
+}
+
+// UnpackAccessControlBadConfirmationError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AccessControlBadConfirmation()
+func (agentRegistry *AgentRegistry) UnpackAccessControlBadConfirmationError(raw []byte) (*AgentRegistryAccessControlBadConfirmation, error) {
+	out := new(AgentRegistryAccessControlBadConfirmation)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "AccessControlBadConfirmation", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryAccessControlUnauthorizedAccount represents a AccessControlUnauthorizedAccount error raised by the AgentRegistry contract.
+type AgentRegistryAccessControlUnauthorizedAccount struct {
+	Account    common.Address
+	NeededRole [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AccessControlUnauthorizedAccount(address account, bytes32 neededRole)
+func AgentRegistryAccessControlUnauthorizedAccountErrorID() common.Hash {
+	return common.HexToHash("0xe2517d3fbfae6f8515ef5ff1ccedc3933ab0cbbda0b492c06eb54ad10ef03b3e")
+}
+
+// UnpackAccessControlUnauthorizedAccountError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AccessControlUnauthorizedAccount(address account, bytes32 neededRole)
+func (agentRegistry *AgentRegistry) UnpackAccessControlUnauthorizedAccountError(raw []byte) (*AgentRegistryAccessControlUnauthorizedAccount, error) {
+	out := new(AgentRegistryAccessControlUnauthorizedAccount)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "AccessControlUnauthorizedAccount", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryBelowMinimumStake represents a BelowMinimumStake error raised by the AgentRegistry contract.
+type AgentRegistryBelowMinimumStake struct {
+	Agent   uint64
+	Stake   *big.Int
+	Minimum *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error BelowMinimumStake(uint64 agent, uint256 stake, uint256 minimum)
+func AgentRegistryBelowMinimumStakeErrorID() common.Hash {
+	return common.HexToHash("0x4c8d73a59bc509dde8a3b3addc8e86512f3991ec68555a1114b3b4b97aa51173")
+}
+
+// UnpackBelowMinimumStakeError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error BelowMinimumStake(uint64 agent, uint256 stake, uint256 minimum)
+func (agentRegistry *AgentRegistry) UnpackBelowMinimumStakeError(raw []byte) (*AgentRegistryBelowMinimumStake, error) {
+	out := new(AgentRegistryBelowMinimumStake)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "BelowMinimumStake", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryFailedCall represents a FailedCall error raised by the AgentRegistry contract.
+type AgentRegistryFailedCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error FailedCall()
+func AgentRegistryFailedCallErrorID() common.Hash {
+	return common.HexToHash("0xd6bda27508c0fb6d8a39b4b122878dab26f731a7d4e4abe711dd3731899052a4")
+}
+
+// UnpackFailedCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error FailedCall()
+func (agentRegistry *AgentRegistry) UnpackFailedCallError(raw []byte) (*AgentRegistryFailedCall, error) {
+	out := new(AgentRegistryFailedCall)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "FailedCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryInsufficientBalance represents a InsufficientBalance error raised by the AgentRegistry contract.
+type AgentRegistryInsufficientBalance struct {
+	Balance *big.Int
+	Needed  *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func AgentRegistryInsufficientBalanceErrorID() common.Hash {
+	return common.HexToHash("0xcf4791818fba6e019216eb4864093b4947f674afada5d305e57d598b641dad1d")
+}
+
+// UnpackInsufficientBalanceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func (agentRegistry *AgentRegistry) UnpackInsufficientBalanceError(raw []byte) (*AgentRegistryInsufficientBalance, error) {
+	out := new(AgentRegistryInsufficientBalance)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "InsufficientBalance", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryInsufficientStake represents a InsufficientStake error raised by the AgentRegistry contract.
+type AgentRegistryInsufficientStake struct {
+	Agent     uint64
+	Needed    *big.Int
+	Available *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InsufficientStake(uint64 agent, uint256 needed, uint256 available)
+func AgentRegistryInsufficientStakeErrorID() common.Hash {
+	return common.HexToHash("0x0576487dd757188504605bc62e96e45058b3619b511a09d8a5986cdb1674d49a")
+}
+
+// UnpackInsufficientStakeError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InsufficientStake(uint64 agent, uint256 needed, uint256 available)
+func (agentRegistry *AgentRegistry) UnpackInsufficientStakeError(raw []byte) (*AgentRegistryInsufficientStake, error) {
+	out := new(AgentRegistryInsufficientStake)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "InsufficientStake", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryInvalidCid represents a InvalidCid error raised by the AgentRegistry contract.
+type AgentRegistryInvalidCid struct {
+	Cid string
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidCid(string cid)
+func AgentRegistryInvalidCidErrorID() common.Hash {
+	return common.HexToHash("0xcd91c6e0898a2618b05b009204fbe4b92d78c035ef2b2d3d19ebc3e3d93ef67a")
+}
+
+// UnpackInvalidCidError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidCid(string cid)
+func (agentRegistry *AgentRegistry) UnpackInvalidCidError(raw []byte) (*AgentRegistryInvalidCid, error) {
+	out := new(AgentRegistryInvalidCid)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "InvalidCid", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryInvalidName represents a InvalidName error raised by the AgentRegistry contract.
+type AgentRegistryInvalidName struct {
+	Name string
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidName(string name)
+func AgentRegistryInvalidNameErrorID() common.Hash {
+	return common.HexToHash("0x7f19f48dde8e613f860c019d31af8a8d510a11cf10d77dbe19347df930db313d")
+}
+
+// UnpackInvalidNameError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidName(string name)
+func (agentRegistry *AgentRegistry) UnpackInvalidNameError(raw []byte) (*AgentRegistryInvalidName, error) {
+	out := new(AgentRegistryInvalidName)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "InvalidName", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryInvalidReason represents a InvalidReason error raised by the AgentRegistry contract.
+type AgentRegistryInvalidReason struct {
+	Length  *big.Int
+	Maximum *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidReason(uint256 length, uint256 maximum)
+func AgentRegistryInvalidReasonErrorID() common.Hash {
+	return common.HexToHash("0xde822ff16ca4fd70ca8dcf59b0d7bcb9f3406e76c8e1b0c42ffb08f2ef736131")
+}
+
+// UnpackInvalidReasonError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidReason(uint256 length, uint256 maximum)
+func (agentRegistry *AgentRegistry) UnpackInvalidReasonError(raw []byte) (*AgentRegistryInvalidReason, error) {
+	out := new(AgentRegistryInvalidReason)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "InvalidReason", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryInvalidShortString represents a InvalidShortString error raised by the AgentRegistry contract.
+type AgentRegistryInvalidShortString struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidShortString()
+func AgentRegistryInvalidShortStringErrorID() common.Hash {
+	return common.HexToHash("0xb3512b0c6163e5f0bafab72bb631b9d58cd7a731b082f910338aa21c83d5c274")
+}
+
+// UnpackInvalidShortStringError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidShortString()
+func (agentRegistry *AgentRegistry) UnpackInvalidShortStringError(raw []byte) (*AgentRegistryInvalidShortString, error) {
+	out := new(AgentRegistryInvalidShortString)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "InvalidShortString", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryInvalidSignature represents a InvalidSignature error raised by the AgentRegistry contract.
+type AgentRegistryInvalidSignature struct {
+	Owner common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidSignature(address owner)
+func AgentRegistryInvalidSignatureErrorID() common.Hash {
+	return common.HexToHash("0xd855c4f4d7a9aef9d1b6f49c25339cf5cd471e30830c8071f7b5024985e5abcd")
+}
+
+// UnpackInvalidSignatureError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidSignature(address owner)
+func (agentRegistry *AgentRegistry) UnpackInvalidSignatureError(raw []byte) (*AgentRegistryInvalidSignature, error) {
+	out := new(AgentRegistryInvalidSignature)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "InvalidSignature", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryNameChanged represents a NameChanged error raised by the AgentRegistry contract.
+type AgentRegistryNameChanged struct {
+	Agent uint64
+	Name  string
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NameChanged(uint64 agent, string name)
+func AgentRegistryNameChangedErrorID() common.Hash {
+	return common.HexToHash("0x680e64c4baf45bef99d99c3b29cdf3237c5e8e7f4bc8400912642ff3fdcff39c")
+}
+
+// UnpackNameChangedError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NameChanged(uint64 agent, string name)
+func (agentRegistry *AgentRegistry) UnpackNameChangedError(raw []byte) (*AgentRegistryNameChanged, error) {
+	out := new(AgentRegistryNameChanged)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "NameChanged", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryNameTaken represents a NameTaken error raised by the AgentRegistry contract.
+type AgentRegistryNameTaken struct {
+	Owner common.Address
+	Name  string
+	Agent uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NameTaken(address owner, string name, uint64 agent)
+func AgentRegistryNameTakenErrorID() common.Hash {
+	return common.HexToHash("0x33aedaaa5a0c395f861c481666345f63a8166a4239c355368800e90ac71285c6")
+}
+
+// UnpackNameTakenError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NameTaken(address owner, string name, uint64 agent)
+func (agentRegistry *AgentRegistry) UnpackNameTakenError(raw []byte) (*AgentRegistryNameTaken, error) {
+	out := new(AgentRegistryNameTaken)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "NameTaken", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryNotAgentOwner represents a NotAgentOwner error raised by the AgentRegistry contract.
+type AgentRegistryNotAgentOwner struct {
+	Agent  uint64
+	Caller common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotAgentOwner(uint64 agent, address caller)
+func AgentRegistryNotAgentOwnerErrorID() common.Hash {
+	return common.HexToHash("0xba9cde25b894a4d72912133481650d8814b393c89a154f17055fc703f02434b5")
+}
+
+// UnpackNotAgentOwnerError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotAgentOwner(uint64 agent, address caller)
+func (agentRegistry *AgentRegistry) UnpackNotAgentOwnerError(raw []byte) (*AgentRegistryNotAgentOwner, error) {
+	out := new(AgentRegistryNotAgentOwner)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "NotAgentOwner", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryNotPendingOwner represents a NotPendingOwner error raised by the AgentRegistry contract.
+type AgentRegistryNotPendingOwner struct {
+	Agent  uint64
+	Caller common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotPendingOwner(uint64 agent, address caller)
+func AgentRegistryNotPendingOwnerErrorID() common.Hash {
+	return common.HexToHash("0xa38368804a65742e067fad4ef3b4622655dfa6f037eec8917ac424cf150fa1d4")
+}
+
+// UnpackNotPendingOwnerError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotPendingOwner(uint64 agent, address caller)
+func (agentRegistry *AgentRegistry) UnpackNotPendingOwnerError(raw []byte) (*AgentRegistryNotPendingOwner, error) {
+	out := new(AgentRegistryNotPendingOwner)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "NotPendingOwner", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryNothingToCollect represents a NothingToCollect error raised by the AgentRegistry contract.
+type AgentRegistryNothingToCollect struct {
+	Account common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NothingToCollect(address account)
+func AgentRegistryNothingToCollectErrorID() common.Hash {
+	return common.HexToHash("0x557eefa9e47a2f90709e847ec22278fadd454dbf062e1d8ebed6a2888b2bf600")
+}
+
+// UnpackNothingToCollectError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NothingToCollect(address account)
+func (agentRegistry *AgentRegistry) UnpackNothingToCollectError(raw []byte) (*AgentRegistryNothingToCollect, error) {
+	out := new(AgentRegistryNothingToCollect)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "NothingToCollect", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryOrderExpired represents a OrderExpired error raised by the AgentRegistry contract.
+type AgentRegistryOrderExpired struct {
+	Deadline  uint64
+	Timestamp *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error OrderExpired(uint64 deadline, uint256 timestamp)
+func AgentRegistryOrderExpiredErrorID() common.Hash {
+	return common.HexToHash("0xa587b43231d753cf1522019b78876f8d2edc75650942bd683ff57c10891d9a37")
+}
+
+// UnpackOrderExpiredError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error OrderExpired(uint64 deadline, uint256 timestamp)
+func (agentRegistry *AgentRegistry) UnpackOrderExpiredError(raw []byte) (*AgentRegistryOrderExpired, error) {
+	out := new(AgentRegistryOrderExpired)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "OrderExpired", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryReentrancyGuardReentrantCall represents a ReentrancyGuardReentrantCall error raised by the AgentRegistry contract.
+type AgentRegistryReentrancyGuardReentrantCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ReentrancyGuardReentrantCall()
+func AgentRegistryReentrancyGuardReentrantCallErrorID() common.Hash {
+	return common.HexToHash("0x3ee5aeb571de7fc460830b4d0017439a1ca56fb0bc39062227ade4fe4a24c1ca")
+}
+
+// UnpackReentrancyGuardReentrantCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ReentrancyGuardReentrantCall()
+func (agentRegistry *AgentRegistry) UnpackReentrancyGuardReentrantCallError(raw []byte) (*AgentRegistryReentrancyGuardReentrantCall, error) {
+	out := new(AgentRegistryReentrancyGuardReentrantCall)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "ReentrancyGuardReentrantCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistrySafeCastOverflowedUintDowncast represents a SafeCastOverflowedUintDowncast error raised by the AgentRegistry contract.
+type AgentRegistrySafeCastOverflowedUintDowncast struct {
+	Bits  uint8
+	Value *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)
+func AgentRegistrySafeCastOverflowedUintDowncastErrorID() common.Hash {
+	return common.HexToHash("0x6dfcc6503a32754ce7a89698e18201fc5294fd4aad43edefee786f88423b1a12")
+}
+
+// UnpackSafeCastOverflowedUintDowncastError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)
+func (agentRegistry *AgentRegistry) UnpackSafeCastOverflowedUintDowncastError(raw []byte) (*AgentRegistrySafeCastOverflowedUintDowncast, error) {
+	out := new(AgentRegistrySafeCastOverflowedUintDowncast)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "SafeCastOverflowedUintDowncast", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryStillUnbonding represents a StillUnbonding error raised by the AgentRegistry contract.
+type AgentRegistryStillUnbonding struct {
+	Agent     uint64
+	ReleaseAt *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error StillUnbonding(uint64 agent, uint256 releaseAt)
+func AgentRegistryStillUnbondingErrorID() common.Hash {
+	return common.HexToHash("0x87246d8dba4ea14002c76d2b8425db54d124cf110bb8b94366fe1f63befde0c2")
+}
+
+// UnpackStillUnbondingError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error StillUnbonding(uint64 agent, uint256 releaseAt)
+func (agentRegistry *AgentRegistry) UnpackStillUnbondingError(raw []byte) (*AgentRegistryStillUnbonding, error) {
+	out := new(AgentRegistryStillUnbonding)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "StillUnbonding", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryStringTooLong represents a StringTooLong error raised by the AgentRegistry contract.
+type AgentRegistryStringTooLong struct {
+	Str string
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error StringTooLong(string str)
+func AgentRegistryStringTooLongErrorID() common.Hash {
+	return common.HexToHash("0x305a27a93f8e33b7392df0a0f91d6fc63847395853c45991eec52dbf24d72381")
+}
+
+// UnpackStringTooLongError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error StringTooLong(string str)
+func (agentRegistry *AgentRegistry) UnpackStringTooLongError(raw []byte) (*AgentRegistryStringTooLong, error) {
+	out := new(AgentRegistryStringTooLong)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "StringTooLong", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryUnknownAgent represents a UnknownAgent error raised by the AgentRegistry contract.
+type AgentRegistryUnknownAgent struct {
+	Agent uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error UnknownAgent(uint64 agent)
+func AgentRegistryUnknownAgentErrorID() common.Hash {
+	return common.HexToHash("0x8befeebc732c653a70631ba5641382472436ef154ed9cd58fb702e74ce975383")
+}
+
+// UnpackUnknownAgentError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error UnknownAgent(uint64 agent)
+func (agentRegistry *AgentRegistry) UnpackUnknownAgentError(raw []byte) (*AgentRegistryUnknownAgent, error) {
+	out := new(AgentRegistryUnknownAgent)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "UnknownAgent", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryUnknownUnbonding represents a UnknownUnbonding error raised by the AgentRegistry contract.
+type AgentRegistryUnknownUnbonding struct {
+	Agent uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error UnknownUnbonding(uint64 agent)
+func AgentRegistryUnknownUnbondingErrorID() common.Hash {
+	return common.HexToHash("0x2953ae964f1e28e95b0e9dc59b9cc0de137be5d5b1c09dc17597f02bee780fb0")
+}
+
+// UnpackUnknownUnbondingError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error UnknownUnbonding(uint64 agent)
+func (agentRegistry *AgentRegistry) UnpackUnknownUnbondingError(raw []byte) (*AgentRegistryUnknownUnbonding, error) {
+	out := new(AgentRegistryUnknownUnbonding)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "UnknownUnbonding", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryUnknownVersion represents a UnknownVersion error raised by the AgentRegistry contract.
+type AgentRegistryUnknownVersion struct {
+	Agent   uint64
+	Version uint32
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error UnknownVersion(uint64 agent, uint32 version)
+func AgentRegistryUnknownVersionErrorID() common.Hash {
+	return common.HexToHash("0x56f363a689ee3d49cd5a20bc8a27d9a97b2ef79d07a9f831b1ca9d542e548c6e")
+}
+
+// UnpackUnknownVersionError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error UnknownVersion(uint64 agent, uint32 version)
+func (agentRegistry *AgentRegistry) UnpackUnknownVersionError(raw []byte) (*AgentRegistryUnknownVersion, error) {
+	out := new(AgentRegistryUnknownVersion)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "UnknownVersion", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryVersionExists represents a VersionExists error raised by the AgentRegistry contract.
+type AgentRegistryVersionExists struct {
+	Agent   uint64
+	Version uint32
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error VersionExists(uint64 agent, uint32 version)
+func AgentRegistryVersionExistsErrorID() common.Hash {
+	return common.HexToHash("0x033c9d0eb9fae0399bea6619e0f268a485b6ec9acbe705d39a87443f921c51d3")
+}
+
+// UnpackVersionExistsError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error VersionExists(uint64 agent, uint32 version)
+func (agentRegistry *AgentRegistry) UnpackVersionExistsError(raw []byte) (*AgentRegistryVersionExists, error) {
+	out := new(AgentRegistryVersionExists)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "VersionExists", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryVersionGap represents a VersionGap error raised by the AgentRegistry contract.
+type AgentRegistryVersionGap struct {
+	Agent    uint64
+	Expected uint32
+	Actual   uint32
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error VersionGap(uint64 agent, uint32 expected, uint32 actual)
+func AgentRegistryVersionGapErrorID() common.Hash {
+	return common.HexToHash("0xe4487450459b4085c60ec66487cd6ba822337b7718fb9ad8e34bdccb68a1e662")
+}
+
+// UnpackVersionGapError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error VersionGap(uint64 agent, uint32 expected, uint32 actual)
+func (agentRegistry *AgentRegistry) UnpackVersionGapError(raw []byte) (*AgentRegistryVersionGap, error) {
+	out := new(AgentRegistryVersionGap)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "VersionGap", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryZeroAddress represents a ZeroAddress error raised by the AgentRegistry contract.
+type AgentRegistryZeroAddress struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ZeroAddress()
+func AgentRegistryZeroAddressErrorID() common.Hash {
+	return common.HexToHash("0xd92e233df2717d4a40030e20904abd27b68fcbeede117eaaccbbdac9618c8c73")
+}
+
+// UnpackZeroAddressError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ZeroAddress()
+func (agentRegistry *AgentRegistry) UnpackZeroAddressError(raw []byte) (*AgentRegistryZeroAddress, error) {
+	out := new(AgentRegistryZeroAddress)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "ZeroAddress", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AgentRegistryZeroAmount represents a ZeroAmount error raised by the AgentRegistry contract.
+type AgentRegistryZeroAmount struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ZeroAmount()
+func AgentRegistryZeroAmountErrorID() common.Hash {
+	return common.HexToHash("0x1f2a2005cb66a8e145327e8814e243a0996aec9bfe1e15a495778b1236dbd485")
+}
+
+// UnpackZeroAmountError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ZeroAmount()
+func (agentRegistry *AgentRegistry) UnpackZeroAmountError(raw []byte) (*AgentRegistryZeroAmount, error) {
+	out := new(AgentRegistryZeroAmount)
+	if err := agentRegistry.abi.UnpackIntoInterface(out, "ZeroAmount", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // AttributionSettlementMetaData contains all meta data concerning the AttributionSettlement contract.
@@ -3116,6 +5610,1902 @@ func AttributionSettlementZeroCoverErrorID() common.Hash {
 func (attributionSettlement *AttributionSettlement) UnpackZeroCoverError(raw []byte) (*AttributionSettlementZeroCover, error) {
 	out := new(AttributionSettlementZeroCover)
 	if err := attributionSettlement.abi.UnpackIntoInterface(out, "ZeroCover", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingMetaData contains all meta data concerning the ContributorStaking contract.
+var ContributorStakingMetaData = bind.MetaData{
+	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"contractDatanetRegistry\",\"name\":\"datanets_\",\"type\":\"address\"},{\"components\":[{\"internalType\":\"uint256\",\"name\":\"minRequirement\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maxRequirement\",\"type\":\"uint256\"},{\"internalType\":\"uint16\",\"name\":\"slashBps\",\"type\":\"uint16\"},{\"internalType\":\"uint64\",\"name\":\"unstakeDelay\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"appealPeriod\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"decisionPeriod\",\"type\":\"uint64\"}],\"internalType\":\"structContributorRules\",\"name\":\"rules_\",\"type\":\"tuple\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"DISPUTE_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"bytes32\",\"name\":\"record\",\"type\":\"bytes32\"},{\"internalType\":\"string\",\"name\":\"status\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"reason\",\"type\":\"string\"},{\"internalType\":\"uint64\",\"name\":\"at\",\"type\":\"uint64\"}],\"internalType\":\"structReview\",\"name\":\"review\",\"type\":\"tuple\"},{\"internalType\":\"bytes\",\"name\":\"reviewSignature\",\"type\":\"bytes\"},{\"components\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"bytes32\",\"name\":\"record\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"contributor\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"license\",\"type\":\"string\"},{\"internalType\":\"uint64\",\"name\":\"at\",\"type\":\"uint64\"}],\"internalType\":\"structContribution\",\"name\":\"contribution\",\"type\":\"tuple\"},{\"internalType\":\"bytes\",\"name\":\"contributionSignature\",\"type\":\"bytes\"}],\"name\":\"accuse\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"},{\"internalType\":\"string\",\"name\":\"reason\",\"type\":\"string\"}],\"name\":\"appeal\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"caseCount\",\"outputs\":[{\"internalType\":\"uint64\",\"name\":\"\",\"type\":\"uint64\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"}],\"name\":\"caseOf\",\"outputs\":[{\"components\":[{\"internalType\":\"enumContributorStaking.State\",\"name\":\"state\",\"type\":\"uint8\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"until\",\"type\":\"uint64\"},{\"internalType\":\"uint128\",\"name\":\"amount\",\"type\":\"uint128\"},{\"internalType\":\"address\",\"name\":\"contributor\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"record\",\"type\":\"bytes32\"}],\"internalType\":\"structContributorStaking.Case\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"datanets\",\"outputs\":[{\"internalType\":\"contractDatanetRegistry\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"},{\"internalType\":\"bool\",\"name\":\"abusive\",\"type\":\"bool\"}],\"name\":\"decide\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"address\",\"name\":\"contributor\",\"type\":\"address\"}],\"name\":\"isCovered\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"}],\"name\":\"requirementOf\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"}],\"name\":\"resolve\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"rules\",\"outputs\":[{\"components\":[{\"internalType\":\"uint256\",\"name\":\"minRequirement\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maxRequirement\",\"type\":\"uint256\"},{\"internalType\":\"uint16\",\"name\":\"slashBps\",\"type\":\"uint16\"},{\"internalType\":\"uint64\",\"name\":\"unstakeDelay\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"appealPeriod\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"decisionPeriod\",\"type\":\"uint64\"}],\"internalType\":\"structContributorRules\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"requirement\",\"type\":\"uint256\"}],\"name\":\"setRequirement\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"uint256\",\"name\":\"minRequirement\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maxRequirement\",\"type\":\"uint256\"},{\"internalType\":\"uint16\",\"name\":\"slashBps\",\"type\":\"uint16\"},{\"internalType\":\"uint64\",\"name\":\"unstakeDelay\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"appealPeriod\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"decisionPeriod\",\"type\":\"uint64\"}],\"internalType\":\"structContributorRules\",\"name\":\"rules_\",\"type\":\"tuple\"}],\"name\":\"setRules\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"}],\"name\":\"stake\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"address\",\"name\":\"contributor\",\"type\":\"address\"}],\"name\":\"stakeFor\",\"outputs\":[],\"stateMutability\":\"payable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"address\",\"name\":\"contributor\",\"type\":\"address\"}],\"name\":\"stakeOf\",\"outputs\":[{\"components\":[{\"internalType\":\"uint128\",\"name\":\"staked\",\"type\":\"uint128\"},{\"internalType\":\"uint128\",\"name\":\"leaving\",\"type\":\"uint128\"},{\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"internalType\":\"structContributorStaking.Stake\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"unstake\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"}],\"name\":\"withdraw\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"contributor\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"bytes32\",\"name\":\"record\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"reason\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"until\",\"type\":\"uint64\"}],\"name\":\"Accused\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"reason\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"until\",\"type\":\"uint64\"}],\"name\":\"Appealed\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"requirement\",\"type\":\"uint256\"}],\"name\":\"RequirementChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"by\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"enumContributorStaking.State\",\"name\":\"state\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Resolved\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"components\":[{\"internalType\":\"uint256\",\"name\":\"minRequirement\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maxRequirement\",\"type\":\"uint256\"},{\"internalType\":\"uint16\",\"name\":\"slashBps\",\"type\":\"uint16\"},{\"internalType\":\"uint64\",\"name\":\"unstakeDelay\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"appealPeriod\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"decisionPeriod\",\"type\":\"uint64\"}],\"indexed\":false,\"internalType\":\"structContributorRules\",\"name\":\"rules\",\"type\":\"tuple\"}],\"name\":\"RulesChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"contributor\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"from\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Staked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"contributor\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"name\":\"Unstaked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"contributor\",\"type\":\"address\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"Withdrawn\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"until\",\"type\":\"uint64\"}],\"name\":\"AppealExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"}],\"name\":\"CaseExists\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"FailedCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"balance\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"}],\"name\":\"InsufficientBalance\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"address\",\"name\":\"contributor\",\"type\":\"address\"},{\"internalType\":\"uint256\",\"name\":\"needed\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"available\",\"type\":\"uint256\"}],\"name\":\"InsufficientStake\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"requirement\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"minimum\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maximum\",\"type\":\"uint256\"}],\"name\":\"InvalidRequirement\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidRules\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"signer\",\"type\":\"address\"}],\"name\":\"InvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"bytes32\",\"name\":\"record\",\"type\":\"bytes32\"}],\"name\":\"NotAbusive\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"},{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotContributor\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotDatanetOwner\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ReentrancyGuardReentrantCall\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint8\",\"name\":\"bits\",\"type\":\"uint8\"},{\"internalType\":\"uint256\",\"name\":\"value\",\"type\":\"uint256\"}],\"name\":\"SafeCastOverflowedUintDowncast\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"releaseAt\",\"type\":\"uint64\"}],\"name\":\"StillUnstaking\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"},{\"internalType\":\"uint64\",\"name\":\"until\",\"type\":\"uint64\"}],\"name\":\"StillWaiting\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"}],\"name\":\"UnknownCase\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"address\",\"name\":\"contributor\",\"type\":\"address\"}],\"name\":\"UnknownUnstaking\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"id\",\"type\":\"uint64\"},{\"internalType\":\"enumContributorStaking.State\",\"name\":\"state\",\"type\":\"uint8\"}],\"name\":\"WrongState\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAmount\",\"type\":\"error\"}]",
+	ID:  "0b9eaaa323e6be3b174f57d10cf80eec4e",
+	Bin: "0x60a060405234801561000f575f5ffd5b5060405161313938038061313983398101604081905261002e9161033f565b6001600160a01b038316158061004b57506001600160a01b038216155b156100695760405163d92e233d60e01b815260040160405180910390fd5b6100735f84610092565b506001600160a01b03821660805261008a8161013b565b505050610414565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16610132575f838152602081815260408083206001600160a01b03861684529091529020805460ff191660011790556100ea3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610135565b505f5b92915050565b8051158061014d575060208101518151115b8061015e5750604081015161ffff16155b806101725750612710816040015161ffff16115b80610188575060808101516001600160401b0316155b806101ac575080606001516001600160401b031681608001516001600160401b0316115b806101c2575060a08101516001600160401b0316155b156101e0576040516319557f1960e31b815260040160405180910390fd5b80516001556020810151600255604080820151600380546060850151608086015160a08701516001600160401b03908116600160901b02600160901b600160d01b03199282166a01000000000000000000000292909216600160501b600160d01b03199190931662010000026001600160501b031990941661ffff90961695909517929092179390931692909217919091179055517fdd926e8acc274e4372264a3451abd8d59b5fc161ebb475505b99c9621114a29c906102f1908390815181526020808301519082015260408083015161ffff16908201526060808301516001600160401b039081169183019190915260808084015182169083015260a092830151169181019190915260c00190565b60405180910390a150565b6001600160a01b0381168114610310575f5ffd5b50565b805161ffff81168114610324575f5ffd5b919050565b80516001600160401b0381168114610324575f5ffd5b5f5f5f838503610100811215610353575f5ffd5b845161035e816102fc565b602086015190945061036f816102fc565b925060c0603f1982011215610382575f5ffd5b5060405160c081016001600160401b03811182821017156103b157634e487b7160e01b5f52604160045260245ffd5b60409081528501518152606085015160208201526103d160808601610313565b60408201526103e260a08601610329565b60608201526103f360c08601610329565b608082015261040460e08601610329565b60a0820152809150509250925092565b608051612ce36104565f395f81816106f30152818161080f015281816108d70152818161099501528181610d88015281816114ae0152611b4a0152612ce35ff3fe60806040526004361061018e575f3560e01c806382d0eea8116100dc578063c8e583a611610087578063da2d7e9511610062578063da2d7e95146105da578063df0271c3146105f7578063e9985d76146106c7578063ea7fd377146106da575f5ffd5b8063c8e583a61461057d578063d0cc7fae1461059c578063d547741f146105bb575f5ffd5b8063a217fddf116100b7578063a217fddf1461050a578063bdb4f06e1461051d578063c817a6ea14610549575f5ffd5b806382d0eea81461044957806391d14854146104685780639c227735146104aa575f5ffd5b80632f2ff15d1161013c57806352f6747a1161011757806352f6747a146102fd57806364cf7c071461040b578063750f0acc1461042a575f5ffd5b80632f2ff15d146102ac57806336568abe146102cb5780633a29dbae146102ea575f5ffd5b8063193def7c1161016c578063193def7c1461021e5780631bf744821461025f578063248a9ca31461027e575f5ffd5b806301ffc9a714610192578063053c229d146101c6578063172a0193146101fd575b5f5ffd5b34801561019d575f5ffd5b506101b16101ac366004612523565b61071d565b60405190151581526020015b60405180910390f35b3480156101d1575f5ffd5b506101e56101e03660046125ab565b610785565b6040516001600160401b0390911681526020016101bd565b348015610208575f5ffd5b5061021c610217366004612681565b610a96565b005b348015610229575f5ffd5b506102517fc785f0e55c16138ca0f8448186fa6229be092a3a83db3c5d63c9286723c5a2c481565b6040519081526020016101bd565b34801561026a575f5ffd5b5061021c6102793660046126ba565b610b2d565b348015610289575f5ffd5b50610251610298366004612708565b5f9081526020819052604090206001015490565b3480156102b7575f5ffd5b5061021c6102c6366004612733565b610cdd565b3480156102d6575f5ffd5b5061021c6102e5366004612733565b610d07565b61021c6102f8366004612756565b610d53565b348015610308575f5ffd5b506103a16040805160c0810182525f80825260208201819052918101829052606081018290526080810182905260a0810191909152506040805160c0810182526001548152600254602082015260035461ffff8116928201929092526001600160401b03620100008304811660608301526a0100000000000000000000830481166080830152600160901b90920490911660a082015290565b6040516101bd91905f60c082019050825182526020830151602083015261ffff60408401511660408301526001600160401b0360608401511660608301526001600160401b0360808401511660808301526001600160401b0360a08401511660a083015292915050565b348015610416575f5ffd5b5061021c61042536600461276f565b610d60565b348015610435575f5ffd5b50610251610444366004612756565b610f02565b348015610454575f5ffd5b5061021c610463366004612797565b611063565b348015610473575f5ffd5b506101b1610482366004612733565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b3480156104b5575f5ffd5b506101b16104c43660046127b0565b6001600160401b0382165f90815260056020908152604080832054600683528184206001600160a01b0386168552909252909120546001600160801b0316101592915050565b348015610515575f5ffd5b506102515f81565b348015610528575f5ffd5b5061053c610537366004612756565b611088565b6040516101bd919061280e565b348015610554575f5ffd5b50610251610563366004612756565b6001600160401b03165f9081526005602052604090205490565b348015610588575f5ffd5b5061021c610597366004612756565b611157565b3480156105a7575f5ffd5b5061021c6105b636600461276f565b611264565b3480156105c6575f5ffd5b5061021c6105d5366004612733565b61140c565b3480156105e5575f5ffd5b506004546001600160401b03166101e5565b348015610602575f5ffd5b5061068e6106113660046127b0565b60408051606080820183525f80835260208084018290529284018190526001600160401b039586168152600683528381206001600160a01b03959095168152938252928290208251938401835280546001600160801b038082168652600160801b9091041691840191909152600101549092169181019190915290565b6040805182516001600160801b03908116825260208085015190911690820152918101516001600160401b0316908201526060016101bd565b61021c6106d53660046127b0565b611430565b3480156106e5575f5ffd5b506040516001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001681526020016101bd565b5f6001600160e01b031982167f7965db0b00000000000000000000000000000000000000000000000000000000148061077f57507f01ffc9a7000000000000000000000000000000000000000000000000000000006001600160e01b03198316145b92915050565b5f5f61079188866115ec565b5f818152600860205260409020549091506001600160401b031615610802575f81815260086020526040908190205490517f7675ed960000000000000000000000000000000000000000000000000000000081526001600160401b0390911660048201526024015b60405180910390fd5b6109526001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016637903a61761084160208c018c612756565b6040516001600160e01b031960e084901b1681526001600160401b039091166004820152602401602060405180830381865afa158015610883573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906108a7919061287c565b6040517f8a6f626b0000000000000000000000000000000000000000000000000000000081526001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690638a6f626b9061090c908d90600401612900565b602060405180830381865afa158015610927573d5f5f3e3d5ffd5b505050506040513d601f19601f8201168201806040525081019061094b919061299c565b8989611740565b610a1061096560608701604088016129b3565b6040517f2ebeb23d0000000000000000000000000000000000000000000000000000000081526001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690632ebeb23d906109ca908a906004016129ce565b602060405180830381865afa1580156109e5573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190610a09919061299c565b8686611740565b600480545f90610a28906001600160401b0316612a64565b82546001600160401b038083166101009490940a848102910219909116179092555f8381526008602052604090819020805467ffffffffffffffff1916909217909155909250610a8b9083908a90610a869060608a01908a016129b3565b61178d565b509695505050505050565b7fc785f0e55c16138ca0f8448186fa6229be092a3a83db3c5d63c9286723c5a2c4610ac0816119c9565b610ac86119d3565b5f610ad284611a0a565b90506002815460ff166004811115610aec57610aec6127da565b14610b1457805460405163ece4eacd60e01b81526107f991869160ff90911690600401612a8e565b610b1f848285611a7a565b50610b28611c4e565b505050565b5f610b3784611a0a565b60028101549091506001600160a01b03163314610b91576040517f6428b6f60000000000000000000000000000000000000000000000000000000081526001600160401b03851660048201523360248201526044016107f9565b6001815460ff166004811115610ba957610ba96127da565b14610bd157805460405163ece4eacd60e01b81526107f991869160ff90911690600401612a8e565b8054600160481b90046001600160401b03164210610c395780546040517f97ef8f870000000000000000000000000000000000000000000000000000000081526001600160401b038087166004830152600160481b90920490911660248201526044016107f9565b805460ff19166002178155600354610c62906001600160401b03600160901b9091041642612aab565b815470ffffffffffffffff0000000000000000001916600160481b6001600160401b03928316810291909117808455604051878416937f406365a3bb921bab3b9b54fa6ec08ee65809aa9a5aa7fc44bb6f71079dd6540793610ccf93899389939290910490911690612aca565b60405180910390a250505050565b5f82815260208190526040902060010154610cf7816119c9565b610d018383611c78565b50505050565b6001600160a01b0381163314610d49576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b610b288282611d1f565b610d5d8133611430565b50565b604051637903a61760e01b81526001600160401b038316600482015233906001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690637903a61790602401602060405180830381865afa158015610dcd573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190610df1919061287c565b6001600160a01b031614610e42576040517fdbc9782d0000000000000000000000000000000000000000000000000000000081526001600160401b03831660048201523360248201526044016107f9565b8015801590610e5d5750600154811080610e5d575060025481115b15610eaa576001546002546040517f9becc66800000000000000000000000000000000000000000000000000000000815260048101849052602481019290925260448201526064016107f9565b6001600160401b0382165f8181526005602052604090819020839055517f046f55507a30190708f839a4728cb91e4d12476074b312553d3a1c748336c9bc90610ef69084815260200190565b60405180910390a25050565b5f610f0b6119d3565b506001600160401b0381165f90815260066020908152604080832033845290915281208054600160801b90046001600160801b031691829003610f8b576040517f774f3d9b0000000000000000000000000000000000000000000000000000000081526001600160401b03841660048201523360248201526044016107f9565b60018101546001600160401b0316421015610feb5760018101546040517fcac0eba10000000000000000000000000000000000000000000000000000000081526001600160401b03808616600483015290911660248201526044016107f9565b60018101805467ffffffffffffffff1916905580546001600160801b0316815560405182815233906001600160401b038516907f0ff23c4cdc2733f56d8f04d7a351c4332a1cd3334287ed5b2e9c6a28da9d35339060200160405180910390a36110553383611da0565b5061105e611c4e565b919050565b5f61106d816119c9565b61108461107f36849003840184612b07565b611e45565b5050565b6040805160c0810182525f80825260208201819052918101829052606081018290526080810182905260a08101919091526110c282611a0a565b6040805160c081019091528154909190829060ff1660048111156110e8576110e86127da565b60048111156110f9576110f96127da565b815281546001600160401b03610100820481166020840152600160481b90910416604082015260018201546001600160801b0316606082015260028201546001600160a01b0316608082015260039091015460a09091015292915050565b61115f6119d3565b5f61116982611a0a565b90506001815460ff166004811115611183576111836127da565b141580156111a757506002815460ff1660048111156111a4576111a46127da565b14155b156111cf57805460405163ece4eacd60e01b81526107f991849160ff90911690600401612a8e565b8054600160481b90046001600160401b03164210156112385780546040517f93875cf20000000000000000000000000000000000000000000000000000000081526001600160401b038085166004830152600160481b90920490911660248201526044016107f9565b61125b82826001845460ff166004811115611255576112556127da565b14611a7a565b50610d5d611c4e565b805f0361128457604051631f2a200560e01b815260040160405180910390fd5b6001600160401b0382165f908152600660209081526040808320338452909152902080546001600160801b03168211156112fb5780546040516378f8c76f60e01b81526001600160401b0385166004820152336024820152604481018490526001600160801b0390911660648201526084016107f9565b6003545f90611319906201000090046001600160401b031642612aab565b8254909150839083905f906113389084906001600160801b0316612ba4565b92506101000a8154816001600160801b0302191690836001600160801b0316021790555082825f0160108282829054906101000a90046001600160801b03166113819190612bc3565b82546001600160801b039182166101009390930a9283029190920219909116179055506001820180546001600160401b0380841667ffffffffffffffff19909216821790925560408051868152602081019290925233928716917f5e893cf52cc63df491af000905c9bac1699c0a6e4bb123ab0ea9d1898eeadcd9910160405180910390a350505050565b5f82815260208190526040902060010154611426816119c9565b610d018383611d1f565b345f0361145057604051631f2a200560e01b815260040160405180910390fd5b6001600160a01b038116611490576040517fd92e233d00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b604051637903a61760e01b81526001600160401b03831660048201527f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031690637903a61790602401602060405180830381865afa1580156114fb573d5f5f3e3d5ffd5b505050506040513d601f19601f8201168201806040525081019061151f919061287c565b506115293461205a565b6001600160401b0383165f9081526006602090815260408083206001600160a01b03861684529091528120805490919061156d9084906001600160801b0316612bc3565b92506101000a8154816001600160801b0302191690836001600160801b03160217905550336001600160a01b0316816001600160a01b0316836001600160401b03167fb018e252bb021553275dadb009c950b8d3e61c0a40a8b4ef99342efe03163376346040516115e091815260200190565b60405180910390a45050565b5f6115fa6020830183612756565b6001600160401b03166116106020850185612756565b6001600160401b031614158061162e57508160200135836020013514155b8061167b57507f2f14aa0a7dc858d3610ee27a0561daff83135ae91b1119c3b8c72069f59ed6406116626040850185612be2565b604051611670929190612c24565b604051809103902014155b156116d55761168d6020840184612756565b6040517fa8a1ea3a0000000000000000000000000000000000000000000000000000000081526001600160401b039091166004820152602084013560248201526044016107f9565b6116e26020840184612756565b60208401356116f760608501604086016129b3565b604080516001600160401b0390941660208501528301919091526001600160a01b0316606082015260800160405160208183030381529060405280519060200120905092915050565b61174c848484846120aa565b610d01576040517fd855c4f40000000000000000000000000000000000000000000000000000000081526001600160a01b03851660048201526024016107f9565b5f6117a461179e6020850185612756565b83612120565b6003549091505f906117cd906a010000000000000000000090046001600160401b031642612aab565b6040805160c08101909152600181529091506020808201906117f190870187612756565b6001600160401b0390811682528381166020808401919091526001600160801b0386166040808501919091526001600160a01b0388166060850152888201356080909401939093529088165f90815260079091522081518154829060ff19166001836004811115611864576118646127da565b0217905550602082810151825460408501517fffffffffffffffffffffffffffffff00000000000000000000000000000000ff9091166101006001600160401b039384160270ffffffffffffffff000000000000000000191617600160481b929091169190910217825560608301516001830180547fffffffffffffffffffffffffffffffff00000000000000000000000000000000166001600160801b0390921691909117905560808301516002830180547fffffffffffffffffffffffff0000000000000000000000000000000000000000166001600160a01b0392831617905560a0909301516003909201919091559084169061196690860186612756565b6001600160401b039081169087167fdb9de331cdc7304f379f9ff70bb0b6557d25b2fd2fbf7e8ee5d0943fbd4030f76020880135866119a860608b018b612be2565b886040516119ba959493929190612c33565b60405180910390a45050505050565b610d5d81336122a6565b6119db612311565b611a0860017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b9061236a565b565b6001600160401b0381165f90815260076020526040812090815460ff166004811115611a3857611a386127da565b0361105e576040517f467aa5820000000000000000000000000000000000000000000000000000000081526001600160401b03831660048201526024016107f9565b80611a86576004611a89565b60035b8254839060ff19166001836004811115611aa557611aa56127da565b02179055508154600183015460405133926001600160401b038716927f4f96a8c16cb09328ab91566b0f6716fdc64ba5b6f8214acdffec3d43db04e1af92611afa9260ff16916001600160801b031690612c76565b60405180910390a38015611bce5781546040517f2f9f5d820000000000000000000000000000000000000000000000000000000081526101009091046001600160401b03166004820152610b28907f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031690632f9f5d8290602401602060405180830381865afa158015611b97573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190611bbb919061287c565b60018401546001600160801b0316611da0565b6001820154825461010090046001600160401b03165f90815260066020908152604080832060028701546001600160a01b03168452909152812080546001600160801b0393841693919291611c2591859116612bc3565b92506101000a8154816001600160801b0302191690836001600160801b03160217905550505050565b611a085f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00611a02565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16611d18575f838152602081815260408083206001600160a01b03861684529091529020805460ff19166001179055611cd03390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a450600161077f565b505f61077f565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1615611d18575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a450600161077f565b80471015611de3576040517fcf479181000000000000000000000000000000000000000000000000000000008152476004820152602481018290526044016107f9565b611dfc828260405180602001604052805f815250612371565b15611e05575050565b3d15611e1357611084612386565b6040517fd6bda27500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80511580611e57575060208101518151115b80611e685750604081015161ffff16155b80611e7c5750612710816040015161ffff16115b80611e92575060808101516001600160401b0316155b80611eb6575080606001516001600160401b031681608001516001600160401b0316115b80611ecc575060a08101516001600160401b0316155b15611f03576040517fcaabf8c800000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80516001556020810151600255604080820151600380546060850151608086015160a08701516001600160401b03908116600160901b027fffffffffffff0000000000000000ffffffffffffffffffffffffffffffffffff9282166a010000000000000000000002929092167fffffffffffff00000000000000000000000000000000ffffffffffffffffffff91909316620100000269ffffffffffffffffffff1990941661ffff90961695909517929092179390931692909217919091179055517fdd926e8acc274e4372264a3451abd8d59b5fc161ebb475505b99c9621114a29c9061204f9083905f60c082019050825182526020830151602083015261ffff60408401511660408301526001600160401b0360608401511660608301526001600160401b0360808401511660808301526001600160401b0360a08401511660a083015292915050565b60405180910390a150565b5f6001600160801b038211156120a6576040517f6dfcc65000000000000000000000000000000000000000000000000000000000815260806004820152602481018390526044016107f9565b5090565b5f846001600160a01b03163b5f03612109575f5f6120c9868686612391565b5090925090505f8160038111156120e2576120e26127da565b1480156121005750866001600160a01b0316826001600160a01b0316145b92505050612118565b612115858585856123d8565b90505b949350505050565b6001600160401b0382165f9081526006602090815260408083206001600160a01b038516845290915281208054829061216b906001600160801b03600160801b820481169116612c9a565b6003549091505f90612710906121859061ffff1684612cad565b61218f9190612cc4565b9050805f036121d9576040516378f8c76f60e01b81526001600160401b03871660048201526001600160a01b038616602482015260016044820152606481018290526084016107f9565b825490935083905f906001600160801b03908116908316106122055783546001600160801b0316612207565b845b8454909150819085905f906122269084906001600160801b0316612ba4565b92506101000a8154816001600160801b0302191690836001600160801b0316021790555080856122569190612ba4565b84548590601090612278908490600160801b90046001600160801b0316612ba4565b92506101000a8154816001600160801b0302191690836001600160801b031602179055505050505092915050565b5f828152602081815260408083206001600160a01b038516845290915290205460ff16611084576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b0382166004820152602481018390526044016107f9565b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c15611a08576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b5f5f5f83516020850186885af1949350505050565b6040513d5f823e3d81fd5b5f808060418490036123c5578435602086013560408701355f1a6123b78982858561245b565b9550955095505050506123cf565b505f915060029050825b93509350939050565b604080517f1626ba7e00000000000000000000000000000000000000000000000000000000808252600482018690526024820192909252604481018390525f91908390818660648301375f82606483010152601f820160051c60051b915060205f60648401838b5afa9050825f5114601f3d111681169350505050949350505050565b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a084111561249457505f91506003905082612519565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa1580156124e5573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b03811661251057505f925060019150829050612519565b92505f91508190505b9450945094915050565b5f60208284031215612533575f5ffd5b81356001600160e01b03198116811461254a575f5ffd5b9392505050565b5f60a08284031215612561575f5ffd5b50919050565b5f5f83601f840112612577575f5ffd5b5081356001600160401b0381111561258d575f5ffd5b6020830191508360208285010111156125a4575f5ffd5b9250929050565b5f5f5f5f5f5f608087890312156125c0575f5ffd5b86356001600160401b038111156125d5575f5ffd5b6125e189828a01612551565b96505060208701356001600160401b038111156125fc575f5ffd5b61260889828a01612567565b90965094505060408701356001600160401b03811115612626575f5ffd5b61263289828a01612551565b93505060608701356001600160401b0381111561264d575f5ffd5b61265989828a01612567565b979a9699509497509295939492505050565b80356001600160401b038116811461105e575f5ffd5b5f5f60408385031215612692575f5ffd5b61269b8361266b565b9150602083013580151581146126af575f5ffd5b809150509250929050565b5f5f5f604084860312156126cc575f5ffd5b6126d58461266b565b925060208401356001600160401b038111156126ef575f5ffd5b6126fb86828701612567565b9497909650939450505050565b5f60208284031215612718575f5ffd5b5035919050565b6001600160a01b0381168114610d5d575f5ffd5b5f5f60408385031215612744575f5ffd5b8235915060208301356126af8161271f565b5f60208284031215612766575f5ffd5b61254a8261266b565b5f5f60408385031215612780575f5ffd5b6127898361266b565b946020939093013593505050565b5f60c08284031280156127a8575f5ffd5b509092915050565b5f5f604083850312156127c1575f5ffd5b6127ca8361266b565b915060208301356126af8161271f565b634e487b7160e01b5f52602160045260245ffd5b6005811061280a57634e487b7160e01b5f52602160045260245ffd5b9052565b5f60c0820190506128208284516127ee565b6001600160401b0360208401511660208301526001600160401b0360408401511660408301526001600160801b0360608401511660608301526001600160a01b03608084015116608083015260a083015160a083015292915050565b5f6020828403121561288c575f5ffd5b815161254a8161271f565b5f5f8335601e198436030181126128ac575f5ffd5b83016020810192503590506001600160401b038111156128ca575f5ffd5b8036038213156125a4575f5ffd5b81835281816020850137505f828201602090810191909152601f909101601f19169091010190565b602081526001600160401b036129158361266b565b1660208201525f5f60208401359050806040840152506129386040840184612897565b60a0606085015261294d60c0850182846128d8565b91505061295d6060850185612897565b848303601f190160808601526129748382846128d8565b925050506001600160401b0361298c6080860161266b565b1660a08401528091505092915050565b5f602082840312156129ac575f5ffd5b5051919050565b5f602082840312156129c3575f5ffd5b813561254a8161271f565b602081526001600160401b036129e38361266b565b1660208201525f5f60208401359050806040840152506040830135612a078161271f565b6001600160a01b038116606084015250612a246060840184612897565b60a06080850152612a3960c0850182846128d8565b9150506001600160401b0361298c6080860161266b565b634e487b7160e01b5f52601160045260245ffd5b5f6001600160401b0382166001600160401b038103612a8557612a85612a50565b60010192915050565b6001600160401b03831681526040810161254a60208301846127ee565b6001600160401b03818116838216019081111561077f5761077f612a50565b604081525f612add6040830185876128d8565b90506001600160401b0383166020830152949350505050565b803561ffff8116811461105e575f5ffd5b5f60c0828403128015612b18575f5ffd5b5060405160c081016001600160401b0381118282101715612b4757634e487b7160e01b5f52604160045260245ffd5b60409081528335825260208085013590830152612b65908401612af6565b6040820152612b766060840161266b565b6060820152612b876080840161266b565b6080820152612b9860a0840161266b565b60a08201529392505050565b6001600160801b03828116828216039081111561077f5761077f612a50565b6001600160801b03818116838216019081111561077f5761077f612a50565b5f5f8335601e19843603018112612bf7575f5ffd5b8301803591506001600160401b03821115612c10575f5ffd5b6020019150368190038213156125a4575f5ffd5b818382375f9101908152919050565b8581526001600160801b0385166020820152608060408201525f612c5b6080830185876128d8565b90506001600160401b03831660608301529695505050505050565b60408101612c8482856127ee565b6001600160801b03831660208301529392505050565b8082018082111561077f5761077f612a50565b808202811582820484141761077f5761077f612a50565b5f82612cde57634e487b7160e01b5f52601260045260245ffd5b50049056",
+}
+
+// ContributorStaking is an auto generated Go binding around an Ethereum contract.
+type ContributorStaking struct {
+	abi abi.ABI
+}
+
+// GetABI returns the ABI associated with this contract binding.
+func (c *ContributorStaking) GetABI() abi.ABI {
+	return c.abi
+}
+
+// NewContributorStaking creates a new instance of ContributorStaking.
+func NewContributorStaking() *ContributorStaking {
+	parsed, err := ContributorStakingMetaData.ParseABI()
+	if err != nil {
+		panic(errors.New("invalid ABI: " + err.Error()))
+	}
+	return &ContributorStaking{abi: *parsed}
+}
+
+// Instance creates a wrapper for a deployed contract instance at the given address.
+// Use this to create the instance object passed to abigen v2 library functions Call, Transact, etc.
+func (c *ContributorStaking) Instance(backend bind.ContractBackend, addr common.Address) *bind.BoundContract {
+	return bind.NewBoundContract(addr, c.abi, backend, backend, backend)
+}
+
+// PackConstructor is the Go binding used to pack the parameters required for
+// contract deployment.
+//
+// Solidity: constructor(address admin, address datanets_, (uint256,uint256,uint16,uint64,uint64,uint64) rules_) returns()
+func (contributorStaking *ContributorStaking) PackConstructor(admin common.Address, datanets_ common.Address, rules_ ContributorRules) []byte {
+	enc, err := contributorStaking.abi.Pack("", admin, datanets_, rules_)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// PackDEFAULTADMINROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa217fddf.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (contributorStaking *ContributorStaking) PackDEFAULTADMINROLE() []byte {
+	enc, err := contributorStaking.abi.Pack("DEFAULT_ADMIN_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDEFAULTADMINROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xa217fddf.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (contributorStaking *ContributorStaking) TryPackDEFAULTADMINROLE() ([]byte, error) {
+	return contributorStaking.abi.Pack("DEFAULT_ADMIN_ROLE")
+}
+
+// UnpackDEFAULTADMINROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xa217fddf.
+//
+// Solidity: function DEFAULT_ADMIN_ROLE() view returns(bytes32)
+func (contributorStaking *ContributorStaking) UnpackDEFAULTADMINROLE(data []byte) ([32]byte, error) {
+	out, err := contributorStaking.abi.Unpack("DEFAULT_ADMIN_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackDISPUTEROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x193def7c.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function DISPUTE_ROLE() view returns(bytes32)
+func (contributorStaking *ContributorStaking) PackDISPUTEROLE() []byte {
+	enc, err := contributorStaking.abi.Pack("DISPUTE_ROLE")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDISPUTEROLE is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x193def7c.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function DISPUTE_ROLE() view returns(bytes32)
+func (contributorStaking *ContributorStaking) TryPackDISPUTEROLE() ([]byte, error) {
+	return contributorStaking.abi.Pack("DISPUTE_ROLE")
+}
+
+// UnpackDISPUTEROLE is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x193def7c.
+//
+// Solidity: function DISPUTE_ROLE() view returns(bytes32)
+func (contributorStaking *ContributorStaking) UnpackDISPUTEROLE(data []byte) ([32]byte, error) {
+	out, err := contributorStaking.abi.Unpack("DISPUTE_ROLE", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackAccuse is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x053c229d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function accuse((uint64,bytes32,string,string,uint64) review, bytes reviewSignature, (uint64,bytes32,address,string,uint64) contribution, bytes contributionSignature) returns(uint64 id)
+func (contributorStaking *ContributorStaking) PackAccuse(review Review, reviewSignature []byte, contribution Contribution, contributionSignature []byte) []byte {
+	enc, err := contributorStaking.abi.Pack("accuse", review, reviewSignature, contribution, contributionSignature)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackAccuse is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x053c229d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function accuse((uint64,bytes32,string,string,uint64) review, bytes reviewSignature, (uint64,bytes32,address,string,uint64) contribution, bytes contributionSignature) returns(uint64 id)
+func (contributorStaking *ContributorStaking) TryPackAccuse(review Review, reviewSignature []byte, contribution Contribution, contributionSignature []byte) ([]byte, error) {
+	return contributorStaking.abi.Pack("accuse", review, reviewSignature, contribution, contributionSignature)
+}
+
+// UnpackAccuse is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x053c229d.
+//
+// Solidity: function accuse((uint64,bytes32,string,string,uint64) review, bytes reviewSignature, (uint64,bytes32,address,string,uint64) contribution, bytes contributionSignature) returns(uint64 id)
+func (contributorStaking *ContributorStaking) UnpackAccuse(data []byte) (uint64, error) {
+	out, err := contributorStaking.abi.Unpack("accuse", data)
+	if err != nil {
+		return *new(uint64), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint64)).(*uint64)
+	return out0, nil
+}
+
+// PackAppeal is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x1bf74482.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function appeal(uint64 id, string reason) returns()
+func (contributorStaking *ContributorStaking) PackAppeal(id uint64, reason string) []byte {
+	enc, err := contributorStaking.abi.Pack("appeal", id, reason)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackAppeal is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x1bf74482.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function appeal(uint64 id, string reason) returns()
+func (contributorStaking *ContributorStaking) TryPackAppeal(id uint64, reason string) ([]byte, error) {
+	return contributorStaking.abi.Pack("appeal", id, reason)
+}
+
+// PackCaseCount is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xda2d7e95.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function caseCount() view returns(uint64)
+func (contributorStaking *ContributorStaking) PackCaseCount() []byte {
+	enc, err := contributorStaking.abi.Pack("caseCount")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCaseCount is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xda2d7e95.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function caseCount() view returns(uint64)
+func (contributorStaking *ContributorStaking) TryPackCaseCount() ([]byte, error) {
+	return contributorStaking.abi.Pack("caseCount")
+}
+
+// UnpackCaseCount is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xda2d7e95.
+//
+// Solidity: function caseCount() view returns(uint64)
+func (contributorStaking *ContributorStaking) UnpackCaseCount(data []byte) (uint64, error) {
+	out, err := contributorStaking.abi.Unpack("caseCount", data)
+	if err != nil {
+		return *new(uint64), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint64)).(*uint64)
+	return out0, nil
+}
+
+// PackCaseOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xbdb4f06e.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function caseOf(uint64 id) view returns((uint8,uint64,uint64,uint128,address,bytes32))
+func (contributorStaking *ContributorStaking) PackCaseOf(id uint64) []byte {
+	enc, err := contributorStaking.abi.Pack("caseOf", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackCaseOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xbdb4f06e.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function caseOf(uint64 id) view returns((uint8,uint64,uint64,uint128,address,bytes32))
+func (contributorStaking *ContributorStaking) TryPackCaseOf(id uint64) ([]byte, error) {
+	return contributorStaking.abi.Pack("caseOf", id)
+}
+
+// UnpackCaseOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xbdb4f06e.
+//
+// Solidity: function caseOf(uint64 id) view returns((uint8,uint64,uint64,uint128,address,bytes32))
+func (contributorStaking *ContributorStaking) UnpackCaseOf(data []byte) (ContributorStakingCase, error) {
+	out, err := contributorStaking.abi.Unpack("caseOf", data)
+	if err != nil {
+		return *new(ContributorStakingCase), err
+	}
+	out0 := *abi.ConvertType(out[0], new(ContributorStakingCase)).(*ContributorStakingCase)
+	return out0, nil
+}
+
+// PackDatanets is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xea7fd377.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function datanets() view returns(address)
+func (contributorStaking *ContributorStaking) PackDatanets() []byte {
+	enc, err := contributorStaking.abi.Pack("datanets")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDatanets is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xea7fd377.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function datanets() view returns(address)
+func (contributorStaking *ContributorStaking) TryPackDatanets() ([]byte, error) {
+	return contributorStaking.abi.Pack("datanets")
+}
+
+// UnpackDatanets is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xea7fd377.
+//
+// Solidity: function datanets() view returns(address)
+func (contributorStaking *ContributorStaking) UnpackDatanets(data []byte) (common.Address, error) {
+	out, err := contributorStaking.abi.Unpack("datanets", data)
+	if err != nil {
+		return *new(common.Address), err
+	}
+	out0 := *abi.ConvertType(out[0], new(common.Address)).(*common.Address)
+	return out0, nil
+}
+
+// PackDecide is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x172a0193.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function decide(uint64 id, bool abusive) returns()
+func (contributorStaking *ContributorStaking) PackDecide(id uint64, abusive bool) []byte {
+	enc, err := contributorStaking.abi.Pack("decide", id, abusive)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDecide is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x172a0193.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function decide(uint64 id, bool abusive) returns()
+func (contributorStaking *ContributorStaking) TryPackDecide(id uint64, abusive bool) ([]byte, error) {
+	return contributorStaking.abi.Pack("decide", id, abusive)
+}
+
+// PackGetRoleAdmin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x248a9ca3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (contributorStaking *ContributorStaking) PackGetRoleAdmin(role [32]byte) []byte {
+	enc, err := contributorStaking.abi.Pack("getRoleAdmin", role)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGetRoleAdmin is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x248a9ca3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (contributorStaking *ContributorStaking) TryPackGetRoleAdmin(role [32]byte) ([]byte, error) {
+	return contributorStaking.abi.Pack("getRoleAdmin", role)
+}
+
+// UnpackGetRoleAdmin is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x248a9ca3.
+//
+// Solidity: function getRoleAdmin(bytes32 role) view returns(bytes32)
+func (contributorStaking *ContributorStaking) UnpackGetRoleAdmin(data []byte) ([32]byte, error) {
+	out, err := contributorStaking.abi.Unpack("getRoleAdmin", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
+	return out0, nil
+}
+
+// PackGrantRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2f2ff15d.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function grantRole(bytes32 role, address account) returns()
+func (contributorStaking *ContributorStaking) PackGrantRole(role [32]byte, account common.Address) []byte {
+	enc, err := contributorStaking.abi.Pack("grantRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackGrantRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x2f2ff15d.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function grantRole(bytes32 role, address account) returns()
+func (contributorStaking *ContributorStaking) TryPackGrantRole(role [32]byte, account common.Address) ([]byte, error) {
+	return contributorStaking.abi.Pack("grantRole", role, account)
+}
+
+// PackHasRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91d14854.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (contributorStaking *ContributorStaking) PackHasRole(role [32]byte, account common.Address) []byte {
+	enc, err := contributorStaking.abi.Pack("hasRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackHasRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x91d14854.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (contributorStaking *ContributorStaking) TryPackHasRole(role [32]byte, account common.Address) ([]byte, error) {
+	return contributorStaking.abi.Pack("hasRole", role, account)
+}
+
+// UnpackHasRole is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x91d14854.
+//
+// Solidity: function hasRole(bytes32 role, address account) view returns(bool)
+func (contributorStaking *ContributorStaking) UnpackHasRole(data []byte) (bool, error) {
+	out, err := contributorStaking.abi.Unpack("hasRole", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackIsCovered is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9c227735.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function isCovered(uint64 datanet, address contributor) view returns(bool)
+func (contributorStaking *ContributorStaking) PackIsCovered(datanet uint64, contributor common.Address) []byte {
+	enc, err := contributorStaking.abi.Pack("isCovered", datanet, contributor)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackIsCovered is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9c227735.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function isCovered(uint64 datanet, address contributor) view returns(bool)
+func (contributorStaking *ContributorStaking) TryPackIsCovered(datanet uint64, contributor common.Address) ([]byte, error) {
+	return contributorStaking.abi.Pack("isCovered", datanet, contributor)
+}
+
+// UnpackIsCovered is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x9c227735.
+//
+// Solidity: function isCovered(uint64 datanet, address contributor) view returns(bool)
+func (contributorStaking *ContributorStaking) UnpackIsCovered(data []byte) (bool, error) {
+	out, err := contributorStaking.abi.Unpack("isCovered", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackRenounceRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x36568abe.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function renounceRole(bytes32 role, address callerConfirmation) returns()
+func (contributorStaking *ContributorStaking) PackRenounceRole(role [32]byte, callerConfirmation common.Address) []byte {
+	enc, err := contributorStaking.abi.Pack("renounceRole", role, callerConfirmation)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRenounceRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x36568abe.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function renounceRole(bytes32 role, address callerConfirmation) returns()
+func (contributorStaking *ContributorStaking) TryPackRenounceRole(role [32]byte, callerConfirmation common.Address) ([]byte, error) {
+	return contributorStaking.abi.Pack("renounceRole", role, callerConfirmation)
+}
+
+// PackRequirementOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc817a6ea.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function requirementOf(uint64 datanet) view returns(uint256)
+func (contributorStaking *ContributorStaking) PackRequirementOf(datanet uint64) []byte {
+	enc, err := contributorStaking.abi.Pack("requirementOf", datanet)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRequirementOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc817a6ea.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function requirementOf(uint64 datanet) view returns(uint256)
+func (contributorStaking *ContributorStaking) TryPackRequirementOf(datanet uint64) ([]byte, error) {
+	return contributorStaking.abi.Pack("requirementOf", datanet)
+}
+
+// UnpackRequirementOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xc817a6ea.
+//
+// Solidity: function requirementOf(uint64 datanet) view returns(uint256)
+func (contributorStaking *ContributorStaking) UnpackRequirementOf(data []byte) (*big.Int, error) {
+	out, err := contributorStaking.abi.Unpack("requirementOf", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// PackResolve is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc8e583a6.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function resolve(uint64 id) returns()
+func (contributorStaking *ContributorStaking) PackResolve(id uint64) []byte {
+	enc, err := contributorStaking.abi.Pack("resolve", id)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackResolve is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xc8e583a6.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function resolve(uint64 id) returns()
+func (contributorStaking *ContributorStaking) TryPackResolve(id uint64) ([]byte, error) {
+	return contributorStaking.abi.Pack("resolve", id)
+}
+
+// PackRevokeRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd547741f.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function revokeRole(bytes32 role, address account) returns()
+func (contributorStaking *ContributorStaking) PackRevokeRole(role [32]byte, account common.Address) []byte {
+	enc, err := contributorStaking.abi.Pack("revokeRole", role, account)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRevokeRole is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd547741f.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function revokeRole(bytes32 role, address account) returns()
+func (contributorStaking *ContributorStaking) TryPackRevokeRole(role [32]byte, account common.Address) ([]byte, error) {
+	return contributorStaking.abi.Pack("revokeRole", role, account)
+}
+
+// PackRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x52f6747a.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function rules() view returns((uint256,uint256,uint16,uint64,uint64,uint64))
+func (contributorStaking *ContributorStaking) PackRules() []byte {
+	enc, err := contributorStaking.abi.Pack("rules")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x52f6747a.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function rules() view returns((uint256,uint256,uint16,uint64,uint64,uint64))
+func (contributorStaking *ContributorStaking) TryPackRules() ([]byte, error) {
+	return contributorStaking.abi.Pack("rules")
+}
+
+// UnpackRules is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x52f6747a.
+//
+// Solidity: function rules() view returns((uint256,uint256,uint16,uint64,uint64,uint64))
+func (contributorStaking *ContributorStaking) UnpackRules(data []byte) (ContributorRules, error) {
+	out, err := contributorStaking.abi.Unpack("rules", data)
+	if err != nil {
+		return *new(ContributorRules), err
+	}
+	out0 := *abi.ConvertType(out[0], new(ContributorRules)).(*ContributorRules)
+	return out0, nil
+}
+
+// PackSetRequirement is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x64cf7c07.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setRequirement(uint64 datanet, uint256 requirement) returns()
+func (contributorStaking *ContributorStaking) PackSetRequirement(datanet uint64, requirement *big.Int) []byte {
+	enc, err := contributorStaking.abi.Pack("setRequirement", datanet, requirement)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetRequirement is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x64cf7c07.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setRequirement(uint64 datanet, uint256 requirement) returns()
+func (contributorStaking *ContributorStaking) TryPackSetRequirement(datanet uint64, requirement *big.Int) ([]byte, error) {
+	return contributorStaking.abi.Pack("setRequirement", datanet, requirement)
+}
+
+// PackSetRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x82d0eea8.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setRules((uint256,uint256,uint16,uint64,uint64,uint64) rules_) returns()
+func (contributorStaking *ContributorStaking) PackSetRules(rules ContributorRules) []byte {
+	enc, err := contributorStaking.abi.Pack("setRules", rules)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x82d0eea8.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setRules((uint256,uint256,uint16,uint64,uint64,uint64) rules_) returns()
+func (contributorStaking *ContributorStaking) TryPackSetRules(rules ContributorRules) ([]byte, error) {
+	return contributorStaking.abi.Pack("setRules", rules)
+}
+
+// PackStake is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3a29dbae.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function stake(uint64 datanet) payable returns()
+func (contributorStaking *ContributorStaking) PackStake(datanet uint64) []byte {
+	enc, err := contributorStaking.abi.Pack("stake", datanet)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackStake is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x3a29dbae.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function stake(uint64 datanet) payable returns()
+func (contributorStaking *ContributorStaking) TryPackStake(datanet uint64) ([]byte, error) {
+	return contributorStaking.abi.Pack("stake", datanet)
+}
+
+// PackStakeFor is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe9985d76.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function stakeFor(uint64 datanet, address contributor) payable returns()
+func (contributorStaking *ContributorStaking) PackStakeFor(datanet uint64, contributor common.Address) []byte {
+	enc, err := contributorStaking.abi.Pack("stakeFor", datanet, contributor)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackStakeFor is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe9985d76.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function stakeFor(uint64 datanet, address contributor) payable returns()
+func (contributorStaking *ContributorStaking) TryPackStakeFor(datanet uint64, contributor common.Address) ([]byte, error) {
+	return contributorStaking.abi.Pack("stakeFor", datanet, contributor)
+}
+
+// PackStakeOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdf0271c3.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function stakeOf(uint64 datanet, address contributor) view returns((uint128,uint128,uint64))
+func (contributorStaking *ContributorStaking) PackStakeOf(datanet uint64, contributor common.Address) []byte {
+	enc, err := contributorStaking.abi.Pack("stakeOf", datanet, contributor)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackStakeOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xdf0271c3.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function stakeOf(uint64 datanet, address contributor) view returns((uint128,uint128,uint64))
+func (contributorStaking *ContributorStaking) TryPackStakeOf(datanet uint64, contributor common.Address) ([]byte, error) {
+	return contributorStaking.abi.Pack("stakeOf", datanet, contributor)
+}
+
+// UnpackStakeOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xdf0271c3.
+//
+// Solidity: function stakeOf(uint64 datanet, address contributor) view returns((uint128,uint128,uint64))
+func (contributorStaking *ContributorStaking) UnpackStakeOf(data []byte) (ContributorStakingStake, error) {
+	out, err := contributorStaking.abi.Unpack("stakeOf", data)
+	if err != nil {
+		return *new(ContributorStakingStake), err
+	}
+	out0 := *abi.ConvertType(out[0], new(ContributorStakingStake)).(*ContributorStakingStake)
+	return out0, nil
+}
+
+// PackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (contributorStaking *ContributorStaking) PackSupportsInterface(interfaceId [4]byte) []byte {
+	enc, err := contributorStaking.abi.Pack("supportsInterface", interfaceId)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSupportsInterface is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x01ffc9a7.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (contributorStaking *ContributorStaking) TryPackSupportsInterface(interfaceId [4]byte) ([]byte, error) {
+	return contributorStaking.abi.Pack("supportsInterface", interfaceId)
+}
+
+// UnpackSupportsInterface is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x01ffc9a7.
+//
+// Solidity: function supportsInterface(bytes4 interfaceId) view returns(bool)
+func (contributorStaking *ContributorStaking) UnpackSupportsInterface(data []byte) (bool, error) {
+	out, err := contributorStaking.abi.Unpack("supportsInterface", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackUnstake is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd0cc7fae.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function unstake(uint64 datanet, uint256 amount) returns()
+func (contributorStaking *ContributorStaking) PackUnstake(datanet uint64, amount *big.Int) []byte {
+	enc, err := contributorStaking.abi.Pack("unstake", datanet, amount)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackUnstake is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd0cc7fae.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function unstake(uint64 datanet, uint256 amount) returns()
+func (contributorStaking *ContributorStaking) TryPackUnstake(datanet uint64, amount *big.Int) ([]byte, error) {
+	return contributorStaking.abi.Pack("unstake", datanet, amount)
+}
+
+// PackWithdraw is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x750f0acc.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function withdraw(uint64 datanet) returns(uint256 amount)
+func (contributorStaking *ContributorStaking) PackWithdraw(datanet uint64) []byte {
+	enc, err := contributorStaking.abi.Pack("withdraw", datanet)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackWithdraw is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x750f0acc.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function withdraw(uint64 datanet) returns(uint256 amount)
+func (contributorStaking *ContributorStaking) TryPackWithdraw(datanet uint64) ([]byte, error) {
+	return contributorStaking.abi.Pack("withdraw", datanet)
+}
+
+// UnpackWithdraw is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x750f0acc.
+//
+// Solidity: function withdraw(uint64 datanet) returns(uint256 amount)
+func (contributorStaking *ContributorStaking) UnpackWithdraw(data []byte) (*big.Int, error) {
+	out, err := contributorStaking.abi.Unpack("withdraw", data)
+	if err != nil {
+		return new(big.Int), err
+	}
+	out0 := abi.ConvertType(out[0], new(big.Int)).(*big.Int)
+	return out0, nil
+}
+
+// ContributorStakingAccused represents a Accused event raised by the ContributorStaking contract.
+type ContributorStakingAccused struct {
+	Id          uint64
+	Datanet     uint64
+	Contributor common.Address
+	Record      [32]byte
+	Amount      *big.Int
+	Reason      string
+	Until       uint64
+	Raw         *types.Log // Blockchain specific contextual infos
+}
+
+const ContributorStakingAccusedEventName = "Accused"
+
+// ContractEventName returns the user-defined event name.
+func (ContributorStakingAccused) ContractEventName() string {
+	return ContributorStakingAccusedEventName
+}
+
+// UnpackAccusedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Accused(uint64 indexed id, uint64 indexed datanet, address indexed contributor, bytes32 record, uint256 amount, string reason, uint64 until)
+func (contributorStaking *ContributorStaking) UnpackAccusedEvent(log *types.Log) (*ContributorStakingAccused, error) {
+	event := "Accused"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != contributorStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ContributorStakingAccused)
+	if len(log.Data) > 0 {
+		if err := contributorStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range contributorStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ContributorStakingAppealed represents a Appealed event raised by the ContributorStaking contract.
+type ContributorStakingAppealed struct {
+	Id     uint64
+	Reason string
+	Until  uint64
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const ContributorStakingAppealedEventName = "Appealed"
+
+// ContractEventName returns the user-defined event name.
+func (ContributorStakingAppealed) ContractEventName() string {
+	return ContributorStakingAppealedEventName
+}
+
+// UnpackAppealedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Appealed(uint64 indexed id, string reason, uint64 until)
+func (contributorStaking *ContributorStaking) UnpackAppealedEvent(log *types.Log) (*ContributorStakingAppealed, error) {
+	event := "Appealed"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != contributorStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ContributorStakingAppealed)
+	if len(log.Data) > 0 {
+		if err := contributorStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range contributorStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ContributorStakingRequirementChanged represents a RequirementChanged event raised by the ContributorStaking contract.
+type ContributorStakingRequirementChanged struct {
+	Datanet     uint64
+	Requirement *big.Int
+	Raw         *types.Log // Blockchain specific contextual infos
+}
+
+const ContributorStakingRequirementChangedEventName = "RequirementChanged"
+
+// ContractEventName returns the user-defined event name.
+func (ContributorStakingRequirementChanged) ContractEventName() string {
+	return ContributorStakingRequirementChangedEventName
+}
+
+// UnpackRequirementChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RequirementChanged(uint64 indexed datanet, uint256 requirement)
+func (contributorStaking *ContributorStaking) UnpackRequirementChangedEvent(log *types.Log) (*ContributorStakingRequirementChanged, error) {
+	event := "RequirementChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != contributorStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ContributorStakingRequirementChanged)
+	if len(log.Data) > 0 {
+		if err := contributorStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range contributorStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ContributorStakingResolved represents a Resolved event raised by the ContributorStaking contract.
+type ContributorStakingResolved struct {
+	Id     uint64
+	By     common.Address
+	State  uint8
+	Amount *big.Int
+	Raw    *types.Log // Blockchain specific contextual infos
+}
+
+const ContributorStakingResolvedEventName = "Resolved"
+
+// ContractEventName returns the user-defined event name.
+func (ContributorStakingResolved) ContractEventName() string {
+	return ContributorStakingResolvedEventName
+}
+
+// UnpackResolvedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Resolved(uint64 indexed id, address indexed by, uint8 state, uint256 amount)
+func (contributorStaking *ContributorStaking) UnpackResolvedEvent(log *types.Log) (*ContributorStakingResolved, error) {
+	event := "Resolved"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != contributorStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ContributorStakingResolved)
+	if len(log.Data) > 0 {
+		if err := contributorStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range contributorStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ContributorStakingRoleAdminChanged represents a RoleAdminChanged event raised by the ContributorStaking contract.
+type ContributorStakingRoleAdminChanged struct {
+	Role              [32]byte
+	PreviousAdminRole [32]byte
+	NewAdminRole      [32]byte
+	Raw               *types.Log // Blockchain specific contextual infos
+}
+
+const ContributorStakingRoleAdminChangedEventName = "RoleAdminChanged"
+
+// ContractEventName returns the user-defined event name.
+func (ContributorStakingRoleAdminChanged) ContractEventName() string {
+	return ContributorStakingRoleAdminChangedEventName
+}
+
+// UnpackRoleAdminChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleAdminChanged(bytes32 indexed role, bytes32 indexed previousAdminRole, bytes32 indexed newAdminRole)
+func (contributorStaking *ContributorStaking) UnpackRoleAdminChangedEvent(log *types.Log) (*ContributorStakingRoleAdminChanged, error) {
+	event := "RoleAdminChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != contributorStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ContributorStakingRoleAdminChanged)
+	if len(log.Data) > 0 {
+		if err := contributorStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range contributorStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ContributorStakingRoleGranted represents a RoleGranted event raised by the ContributorStaking contract.
+type ContributorStakingRoleGranted struct {
+	Role    [32]byte
+	Account common.Address
+	Sender  common.Address
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const ContributorStakingRoleGrantedEventName = "RoleGranted"
+
+// ContractEventName returns the user-defined event name.
+func (ContributorStakingRoleGranted) ContractEventName() string {
+	return ContributorStakingRoleGrantedEventName
+}
+
+// UnpackRoleGrantedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)
+func (contributorStaking *ContributorStaking) UnpackRoleGrantedEvent(log *types.Log) (*ContributorStakingRoleGranted, error) {
+	event := "RoleGranted"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != contributorStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ContributorStakingRoleGranted)
+	if len(log.Data) > 0 {
+		if err := contributorStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range contributorStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ContributorStakingRoleRevoked represents a RoleRevoked event raised by the ContributorStaking contract.
+type ContributorStakingRoleRevoked struct {
+	Role    [32]byte
+	Account common.Address
+	Sender  common.Address
+	Raw     *types.Log // Blockchain specific contextual infos
+}
+
+const ContributorStakingRoleRevokedEventName = "RoleRevoked"
+
+// ContractEventName returns the user-defined event name.
+func (ContributorStakingRoleRevoked) ContractEventName() string {
+	return ContributorStakingRoleRevokedEventName
+}
+
+// UnpackRoleRevokedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender)
+func (contributorStaking *ContributorStaking) UnpackRoleRevokedEvent(log *types.Log) (*ContributorStakingRoleRevoked, error) {
+	event := "RoleRevoked"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != contributorStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ContributorStakingRoleRevoked)
+	if len(log.Data) > 0 {
+		if err := contributorStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range contributorStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ContributorStakingRulesChanged represents a RulesChanged event raised by the ContributorStaking contract.
+type ContributorStakingRulesChanged struct {
+	Rules ContributorRules
+	Raw   *types.Log // Blockchain specific contextual infos
+}
+
+const ContributorStakingRulesChangedEventName = "RulesChanged"
+
+// ContractEventName returns the user-defined event name.
+func (ContributorStakingRulesChanged) ContractEventName() string {
+	return ContributorStakingRulesChangedEventName
+}
+
+// UnpackRulesChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RulesChanged((uint256,uint256,uint16,uint64,uint64,uint64) rules)
+func (contributorStaking *ContributorStaking) UnpackRulesChangedEvent(log *types.Log) (*ContributorStakingRulesChanged, error) {
+	event := "RulesChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != contributorStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ContributorStakingRulesChanged)
+	if len(log.Data) > 0 {
+		if err := contributorStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range contributorStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ContributorStakingStaked represents a Staked event raised by the ContributorStaking contract.
+type ContributorStakingStaked struct {
+	Datanet     uint64
+	Contributor common.Address
+	From        common.Address
+	Amount      *big.Int
+	Raw         *types.Log // Blockchain specific contextual infos
+}
+
+const ContributorStakingStakedEventName = "Staked"
+
+// ContractEventName returns the user-defined event name.
+func (ContributorStakingStaked) ContractEventName() string {
+	return ContributorStakingStakedEventName
+}
+
+// UnpackStakedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Staked(uint64 indexed datanet, address indexed contributor, address indexed from, uint256 amount)
+func (contributorStaking *ContributorStaking) UnpackStakedEvent(log *types.Log) (*ContributorStakingStaked, error) {
+	event := "Staked"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != contributorStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ContributorStakingStaked)
+	if len(log.Data) > 0 {
+		if err := contributorStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range contributorStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ContributorStakingUnstaked represents a Unstaked event raised by the ContributorStaking contract.
+type ContributorStakingUnstaked struct {
+	Datanet     uint64
+	Contributor common.Address
+	Amount      *big.Int
+	ReleaseAt   uint64
+	Raw         *types.Log // Blockchain specific contextual infos
+}
+
+const ContributorStakingUnstakedEventName = "Unstaked"
+
+// ContractEventName returns the user-defined event name.
+func (ContributorStakingUnstaked) ContractEventName() string {
+	return ContributorStakingUnstakedEventName
+}
+
+// UnpackUnstakedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Unstaked(uint64 indexed datanet, address indexed contributor, uint256 amount, uint64 releaseAt)
+func (contributorStaking *ContributorStaking) UnpackUnstakedEvent(log *types.Log) (*ContributorStakingUnstaked, error) {
+	event := "Unstaked"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != contributorStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ContributorStakingUnstaked)
+	if len(log.Data) > 0 {
+		if err := contributorStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range contributorStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ContributorStakingWithdrawn represents a Withdrawn event raised by the ContributorStaking contract.
+type ContributorStakingWithdrawn struct {
+	Datanet     uint64
+	Contributor common.Address
+	Amount      *big.Int
+	Raw         *types.Log // Blockchain specific contextual infos
+}
+
+const ContributorStakingWithdrawnEventName = "Withdrawn"
+
+// ContractEventName returns the user-defined event name.
+func (ContributorStakingWithdrawn) ContractEventName() string {
+	return ContributorStakingWithdrawnEventName
+}
+
+// UnpackWithdrawnEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event Withdrawn(uint64 indexed datanet, address indexed contributor, uint256 amount)
+func (contributorStaking *ContributorStaking) UnpackWithdrawnEvent(log *types.Log) (*ContributorStakingWithdrawn, error) {
+	event := "Withdrawn"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != contributorStaking.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ContributorStakingWithdrawn)
+	if len(log.Data) > 0 {
+		if err := contributorStaking.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range contributorStaking.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// UnpackError attempts to decode the provided error data using user-defined
+// error definitions.
+func (contributorStaking *ContributorStaking) UnpackError(raw []byte) (any, error) {
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["AccessControlBadConfirmation"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackAccessControlBadConfirmationError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["AccessControlUnauthorizedAccount"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackAccessControlUnauthorizedAccountError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["AppealExpired"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackAppealExpiredError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["CaseExists"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackCaseExistsError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["FailedCall"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackFailedCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["InsufficientBalance"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackInsufficientBalanceError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["InsufficientStake"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackInsufficientStakeError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["InvalidRequirement"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackInvalidRequirementError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["InvalidRules"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackInvalidRulesError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["InvalidSignature"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackInvalidSignatureError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["NotAbusive"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackNotAbusiveError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["NotContributor"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackNotContributorError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["NotDatanetOwner"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackNotDatanetOwnerError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["ReentrancyGuardReentrantCall"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackReentrancyGuardReentrantCallError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["SafeCastOverflowedUintDowncast"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackSafeCastOverflowedUintDowncastError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["StillUnstaking"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackStillUnstakingError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["StillWaiting"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackStillWaitingError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["UnknownCase"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackUnknownCaseError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["UnknownUnstaking"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackUnknownUnstakingError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["WrongState"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackWrongStateError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["ZeroAddress"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackZeroAddressError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], contributorStaking.abi.Errors["ZeroAmount"].ID.Bytes()[:4]) {
+		return contributorStaking.UnpackZeroAmountError(raw[4:])
+	}
+	return nil, errors.New("Unknown error")
+}
+
+// ContributorStakingAccessControlBadConfirmation represents a AccessControlBadConfirmation error raised by the ContributorStaking contract.
+type ContributorStakingAccessControlBadConfirmation struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AccessControlBadConfirmation()
+func ContributorStakingAccessControlBadConfirmationErrorID() common.Hash {
+	return common.HexToHash("0x6697b23232a647058342c0724fe7c415cab25915b54e5dbc03f233173d37b41c")
+}
+
+// UnpackAccessControlBadConfirmationError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AccessControlBadConfirmation()
+func (contributorStaking *ContributorStaking) UnpackAccessControlBadConfirmationError(raw []byte) (*ContributorStakingAccessControlBadConfirmation, error) {
+	out := new(ContributorStakingAccessControlBadConfirmation)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "AccessControlBadConfirmation", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingAccessControlUnauthorizedAccount represents a AccessControlUnauthorizedAccount error raised by the ContributorStaking contract.
+type ContributorStakingAccessControlUnauthorizedAccount struct {
+	Account    common.Address
+	NeededRole [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AccessControlUnauthorizedAccount(address account, bytes32 neededRole)
+func ContributorStakingAccessControlUnauthorizedAccountErrorID() common.Hash {
+	return common.HexToHash("0xe2517d3fbfae6f8515ef5ff1ccedc3933ab0cbbda0b492c06eb54ad10ef03b3e")
+}
+
+// UnpackAccessControlUnauthorizedAccountError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AccessControlUnauthorizedAccount(address account, bytes32 neededRole)
+func (contributorStaking *ContributorStaking) UnpackAccessControlUnauthorizedAccountError(raw []byte) (*ContributorStakingAccessControlUnauthorizedAccount, error) {
+	out := new(ContributorStakingAccessControlUnauthorizedAccount)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "AccessControlUnauthorizedAccount", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingAppealExpired represents a AppealExpired error raised by the ContributorStaking contract.
+type ContributorStakingAppealExpired struct {
+	Id    uint64
+	Until uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error AppealExpired(uint64 id, uint64 until)
+func ContributorStakingAppealExpiredErrorID() common.Hash {
+	return common.HexToHash("0x97ef8f871856eb4c8ba9e7f8c034bdb59d06e503f839301e020096623380a29d")
+}
+
+// UnpackAppealExpiredError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error AppealExpired(uint64 id, uint64 until)
+func (contributorStaking *ContributorStaking) UnpackAppealExpiredError(raw []byte) (*ContributorStakingAppealExpired, error) {
+	out := new(ContributorStakingAppealExpired)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "AppealExpired", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingCaseExists represents a CaseExists error raised by the ContributorStaking contract.
+type ContributorStakingCaseExists struct {
+	Id uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error CaseExists(uint64 id)
+func ContributorStakingCaseExistsErrorID() common.Hash {
+	return common.HexToHash("0x7675ed96ab7ddd231f7e8969a981dcb3d52acb3e84e8a9b18caa8c540fc1fd63")
+}
+
+// UnpackCaseExistsError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error CaseExists(uint64 id)
+func (contributorStaking *ContributorStaking) UnpackCaseExistsError(raw []byte) (*ContributorStakingCaseExists, error) {
+	out := new(ContributorStakingCaseExists)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "CaseExists", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingFailedCall represents a FailedCall error raised by the ContributorStaking contract.
+type ContributorStakingFailedCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error FailedCall()
+func ContributorStakingFailedCallErrorID() common.Hash {
+	return common.HexToHash("0xd6bda27508c0fb6d8a39b4b122878dab26f731a7d4e4abe711dd3731899052a4")
+}
+
+// UnpackFailedCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error FailedCall()
+func (contributorStaking *ContributorStaking) UnpackFailedCallError(raw []byte) (*ContributorStakingFailedCall, error) {
+	out := new(ContributorStakingFailedCall)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "FailedCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingInsufficientBalance represents a InsufficientBalance error raised by the ContributorStaking contract.
+type ContributorStakingInsufficientBalance struct {
+	Balance *big.Int
+	Needed  *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func ContributorStakingInsufficientBalanceErrorID() common.Hash {
+	return common.HexToHash("0xcf4791818fba6e019216eb4864093b4947f674afada5d305e57d598b641dad1d")
+}
+
+// UnpackInsufficientBalanceError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InsufficientBalance(uint256 balance, uint256 needed)
+func (contributorStaking *ContributorStaking) UnpackInsufficientBalanceError(raw []byte) (*ContributorStakingInsufficientBalance, error) {
+	out := new(ContributorStakingInsufficientBalance)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "InsufficientBalance", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingInsufficientStake represents a InsufficientStake error raised by the ContributorStaking contract.
+type ContributorStakingInsufficientStake struct {
+	Datanet     uint64
+	Contributor common.Address
+	Needed      *big.Int
+	Available   *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InsufficientStake(uint64 datanet, address contributor, uint256 needed, uint256 available)
+func ContributorStakingInsufficientStakeErrorID() common.Hash {
+	return common.HexToHash("0x78f8c76f763d486818c494597ae72d141f89fb564c10b098c95fecb1a7f5672a")
+}
+
+// UnpackInsufficientStakeError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InsufficientStake(uint64 datanet, address contributor, uint256 needed, uint256 available)
+func (contributorStaking *ContributorStaking) UnpackInsufficientStakeError(raw []byte) (*ContributorStakingInsufficientStake, error) {
+	out := new(ContributorStakingInsufficientStake)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "InsufficientStake", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingInvalidRequirement represents a InvalidRequirement error raised by the ContributorStaking contract.
+type ContributorStakingInvalidRequirement struct {
+	Requirement *big.Int
+	Minimum     *big.Int
+	Maximum     *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidRequirement(uint256 requirement, uint256 minimum, uint256 maximum)
+func ContributorStakingInvalidRequirementErrorID() common.Hash {
+	return common.HexToHash("0x9becc668a7436f1add069704ffc42f3730456fc9e0d46274bbf9920d7d2e0fec")
+}
+
+// UnpackInvalidRequirementError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidRequirement(uint256 requirement, uint256 minimum, uint256 maximum)
+func (contributorStaking *ContributorStaking) UnpackInvalidRequirementError(raw []byte) (*ContributorStakingInvalidRequirement, error) {
+	out := new(ContributorStakingInvalidRequirement)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "InvalidRequirement", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingInvalidRules represents a InvalidRules error raised by the ContributorStaking contract.
+type ContributorStakingInvalidRules struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidRules()
+func ContributorStakingInvalidRulesErrorID() common.Hash {
+	return common.HexToHash("0xcaabf8c89f0fcafb9639179b4855d0f19b28541d5edaa67edc3ed02a3800de56")
+}
+
+// UnpackInvalidRulesError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidRules()
+func (contributorStaking *ContributorStaking) UnpackInvalidRulesError(raw []byte) (*ContributorStakingInvalidRules, error) {
+	out := new(ContributorStakingInvalidRules)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "InvalidRules", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingInvalidSignature represents a InvalidSignature error raised by the ContributorStaking contract.
+type ContributorStakingInvalidSignature struct {
+	Signer common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidSignature(address signer)
+func ContributorStakingInvalidSignatureErrorID() common.Hash {
+	return common.HexToHash("0xd855c4f4d7a9aef9d1b6f49c25339cf5cd471e30830c8071f7b5024985e5abcd")
+}
+
+// UnpackInvalidSignatureError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidSignature(address signer)
+func (contributorStaking *ContributorStaking) UnpackInvalidSignatureError(raw []byte) (*ContributorStakingInvalidSignature, error) {
+	out := new(ContributorStakingInvalidSignature)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "InvalidSignature", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingNotAbusive represents a NotAbusive error raised by the ContributorStaking contract.
+type ContributorStakingNotAbusive struct {
+	Datanet uint64
+	Record  [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotAbusive(uint64 datanet, bytes32 record)
+func ContributorStakingNotAbusiveErrorID() common.Hash {
+	return common.HexToHash("0xa8a1ea3a10a197ff419eecf259e5ee2b7513a26d1c8c3c4effc3421574bd8bcb")
+}
+
+// UnpackNotAbusiveError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotAbusive(uint64 datanet, bytes32 record)
+func (contributorStaking *ContributorStaking) UnpackNotAbusiveError(raw []byte) (*ContributorStakingNotAbusive, error) {
+	out := new(ContributorStakingNotAbusive)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "NotAbusive", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingNotContributor represents a NotContributor error raised by the ContributorStaking contract.
+type ContributorStakingNotContributor struct {
+	Id     uint64
+	Caller common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotContributor(uint64 id, address caller)
+func ContributorStakingNotContributorErrorID() common.Hash {
+	return common.HexToHash("0x6428b6f645da1ad5c5d830b243126fcf95b605636a84110df9a4b47b010ad661")
+}
+
+// UnpackNotContributorError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotContributor(uint64 id, address caller)
+func (contributorStaking *ContributorStaking) UnpackNotContributorError(raw []byte) (*ContributorStakingNotContributor, error) {
+	out := new(ContributorStakingNotContributor)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "NotContributor", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingNotDatanetOwner represents a NotDatanetOwner error raised by the ContributorStaking contract.
+type ContributorStakingNotDatanetOwner struct {
+	Datanet uint64
+	Caller  common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error NotDatanetOwner(uint64 datanet, address caller)
+func ContributorStakingNotDatanetOwnerErrorID() common.Hash {
+	return common.HexToHash("0xdbc9782dbb963dd4b89a63e56f729f4e2b096ea2c56fed446262fb00db6d0ca0")
+}
+
+// UnpackNotDatanetOwnerError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error NotDatanetOwner(uint64 datanet, address caller)
+func (contributorStaking *ContributorStaking) UnpackNotDatanetOwnerError(raw []byte) (*ContributorStakingNotDatanetOwner, error) {
+	out := new(ContributorStakingNotDatanetOwner)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "NotDatanetOwner", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingReentrancyGuardReentrantCall represents a ReentrancyGuardReentrantCall error raised by the ContributorStaking contract.
+type ContributorStakingReentrancyGuardReentrantCall struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ReentrancyGuardReentrantCall()
+func ContributorStakingReentrancyGuardReentrantCallErrorID() common.Hash {
+	return common.HexToHash("0x3ee5aeb571de7fc460830b4d0017439a1ca56fb0bc39062227ade4fe4a24c1ca")
+}
+
+// UnpackReentrancyGuardReentrantCallError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ReentrancyGuardReentrantCall()
+func (contributorStaking *ContributorStaking) UnpackReentrancyGuardReentrantCallError(raw []byte) (*ContributorStakingReentrancyGuardReentrantCall, error) {
+	out := new(ContributorStakingReentrancyGuardReentrantCall)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "ReentrancyGuardReentrantCall", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingSafeCastOverflowedUintDowncast represents a SafeCastOverflowedUintDowncast error raised by the ContributorStaking contract.
+type ContributorStakingSafeCastOverflowedUintDowncast struct {
+	Bits  uint8
+	Value *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)
+func ContributorStakingSafeCastOverflowedUintDowncastErrorID() common.Hash {
+	return common.HexToHash("0x6dfcc6503a32754ce7a89698e18201fc5294fd4aad43edefee786f88423b1a12")
+}
+
+// UnpackSafeCastOverflowedUintDowncastError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)
+func (contributorStaking *ContributorStaking) UnpackSafeCastOverflowedUintDowncastError(raw []byte) (*ContributorStakingSafeCastOverflowedUintDowncast, error) {
+	out := new(ContributorStakingSafeCastOverflowedUintDowncast)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "SafeCastOverflowedUintDowncast", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingStillUnstaking represents a StillUnstaking error raised by the ContributorStaking contract.
+type ContributorStakingStillUnstaking struct {
+	Datanet   uint64
+	ReleaseAt uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error StillUnstaking(uint64 datanet, uint64 releaseAt)
+func ContributorStakingStillUnstakingErrorID() common.Hash {
+	return common.HexToHash("0xcac0eba193441d069c734b86339637f1098105be44afd85c13dd516e85364ef5")
+}
+
+// UnpackStillUnstakingError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error StillUnstaking(uint64 datanet, uint64 releaseAt)
+func (contributorStaking *ContributorStaking) UnpackStillUnstakingError(raw []byte) (*ContributorStakingStillUnstaking, error) {
+	out := new(ContributorStakingStillUnstaking)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "StillUnstaking", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingStillWaiting represents a StillWaiting error raised by the ContributorStaking contract.
+type ContributorStakingStillWaiting struct {
+	Id    uint64
+	Until uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error StillWaiting(uint64 id, uint64 until)
+func ContributorStakingStillWaitingErrorID() common.Hash {
+	return common.HexToHash("0x93875cf283b1fd426b55dbb5cc9db677c51a4c2babeeca275355ae6e1b7a9cae")
+}
+
+// UnpackStillWaitingError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error StillWaiting(uint64 id, uint64 until)
+func (contributorStaking *ContributorStaking) UnpackStillWaitingError(raw []byte) (*ContributorStakingStillWaiting, error) {
+	out := new(ContributorStakingStillWaiting)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "StillWaiting", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingUnknownCase represents a UnknownCase error raised by the ContributorStaking contract.
+type ContributorStakingUnknownCase struct {
+	Id uint64
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error UnknownCase(uint64 id)
+func ContributorStakingUnknownCaseErrorID() common.Hash {
+	return common.HexToHash("0x467aa582f4c90e22b08145269fa5670e0a8b888947f696a19a9d7770f2d21b6e")
+}
+
+// UnpackUnknownCaseError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error UnknownCase(uint64 id)
+func (contributorStaking *ContributorStaking) UnpackUnknownCaseError(raw []byte) (*ContributorStakingUnknownCase, error) {
+	out := new(ContributorStakingUnknownCase)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "UnknownCase", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingUnknownUnstaking represents a UnknownUnstaking error raised by the ContributorStaking contract.
+type ContributorStakingUnknownUnstaking struct {
+	Datanet     uint64
+	Contributor common.Address
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error UnknownUnstaking(uint64 datanet, address contributor)
+func ContributorStakingUnknownUnstakingErrorID() common.Hash {
+	return common.HexToHash("0x774f3d9b332037e3ed375488b10e64ce89c59c192a20668fcd96bdee756ad253")
+}
+
+// UnpackUnknownUnstakingError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error UnknownUnstaking(uint64 datanet, address contributor)
+func (contributorStaking *ContributorStaking) UnpackUnknownUnstakingError(raw []byte) (*ContributorStakingUnknownUnstaking, error) {
+	out := new(ContributorStakingUnknownUnstaking)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "UnknownUnstaking", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingWrongState represents a WrongState error raised by the ContributorStaking contract.
+type ContributorStakingWrongState struct {
+	Id    uint64
+	State uint8
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error WrongState(uint64 id, uint8 state)
+func ContributorStakingWrongStateErrorID() common.Hash {
+	return common.HexToHash("0xece4eacd7c0a75d2ec5315d2ad420a6adedb5bc60995a85e93cb6c612e864f16")
+}
+
+// UnpackWrongStateError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error WrongState(uint64 id, uint8 state)
+func (contributorStaking *ContributorStaking) UnpackWrongStateError(raw []byte) (*ContributorStakingWrongState, error) {
+	out := new(ContributorStakingWrongState)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "WrongState", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingZeroAddress represents a ZeroAddress error raised by the ContributorStaking contract.
+type ContributorStakingZeroAddress struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ZeroAddress()
+func ContributorStakingZeroAddressErrorID() common.Hash {
+	return common.HexToHash("0xd92e233df2717d4a40030e20904abd27b68fcbeede117eaaccbbdac9618c8c73")
+}
+
+// UnpackZeroAddressError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ZeroAddress()
+func (contributorStaking *ContributorStaking) UnpackZeroAddressError(raw []byte) (*ContributorStakingZeroAddress, error) {
+	out := new(ContributorStakingZeroAddress)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "ZeroAddress", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ContributorStakingZeroAmount represents a ZeroAmount error raised by the ContributorStaking contract.
+type ContributorStakingZeroAmount struct {
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ZeroAmount()
+func ContributorStakingZeroAmountErrorID() common.Hash {
+	return common.HexToHash("0x1f2a2005cb66a8e145327e8814e243a0996aec9bfe1e15a495778b1236dbd485")
+}
+
+// UnpackZeroAmountError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ZeroAmount()
+func (contributorStaking *ContributorStaking) UnpackZeroAmountError(raw []byte) (*ContributorStakingZeroAmount, error) {
+	out := new(ContributorStakingZeroAmount)
+	if err := contributorStaking.abi.UnpackIntoInterface(out, "ZeroAmount", raw); err != nil {
 		return nil, err
 	}
 	return out, nil

@@ -29,7 +29,8 @@ const (
 	ProposerRole   Role = "proposer"
 	CancellerRole  Role = "canceller"
 	ExecutorRole   Role = "executor"
-	// DistributorRole holds and sweeps batches; DisputeRole freezes and resolves.
+	// DistributorRole holds and sweeps batches; DisputeRole freezes and
+	// resolves batches, slashes agents and decides contributors' appeals.
 	DistributorRole Role = "distributor"
 	DisputeRole     Role = "dispute"
 )
@@ -59,7 +60,8 @@ var access = bindings.NewTreasury()
 func (a Addresses) governed() []namedAddress {
 	return []namedAddress{
 		{"treasury", a.Treasury}, {"fees", a.Fees}, {"staking", a.Staking}, {"escrow", a.Escrow}, {"models", a.Models},
-		{"settlement", a.Settlement}, {"validators", a.Validators}, {"disputes", a.Disputes}, {"epochs", a.Epochs}, {"timelock", a.Timelock},
+		{"settlement", a.Settlement}, {"validators", a.Validators}, {"disputes", a.Disputes}, {"epochs", a.Epochs},
+		{"agents", a.Agents}, {"contributors", a.Contributors}, {"timelock", a.Timelock},
 	}
 }
 

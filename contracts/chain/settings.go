@@ -151,6 +151,32 @@ func settings() []Setting {
 			pack: func(v []*big.Int) ([]byte, error) { return epochs.TryPackSetWindows(v[0].Uint64(), v[1].Uint64()) },
 		},
 		{
+			Name: "agents.min_stake", Fields: []Field{{"stake", UnitWei, 256}}, on: ofAgents, read: numbers(ofAgents, agents.PackMinStake()),
+			pack: func(v []*big.Int) ([]byte, error) { return agents.TryPackSetMinStake(v[0]) },
+		},
+		{
+			Name: "agents.unbonding", Fields: seconds(64), on: ofAgents, read: numbers(ofAgents, agents.PackUnbondingPeriod()),
+			pack: func(v []*big.Int) ([]byte, error) { return agents.TryPackSetUnbondingPeriod(v[0].Uint64()) },
+		},
+		{
+			Name: "contributors.rules", on: func(a Addresses) protocol.Account { return a.Contributors },
+			Fields: []Field{
+				{"min_requirement", UnitWei, 256}, {"max_requirement", UnitWei, 256}, {"slash", UnitBps, 16},
+				{"unstake_delay", UnitSeconds, 64}, {"appeal", UnitSeconds, 64}, {"decision", UnitSeconds, 64},
+			},
+			read: func(ctx context.Context, c *Client) ([]*big.Int, error) {
+				r, err := c.ContributorRules(ctx)
+				return []*big.Int{big256(r.MinRequirement), big256(r.MaxRequirement), number(uint64(r.SlashBps)),
+					number(r.UnstakeDelay), number(r.AppealPeriod), number(r.DecisionPeriod)}, err
+			},
+			pack: func(v []*big.Int) ([]byte, error) {
+				return contributors.TryPackSetRules(bindings.ContributorRules{
+					MinRequirement: v[0], MaxRequirement: v[1], SlashBps: uint16(v[2].Uint64()),
+					UnstakeDelay: v[3].Uint64(), AppealPeriod: v[4].Uint64(), DecisionPeriod: v[5].Uint64(),
+				})
+			},
+		},
+		{
 			Name: "governance.voting_delay", Fields: seconds(48), on: ofGovernor, read: numbers(ofGovernor, governor.PackVotingDelay()),
 			pack: func(v []*big.Int) ([]byte, error) { return governor.TryPackSetVotingDelay(v[0]) },
 		},
@@ -175,6 +201,8 @@ func settings() []Setting {
 }
 
 func ofEpochs(a Addresses) protocol.Account { return a.Epochs }
+
+func ofAgents(a Addresses) protocol.Account { return a.Agents }
 
 func ofGovernor(a Addresses) protocol.Account { return a.Governor }
 

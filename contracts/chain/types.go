@@ -26,9 +26,12 @@ type Addresses struct {
 	Validators protocol.Account `json:"validators"`
 	Disputes   protocol.Account `json:"disputes"`
 	Epochs     protocol.Account `json:"epochs"`
-	GOPEN      protocol.Account `json:"gopen"`
-	Timelock   protocol.Account `json:"timelock"`
-	Governor   protocol.Account `json:"governor"`
+	Agents     protocol.Account `json:"agents"`
+	// Contributors holds their stakes.
+	Contributors protocol.Account `json:"contributors"`
+	GOPEN        protocol.Account `json:"gopen"`
+	Timelock     protocol.Account `json:"timelock"`
+	Governor     protocol.Account `json:"governor"`
 }
 
 // Missing names the first contract without an address; empty: none.

@@ -53,6 +53,16 @@ func contractsOf(o *chain.Addresses, n Params, admin protocol.Account) []deploye
 		{"epochs", "EpochDistributor", &o.Epochs, func() []byte {
 			return bindings.NewEpochDistributor().PackConstructor(admin, o.Settlement, o.Fees, n.Epochs.Bond.ToBig(), n.Epochs.ChallengeWindowSeconds, n.Epochs.BuildWindowSeconds)
 		}},
+		{"agents", "AgentRegistry", &o.Agents, func() []byte {
+			return bindings.NewAgentRegistry().PackConstructor(admin, n.Agents.MinStake.ToBig(), n.Agents.UnbondingSeconds)
+		}},
+		{"contributors", "ContributorStaking", &o.Contributors, func() []byte {
+			k := n.Contributors
+			return bindings.NewContributorStaking().PackConstructor(admin, o.Datanets, bindings.ContributorRules{
+				MinRequirement: k.MinRequirement.ToBig(), MaxRequirement: k.MaxRequirement.ToBig(), SlashBps: k.SlashBps,
+				UnstakeDelay: k.UnstakeDelaySeconds, AppealPeriod: k.AppealSeconds, DecisionPeriod: k.DecisionSeconds,
+			})
+		}},
 		{"gopen", "GOPEN", &o.GOPEN, func() []byte { return nil }},
 		{"timelock", "Timelock", &o.Timelock, func() []byte {
 			return bindings.NewTimelock().PackConstructor(new(big.Int).SetUint64(n.Governance.TimelockSeconds), admin)

@@ -18,9 +18,11 @@ func HandOver(ctx context.Context, client *chain.Client, deployer chain.Key) err
 		on   protocol.Account
 	}{
 		{chain.RegistrarRole, at.Models},
+		{chain.DisputeRole, at.Agents}, {chain.DisputeRole, at.Contributors},
 		{chain.AdminRole, at.Treasury}, {chain.AdminRole, at.Fees}, {chain.AdminRole, at.Staking},
 		{chain.AdminRole, at.Escrow}, {chain.AdminRole, at.Models}, {chain.AdminRole, at.Settlement},
 		{chain.AdminRole, at.Validators}, {chain.AdminRole, at.Disputes}, {chain.AdminRole, at.Epochs},
+		{chain.AdminRole, at.Agents}, {chain.AdminRole, at.Contributors},
 	}
 	for _, g := range grants {
 		// What is given up already was granted before.

@@ -24,7 +24,10 @@ type Params struct {
 	Validators ValidatorParams  `json:"validators"`
 	Disputes   DisputeParams    `json:"disputes"`
 	Epochs     EpochParams      `json:"epochs"`
-	Governance GovernanceParams `json:"governance"`
+	Agents     AgentParams      `json:"agents"`
+	// Contributors are the rules of contributors' stakes.
+	Contributors ContributorParams `json:"contributors"`
+	Governance   GovernanceParams  `json:"governance"`
 }
 
 // FeeParams share a fee: basis points that add up to 10,000.
@@ -83,6 +86,37 @@ type EpochParams struct {
 	Bond                   uint256.Int `json:"bond_wei"`
 	ChallengeWindowSeconds uint64      `json:"challenge_window_seconds"`
 	BuildWindowSeconds     uint64      `json:"build_window_seconds"`
+}
+
+// AgentParams are the least stake of an active agent and the wait of stake that leaves.
+type AgentParams struct {
+	MinStake         uint256.Int `json:"min_stake_wei"`
+	UnbondingSeconds uint64      `json:"unbonding_seconds"`
+}
+
+// ContributorParams bound the stake that a datanet's owner may ask contributors for, and
+// say what an abusive contribution costs.
+type ContributorParams struct {
+	MinRequirement      uint256.Int `json:"min_requirement_wei"`
+	MaxRequirement      uint256.Int `json:"max_requirement_wei"`
+	SlashBps            uint16      `json:"slash_bps"`
+	UnstakeDelaySeconds uint64      `json:"unstake_delay_seconds"`
+	AppealSeconds       uint64      `json:"appeal_seconds"`
+	DecisionSeconds     uint64      `json:"decision_seconds"`
+}
+
+func (k *ContributorParams) validate() error {
+	switch {
+	case k.MinRequirement.IsZero() || k.MinRequirement.Gt(&k.MaxRequirement):
+		return protocol.Errorf(protocol.KindInvalid, "contributors.min_requirement_wei", "is %s: it must lie between 1 and the maximum of %s", k.MinRequirement.Dec(), k.MaxRequirement.Dec())
+	case k.SlashBps == 0 || k.SlashBps > 10_000:
+		return protocol.Errorf(protocol.KindInvalid, "contributors.slash_bps", "is %d: it must lie between 1 and 10000", k.SlashBps)
+	case k.AppealSeconds == 0 || k.AppealSeconds > k.UnstakeDelaySeconds:
+		return protocol.Errorf(protocol.KindInvalid, "contributors.appeal_seconds", "is %d: it must lie between 1 and the unstaking delay of %d", k.AppealSeconds, k.UnstakeDelaySeconds)
+	case k.DecisionSeconds == 0:
+		return protocol.Errorf(protocol.KindInvalid, "contributors.decision_seconds", "is 0: no appeal could be decided")
+	}
+	return nil
 }
 
 // GovernanceParams are the rules of voting and the delay before what was decided is
@@ -153,6 +187,9 @@ func (p *Params) Validate() error {
 		return protocol.Errorf(protocol.KindInvalid, "epochs.build_window_seconds", "is %d: it must lie between 1 and %d", p.Epochs.BuildWindowSeconds, math.MaxUint32)
 	}
 	if err := p.validateDisputes(); err != nil {
+		return err
+	}
+	if err := p.Contributors.validate(); err != nil {
 		return err
 	}
 	return p.Governance.validate()

@@ -5,7 +5,9 @@ const fs = require('fs');
 const path = require('path');
 
 const names = [
+  'AgentRegistry',
   'AttributionSettlement',
+  'ContributorStaking',
   'DatanetPool',
   'DatanetRegistry',
   'DisputeCommittee',

@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.34;
 
-import {Binding, Contribution, Opening, Receipt, Review, TrainingOrder, Verdict, Voucher} from "./Types.sol";
+import {
+    AgentOrder,
+    Binding,
+    Contribution,
+    Opening,
+    Receipt,
+    Review,
+    TrainingOrder,
+    Verdict,
+    Voucher
+} from "./Types.sol";
 
 /// @title EIP-712 struct hashes
 /// @notice Struct hashes of everything that is signed off chain. The domain is added by the contract that checks the
@@ -19,6 +29,9 @@ library TypedData {
         keccak256("Binding(string peer,address nodeKey,address owner,address payout,uint64 issuedAt,uint64 expires)");
     bytes32 internal constant TRAINING_ORDER_TYPEHASH = keccak256(
         "TrainingOrder(address owner,string name,bytes32 base,uint64 datanet,uint32 version,string root,bytes32 hyperHash,uint256 access,bytes32 nonce,uint64 deadline)"
+    );
+    bytes32 internal constant AGENT_ORDER_TYPEHASH = keccak256(
+        "AgentOrder(address owner,uint64 agent,uint32 version,string name,string manifest,uint256 price,uint64 deadline)"
     );
     bytes32 internal constant CONTRIBUTION_TYPEHASH =
         keccak256("Contribution(uint64 datanet,bytes32 record,address contributor,string license,uint64 at)");
@@ -71,6 +84,21 @@ library TypedData {
                 o.hyperHash,
                 o.access,
                 o.nonce,
+                o.deadline
+            )
+        );
+    }
+
+    function structHash(AgentOrder calldata o) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                AGENT_ORDER_TYPEHASH,
+                o.owner,
+                o.agent,
+                o.version,
+                keccak256(bytes(o.name)),
+                keccak256(bytes(o.manifest)),
+                o.price,
                 o.deadline
             )
         );

@@ -69,6 +69,22 @@ struct TrainingOrder {
     uint64 deadline;
 }
 
+/// @notice What an owner signs to register an agent or to publish its next version.
+/// @param agent its id; 0 to register one.
+/// @param version its next number, from 1.
+/// @param manifest CID of the manifest.
+/// @param price wei per request.
+/// @param deadline Unix seconds; it cannot be published after it.
+struct AgentOrder {
+    address owner;
+    uint64 agent;
+    uint32 version;
+    string name;
+    string manifest;
+    uint256 price;
+    uint64 deadline;
+}
+
 /// @notice A contributor's signed offer of one record to one datanet.
 struct Contribution {
     uint64 datanet;

@@ -4,7 +4,9 @@ pragma solidity 0.8.34;
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
+import {AgentRegistry} from "../src/AgentRegistry.sol";
 import {AttributionSettlement} from "../src/AttributionSettlement.sol";
+import {ContributorRules, ContributorStaking} from "../src/ContributorStaking.sol";
 import {DisputeCommittee} from "../src/DisputeCommittee.sol";
 import {EpochDistributor} from "../src/EpochDistributor.sol";
 import {FeeParameters} from "../src/FeeParameters.sol";
@@ -65,7 +67,9 @@ contract GovernanceTest is Fixture {
             address(settlement),
             address(epochs),
             address(disputes),
-            address(validators)
+            address(validators),
+            address(agents),
+            address(contributors)
         ];
         bytes32 registrar = models.REGISTRAR_ROLE();
         vm.prank(admin);
@@ -74,6 +78,11 @@ contract GovernanceTest is Fixture {
             vm.prank(admin);
             models.renounceRole(registrar, admin);
         }
+        bytes32 dispute = agents.DISPUTE_ROLE();
+        vm.prank(admin);
+        agents.grantRole(dispute, address(timelock));
+        vm.prank(admin);
+        contributors.grantRole(dispute, address(timelock));
         for (uint256 i = 0; i < governed.length; ++i) {
             vm.prank(admin);
             AccessControl(governed[i]).grantRole(root, address(timelock));
@@ -141,9 +150,10 @@ contract GovernanceTest is Fixture {
                 account == address(0) && logs[i].emitter == address(timelock) && role == timelock.EXECUTOR_ROLE();
             vm.assertTrue(anybody || account.code.length != 0, "an external account holds a role");
         }
-        // Nine contracts' admin, the registrar, settlement on escrow, epochs and disputes on settlement, disputes on staking
-        // and validators; proposer, canceller, executor, own admin.
-        vm.assertEq(held, 19);
+        // Eleven contracts' admin, the registrar, settlement on escrow, epochs and disputes on settlement, disputes on
+        // staking and validators, the timelock's disputes on agents and contributors; proposer, canceller, executor, own
+        // admin.
+        vm.assertEq(held, 23);
         vm.expectRevert();
         vm.prank(admin);
         fees.setTreasury(admin);
@@ -197,6 +207,14 @@ contract GovernanceTest is Fixture {
         vm.assertEq(disputes.penaltyRules().challengerBps, 2000);
         vm.assertEq(disputes.penaltyRules().signersBps, 3000);
         vm.assertEq(disputes.penaltyRules().absenceBps, 40);
+        decide(address(agents), abi.encodeCall(AgentRegistry.setMinStake, (5 ether)), "agents");
+        vm.assertEq(agents.minStake(), 5 ether);
+        decide(address(agents), abi.encodeCall(AgentRegistry.setUnbondingPeriod, (3 days)), "agents leave");
+        vm.assertEq(agents.unbondingPeriod(), 3 days);
+        ContributorRules memory stakes = contributors.rules();
+        stakes.slashBps = 100;
+        decide(address(contributors), abi.encodeCall(ContributorStaking.setRules, (stakes)), "contributors");
+        vm.assertEq(contributors.rules().slashBps, 100);
         decide(address(models), abi.encodeCall(ModelRegistry.registerBase, (keccak256("base"), "b", "u")), "base");
         decide(address(governor), abi.encodeWithSignature("setVotingDelay(uint48)", 2 days), "delay");
         vm.assertEq(governor.votingDelay(), 2 days);

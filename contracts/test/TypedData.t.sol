@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.34;
 
-import {Binding, Contribution, Opening, Receipt, Review, TrainingOrder, Voucher} from "../src/Types.sol";
+import {AgentOrder, Binding, Contribution, Opening, Receipt, Review, TrainingOrder, Voucher} from "../src/Types.sol";
 import {Fixture} from "./support/Fixture.sol";
 
 /// @notice Digests against forge's own EIP-712 encoder, from the type strings as everybody else writes them.
@@ -48,6 +48,14 @@ contract TypedDataTest is Fixture {
             abi.encode(o)
         );
         _expect(address(models), want, models.trainingOrderDigest(o));
+    }
+
+    function testFuzz_AgentOrderDigest_Succeeds(AgentOrder calldata o) public view {
+        bytes32 want = vm.eip712HashStruct(
+            "AgentOrder(address owner,uint64 agent,uint32 version,string name,string manifest,uint256 price,uint64 deadline)",
+            abi.encode(o)
+        );
+        _expect(address(agents), want, agents.orderDigest(o));
     }
 
     function testFuzz_ContributionDigest_Succeeds(Contribution calldata c) public view {

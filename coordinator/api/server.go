@@ -20,6 +20,7 @@ type Config struct {
 	Training  Training
 	Datanets  Datanets
 	Versions  Versions
+	Agents    Agents
 	Ledger    Ledger
 	Network   Network
 	Metrics   http.Handler // serves /metrics
@@ -48,7 +49,7 @@ func (c *Config) Validate() error {
 		missing bool
 	}{
 		{"inference", c.Inference == nil}, {"adapters", c.Adapters == nil}, {"keys", c.Keys == nil}, {"training", c.Training == nil}, {"datanets", c.Datanets == nil},
-		{"versions", c.Versions == nil}, {"ledger", c.Ledger == nil}, {"network", c.Network == nil},
+		{"versions", c.Versions == nil}, {"agents", c.Agents == nil}, {"ledger", c.Ledger == nil}, {"network", c.Network == nil},
 	} {
 		if f.missing {
 			return protocol.Errorf(protocol.KindInvalid, f.name, "the API needs it")
@@ -145,6 +146,7 @@ func (s *Server) routes() http.Handler {
 	handle("GET /api/v1/datanets/{id}/versions", s.versions)
 	handle("POST /api/v1/datanets/{id}/versions", s.buildVersion)
 	handle("GET /api/v1/datanets/{id}/versions/{version}/car", s.exportCAR)
+	handle("POST /api/v1/agents/{id}/versions/{version}/manifest", s.storeManifest)
 	handle("GET /api/v1/training_jobs", s.trainingJobs)
 	handle("POST /api/v1/training_jobs", s.startTraining)
 	handle("GET /api/v1/training_jobs/{id}", s.trainingJob)

@@ -131,6 +131,12 @@ type Versions interface {
 	ExportCAR(ctx context.Context, datanet uint64, version uint32, w io.Writer) error
 }
 
+// Agents keeps what agents are made of.
+type Agents interface {
+	// StoreManifest keeps the manifest of a version that is registered on the chain.
+	StoreManifest(ctx context.Context, agent uint64, version uint32, manifest []byte) (protocol.CID, error)
+}
+
 // ReceiptView is a receipt with what people want to see beside it.
 type ReceiptView struct {
 	protocol.SignedReceipt
@@ -192,12 +198,15 @@ type Contracts struct {
 	Settlement protocol.Account `json:"settlement"`
 	Validators protocol.Account `json:"validators"`
 	Disputes   protocol.Account `json:"disputes"`
-	Treasury   protocol.Account `json:"treasury"`
-	Fees       protocol.Account `json:"fees"`
-	Epochs     protocol.Account `json:"epochs"`
-	GOPEN      protocol.Account `json:"gopen"`
-	Timelock   protocol.Account `json:"timelock"`
-	Governor   protocol.Account `json:"governor"`
+	Agents     protocol.Account `json:"agents"`
+	// Contributors holds their stakes.
+	Contributors protocol.Account `json:"contributors"`
+	Treasury     protocol.Account `json:"treasury"`
+	Fees         protocol.Account `json:"fees"`
+	Epochs       protocol.Account `json:"epochs"`
+	GOPEN        protocol.Account `json:"gopen"`
+	Timelock     protocol.Account `json:"timelock"`
+	Governor     protocol.Account `json:"governor"`
 }
 
 // Network describes the network around this coordinator.

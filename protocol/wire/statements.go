@@ -139,6 +139,24 @@ func VerifyVerdict(d Domain, s protocol.SignedVerdict) error {
 	return Verify(VerdictData(d, s.Verdict), s.Signer, s.Signature)
 }
 
+// AgentOrderData is the typed data of an agent's version (contract: AgentRegistry).
+func AgentOrderData(d Domain, o protocol.AgentOrder) TypedData {
+	t := TypedData{domain: d, primary: "AgentOrder"}
+	t.account("owner", o.Owner)
+	t.uint("agent", 64, o.Agent)
+	t.uint("version", 32, uint64(o.Version))
+	t.text("name", o.Name)
+	t.text("manifest", string(o.Manifest))
+	t.amount("price", o.Price)
+	t.time("deadline", o.Deadline)
+	return t
+}
+
+// SignAgentOrder signs with the owner's key.
+func SignAgentOrder(d Domain, o protocol.AgentOrder, key *ecdsa.PrivateKey) ([]byte, error) {
+	return Sign(AgentOrderData(d, o), key)
+}
+
 // JobData is the typed data of an inference job that is meant for one worker
 // (contract: Escrow). Its content is the job without Deadline, which stands beside
 // it, and without Sources and Authorization.

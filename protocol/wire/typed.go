@@ -24,8 +24,9 @@ const (
 const signatureBytes = crypto.SignatureLength
 
 // Domain is the EIP-712 domain: the chain and the contract that checks the type
-// (Escrow: Voucher, Opening; ModelRegistry: TrainingOrder; DatanetRegistry: Contribution,
-// Review; WorkerStaking: Binding; AttributionSettlement: Receipt; DisputeCommittee: Verdict).
+// (Escrow: Voucher, Opening; AgentRegistry: AgentOrder; ModelRegistry: TrainingOrder;
+// DatanetRegistry: Contribution, Review; WorkerStaking: Binding; AttributionSettlement:
+// Receipt; DisputeCommittee: Verdict).
 type Domain struct {
 	ChainID  uint64
 	Contract protocol.Account

@@ -28,11 +28,18 @@ type Verifier interface {
 	VerifyReview(protocol.SignedReview, protocol.Account) error
 }
 
+// Stakes says who may contribute where.
+type Stakes interface {
+	// CheckStake refuses a contributor that lacks the stake that a datanet asks for.
+	CheckStake(ctx context.Context, datanet uint64, contributor protocol.Account) error
+}
+
 // Config says what a book is made of.
 type Config struct {
 	DB       *store.DB    // required: state
 	Content  *ipfs.Node   // required: records and versions
 	Verifier Verifier     // required
+	Stakes   Stakes       // required
 	Logger   *slog.Logger // default: discard
 	// Now is the time in Unix ms. Default: the machine's clock.
 	Now func() int64
@@ -57,6 +64,8 @@ func (c *Config) Validate() error {
 		return protocol.Errorf(protocol.KindInvalid, "Content", "is missing: open an ipfs node first")
 	case c.Verifier == nil:
 		return protocol.Errorf(protocol.KindInvalid, "Verifier", "is missing: contributions must be checked")
+	case c.Stakes == nil:
+		return protocol.Errorf(protocol.KindInvalid, "Stakes", "is missing: a datanet may ask contributors for a stake")
 	}
 	return nil
 }
@@ -177,13 +186,20 @@ func (b *Book) Datanets() ([]protocol.Datanet, error) {
 // [Record.Canonical]. The same contribution again gives the entry that is there.
 // An exact duplicate is refused with kind already_exists in favour of the one
 // that this node stored first (the time inside a contribution is only the contributor's word), unless
-// that one was rejected and somebody else offers the record.
+// that one was rejected and somebody else offers the record. A new contribution needs the
+// stake that the datanet asks for.
 func (b *Book) Contribute(ctx context.Context, sc protocol.SignedContribution, canonical []byte) (Entry, error) {
 	c := sc.Contribution
 	now := b.cfg.Now()
 	rec, err := b.checkContribution(sc, canonical, now)
 	if err != nil {
 		return Entry{}, err
+	}
+	if old, ok, err := entryTable.Get(b.cfg.DB, store.PairOf(c.Datanet, c.Record)); err != nil || ok && old.Signed.Contribution == c {
+		return old, err
+	}
+	if err := b.cfg.Stakes.CheckStake(ctx, c.Datanet, c.Contributor); err != nil {
+		return Entry{}, fmt.Errorf("contribution: %w", err)
 	}
 	// The block first: an entry must never name a record that is not here.
 	if _, err := b.cfg.Content.AddBlock(ctx, canonical); err != nil {
@@ -225,7 +241,7 @@ func (b *Book) Contribute(ctx context.Context, sc protocol.SignedContribution, c
 // replaceable says whether a new contributor may offer a record that is there.
 func replaceable(tx *store.Tx, key entryKey, old Entry, contributor protocol.Account) error {
 	owner := old.Signed.Contribution.Contributor
-	if old.Status != protocol.ReviewRejected {
+	if !old.Status.Refused() {
 		whose := fmt.Sprintf("was contributed before, by %s", owner)
 		if owner == contributor {
 			whose = "was contributed by you before"
@@ -276,9 +292,9 @@ func (b *Book) checkContribution(sc protocol.SignedContribution, canonical []byt
 func (b *Book) Review(sr protocol.SignedReview) (Entry, error) {
 	r := sr.Review
 	switch {
-	case r.Status != protocol.ReviewAccepted && r.Status != protocol.ReviewRejected:
-		return Entry{}, protocol.Errorf(protocol.KindInvalid, "status", "%q is neither accepted nor rejected", clip(string(r.Status)))
-	case r.Status == protocol.ReviewRejected && strings.TrimSpace(r.Reason) == "":
+	case r.Status != protocol.ReviewAccepted && !r.Status.Refused():
+		return Entry{}, protocol.Errorf(protocol.KindInvalid, "status", "%q is neither accepted nor rejected nor abusive", clip(string(r.Status)))
+	case r.Status.Refused() && strings.TrimSpace(r.Reason) == "":
 		return Entry{}, protocol.Errorf(protocol.KindInvalid, "reason", "is missing: tell the contributor why")
 	case len(r.Reason) > maxReason:
 		return Entry{}, protocol.Errorf(protocol.KindInvalid, "reason", "is %d bytes, the limit is %d", len(r.Reason), maxReason)

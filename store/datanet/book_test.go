@@ -1,6 +1,7 @@
 package datanet
 
 import (
+	"context"
 	"bytes"
 	"crypto/ecdsa"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -32,6 +34,16 @@ func (v wireVerifier) VerifyContribution(s protocol.SignedContribution) error {
 
 func (v wireVerifier) VerifyReview(s protocol.SignedReview, owner protocol.Account) error {
 	return wire.VerifyReview(v.domain, owner, s)
+}
+
+// free asks nobody for a stake but those named.
+type free struct{ without []protocol.Account }
+
+func (f free) CheckStake(_ context.Context, datanet uint64, contributor protocol.Account) error {
+	if slices.Contains(f.without, contributor) {
+		return protocol.Errorf(protocol.KindEscrow, "stake", "datanet %d asks for one", datanet)
+	}
+	return nil
 }
 
 var domain = wire.Domain{ChainID: 31337, Contract: protocol.Account{0xdd}}
@@ -72,7 +84,7 @@ func newRig(t *testing.T, fs vfs.FS, h host.Host) *rig {
 	}
 	node, err := ipfs.Open(cfg)
 	require.NoError(t, err)
-	b, err := New(Config{DB: db, Content: node, Verifier: wireVerifier{domain}, Now: func() int64 { return now }})
+	b, err := New(Config{DB: db, Content: node, Verifier: wireVerifier{domain}, Stakes: free{}, Now: func() int64 { return now }})
 	require.NoError(t, err)
 	return &rig{Book: b, t: t, db: db, node: node}
 }
@@ -494,4 +506,46 @@ func TestManifestIsChecked(t *testing.T) {
 	opened, err := OpenVersion(t.Context(), r.node, root, nil)
 	require.NoError(t, err)
 	require.Error(t, opened.Verify(wireVerifier{domain}))
+}
+
+// Where a stake is asked for, nothing of a contributor without it enters; what entered
+// before it was asked for stays.
+func TestContributionsNeedTheStake(t *testing.T) {
+	r := memRig(t)
+	early, err := r.contribute(alice, "early")
+	require.NoError(t, err)
+	r.cfg.Stakes = free{without: []protocol.Account{account(alice)}}
+	_, err = r.contribute(alice, "late")
+	require.Equal(t, protocol.KindEscrow, protocol.KindOf(err), "%v", err)
+	_, err = r.Entry(1, textRecord(t, "late").ID)
+	require.Equal(t, protocol.KindNotFound, protocol.KindOf(err))
+	_, err = r.contribute(alice, "early")
+	require.NoError(t, err, "it is here already")
+	_, err = r.contribute(bob, "late")
+	require.NoError(t, err)
+	e, err := r.Entry(1, early.ID)
+	require.NoError(t, err)
+	require.Equal(t, protocol.ReviewPending, e.Status)
+}
+
+// An abusive contribution is a rejected one with its own name: it needs a reason, enters
+// no version, and another may offer the record.
+func TestAbusiveIsARejection(t *testing.T) {
+	r := memRig(t)
+	rec, err := r.contribute(alice, "spam")
+	require.NoError(t, err)
+	review := func(reason string) error {
+		sr, err := wire.SignReview(domain, protocol.Review{Datanet: 1, Record: rec.ID, Status: protocol.ReviewAbusive, Reason: reason, At: now}, key(owner))
+		require.NoError(t, err)
+		_, err = r.Review(sr)
+		return err
+	}
+	require.ErrorContains(t, review(" "), "reason")
+	require.NoError(t, review("an advertisement"))
+	_, err = r.BuildVersion(t.Context(), 1)
+	require.Error(t, err)
+	_, err = r.contribute(alice, "spam")
+	require.NoError(t, err, "the same again gives the entry that is there")
+	_, err = r.contribute(bob, "spam")
+	require.NoError(t, err)
 }

@@ -10,9 +10,10 @@
 // Invariants: a contribution enters only with a valid signature, canonical bytes
 // that match its hash, and the datanet's licence; one record has one owner per
 // datanet, the contribution that this node stored first; a record enters a version only
-// with the owner's signed acceptance; a version never changes. What a method
+// with the owner's signed acceptance; a version never changes; where a datanet asks
+// contributors for a stake, a contribution enters only with it. What a method
 // returned without an error survives a crash.
 //
-// It checks signatures through the caller's [Verifier], asks no chain and moves
-// no money.
+// It checks signatures through the caller's [Verifier] and stakes through its [Stakes],
+// asks no chain itself and moves no money.
 package datanet

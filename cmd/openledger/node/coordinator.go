@@ -68,7 +68,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 	}
 	c.API, err = api.New(api.Config{
 		Listen: cfg.API, Inference: c.Coordinator, Adapters: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
-		Versions: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator,
+		Versions: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
 	})
 	if err != nil {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.34;
 
+import {AgentRegistry} from "../../src/AgentRegistry.sol";
 import {AttributionSettlement} from "../../src/AttributionSettlement.sol";
+import {ContributorRules, ContributorStaking} from "../../src/ContributorStaking.sol";
 import {DisputeCommittee} from "../../src/DisputeCommittee.sol";
 import {DatanetRegistry} from "../../src/DatanetRegistry.sol";
 import {EpochDistributor} from "../../src/EpochDistributor.sol";
@@ -59,6 +61,8 @@ abstract contract Fixture {
     EpochDistributor internal epochs;
     ValidatorPool internal validators;
     DisputeCommittee internal disputes;
+    AgentRegistry internal agents;
+    ContributorStaking internal contributors;
 
     uint256 internal minStake;
     uint256 internal minDelegation;
@@ -93,6 +97,12 @@ abstract contract Fixture {
         datanets = new DatanetRegistry();
         models = new ModelRegistry(admin, datanets);
         settlement = new AttributionSettlement(admin, escrow, staking, window, coverBps);
+        agents = new AgentRegistry(
+            admin,
+            vm.parseJsonUint(config, ".agents.min_stake_wei"),
+            uint64(vm.parseJsonUint(config, ".agents.unbonding_seconds"))
+        );
+        contributors = new ContributorStaking(admin, datanets, rulesIn(config, ".contributors"));
         bytes32 role = escrow.SETTLEMENT_ROLE();
         vm.prank(admin);
         escrow.grantRole(role, address(settlement));
@@ -160,6 +170,17 @@ abstract contract Fixture {
             ownerPart: uint16(vm.parseJsonUint(json, string.concat(at, ".owner_part"))),
             stakersPart: uint16(vm.parseJsonUint(json, string.concat(at, ".stakers_part"))),
             contributorsPart: uint16(vm.parseJsonUint(json, string.concat(at, ".contributors_part")))
+        });
+    }
+
+    function rulesIn(string memory json, string memory at) internal pure returns (ContributorRules memory) {
+        return ContributorRules({
+            minRequirement: vm.parseJsonUint(json, string.concat(at, ".min_requirement_wei")),
+            maxRequirement: vm.parseJsonUint(json, string.concat(at, ".max_requirement_wei")),
+            slashBps: uint16(vm.parseJsonUint(json, string.concat(at, ".slash_bps"))),
+            unstakeDelay: uint64(vm.parseJsonUint(json, string.concat(at, ".unstake_delay_seconds"))),
+            appealPeriod: uint64(vm.parseJsonUint(json, string.concat(at, ".appeal_seconds"))),
+            decisionPeriod: uint64(vm.parseJsonUint(json, string.concat(at, ".decision_seconds")))
         });
     }
 
