@@ -169,8 +169,8 @@ func nextVersion(ctx context.Context, ch *chain.Client, o protocol.AgentOrder) (
 	return id, a.Version + 1, nil
 }
 
-func signAndPublish(ctx context.Context, ch *chain.Client, key *keystore.Key, registry protocol.Account, o protocol.AgentOrder, stake uint256.Int) (chain.Tx, uint64, error) {
-	signature, err := wire.SignAgentOrder(wire.Domain{ChainID: ch.ChainID(), Contract: registry}, o, key.ECDSA())
+func signAndPublish(ctx context.Context, ch *chain.Client, key keystore.Signer, registry protocol.Account, o protocol.AgentOrder, stake uint256.Int) (chain.Tx, uint64, error) {
+	signature, err := key.SignTyped(ctx, wire.AgentOrderData(wire.Domain{ChainID: ch.ChainID(), Contract: registry}, o))
 	if err != nil {
 		return chain.Tx{}, 0, err
 	}

@@ -35,7 +35,7 @@ func TestManifestsAreTakenAsTheyAre(t *testing.T) {
 	}
 	status, _, _ = send(t, "POST", url+"/api/v1/agents/7/versions/2/manifest", bytesOf(strings.Repeat("x", maxManifest+1)))
 	require.Equal(t, http.StatusBadRequest, status)
-	for _, bad := range []string{"", `{"bytes":"*"}`, `{"text":"x"}`} {
+	for _, bad := range []string{"", `{"bytes":"*"}`} {
 		status, _, _ = send(t, "POST", url+"/api/v1/agents/7/versions/2/manifest", bad)
 		require.Equal(t, http.StatusBadRequest, status, bad)
 	}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/openledger/openledger/cmd/openledger/node"
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/store/agent"
+)
+
+// agents registers an agent, changes it, hands it over and takes its stake off.
+func (s *separate) agents(t *testing.T) {
+	manifest := filepath.Join(t.TempDir(), "poet.json")
+	write := func(instructions string) {
+		raw := `{"name":"poet","instructions":"` + instructions + `","price":"5","base":"0x` + strings.Repeat("01", 32) + `"}`
+		require.NoError(t, os.WriteFile(manifest, []byte(raw), 0o600))
+	}
+	write("")
+	refused(t, "instructions", s.verb("agent", "register", manifest, "--as", "alice")...)
+	write("Answer in <verse>.")
+	refused(t, "no agent named", s.verb("agent", "update", manifest, "--as", "alice")...)
+	var a struct {
+		chain.Agent
+		Tx      protocol.Hash   `json:"tx"`
+		Content *agent.Manifest `json:"content"`
+	}
+	run(t, &a, s.verb("agent", "register", manifest, "--stake", "100", "--as", "alice")...)
+	require.True(t, a.Active)
+	require.Equal(t, node.Open(100), a.Stake)
+	sent := a.Tx
+	require.NotZero(t, sent)
+	run(t, &a, s.verb("agent", "register", manifest, "--stake", "100", "--as", "alice")...)
+	require.Zero(t, a.Tx, "the same again sends nothing")
+	require.Equal(t, node.Open(100), a.Stake)
+	run(t, &a, s.verb("agent", "show", "poet", "--as", "alice")...)
+	require.Equal(t, "Answer in <verse>.", a.Content.Instructions)
+	require.Equal(t, s.accounts["alice"], a.Content.Owner)
+	write("Answer in prose.")
+	run(t, &a, s.verb("agent", "update", manifest, "--as", "alice")...)
+	require.Equal(t, uint32(2), a.Version)
+	run(t, &a, s.verb("agent", "show", "1")...)
+	require.Equal(t, "Answer in prose.", a.Content.Instructions)
+
+	run(t, nil, s.verb("agent", "transfer", "poet", "bob", "--as", "alice")...)
+	refused(t, "not pending owner", s.verb("agent", "accept", "1", "--as", "owner")...)
+	run(t, &a, s.verb("agent", "accept", "1", "--as", "bob")...)
+	require.Equal(t, s.accounts["bob"], a.Owner)
+	run(t, nil, s.verb("agent", "stake", "poet", "1", "--as", "bob")...)
+	refused(t, "below minimum stake", s.verb("agent", "unstake", "poet", "50", "--as", "bob")...)
+	run(t, nil, s.verb("agent", "retire", "poet", "--as", "bob")...)
+	run(t, &a, s.verb("agent", "unstake", "poet", "50", "--as", "bob")...)
+	require.Equal(t, node.Open(50), a.Leaving)
+	refused(t, "still unbonding", s.verb("agent", "withdraw", "poet", "--as", "bob")...)
+	refused(t, "below minimum stake", s.verb("agent", "activate", "poet", "--as", "bob")...)
+	var list struct {
+		Agents []chain.Agent `json:"agents"`
+	}
+	run(t, &list, s.verb("agent", "list")...)
+	require.Len(t, list.Agents, 1)
+	require.False(t, list.Agents[0].Active)
+}
+
+// contributorStakes has a datanet ask for a stake, and an abusive contribution cost a part
+// of it.
+func (s *separate) contributorStakes(t *testing.T) {
+	var d protocol.Datanet
+	run(t, &d, s.verb("datanet", "create", "staked", "--license", "CC0-1.0", "--as", "owner")...)
+	id := decimal(d.ID)
+	refused(t, "not datanet owner", s.verb("datanet", "require", id, "2", "--as", "bob")...)
+	refused(t, "invalid requirement", s.verb("datanet", "require", id, "0.5", "--as", "owner")...)
+	run(t, nil, s.verb("datanet", "require", id, "2", "--as", "owner")...)
+	file := filepath.Join(t.TempDir(), "spam.md")
+	require.NoError(t, os.WriteFile(file, []byte("# Buy\n\nBuy my watches.\n"), 0o600))
+	refused(t, "asks contributors for a stake", s.verb("datanet", "contribute", id, file, "--as", "bob")...)
+	var stake chain.ContributorStake
+	run(t, &stake, s.verb("datanet", "stake", id, "--as", "bob")...)
+	require.Equal(t, node.Open(2), stake.Staked)
+	refused(t, "asks for no more", s.verb("datanet", "stake", id, "--as", "bob")...)
+	var out struct {
+		Records []contributed `json:"contributions"`
+	}
+	run(t, &out, s.verb("datanet", "contribute", id, file, "--as", "bob")...)
+	require.Len(t, out.Records, 1)
+	cid := string(out.Records[0].CID)
+	var done struct {
+		Rejected []rejected `json:"rejected"`
+	}
+	refused(t, "was not contributed", s.verb("datanet", "reject", id, "bafy", "--reason", "x", "--as", "owner")...)
+	run(t, &done, s.verb("datanet", "reject", id, cid, "--abusive", "--reason", "an advertisement", "--as", "owner")...)
+	require.Len(t, done.Rejected, 1)
+	require.Equal(t, protocol.ReviewAbusive, done.Rejected[0].Status)
+	k := done.Rejected[0].Case
+	require.NotNil(t, k)
+	require.Equal(t, node.Open(1), k.Amount)
+	number := decimal(k.ID)
+	refused(t, "still waiting", s.verb("datanet", "resolve", number, "--as", "owner")...)
+	refused(t, "not contributor", s.verb("datanet", "appeal", number, "--reason", "x", "--as", "alice")...)
+	run(t, k, s.verb("datanet", "appeal", number, "--reason", "they are good watches", "--as", "bob")...)
+	require.Equal(t, chain.CaseAppealed, k.State)
+	var cases struct {
+		Cases []chain.AbuseCase `json:"cases"`
+	}
+	run(t, &cases, s.verb("datanet", "cases", id)...)
+	require.Equal(t, []chain.AbuseCase{*k}, cases.Cases)
+	run(t, &stake, s.verb("datanet", "unstake", id, "--as", "bob")...)
+	require.Equal(t, node.Open(1), stake.Leaving)
+	refused(t, "still unstaking", s.verb("datanet", "withdraw", id, "--as", "bob")...)
+	refused(t, "asks contributors for a stake", s.verb("datanet", "contribute", id, file, "--as", "alice")...)
+}
+
+func decimal(n uint64) string { return strconv.FormatUint(n, 10) }
