@@ -23,33 +23,33 @@ func (s *separate) agents(t *testing.T) {
 		require.NoError(t, os.WriteFile(manifest, []byte(raw), 0o600))
 	}
 	write("")
-	refused(t, "instructions", s.verb("agent", "register", manifest, "--as", "alice")...)
+	refused(t, "instructions", s.verb("agent", "register", manifest, "--as", "owner")...)
 	write("Answer in <verse>.")
-	refused(t, "no agent named", s.verb("agent", "update", manifest, "--as", "alice")...)
+	refused(t, "no agent named", s.verb("agent", "update", manifest, "--as", "owner")...)
 	var a struct {
 		chain.Agent
 		Tx      protocol.Hash   `json:"tx"`
 		Content *agent.Manifest `json:"content"`
 	}
-	run(t, &a, s.verb("agent", "register", manifest, "--stake", "100", "--as", "alice")...)
+	run(t, &a, s.verb("agent", "register", manifest, "--stake", "100", "--as", "owner")...)
 	require.True(t, a.Active)
 	require.Equal(t, node.Open(100), a.Stake)
 	sent := a.Tx
 	require.NotZero(t, sent)
-	run(t, &a, s.verb("agent", "register", manifest, "--stake", "100", "--as", "alice")...)
+	run(t, &a, s.verb("agent", "register", manifest, "--stake", "100", "--as", "owner")...)
 	require.Zero(t, a.Tx, "the same again sends nothing")
 	require.Equal(t, node.Open(100), a.Stake)
-	run(t, &a, s.verb("agent", "show", "poet", "--as", "alice")...)
+	run(t, &a, s.verb("agent", "show", "poet", "--as", "owner")...)
 	require.Equal(t, "Answer in <verse>.", a.Content.Instructions)
-	require.Equal(t, s.accounts["alice"], a.Content.Owner)
+	require.Equal(t, s.accounts["owner"], a.Content.Owner)
 	write("Answer in prose.")
-	run(t, &a, s.verb("agent", "update", manifest, "--as", "alice")...)
+	run(t, &a, s.verb("agent", "update", manifest, "--as", "owner")...)
 	require.Equal(t, uint32(2), a.Version)
 	run(t, &a, s.verb("agent", "show", "1")...)
 	require.Equal(t, "Answer in prose.", a.Content.Instructions)
 
-	run(t, nil, s.verb("agent", "transfer", "poet", "bob", "--as", "alice")...)
-	refused(t, "not pending owner", s.verb("agent", "accept", "1", "--as", "owner")...)
+	run(t, nil, s.verb("agent", "transfer", "poet", "bob", "--as", "owner")...)
+	refused(t, "not pending owner", s.verb("agent", "accept", "1", "--as", "alice")...)
 	run(t, &a, s.verb("agent", "accept", "1", "--as", "bob")...)
 	require.Equal(t, s.accounts["bob"], a.Owner)
 	run(t, nil, s.verb("agent", "stake", "poet", "1", "--as", "bob")...)

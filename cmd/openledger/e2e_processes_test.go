@@ -194,9 +194,9 @@ func separateProcesses(t *testing.T, on ledger) {
 		t.Run("unsettled receipts are settled once", s.settleAfterKill)
 	require.True(t, ok)
 	t.Run("stake, escrow, prices and votes", s.holders)
+	t.Run("bad input", s.badInput)
 	t.Run("agents", s.agents)
 	t.Run("contributors' stakes", s.contributorStakes)
-	t.Run("bad input", s.badInput)
 }
 
 var stepOf = regexp.MustCompile(` step=(\d+) `)

@@ -132,7 +132,7 @@ func TestHandOverLeavesNoRoleToAnAccount(t *testing.T) {
 		}
 		return out
 	}
-	require.Len(t, external(), 12, "ten admins, a registrar, and everybody as executor")
+	require.Len(t, external(), 14, "twelve admins, a registrar, and everybody as executor")
 	require.NoError(t, HandOver(t.Context(), client, d.Key))
 	require.Equal(t, []chain.RoleHolder{{On: "timelock", Role: "executor"}}, external(), "everybody executes")
 	before, _ := c.Head()
