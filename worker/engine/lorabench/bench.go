@@ -21,6 +21,7 @@ type Config struct {
 	Runs     int                              `json:"runs"` // of every row, in turns
 	Threads  int                              `json:"threads"`
 	MaxBatch int                              `json:"max_batch"`
+	Page     int                              `json:"page_tokens"` // of the KV cache; 0: the engine's default
 	Say      func(format string, args ...any) `json:"-"`
 }
 
@@ -123,7 +124,7 @@ func Run(ctx context.Context, c Config) (_ *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	rig, err := NewRig(RigConfig{Shape: c.Shape, Threads: c.Threads, MaxBatch: c.MaxBatch, KVTokens: c.MaxBatch * (2*c.Workload.MaxLen + 32), AdapterBytes: bytes})
+	rig, err := NewRig(RigConfig{Shape: c.Shape, Threads: c.Threads, MaxBatch: c.MaxBatch, KVTokens: c.MaxBatch * (2*c.Workload.MaxLen + 32 + 2*c.Page), PageTokens: c.Page, AdapterBytes: bytes})
 	if err != nil {
 		return nil, err
 	}

@@ -109,6 +109,7 @@ type RigConfig struct {
 	Threads      int
 	MaxBatch     int
 	KVTokens     int
+	PageTokens   int // 0: the engine's default
 	AdapterBytes int64
 }
 
@@ -134,7 +135,7 @@ func NewRig(cfg RigConfig) (_ *Rig, err error) {
 		return nil, err
 	}
 	if r.Engine, err = engine.New(engine.Config{
-		Model: r.Model, Tokenizer: r.bundle.Tokenizer, MaxBatch: cfg.MaxBatch, KVTokens: cfg.KVTokens, AdapterBytes: cfg.AdapterBytes,
+		Model: r.Model, Tokenizer: r.bundle.Tokenizer, MaxBatch: cfg.MaxBatch, KVTokens: cfg.KVTokens, PageTokens: cfg.PageTokens, AdapterBytes: cfg.AdapterBytes,
 		MaxWaiting: 1 << 20, MaxPerTenant: 1 << 20,
 	}); err != nil {
 		return nil, err

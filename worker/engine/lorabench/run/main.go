@@ -54,6 +54,7 @@ func run() error {
 	flag.IntVar(&c.Runs, "runs", 5, "runs of every row, in turns")
 	flag.IntVar(&c.Threads, "threads", 0, "threads (default: all cores)")
 	profile := flag.String("cpuprofile", "", "file for a CPU profile (go tool pprof)")
+	flag.IntVar(&c.Page, "page", 0, "tokens in a page of the KV cache (default: the engine's)")
 	flag.IntVar(&c.MaxBatch, "batch", 32, "requests in one batch")
 	flag.Parse()
 	if flag.NArg() > 0 {
