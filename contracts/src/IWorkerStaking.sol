@@ -9,7 +9,7 @@ interface IWorkerStaking {
     /// @notice Stake on its way out that can still be slashed.
     function unbondingOf(address worker) external view returns (uint256);
 
-    /// @notice Whether a worker may submit nothing for now.
+    /// @notice Whether a worker is jailed: it submits no batch and is not active until it is released.
     function isJailed(address worker) external view returns (bool);
 
     /// @notice The worker's registered node key; zero if never registered.

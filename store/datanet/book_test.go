@@ -1,8 +1,8 @@
 package datanet
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"encoding/json"
 	"fmt"
