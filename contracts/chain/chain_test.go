@@ -323,6 +323,43 @@ func TestLostAndStuckTransactions(t *testing.T) {
 	}
 }
 
+// A transaction that ran out of gas, because the estimate was made on another state than
+// it met, took no effect: it is sent anew with more. One that fails without a reason again
+// and again is given up.
+func TestAnEstimateOfAnotherState(t *testing.T) {
+	ctx := t.Context()
+	dev, direct := deployed(t)
+	sent := 0
+	server := httptest.NewServer(&between{dev.RPC(), func(method string, _ []any) any {
+		switch method {
+		case "eth_estimateGas":
+			return "0x5208" // a plain transfer's
+		case "eth_call":
+			return "0x" // it would have passed
+		case "eth_sendRawTransaction":
+			sent++
+		}
+		return nil
+	}})
+	t.Cleanup(server.Close)
+	c, err := chain.Dial(ctx, chain.Config{RPC: server.URL, PollEvery: 5 * time.Millisecond, Addresses: direct.Addresses()})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	_, err = c.As(key(t, "a")).Bond(ctx, coins(2000))
+	require.NoError(t, err)
+	require.Equal(t, 2, sent, "the first ran out of gas")
+	stake, err := direct.StakeOf(ctx, key(t, "a").Account())
+	require.NoError(t, err)
+	require.Equal(t, coins(2000), stake.Own, "bonded once")
+
+	sent = 0
+	_, err = c.As(key(t, "b")).WithdrawStake(ctx, *uint256.NewInt(7))
+	require.Equal(t, protocol.KindBusy, protocol.KindOf(err), "%v", err)
+	require.Equal(t, 3, sent)
+	_, err = direct.As(key(t, "b")).Bond(ctx, coins(2000))
+	require.NoError(t, err, "nothing is left that stands in the way")
+}
+
 // A node that keeps a transaction for ever leads to an error that says so, and the
 // sender goes on afterwards.
 func TestWaitEnds(t *testing.T) {

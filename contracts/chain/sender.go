@@ -98,6 +98,7 @@ type call struct {
 	to    *common.Address
 	value *big.Int
 	data  []byte
+	gas   uint64 // at least this limit, whatever the estimate
 }
 
 func (s *Sender) transact(ctx context.Context, what string, m call) (Tx, error) {
@@ -126,38 +127,55 @@ func (s *Sender) do(ctx context.Context, what string, m call) (Tx, *types.Receip
 		}
 		defer end()
 	}
-	var r *types.Receipt
+	r, err := s.deliver(ctx, what, m)
+	for try := 1; err == nil && r.Status != types.ReceiptStatusSuccessful; try++ {
+		if why := s.whyFailed(ctx, m, r); why != nil {
+			return Tx{}, nil, s.explain(what, why)
+		}
+		// It was estimated on another state than it met: another transaction came before
+		// it, or the block's clock or a reorganisation had it write more. It took no effect.
+		if try == deliveries || s.attended() {
+			return Tx{}, nil, s.explain(what, protocol.Errorf(protocol.KindBusy, "", "transaction %s failed in block %s: the state that it was estimated on had changed: try again", r.TxHash, r.BlockNumber))
+		}
+		s.c.log.Info("a transaction met another state than it was estimated on: sending anew", "what", what, "tx", r.TxHash, "block", r.BlockNumber, "gas", r.GasUsed)
+		m.gas = r.GasUsed + 200_000
+		r, err = s.deliver(ctx, what, m)
+	}
+	if err != nil {
+		return Tx{}, nil, s.explain(what, err)
+	}
+	s.c.log.Debug("transaction in a block", "what", what, "tx", r.TxHash, "block", r.BlockNumber, "gas", r.GasUsed)
+	return txOf(r), r, nil
+}
+
+// deliveries is how often a call is sent that failed for no reason of its own.
+const deliveries = 3
+
+// deliver brings a transaction into a block that counts as there for good.
+func (s *Sender) deliver(ctx context.Context, what string, m call) (*types.Receipt, error) {
 	for {
 		n, err := s.begin(ctx, what, m)
 		if err != nil {
-			return Tx{}, nil, s.explain(what, err)
+			return nil, err
 		}
 		wait, cancel := context.WithTimeout(ctx, s.c.cfg.Timeout)
-		r, err = s.finish(wait, n)
+		r, err := s.finish(wait, n)
 		cancel()
 		if err == nil {
-			if err = s.settle(n, r); err != nil {
-				return Tx{}, nil, s.explain(what, err)
-			}
-			break
+			return r, s.settle(n, r)
 		}
 		s.line.reset()
 		if !errors.Is(err, errOvertaken) {
 			// It may still get into a block: whoever comes next waits for it first.
 			s.line.leave(n)
-			return Tx{}, nil, s.explain(what, err)
+			return nil, err
 		}
 		// Ours can never be in a block: begin anew.
 		if err := s.forget(n); err != nil {
-			return Tx{}, nil, s.explain(what, err)
+			return nil, err
 		}
 		s.c.log.Info("another program used this key's nonce: sending again", "what", what, "nonce", n.Nonce)
 	}
-	if r.Status != types.ReceiptStatusSuccessful {
-		return Tx{}, nil, s.explain(what, s.whyFailed(ctx, m, r))
-	}
-	s.c.log.Debug("transaction in a block", "what", what, "tx", r.TxHash, "block", r.BlockNumber, "gas", r.GasUsed)
-	return txOf(r), r, nil
 }
 
 // named claims the call's name: what it became, or a function that frees it.
@@ -187,7 +205,10 @@ func (s *Sender) begin(ctx context.Context, what string, m call) (*sending, erro
 	if err != nil {
 		return nil, err
 	}
-	gas += gas/5 + 10_000
+	// An estimate is of one state: a block with another clock may have the call fill new
+	// slots where the estimate only changed old ones (22,100 gas each, EIP-2929), as
+	// checkpoints of votes do. What is not used costs nothing.
+	gas = max(gas+gas/5+75_000, m.gas)
 	tip, feeCap, err := s.fees(ctx)
 	if err != nil {
 		return nil, err
@@ -398,14 +419,13 @@ func atLeast(fee, old *big.Int) *big.Int {
 	return up
 }
 
-// whyFailed runs a failed transaction again as a call to learn the reason.
+// whyFailed runs a failed transaction again as a call on the state before its block, to
+// learn the reason: nil when it would have passed there.
 func (s *Sender) whyFailed(ctx context.Context, m call, r *types.Receipt) error {
 	msg := ethereum.CallMsg{From: s.key.Account(), To: m.to, Value: m.value, Data: m.data}
 	parent := new(big.Int).Sub(r.BlockNumber, big.NewInt(1))
-	if _, err := s.c.eth.CallContract(ctx, msg, parent); err != nil {
-		return err
-	}
-	return protocol.Errorf(protocol.KindBusy, "", "transaction %s failed in block %s: another one came before it; look again", r.TxHash, r.BlockNumber)
+	_, err := s.c.eth.CallContract(ctx, msg, parent)
+	return err
 }
 
 func (s *Sender) explain(what string, err error) error { return s.c.explain(what, err) }
