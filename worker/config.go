@@ -42,7 +42,7 @@ type Config struct {
 
 	MaxBatch     int   // sequences in one batch; default 16
 	KVTokens     int   // KV cache, in tokens; default 16,384
-	PageTokens   int   // tokens in one of its pages; default 16
+	PageTokens   int   // tokens in one of its pages; default 64
 	AdapterBytes int64 // memory for adapters on the device; default 128 MiB
 	HostBytes    int64 // host memory for open adapters, values and indices; default 512 MiB
 	DiskBytes    int64 // blocks of adapters in the content store; default 8 GiB

@@ -39,7 +39,6 @@ type Cache struct {
 
 // New makes an empty cache.
 func New(cfg Config) (*Cache, error) {
-	cfg.EnsureDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}

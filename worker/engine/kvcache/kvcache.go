@@ -26,14 +26,7 @@ var ErrFull = errors.New("kvcache: no free pages")
 // Config of a cache.
 type Config struct {
 	Pages    int // pages of device memory
-	PageSize int // tokens in a page; default 16
-}
-
-// EnsureDefaults fills unset fields.
-func (c *Config) EnsureDefaults() {
-	if c.PageSize == 0 {
-		c.PageSize = 16
-	}
+	PageSize int // tokens in a page
 }
 
 // Validate reports the first bad field.

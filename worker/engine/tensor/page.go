@@ -6,8 +6,9 @@ import "fmt"
 const (
 	// PanelTokens is the number of positions whose keys lie side by side, in every backend.
 	PanelTokens = 16
-	// DefaultPageTokens is the size of a page where none is asked for.
-	DefaultPageTokens = PanelTokens
+	// DefaultPageTokens is the size of a page where none is asked for: attention takes whole runs of panels, and more of
+	// them add nothing (docs/benchmarks.md).
+	DefaultPageTokens = 4 * PanelTokens
 	// MaxPageTokens bounds what a short sequence can waste.
 	MaxPageTokens = 1024
 )
