@@ -41,8 +41,9 @@ type Announcement struct {
 	Slots     int               `json:"slots"`   // sequences it will batch at once
 	Running   int               `json:"running"`
 	Waiting   int               `json:"waiting"`
-	FreeKV    int               `json:"free_kv"` // tokens of KV cache left
-	Trains    bool              `json:"trains"`  // accepts training jobs
+	FreeKV    int               `json:"free_kv"`            // tokens of KV cache left
+	TotalKV   int               `json:"total_kv,omitempty"` // tokens of KV cache in all: what needs more never fits; 0: not stated
+	Trains    bool              `json:"trains"`             // accepts training jobs
 	DecodeTPS float32           `json:"decode_tps"`
 	Price     Price             `json:"price"` // Access is not the worker's and is zero
 	Adapters  []ResidentAdapter `json:"adapters,omitempty"`

@@ -34,7 +34,7 @@ type pick struct {
 // rendezvous homes and the least loaded workers; in a small pool, among all.
 func (s *State) choose(j *job) (*worker, int64, verdict) {
 	p := j.pool
-	if len(p.heap) == 0 {
+	if len(p.heap) == 0 || !p.holds(j.need()) {
 		return nil, 0, missing
 	}
 	var homes []*worker

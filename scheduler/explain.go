@@ -49,7 +49,11 @@ func (s *State) explain(j *job, w *worker, homes []*worker) WhyNot {
 	case wrongProfile:
 		y.Reason = fmt.Sprintf("runs the numeric profile %q, the job needs %q", w.ann.Profile, j.sub.Profile)
 	case noRoom:
-		y.Reason = fmt.Sprintf("has room for %d tokens in its KV cache, the job needs %d", w.freeKV, j.need())
+		room := w.totalKV
+		if room >= j.need() { // it has nothing to do, and less than that
+			room = w.freeKV
+		}
+		y.Reason = fmt.Sprintf("has room for %d tokens in its KV cache, the job needs %d", room, j.need())
 	case tooDear:
 		y.Reason = "its price is over the escrow that is free for the job"
 	case noTraining:

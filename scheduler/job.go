@@ -142,6 +142,9 @@ func (s *State) admit(e *Submit, deadline int64) (protocol.Kind, string) {
 	if p == nil || e.Training {
 		return "", ""
 	}
+	if need := int64(e.PromptTokens + e.MaxTokens); !p.holds(need) {
+		return protocol.KindInvalid, tooLong(need)
+	}
 	if t := p.tenants[e.Tenant]; t != nil && len(t.jobs) >= s.cfg.MaxQueuedPerTenant {
 		return protocol.KindBusy, fmt.Sprintf("%d jobs of this requester are waiting already: try again later", len(t.jobs))
 	}
@@ -467,7 +470,7 @@ func (s *State) jobTimer(j *job) {
 		s.lose(j, protocol.KindDeadline, fmt.Sprintf("no sign of life for %d ms", s.patience(j)), true)
 		s.place(p)
 	case j.worker == nil && (j.recheck <= s.now || j.missing != 0 && j.missing+max(0, s.cfg.NoWorkerGraceMS) <= s.now):
-		if j.missing != 0 || j.pool.blocked == nil || j.pool.blocked == j {
+		if j.missing != 0 || j.pool.blocked == nil || j.pool.blocked == j || !j.sub.Training && !j.pool.holds(j.need()) {
 			s.try(j)
 		} else {
 			j.recheck = s.nextLook(j)

@@ -156,12 +156,17 @@ func (s *State) blocked(w *worker, j *job) block {
 			return noTraining
 		}
 		return free
-	case w.freeKV >= 0 && w.freeKV < j.need() && w.load+w.foreign == 0:
+	case w.totalKV < j.need() || w.freeKV >= 0 && w.freeKV < j.need() && w.load+w.foreign == 0:
 		return noRoom
 	case !w.affordable(j, w.fee(j)):
 		return tooDear
 	}
 	return free
+}
+
+// tooLong says that no worker's KV cache is large enough.
+func tooLong(tokens int64) string {
+	return fmt.Sprintf("%d tokens do not fit any worker's KV cache: shorten the prompt, or ask for fewer tokens", tokens)
 }
 
 // whyMissing sums up why no worker can take a job.
@@ -181,9 +186,9 @@ func (s *State) whyMissing(j *job) (protocol.Kind, string) {
 		most := j.sub.most()
 		return protocol.KindEscrow, fmt.Sprintf("no worker's price (%d asked) fits the %s wei of free escrow: deposit more, or ask for fewer tokens", n[tooDear], most.Dec())
 	case n[noRoom] == len(j.pool.heap): // it is the request that must change
-		return protocol.KindInvalid, fmt.Sprintf("%d tokens do not fit any worker's KV cache: shorten the prompt, or ask for fewer tokens", j.need())
+		return protocol.KindInvalid, tooLong(j.need())
 	case n[noRoom] > 0:
-		return protocol.KindUnavailable, fmt.Sprintf("%d tokens do not fit any worker's KV cache: shorten the prompt, or ask for fewer tokens", j.need())
+		return protocol.KindUnavailable, tooLong(j.need())
 	case n[noTraining] > 0:
 		return protocol.KindUnavailable, "no worker of this base model accepts training jobs"
 	case n[wrongProfile] > 0:

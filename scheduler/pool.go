@@ -20,6 +20,8 @@ type pool struct {
 	rr      uint64
 	linkUse int64 // us of adapter loads ordered, decaying over linkWindow
 	linkAt  int64
+	room    int64 // most tokens that a listed worker's KV cache holds; unbounded if one does not say
+	roomOld bool  // it may be less by now
 
 	tenants map[protocol.Account]*tenant
 	active  []*tenant // with waiting jobs, by counter, then account
@@ -51,6 +53,21 @@ func (p *pool) count(w *worker, sign int64) {
 	p.load += sign * (w.load + w.foreign)
 }
 
+// unbounded is the KV cache of a worker that does not state its size.
+const unbounded = 1 << 62
+
+// holds says whether any listed worker, idle, could hold so many tokens. It is true
+// while none is listed: one may come.
+func (p *pool) holds(tokens int64) bool {
+	if p.roomOld {
+		p.room, p.roomOld = 0, false
+		for _, w := range p.heap {
+			p.room = max(p.room, w.totalKV)
+		}
+	}
+	return len(p.heap) == 0 || tokens <= p.room
+}
+
 func ringOrder(a, b *worker) int {
 	if c := cmp.Compare(a.hash, b.hash); c != 0 {
 		return c
@@ -65,6 +82,7 @@ func (p *pool) list(w *worker) {
 	p.heap = append(p.heap, w)
 	p.up(w.heapPos)
 	p.epoch++
+	p.roomOld = true
 }
 
 func (p *pool) unlist(w *worker) {
@@ -81,6 +99,7 @@ func (p *pool) unlist(w *worker) {
 		p.up(i)
 	}
 	p.epoch++
+	p.roomOld = true
 }
 
 func (w *worker) lessLoaded(v *worker) bool {

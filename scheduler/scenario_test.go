@@ -120,7 +120,7 @@ func scenarioEvent(t *testing.T, d *datadriven.TestData, s *State, seq uint64) E
 	switch d.Cmd {
 	case "announce":
 		a := protocol.Announcement{Peer: worker, Sequence: seq, IssuedAt: at, ExpiresAt: at + 90_000, Base: protocol.Hash{1},
-			Slots: num(t, d, "slots", 2), DecodeTPS: 100, Running: num(t, d, "running", 0), FreeKV: num(t, d, "kv", 0),
+			Slots: num(t, d, "slots", 2), DecodeTPS: 100, Running: num(t, d, "running", 0), FreeKV: num(t, d, "kv", 0), TotalKV: num(t, d, "total", 0),
 			Trains: d.HasArg("trains"), Profile: str("profile")}
 		a.Price.OutputPer1K = *uint256.NewInt(uint64(num(t, d, "price", 0)))
 		for _, x := range strings.Split(str("has"), ",") {

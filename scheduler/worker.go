@@ -26,6 +26,7 @@ type worker struct {
 	prefill    int64   // prompt tokens dispatched and not yet answered by a first token
 	stalls     []int64 // when the jobs get their adapters that wait for them and take no slot yet, ascending
 	freeKV     int64   // tokens; -1: not stated
+	totalKV    int64   // tokens; unbounded: not stated
 	inWei      uint64
 	outWei     uint64
 	decode     int64 // tokens per 1,000 s, all slots together
@@ -81,6 +82,14 @@ func (s *State) announce(a *protocol.Announcement) {
 	if a.FreeKV > 0 || a.Running > 0 {
 		w.freeKV = int64(max(0, a.FreeKV))
 	}
+	total := int64(unbounded)
+	if a.TotalKV > 0 {
+		total = int64(a.TotalKV)
+	}
+	if w.totalKV != total && w.pool != nil {
+		w.pool.roomOld = true
+	}
+	w.totalKV = total
 	known := 0
 	for _, j := range w.jobs {
 		switch {

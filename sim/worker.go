@@ -55,7 +55,7 @@ func (w *worker) announcement(now int64) protocol.Announcement {
 	return protocol.Announcement{
 		Peer: w.id, Sequence: w.seq, IssuedAt: ms, ExpiresAt: ms + protocol.AnnouncementTTL.Milliseconds(),
 		Base: simBase, Profile: "sim", Slots: w.cost.Slots, Running: len(w.batch), Waiting: len(w.waiting),
-		FreeKV: w.freeKV(), DecodeTPS: float32(w.cost.decodeTPS()), Price: w.run.price,
+		FreeKV: w.freeKV(), TotalKV: w.cost.KVTokens, DecodeTPS: float32(w.cost.decodeTPS()), Price: w.run.price,
 		Adapters: w.cache.announced(announcedAdapters),
 	}
 }

@@ -23,7 +23,7 @@ func EncodeAnnouncement(a protocol.Announcement, b protocol.SignedBinding) ([]by
 		Peer: string(a.Peer), Worker: a.Worker[:], Sequence: a.Sequence,
 		IssuedAt: uint64(a.IssuedAt), ExpiresAt: uint64(a.ExpiresAt),
 		Base: a.Base[:], Profile: a.Profile,
-		Slots: number32(a.Slots), Running: number32(a.Running), Waiting: number32(a.Waiting), FreeKv: number32(a.FreeKV),
+		Slots: number32(a.Slots), Running: number32(a.Running), Waiting: number32(a.Waiting), FreeKv: number32(a.FreeKV), TotalKv: number32(a.TotalKV),
 		Trains: a.Trains, DecodeTps: a.DecodeTPS, Price: PriceToPB(a.Price), Binding: BindingToPB(b),
 	}
 	m.Binding.Peer, m.Binding.Owner = "", nil
@@ -71,6 +71,7 @@ func announcementFromPB(m *pb.Announcement) (protocol.Announcement, protocol.Sig
 		Running:   f.count("running", m.GetRunning(), maxSlots),
 		Waiting:   f.count("waiting", m.GetWaiting(), 1<<24),
 		FreeKV:    f.count("free_kv", m.GetFreeKv(), 1<<31-1),
+		TotalKV:   f.count("total_kv", m.GetTotalKv(), 1<<31-1),
 		Trains:    m.GetTrains(),
 		DecodeTPS: f.float("decode_tps", m.GetDecodeTps()),
 		Price:     f.price("price", m.GetPrice()),
@@ -86,6 +87,9 @@ func announcementFromPB(m *pb.Announcement) (protocol.Announcement, protocol.Sig
 	}
 	if a.Slots == 0 {
 		f.fail("slots", "is 0: announce at least one")
+	}
+	if a.TotalKV != 0 && a.FreeKV > a.TotalKV {
+		f.fail("free_kv", "is %d, more than the total of %d", a.FreeKV, a.TotalKV)
 	}
 	if !a.Price.Access.IsZero() {
 		f.fail("price.access", "is not zero: the adapter's owner sets it")
