@@ -15,7 +15,7 @@ func (n *node) order(t *testing.T, requester *node, action protocol.AdapterActio
 	t.Helper()
 	o, err := wire.SignAdapterOrder(domain, protocol.AdapterOrder{
 		Requester: requester.account(), Adapter: "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", Action: action,
-		Deadline: time.Now().Add(20 * time.Second).UnixMilli(),
+		Deadline: time.Now().Add(patience).UnixMilli(),
 	}, n.account(), requester.owner)
 	require.NoError(t, err)
 	return o
@@ -23,7 +23,7 @@ func (n *node) order(t *testing.T, requester *node, action protocol.AdapterActio
 
 func TestAdapterOrders(t *testing.T) {
 	over(t, func(t *testing.T, requester, worker *node) {
-		ended := make(chan error, 1)
+		loading, ended := make(chan struct{}, 1), make(chan error, 1)
 		worker.HandleJobs(handler{adapter: func(ctx context.Context, o protocol.AdapterOrder) (protocol.AdapterState, error) {
 			signer, err := wire.AdapterOrderSigner(domain, o, worker.account())
 			if err != nil || signer != requester.account() {
@@ -34,6 +34,7 @@ func TestAdapterOrders(t *testing.T) {
 				time.Sleep(500 * time.Millisecond) // longer than a heartbeat
 				return protocol.AdapterState{Tier: protocol.TierDevice, Pinned: true}, nil
 			case protocol.AdapterLoad:
+				loading <- struct{}{}
 				<-ctx.Done()
 				ended <- ctx.Err()
 				return protocol.AdapterState{}, ctx.Err()
@@ -49,14 +50,18 @@ func TestAdapterOrders(t *testing.T) {
 		require.ErrorContains(t, err, "3 requests")
 
 		// A load is cancelled at the worker when nobody waits for it any more.
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
+		go func() {
+			<-loading
+			cancel()
+		}()
 		_, err = requester.OrderAdapter(ctx, worker.ID(), worker.order(t, requester, protocol.AdapterLoad))
-		require.Error(t, err)
+		requireKind(t, protocol.KindCancelled, err)
 		select {
 		case err := <-ended:
 			require.ErrorIs(t, err, context.Canceled)
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("the worker still loads")
 		}
 

@@ -9,7 +9,9 @@ import (
 	"github.com/openledger/openledger/protocol/wire/pb"
 )
 
-// missedHeartbeats after which a worker counts as gone.
+// missedHeartbeats after which a worker counts as gone. They are counted, not timed: a
+// requester that was itself stopped for a while (a starved machine, a laptop that slept)
+// has then missed one, and does not blame the worker.
 const missedHeartbeats = 4
 
 // Infer runs a job on a worker and passes its output to events. It verifies
@@ -207,8 +209,9 @@ func (x *exchange) next(ctx context.Context, wait time.Duration) (*pb.JobReply, 
 		defer timer.Stop()
 		late = timer.C
 	}
-	silence := time.NewTimer(x.silence)
-	defer silence.Stop()
+	beat := time.NewTicker(x.silence / missedHeartbeats)
+	defer beat.Stop()
+	missed := 0
 	for {
 		select {
 		case m, ok := <-x.frames:
@@ -216,7 +219,8 @@ func (x *exchange) next(ctx context.Context, wait time.Duration) (*pb.JobReply, 
 				return nil, x.broken
 			}
 			if m.GetHeartbeat() != nil {
-				silence.Reset(x.silence)
+				missed = 0
+				beat.Reset(x.silence / missedHeartbeats)
 				continue
 			}
 			if m.GetError() != nil {
@@ -228,7 +232,13 @@ func (x *exchange) next(ctx context.Context, wait time.Duration) (*pb.JobReply, 
 			return nil, ended(ctx)
 		case <-late:
 			return nil, protocol.Errorf(protocol.KindUnavailable, "peer", "%s made no progress for %s", x.c.peer(), wait)
-		case <-silence.C:
+		case <-beat.C:
+			if missed++; missed < missedHeartbeats {
+				continue
+			}
+			if ctx.Err() != nil { // both at once, after a pause
+				return nil, ended(ctx)
+			}
 			return nil, protocol.Errorf(protocol.KindUnavailable, "peer", "%s gave no sign of life for %s", x.c.peer(), x.silence)
 		}
 	}

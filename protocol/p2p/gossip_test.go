@@ -9,6 +9,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/openledger/openledger/protocol"
@@ -57,7 +58,7 @@ func (l *listener) await(t *testing.T, of *node, sequence uint64) Heard {
 			}
 		}
 		return false
-	}, 8*time.Second, 20*time.Millisecond, "announcement %d of %s", sequence, of.ID())
+	}, patience, 20*time.Millisecond, "announcement %d of %s", sequence, of.ID())
 	return found
 }
 
@@ -72,7 +73,7 @@ func TestAnnouncementReachesEveryCoordinator(t *testing.T) {
 			connect(t, near, far)
 			require.Eventually(t, func() bool {
 				return len(near.pubsub.ListPeers(Topic(base))) == 1 && len(worker.pubsub.ListPeers(Topic(base))) == 1
-			}, 5*time.Second, 10*time.Millisecond)
+			}, patience, 10*time.Millisecond)
 			first := worker.announcement()
 			require.NoError(t, worker.Publish(t.Context(), first))
 			h := heardNear.await(t, worker, 1)
@@ -221,21 +222,33 @@ func TestJudge(t *testing.T) {
 
 // A liar that announces for somebody else is not heard, and loses its standing.
 func TestLiarIsRejectedAndGraylisted(t *testing.T) {
-	liar, victim, coordinator := start(t, transports["tcp"]), start(t, transports["tcp"]), start(t, transports["tcp"])
+	registry := prometheus.NewRegistry()
+	liar, victim := start(t, transports["tcp"]), start(t, transports["tcp"])
+	coordinator := start(t, transports["tcp"], func(c *Config) { c.Registerer = registry })
 	heard := coordinator.listen(t)
 	connect(t, liar, coordinator)
 	j, err := liar.join(Topic(base))
 	require.NoError(t, err)
 	require.NoError(t, liar.pubsub.UnregisterTopicValidator(Topic(base))) // liars do not validate
-	require.Eventually(t, func() bool { return len(liar.pubsub.ListPeers(Topic(base))) == 1 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(liar.pubsub.ListPeers(Topic(base))) == 1 }, patience, 10*time.Millisecond)
 	for range 8 {
 		data, err := wire.EncodeAnnouncement(victim.announcement(), victim.binding)
 		require.NoError(t, err)
 		require.NoError(t, j.topic.Publish(t.Context(), data))
-		time.Sleep(10 * time.Millisecond)
 	}
+	require.Eventually(t, func() bool { // six lies end the acquaintance
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				if f.GetName() == "openledger_p2p_announcements_total" && m.GetLabel()[1].GetValue() == reject.String() {
+					return m.GetCounter().GetValue() >= 6
+				}
+			}
+		}
+		return false
+	}, patience, 10*time.Millisecond)
 	// Even an honest announcement of the liar's own is not taken any more.
-	time.Sleep(300 * time.Millisecond)
 	data, err := wire.EncodeAnnouncement(liar.announcement(), liar.binding)
 	require.NoError(t, err)
 	require.NoError(t, j.topic.Publish(t.Context(), data))
@@ -250,17 +263,17 @@ func TestExpiredAnnouncementsAreForgotten(t *testing.T) {
 	heard := other.listen(t)
 	connect(t, other, worker)
 	a := worker.announcement()
-	a.ExpiresAt = time.Now().Add(700 * time.Millisecond).UnixMilli()
 	require.NoError(t, worker.Publish(t.Context(), a))
 	heard.await(t, worker, 1)
-	require.Len(t, other.book.current(base, time.Now()), 1)
-	time.Sleep(time.Second)
-	require.Empty(t, other.book.current(base, time.Now()))
-	other.book.swept = time.Time{}
+	end := time.UnixMilli(a.ExpiresAt)
+	require.Len(t, other.book.current(base, end.Add(-time.Millisecond)), 1)
+	require.Empty(t, other.book.current(base, end))
 	other.book.mu.Lock()
-	other.book.sweep(time.Now())
+	defer other.book.mu.Unlock()
+	other.book.sweep(end.Add(100 * time.Millisecond)) // no longer than some clock may take it for current
+	require.Len(t, other.book.entries, 1)
+	other.book.sweep(end.Add(6 * time.Second))
 	require.Empty(t, other.book.entries)
-	other.book.mu.Unlock()
 }
 
 func TestPublishNeedsItsOwnBinding(t *testing.T) {

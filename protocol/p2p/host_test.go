@@ -94,11 +94,11 @@ func TestBootstrapIsKept(t *testing.T) {
 	boot := start(t, transports["tcp"], func(c *Config) { c.PrivateKey = key })
 	addr := boot.Addrs()[0]
 	worker := start(t, transports["tcp"], func(c *Config) { c.Bootstrap = []string{addr} })
-	require.Eventually(t, func() bool { return worker.Connected(boot.ID()) }, 5*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return worker.Connected(boot.ID()) }, patience, 20*time.Millisecond)
 	require.NoError(t, boot.Close())
-	require.Eventually(t, func() bool { return !worker.Connected(boot.ID()) }, 5*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return !worker.Connected(boot.ID()) }, patience, 20*time.Millisecond)
 	boot = start(t, addr[:len(addr)-len("/p2p/")-len(boot.ID())], func(c *Config) { c.PrivateKey = key })
-	require.Eventually(t, func() bool { return worker.Connected(boot.ID()) }, 10*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return worker.Connected(boot.ID()) }, patience, 50*time.Millisecond)
 }
 
 // Worker and coordinator know only the bootstrap node; the topic brings them
@@ -140,7 +140,7 @@ func TestRelayReachesAWorkerBehindNAT(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := requester.Connect(t.Context(), circuit)
 		return err == nil
-	}, 15*time.Second, 100*time.Millisecond)
+	}, patience, 100*time.Millisecond)
 	_, _, err := requester.Infer(t.Context(), worker.ID(), inferenceJob(), InferEvents{})
 	require.NoError(t, err)
 }

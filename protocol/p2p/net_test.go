@@ -27,6 +27,9 @@ var transports = map[string]string{
 	"quic": "/ip4/127.0.0.1/udp/0/quic-v1",
 }
 
+// patience bounds what must happen, however slow the machine. Nothing waits for it to pass.
+const patience = time.Minute
+
 // node is a host with the keys of a worker.
 type node struct {
 	*Host
@@ -41,7 +44,7 @@ func start(t *testing.T, listen string, edit ...func(*Config)) *node {
 	require.NoError(t, err)
 	cfg := Config{
 		PrivateKey: key, ListenAddrs: []string{listen}, Domain: domain, DHT: DHTOff,
-		Timeouts: Timeouts{Heartbeat: 200 * time.Millisecond, Cancel: time.Second, Request: 5 * time.Second, Write: 2 * time.Second},
+		Timeouts: Timeouts{Heartbeat: 200 * time.Millisecond, Dial: patience, Cancel: patience, Request: patience, Write: patience},
 	}
 	for _, e := range edit {
 		e(&cfg)
@@ -88,7 +91,7 @@ func inferenceJob() protocol.InferenceJob {
 		ID: protocol.Hash{1}, Requester: protocol.Account{2}, Base: base, Prompt: "Say something.",
 		Sampling: protocol.Sampling{MaxTokens: 16},
 		Price:    protocol.Price{InputPer1K: *uint256.NewInt(1e12), OutputPer1K: *uint256.NewInt(2e12)},
-		Deadline: time.Now().Add(20 * time.Second).UnixMilli(),
+		Deadline: time.Now().Add(patience).UnixMilli(),
 	}
 }
 

@@ -149,13 +149,16 @@ func (h *Host) followPeers() error {
 }
 
 // catchUp syncs now and once more when gossip meshes have formed: what is
-// published in between reaches nobody who is not in the mesh yet.
+// published in between reaches nobody who is not in the mesh yet. A peer too busy for the
+// first may answer the second.
 func (h *Host) catchUp(p peer.ID, bases []protocol.Hash) {
-	for range 2 {
+	for again := range 2 {
+		if again > 0 && h.libp2p.Network().Connectedness(p) != network.Connected {
+			return
+		}
 		for _, base := range bases {
 			if _, err := h.Sync(h.ctx, protocol.PeerID(p.String()), base); err != nil {
 				h.cfg.Logger.Debug("catching up with a peer failed", "peer", p, "err", err)
-				return
 			}
 		}
 		select {
