@@ -360,6 +360,60 @@ func TestAnEstimateOfAnotherState(t *testing.T) {
 	require.NoError(t, err, "nothing is left that stands in the way")
 }
 
+// A reorganisation may take a transaction out that the older state cannot pay for: the
+// pool drops it, and nobody waits for it any more. The key's next call does not wait for
+// its nonce either.
+func TestAfterAReorganisationThatDropsATransaction(t *testing.T) {
+	ctx := t.Context()
+	rich, poor := key(t, "a"), key(t, "poor")
+	dev, err := devchain.Open(devchain.Config{Fund: map[protocol.Account]uint256.Int{rich.Account(): coins(1000), poor.Account(): coins(10)}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, dev.Close()) })
+	c, err := chain.Dial(ctx, chain.Config{RPC: dev.RPC(), PollEvery: 5 * time.Millisecond, Timeout: 30 * time.Second})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	_, err = c.As(rich).Send(ctx, poor.Account(), coins(100))
+	require.NoError(t, err)
+	_, err = c.As(poor).Send(ctx, protocol.Account{1}, coins(90))
+	require.NoError(t, err)
+	require.NoError(t, dev.Rewind(2))
+	_, err = c.As(poor).Send(ctx, protocol.Account{2}, coins(1))
+	require.NoError(t, err)
+	got, err := c.Balance(ctx, protocol.Account{2})
+	require.NoError(t, err)
+	require.Equal(t, coins(1), got)
+}
+
+// A node's count of transactions may be ahead of the truth for a moment: what is sent with
+// the nonce it gave has its turn once the nonces before are filled.
+func TestAGapInTheNoncesIsClosed(t *testing.T) {
+	ctx := t.Context()
+	dev, err := devchain.Open(devchain.Config{Fund: map[protocol.Account]uint256.Int{key(t, "a").Account(): coins(10)}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, dev.Close()) })
+	asked := 0
+	server := httptest.NewServer(&between{dev.RPC(), func(method string, _ []any) any {
+		if method != "eth_getTransactionCount" {
+			return nil
+		}
+		if asked++; asked > 1 {
+			return nil
+		}
+		return "0x3"
+	}})
+	t.Cleanup(server.Close)
+	c, err := chain.Dial(ctx, chain.Config{RPC: server.URL, PollEvery: 5 * time.Millisecond, ResendAfter: 50 * time.Millisecond, Timeout: 30 * time.Second})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	for range 2 {
+		_, err = c.As(key(t, "a")).Send(ctx, protocol.Account{1}, coins(1))
+		require.NoError(t, err)
+	}
+	got, err := c.Balance(ctx, protocol.Account{1})
+	require.NoError(t, err)
+	require.Equal(t, coins(2), got)
+}
+
 // A node that keeps a transaction for ever leads to an error that says so, and the
 // sender goes on afterwards.
 func TestWaitEnds(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/core/types"
 
 	"github.com/openledger/openledger/protocol"
@@ -132,29 +131,6 @@ func (s *Sender) Keep(j Journal) error {
 
 var errWrongNonce = errors.New("it is not the transaction of its nonce")
 
-// after notes that a nonce is used.
-func (l *line) after(nonce uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.next = max(l.next, nonce+1)
-}
-
-// reset lets the node's own count decide the next nonce.
-func (l *line) reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.next = 0
-}
-
-// leave has the next call see a transaction to its end.
-func (l *line) leave(n *sending) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n.inherited = true
-	l.left = append(l.left, n)
-	slices.SortFunc(l.left, func(a, b *sending) int { return cmp.Compare(a.Nonce, b.Nonce) })
-}
-
 // Once gives a sender whose call, under a name, has its effect once: a call of the same
 // name, also by a later process with the same journal, gives the transaction that the
 // first one became. A call that the contract refused may be made again. The names are
@@ -186,7 +162,6 @@ func (s *Sender) takeUp(ctx context.Context) error {
 		s.line.mu.Lock()
 		s.line.left = slices.DeleteFunc(s.line.left, func(x *sending) bool { return x == n })
 		s.line.mu.Unlock()
-		s.line.after(n.Nonce)
 	}
 }
 
@@ -216,28 +191,4 @@ func (s *Sender) settle(n *sending, r *types.Receipt) error {
 		s.line.mu.Unlock()
 	}
 	return s.forget(n)
-}
-
-// final says whether a receipt's block has so many blocks on it that it counts as there
-// for good. The receipt is looked at again after the height, so that a reorganisation in
-// between shows.
-func (s *Sender) final(ctx context.Context, r *types.Receipt) (*types.Receipt, bool, error) {
-	if err := s.c.reach(ctx, r.BlockNumber); err != nil {
-		return nil, false, err
-	}
-	if s.c.cfg.Confirmations <= 1 {
-		return r, true, nil
-	}
-	head, _, err := s.c.Head(ctx)
-	if err != nil {
-		return nil, false, nil //nolint:nilerr // the node is away for a moment: ask again
-	}
-	if head+1 < r.BlockNumber.Uint64()+s.c.cfg.Confirmations {
-		return nil, false, nil
-	}
-	again, err := s.c.eth.TransactionReceipt(ctx, r.TxHash)
-	if errors.Is(err, ethereum.NotFound) || err != nil {
-		return nil, false, nil //nolint:nilerr // gone, or the node is away: ask again
-	}
-	return again, again.BlockHash == r.BlockHash, nil
 }
