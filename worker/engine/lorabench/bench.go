@@ -97,6 +97,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("lorabench: max batch is %d: set it from 1 to 4096", c.MaxBatch)
 	case c.Swap < 0 || c.Cold < 0 || c.Limit <= 0:
 		return fmt.Errorf("lorabench: swap, cold and limit must not be negative")
+	case c.Swap > 0 && c.Shape.Base == "q8_0":
+		return fmt.Errorf("lorabench: swap: a Q8_0 base would have to be quantised anew for each adapter: set it to 0, or use a bf16 or f32 base")
 	case c.Workload.MaxLen*2 > c.Shape.Config.MaxPositions:
 		return fmt.Errorf("lorabench: lengths up to %d do not fit twice in the model's %d positions", c.Workload.MaxLen, c.Shape.Config.MaxPositions)
 	}

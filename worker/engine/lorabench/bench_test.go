@@ -19,6 +19,17 @@ func tiny(t *testing.T, values string) Shape {
 	return s
 }
 
+// A quantised base serves every request too.
+func TestRun_QuantisedBase(t *testing.T) {
+	s := tiny(t, "bf16")
+	s.Base = "q8_0"
+	r, err := Run(t.Context(), Config{Shape: s, Workload: Workload{Rate: 100, Seconds: 0.12, MinLen: 4, MaxLen: 20}, Adapters: []int{0, 5}, Runs: 1, Threads: 2})
+	require.NoError(t, err)
+	for _, row := range r.Rows {
+		require.Equal(t, row.Runs[0].Requests, row.Runs[0].Done)
+	}
+}
+
 // Every request of every row is served in full, whatever serves it, and the report says so.
 func TestRun_ServesEveryRequest(t *testing.T) {
 	r, err := Run(t.Context(), Config{Shape: tiny(t, "bf16"), Workload: Workload{Rate: 100, Seconds: 0.12, MinLen: 4, MaxLen: 20},
@@ -103,6 +114,8 @@ func TestConfig_NamesTheBadField(t *testing.T) {
 		_, err := Run(t.Context(), c)
 		require.ErrorContains(t, err, field)
 	}
+	s.Base = "q8_0"
+	require.ErrorContains(t, (&Config{Shape: s, Adapters: []int{1}, Runs: 1, MaxBatch: 1, Limit: 1, Swap: 1}).Validate(), "swap")
 	for field, p := range map[string]Peft{
 		"mode": {Python: "python3", Mode: "both", Type: "f32", Adapters: 1}, "type": {Python: "python3", Mode: "merge", Type: "int3", Adapters: 1},
 		"rank": {Python: "python3", Mode: "merge", Type: "f32", Adapters: 1},
@@ -111,6 +124,8 @@ func TestConfig_NamesTheBadField(t *testing.T) {
 	}
 	_, err := NewShape("huge", "f32", "f32", []int{1}, []lora.Module{lora.QProj})
 	require.ErrorContains(t, err, "shape")
+	_, err = NewShape("small", "q4_0", "f32", []int{1}, []lora.Module{lora.QProj})
+	require.ErrorContains(t, err, "base")
 	_, err = NewShape("small", "f32", "int3", []int{1}, []lora.Module{lora.QProj})
 	require.ErrorContains(t, err, "values")
 }

@@ -25,7 +25,7 @@ type Shape struct {
 	Ranks   []int         `json:"ranks"`
 	Targets []lora.Module `json:"-"`
 	Target  []string      `json:"targets"`
-	Base    string        `json:"base"`   // type of the base's weights: bf16 or f32
+	Base    string        `json:"base"`   // type of the base's weights: bf16, f32 or q8_0
 	Values  string        `json:"values"` // type of the adapters' values: bf16 or f32
 }
 
@@ -41,10 +41,11 @@ func NewShape(name, base, values string, ranks []int, targets []lora.Module) (Sh
 	default:
 		return s, fmt.Errorf("shape %q: use small (hidden 256, 4 layers) or mid (hidden 1024, 8 layers)", name)
 	}
-	for _, v := range []string{base, values} {
-		if v != "f32" && v != "bf16" {
-			return s, fmt.Errorf("values %q: use f32 or bf16", v)
-		}
+	if base != "f32" && base != "bf16" && base != "q8_0" {
+		return s, fmt.Errorf("base %q: use bf16, f32 or q8_0", base)
+	}
+	if values != "f32" && values != "bf16" {
+		return s, fmt.Errorf("values %q: use f32 or bf16", values)
 	}
 	if len(ranks) == 0 || len(targets) == 0 {
 		return s, errors.New("name at least one rank and one target module")
@@ -131,7 +132,12 @@ func NewRig(cfg RigConfig) (_ *Rig, err error) {
 	if cfg.Shape.Base == "bf16" {
 		src = bf16Weights{src}
 	}
-	if r.Model, err = llama.New(r.backend, cfg.Shape.Config, src, llama.Options{}); err != nil {
+	var opt llama.Options
+	if cfg.Shape.Base == "q8_0" {
+		t := quant.Q8_0
+		opt.Weights = &t
+	}
+	if r.Model, err = llama.New(r.backend, cfg.Shape.Config, src, opt); err != nil {
 		return nil, err
 	}
 	if r.Engine, err = engine.New(engine.Config{

@@ -33,7 +33,7 @@ func run() error {
 	shape := flag.String("shape", "mid", "base model of random weights: small (hidden 256, 4 layers) or mid (hidden 1024, 8 layers)")
 	ranks := flag.String("ranks", "8", "ranks of the adapters in turn; S-LoRA's S2 is 64,32,16,8")
 	targets := flag.String("targets", "q_proj,k_proj,v_proj,o_proj", "modules that the adapters change")
-	baseType := flag.String("base", "bf16", "type of the base's weights: bf16 or f32")
+	baseType := flag.String("base", "bf16", "type of the base's weights: bf16, f32 or q8_0 (which cannot be merged into: -swap 0)")
 	values := flag.String("values", "bf16", "type of the adapters' values: bf16 or f32")
 	adapters := flag.String("n", "0,1,5,100,1000,2000", "numbers of adapters; 0 is the bare base")
 	seed := flag.Uint("seed", 42, "seed of the arrivals")
