@@ -77,6 +77,7 @@ Start with 'openledger demo', which runs the whole story in a few minutes, or wi
 			return c.load()
 		},
 	}
+	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
 	f.StringVar(&c.home, "home", "", "folder of keys, settings and data (default ~/.openledger, or $OPENLEDGER_HOME)")
 	f.StringVar(&c.api, "api", "", "coordinator's URL (default from config.toml, or $OPENLEDGER_API)")
@@ -92,6 +93,25 @@ Start with 'openledger demo', which runs the whole story in a few minutes, or wi
 		newWallet(c), newStake(c), newEscrow(c), newToken(c), newGov(c), newDisputes(c), newSim(c), newBase(c), newModel(c), newVersion(c),
 	)
 	return root
+}
+
+// flagError says what the flags' parser means. It takes -1 for a flag called 1, where the
+// user means a number: no verb takes one below zero.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown interface{ GetSpecifiedShortnames() string }
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	given := unknown.GetSpecifiedShortnames()
+	if strings.Trim(given, "0123456789.") != "" || given == "" {
+		return err
+	}
+	field := "argument"
+	// What stands before it has been read: its place says what it was meant to be.
+	if names := strings.Fields(cmd.Use)[1:]; cmd.Flags().NArg() < len(names) {
+		field = strings.ToLower(strings.Trim(names[cmd.Flags().NArg()], "[]."))
+	}
+	return protocol.Errorf(protocol.KindInvalid, field, "-%s is below zero: '%s --help' shows what it takes", given, cmd.CommandPath())
 }
 
 // load applies, in this order: flags, environment, config.toml, defaults.

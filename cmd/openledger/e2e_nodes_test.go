@@ -52,7 +52,8 @@ func embedded(t *testing.T, home string, _ protocol.Account) (p place) {
 }
 
 // deployed puts the contracts on a node's chain, as an operator does, and checks them.
-func deployed(t *testing.T, home, rpc string) place {
+// Their parameters are those of development networks, with changes.
+func deployed(t *testing.T, home, rpc string, changes ...func(params map[string]any)) place {
 	t.Helper()
 	c, err := chain.Dial(t.Context(), chain.Config{RPC: rpc})
 	require.NoError(t, err)
@@ -60,6 +61,9 @@ func deployed(t *testing.T, home, rpc string) place {
 	var params map[string]any
 	require.NoError(t, json.Unmarshal(genesis.Dev, &params))
 	params["chain_id"], params["name"] = c.ChainID(), "tested"
+	for _, change := range changes {
+		change(params)
+	}
 	raw, err := json.Marshal(params)
 	require.NoError(t, err)
 	file := writeFile(t, home, "params.json", string(raw))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,6 +56,9 @@ the minimum: who misses a vote loses a part, and below the minimum nobody is dra
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			amount, err := node.ParseOpen("bond", bond)
 			if err != nil {
+				return err
+			}
+			if err := s.Validate(); err != nil {
 				return err
 			}
 			_, info, ch, err := c.network(cmd.Context())
@@ -138,6 +142,9 @@ func validatorRun(c *cli) *cobra.Command {
 		Example: "  openledger validator run --home ./v1 -v",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if _, err := os.Stat(c.Home().Path(node.ValidatorFile)); err != nil {
+				return protocol.Errorf(protocol.KindNotFound, "home", "%w: run 'openledger validator join' first", err)
+			}
 			w, err := c.wallet()
 			if err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -14,6 +15,9 @@ import (
 func readJSON[T any](path, what string) (T, error) {
 	var v T
 	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return v, protocol.Errorf(protocol.KindNotFound, what, "%w: name the file that deploying the contracts wrote", err)
+	}
 	if err != nil {
 		return v, fmt.Errorf("read the %s file: %w", what, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/openledger/openledger/contracts/chain"
@@ -40,6 +41,41 @@ type ValidatorSettings struct {
 	Share     float64 `json:"share,omitempty"`    // of receipts run again
 	Patience  float64 `json:"patience,omitempty"` // share of the window that data may be missing
 	Observe   bool    `json:"observe,omitempty"`  // neither challenge nor vote
+}
+
+// Validate says which field is wrong, before money is bonded.
+func (s *ValidatorSettings) Validate() error {
+	bad := func(field, format string, args ...any) error {
+		return protocol.Errorf(protocol.KindInvalid, field, format, args...)
+	}
+	switch {
+	case !(s.Share > 0 && s.Share <= 1):
+		return bad("share", "is %v: above 0, at most 1", s.Share)
+	case !(s.Patience > 0 && s.Patience < 1):
+		return bad("patience", "is %v: above 0, below 1", s.Patience)
+	case s.Threads < 0:
+		return bad("threads", "is %d: 0 for all cores, or more", s.Threads)
+	}
+	if s.Metrics != "" {
+		if _, _, err := net.SplitHostPort(s.Metrics); err != nil {
+			return bad("metrics", "%q is no host:port, such as 127.0.0.1:9310", s.Metrics)
+		}
+	}
+	for _, a := range s.Listen {
+		if _, err := ma.NewMultiaddr(a); err != nil {
+			return bad("listen", "%q is no multiaddr, such as /ip4/0.0.0.0/udp/4001/quic-v1", a)
+		}
+	}
+	for _, a := range s.Bootstrap {
+		m, err := ma.NewMultiaddr(a)
+		if err == nil {
+			_, err = peer.AddrInfoFromP2pAddr(m)
+		}
+		if err != nil {
+			return bad("bootstrap", "%q is no multiaddr that ends in /p2p/<peer id>", a)
+		}
+	}
+	return nil
 }
 
 // Validator is an open validator.

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holiman/uint256"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openledger/openledger/cmd/openledger/node"
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/contracts/devchain"
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/worker/validator"
+)
+
+// judged is a chain in the test's process, whose clock the test moves. One validator is a
+// committee there, and windows are long enough for a challenge on a slow machine.
+func judged(dev **devchain.Chain) ledger {
+	return func(t *testing.T, home string, deployer protocol.Account) place {
+		c, err := devchain.Open(devchain.Config{ChainID: 41455, Fund: map[protocol.Account]uint256.Int{deployer: node.Open(1_000_000)}})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, c.Close()) })
+		*dev = c
+		return deployed(t, home, c.RPC(), func(params map[string]any) {
+			params["settlement"].(map[string]any)["challenge_window_seconds"] = 3600
+			params["disputes"].(map[string]any)["seats"] = 1
+		})
+	}
+}
+
+// validatorStatusView is what 'validator status --json' prints.
+type validatorStatusView struct {
+	Validator chain.Validator      `json:"validator"`
+	Collect   uint256.Int          `json:"collect"`
+	Balance   uint256.Int          `json:"balance"`
+	Rules     chain.ValidatorRules `json:"rules"`
+	Disputes  chain.DisputeRules   `json:"disputes"`
+}
+
+// From the command line: an account becomes a validator, judges a batch, sits alone in the
+// committee about a baseless challenge, upholds the batch, is paid for it, leaves, and gets
+// its bond back after the unbonding period.
+func TestValidatorFromTheCommandLine(t *testing.T) {
+	var dev *devchain.Chain
+	s := newSeparate(t, 1, judged(&dev))
+	run(t, nil, s.initArgs(s.homes[0], "--settle-every", "300ms")...)
+	s.startWorker(t, 0)
+	s.awaitWorkers(t, 1)
+	v := &validating{separate: s, home: filepath.Join(t.TempDir(), "validator")}
+	v.key = light(t, v.home, validatorKey)[validatorKey]
+
+	v.join(t)
+	_, err := s.stream(t.Context(), rambling(1, 12), nil)
+	require.NoError(t, err)
+	eventually(t, time.Minute, "the answer is settled", func() error {
+		open, err := s.unsettled(t.Context())
+		if err == nil && open > 0 {
+			err = fmt.Errorf("%d receipts are not", open)
+		}
+		return err
+	})
+	batch := s.audit(t).batches[0]
+	v.check(t, batch.Worker, batch.Nonce)
+	v.judge(t, batch.Worker, batch.Nonce)
+	v.leave(t, dev)
+}
+
+type validating struct {
+	*separate
+	home string
+	key  protocol.Account
+}
+
+func (v *validating) verb(args ...string) []string {
+	return append(append([]string{"validator"}, args...), "--home", v.home, "--api", v.api)
+}
+
+func (v *validating) status(t *testing.T, more ...string) (out validatorStatusView) {
+	t.Helper()
+	run(t, &out, v.verb(append([]string{"status"}, more...)...)...)
+	return out
+}
+
+func (v *validating) join(t *testing.T) {
+	s := v.status(t)
+	require.True(t, s.Validator.Bond.IsZero())
+	require.Equal(t, node.Open(1000), s.Rules.MinBond)
+	people, errs, code := verb(t, v.verb("status")...)
+	require.Zero(t, code, errs)
+	require.Contains(t, people, v.key.Hex()+" is no validator")
+
+	refused(t, "bond: is 999.5 OPEN: at least 1000", v.verb("join", "--bond", "999.5")...)
+	refused(t, fmt.Sprintf("bond: the validator %s has 0 OPEN and needs 2001", v.key.Hex()), v.verb("join")...)
+	refused(t, "openledger wallet send "+v.key.Hex()+" 2001 --as FROM", v.verb("join")...)
+	refused(t, "run 'openledger validator join' first", v.verb("run")...)
+	refused(t, "not validator", v.verb("leave")...)
+	refused(t, "not validator", v.verb("withdraw")...)
+	refused(t, "nothing to collect", v.verb("collect")...)
+
+	pay := func(open string) {
+		run(t, nil, "wallet", "send", v.key.Hex(), open, "--as", "owner", "--home", v.user, "--api", v.api)
+	}
+	for _, name := range []string{"alice", "bob", "poor"} { // each has 500
+		run(t, nil, "wallet", "send", v.accounts["owner"].Hex(), "350", "--as", name, "--home", v.user, "--api", v.api)
+	}
+	pay("1101")
+	var joined struct {
+		Home      string          `json:"home"`
+		Validator chain.Validator `json:"validator"`
+	}
+	run(t, &joined, v.verb("join", "--bond", "1000", "--listen", "/ip4/127.0.0.1/tcp/0", "--metrics", "127.0.0.1:0", "--threads", "1")...)
+	require.Equal(t, v.home, joined.Home)
+	require.Equal(t, chain.Validator{Account: v.key, Bond: node.Open(1000)}, joined.Validator)
+	pay("150")
+	for range 2 { // to an amount: the second time nothing is left to add
+		run(t, &joined, v.verb("join", "--bond", "1100", "--listen", "/ip4/127.0.0.1/tcp/0", "--metrics", "127.0.0.1:0", "--threads", "1", "--share", "1")...)
+		require.Equal(t, node.Open(1100), joined.Validator.Bond)
+	}
+	var saved node.ValidatorSettings
+	require.NoError(t, node.ReadJSON(filepath.Join(v.home, node.ValidatorFile), &saved))
+	require.Equal(t, 1.0, saved.Share)
+	require.Equal(t, v.info.Bootstrap, saved.Bootstrap)
+	require.Equal(t, v.info.Contracts.Disputes, saved.Addresses.Disputes)
+}
+
+// check judges the batch of an honest worker, in a home without any key.
+func (v *validating) check(t *testing.T, worker protocol.Account, nonce uint64) {
+	var f validator.Finding
+	args := func(more ...string) []string {
+		return append([]string{"validator", "check", "--home", t.TempDir(), "--api", v.api}, more...)
+	}
+	run(t, &f, args(worker.Hex(), fmt.Sprint(nonce), "--share", "1")...)
+	require.False(t, f.Guilty, f.Detail)
+	require.Equal(t, worker, f.Worker)
+	require.Equal(t, nonce, f.Nonce)
+	require.Positive(t, f.Receipts)
+	require.Equal(t, f.Receipts, f.Rerun)
+	people, errs, code := verb(t, args(worker.Hex(), fmt.Sprint(nonce))...)
+	require.Zero(t, code, errs)
+	require.Contains(t, people, "holds")
+	refused(t, "batch 77", args(worker.Hex(), "77")...)
+}
+
+// judge runs the validator while somebody challenges an honest batch.
+func (v *validating) judge(t *testing.T, worker protocol.Account, nonce uint64) {
+	var up struct {
+		Validator protocol.Account `json:"validator"`
+		Metrics   string           `json:"metrics"`
+	}
+	proc := start(t, &up, v.verb("run")...)
+	require.Equal(t, v.key, up.Validator)
+	eventually(t, time.Minute, "the validator is healthy", func() error {
+		res, err := http.Get("http://" + up.Metrics + "/healthz")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = res.Body.Close() }()
+		body, err := io.ReadAll(res.Body)
+		if err == nil && res.StatusCode != http.StatusOK {
+			err = fmt.Errorf("%s: %s", res.Status, body)
+		}
+		return err
+	})
+	var verdicts struct {
+		Disputes []disputeView `json:"disputes"`
+	}
+	run(t, &verdicts, v.verb("verdicts")...)
+	require.Empty(t, verdicts.Disputes)
+
+	id, _, err := v.chain.As(v.secret(t, "requester")).Challenge(t.Context(), worker, nonce, protocol.ReasonOutput, protocol.Hash{1})
+	require.NoError(t, err)
+	eventually(t, 2*time.Minute, "the committee decides", func() error {
+		d, err := v.chain.Dispute(t.Context(), id)
+		if err == nil && d.Status.Open() {
+			err = fmt.Errorf("%s; %s", d.Status, lastLines(proc.log.String(), 3))
+		}
+		return err
+	})
+	run(t, &verdicts, v.verb("verdicts")...)
+	require.Len(t, verdicts.Disputes, 1)
+	d := verdicts.Disputes[0]
+	require.Equal(t, chain.DisputeUpheld, d.Status)
+	require.Equal(t, []chain.Seat{{Member: v.key, Vote: chain.VoteUpheld}}, d.Seats)
+	people, errs, code := verb(t, v.verb("verdicts")...)
+	require.Zero(t, code, errs)
+	require.Contains(t, people, "upheld")
+	run(t, &verdicts, v.verb("verdicts", "--from", "2")...)
+	require.Empty(t, verdicts.Disputes)
+	proc.kill()
+
+	// The bond of the lost challenge: a governed part to the member, the rest to the worker.
+	before := v.status(t)
+	part := uint256.NewInt(uint64(before.Disputes.SignersBps))
+	part.Mul(part, &d.Bond).Div(part, uint256.NewInt(10_000))
+	require.Equal(t, part.Dec(), before.Collect.Dec())
+	rest := new(uint256.Int).Sub(&d.Bond, part)
+	of := v.status(t, worker.Hex())
+	require.Equal(t, rest.Dec(), of.Collect.Dec())
+	run(t, nil, v.verb("collect", worker.Hex())...)
+	after := v.status(t, worker.Hex())
+	require.Equal(t, new(uint256.Int).Add(&of.Balance, rest).Dec(), after.Balance.Dec(), "another paid the gas")
+	run(t, nil, v.verb("collect")...)
+	mine := v.status(t)
+	require.True(t, mine.Collect.IsZero())
+	require.True(t, mine.Balance.Gt(&before.Balance), "the share is far above the gas")
+	refused(t, "nothing to collect", v.verb("collect")...)
+}
+
+func (v *validating) leave(t *testing.T, dev *devchain.Chain) {
+	run(t, nil, v.verb("leave")...)
+	refused(t, "already leaving", v.verb("leave")...)
+	s := v.status(t)
+	require.NotZero(t, s.Validator.ReleaseAt)
+	require.Equal(t, node.Open(1100), s.Validator.Bond)
+	people, errs, code := verb(t, v.verb("status")...)
+	require.Zero(t, code, errs)
+	require.Contains(t, people, "left; its bond is free at ")
+	refused(t, "bond locked", v.verb("withdraw")...)
+	require.NoError(t, dev.AdvanceTime(time.Duration(s.Rules.UnbondingSeconds)*time.Second))
+	run(t, nil, v.verb("withdraw")...)
+	after := v.status(t)
+	require.True(t, after.Validator.Bond.IsZero())
+	got := new(uint256.Int).Sub(&after.Balance, &s.Balance)
+	require.Equal(t, node.Open(1099), *new(uint256.Int).Mul(new(uint256.Int).Div(got, uint256.NewInt(1e18)), uint256.NewInt(1e18)), "1100 less gas")
+	refused(t, "not validator", v.verb("withdraw")...)
+}
+
+// Every verb of validators says what is wrong with its input before it does anything.
+func TestValidatorVerbs_NameBadInput(t *testing.T) {
+	worker := protocol.Account{1}.Hex()
+	for name, c := range map[string]struct {
+		words string
+		args  []string
+	}{
+		"bond, no number":        {`bond: "lots" is not an amount in OPEN, such as 12.5`, []string{"join", "--bond", "lots"}},
+		"bond, below zero":       {`bond: "-5" is not an amount`, []string{"join", "--bond", "-5"}},
+		"share, none":            {"share: is 0: above 0, at most 1", []string{"join", "--share", "0"}},
+		"share, all and more":    {"share: is 1.5: above 0, at most 1", []string{"join", "--share", "1.5"}},
+		"share, not a number":    {"share: is NaN: above 0, at most 1", []string{"join", "--share", "NaN"}},
+		"patience, whole window": {"patience: is 1: above 0, below 1", []string{"join", "--patience", "1"}},
+		"threads":                {"threads: is -1: 0 for all cores, or more", []string{"join", "--threads", "-1"}},
+		"metrics":                {`metrics: "9310" is no host:port, such as 127.0.0.1:9310`, []string{"join", "--metrics", "9310"}},
+		"listen":                 {`listen: "0.0.0.0:1" is no multiaddr, such as /ip4/`, []string{"join", "--listen", "0.0.0.0:1"}},
+		"bootstrap":              {`bootstrap: "/ip4/127.0.0.1/tcp/1" is no multiaddr that ends in /p2p/<peer id>`, []string{"join", "--bootstrap", "/ip4/127.0.0.1/tcp/1"}},
+		"nobody answers":         {"no coordinator answers", []string{"join"}},
+		"run without join":       {"run 'openledger validator join' first", []string{"run"}},
+		"status of nobody":       {`account: there is no account "validator" in this wallet: name one with --as, or give an address`, []string{"status"}},
+		"verdicts from":          {"--from", []string{"verdicts", "--from", "-1"}},
+		"check without batch":    {"accepts 2 arg(s)", []string{"check", worker}},
+		"check, no worker":       {`account: there is no account "w1" in this wallet`, []string{"check", "w1", "0"}},
+		"check, no batch":        {`nonce: "first" is no number of a batch: they count from 0`, []string{"check", worker, "first"}},
+		"check, batch below 0":   {"nonce: -1 is below zero: 'openledger validator check --help'", []string{"check", worker, "-1"}},
+		"check, share":           {"share: is 0: above 0, at most 1", []string{"check", worker, "0", "--share", "0"}},
+		"collect of nobody":      {`account: there is no account "bob" in this wallet`, []string{"collect", "bob"}},
+		"leave without a key":    {`account: there is no account "validator" in this wallet`, []string{"leave"}},
+		"withdraw without a key": {`account: there is no account "validator" in this wallet`, []string{"withdraw"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			home := t.TempDir()
+			out, err := inHome(t, home, append([]string{"validator", "--api", "http://127.0.0.1:1", "--json"}, c.args...)...)
+			require.ErrorContains(t, err, c.words)
+			require.Empty(t, out, "nothing but the error")
+			require.NoFileExists(t, filepath.Join(home, node.ValidatorFile))
+		})
+	}
+}
+
+// A number below zero is named as what it was meant to be, not taken for a flag.
+func TestNumbersBelowZeroAreNamed(t *testing.T) {
+	for _, c := range []struct {
+		words string
+		args  []string
+	}{
+		{"epoch: -1 is below zero: 'openledger epoch show --help' shows what it takes", []string{"epoch", "show", "-1"}},
+		{"epoch: -3 is below zero", []string{"epoch", "verify", "-3"}},
+		{"dispute: -1 is below zero", []string{"disputes", "show", "-1"}},
+		{"unknown shorthand flag: 'x' in -x", []string{"epoch", "show", "-x"}},
+		{"unknown flag: --nothing", []string{"epoch", "show", "--nothing"}},
+	} {
+		_, err := inProcess(t, c.args...)
+		require.ErrorContains(t, err, c.words, strings.Join(c.args, " "))
+	}
+}
+
+// A deployments file that is not there is named, with where such a file comes from.
+func TestMissingDeploymentsFileIsNamed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "none.json")
+	for _, args := range [][]string{
+		{"chain", "verify", "--rpc", "http://127.0.0.1:1", "--deployment", file},
+		{"coordinator", "run", "--rpc", "http://127.0.0.1:1", "--deployment", file},
+	} {
+		_, err := inProcess(t, args...)
+		require.ErrorContains(t, err, "deployments: open "+file+": no such file or directory: name the file that deploying the contracts wrote")
+	}
+}
