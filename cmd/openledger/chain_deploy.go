@@ -136,25 +136,30 @@ anything differs. It trusts the node that it asks: use your own.`,
 			if err != nil {
 				return err
 			}
-			bad := differences(checks)
-			if err := c.print(map[string]any{"ok": bad == nil, "chain_id": r.ChainID, "checks": checks}, func(w io.Writer) {
-				t := newTable(w, "contract", "address", "what", "")
-				for _, k := range checks {
-					if k.Problem == "" {
-						k.Problem = "ok"
-					}
-					t.AppendRow([]any{k.Contract, k.Address.Hex(), k.What, k.Problem})
-				}
-				t.Render()
-			}); err != nil {
-				return err
-			}
-			return bad
+			return c.printChecks(r.ChainID, checks)
 		},
 	}
 	cmd.Flags().StringVar(&rpc, "rpc", "http://127.0.0.1:8545", "JSON-RPC of the chain")
 	cmd.Flags().StringVar(&deployment, "deployment", filepath.Join("contracts", "deployments", "dev.json"), "deployments file")
 	return cmd
+}
+
+// printChecks prints a verification, and is an error when a check found a difference.
+func (c *cli) printChecks(chainID uint64, checks []devchain.Check) error {
+	bad := differences(checks)
+	if err := c.print(map[string]any{"ok": bad == nil, "chain_id": chainID, "checks": checks}, func(w io.Writer) {
+		t := newTable(w, "contract", "address", "what", "")
+		for _, k := range checks {
+			if k.Problem == "" {
+				k.Problem = "ok"
+			}
+			t.AppendRow([]any{k.Contract, k.Address.Hex(), k.What, k.Problem})
+		}
+		t.Render()
+	}); err != nil {
+		return err
+	}
+	return bad
 }
 
 // differences is an error when a check found one.

@@ -31,7 +31,7 @@ func newToken(c *cli) *cobra.Command {
   openledger token deploy --rpc http://127.0.0.1:8545 --config token.json --as deployer
   openledger token vaults --rpc http://127.0.0.1:8545`,
 	}
-	cmd.AddCommand(tokenSupply(c), tokenDeploy(c), tokenVaults(c), tokenRelease(c))
+	cmd.AddCommand(tokenSupply(c), tokenDeploy(c), tokenVerify(c), tokenVaults(c), tokenRelease(c))
 	return cmd
 }
 
@@ -236,6 +236,39 @@ goes on where it stopped. The addresses go to token.json in the home.`,
 			return c.print(map[string]any{"token": at, "deployment": f.file(c)}, func(w io.Writer) {
 				fmt.Fprintf(w, "%s is %s on chain %d\naddresses in %s\n", conf.Symbol, at.Token.Hex(), at.ChainID, f.file(c))
 			})
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func tokenVerify(c *cli) *cobra.Command {
+	var f tokenFlags
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Check that the token and its vaults are those that the sources and the configuration make",
+		Long: `Verify compares the code of the token and of every vault with the compiled one (the
+values of immutables aside), each vault's bucket, schedule and amount with the
+configuration, and the supply. It ends with an error when anything differs. It trusts the
+node that it asks: use your own.`,
+		Example: `  openledger token verify --rpc http://127.0.0.1:8545
+  openledger token verify --config token.json --deployment mainnet-token.json --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			conf, err := f.read()
+			if err != nil {
+				return err
+			}
+			client, at, err := f.deployed(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			checks, err := devchain.VerifyToken(cmd.Context(), client, conf, at)
+			if err != nil {
+				return err
+			}
+			return c.printChecks(at.ChainID, checks)
 		},
 	}
 	f.add(cmd)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/holiman/uint256"
@@ -78,6 +80,33 @@ func TestTokenDeployedFromTheCommandLine(t *testing.T) {
 	out, err := token("supply", "--check", "--at", "30")
 	require.NoError(t, err)
 	require.Contains(t, out, "the vaults on the chain say the same")
+	out, err = token("verify", "--json")
+	require.NoError(t, err)
+	var verified struct {
+		OK     bool             `json:"ok"`
+		Checks []devchain.Check `json:"checks"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &verified))
+	require.True(t, verified.OK)
+	require.Len(t, verified.Checks, 10, "code of the token and four vaults, four schedules, the supply")
+
+	// Two vaults that changed places, and an address that is none.
+	at, err := devchain.ReadTokenAddresses(h.Path(tokenFile))
+	require.NoError(t, err)
+	at.Vaults["team"], at.Vaults["investors"] = at.Vaults["investors"], at.Vaults["team"]
+	swapped := filepath.Join(home, "swapped.json")
+	write := func() {
+		raw, err := json.Marshal(at)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(swapped, raw, 0o600))
+	}
+	write()
+	_, err = token("verify", "--deployment", swapped)
+	require.ErrorContains(t, err, "2 of 10 checks failed")
+	at.Token = key.Account()
+	write()
+	_, err = token("verify", "--deployment", swapped)
+	require.ErrorContains(t, err, "there is no contract here")
 
 	foreign, err := devchain.Open(devchain.Config{ChainID: 77, Fund: map[protocol.Account]uint256.Int{key.Account(): node.Open(10)}})
 	require.NoError(t, err)

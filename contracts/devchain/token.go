@@ -3,6 +3,7 @@ package devchain
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"math/big"
@@ -110,21 +111,86 @@ func DeployToken(ctx context.Context, client *chain.Client, d TokenDeployment) (
 // durations, and what they were given. Beneficiaries may have passed their vault on.
 func CheckToken(ctx context.Context, client *chain.Client, c supply.Config, at chain.TokenAddresses) error {
 	for i := range c.Buckets {
-		b := &c.Buckets[i]
-		locked := b.Locked()
-		if locked.IsZero() {
-			continue
-		}
-		v, err := client.VaultAt(ctx, at.Token, at.Vaults[b.Name], c.At(c.Months()))
+		problem, err := vaultDiffers(ctx, client, c, &c.Buckets[i], at)
 		if err != nil {
 			return err
 		}
-		if v.Bucket != b.Name || v.Start != c.Start(b) || v.Duration != c.Duration(b) || v.Vested.Lt(&locked) {
-			return protocol.Errorf(protocol.KindInvalid, "deployment", "vault %s of bucket %s vests %s wei from %d over %d s, the configuration says %s from %d over %d s: they are different deployments",
-				at.Vaults[b.Name], b.Name, v.Vested.Dec(), v.Start, v.Duration, locked.Dec(), c.Start(b), c.Duration(b))
+		if problem != "" {
+			return protocol.Errorf(protocol.KindInvalid, "deployment", "vault %s of bucket %s %s: they are different deployments", at.Vaults[c.Buckets[i].Name], c.Buckets[i].Name, problem)
 		}
 	}
 	return nil
+}
+
+// vaultDiffers says how a bucket's vault differs from the configuration; empty: it does
+// not, or the bucket needs none.
+func vaultDiffers(ctx context.Context, client *chain.Client, c supply.Config, b *supply.Bucket, at chain.TokenAddresses) (string, error) {
+	locked := b.Locked()
+	if locked.IsZero() {
+		return "", nil
+	}
+	v, err := client.VaultAt(ctx, at.Token, at.Vaults[b.Name], c.At(c.Months()))
+	if err != nil {
+		return "", err
+	}
+	if v.Bucket == b.Name && v.Start == c.Start(b) && v.Duration == c.Duration(b) && !v.Vested.Lt(&locked) {
+		return "", nil
+	}
+	return fmt.Sprintf("is of bucket %q and vests %s wei from %d over %d s, the configuration says %s from %d over %d s",
+		v.Bucket, v.Vested.Dec(), v.Start, v.Duration, locked.Dec(), c.Start(b), c.Duration(b)), nil
+}
+
+// VerifyToken compares a token's deployment with what the sources here compile to and with
+// its configuration: the runtime code of the token and of every vault (immutables aside),
+// what each vault holds for whom and when, and that no more tokens exist than the
+// configuration makes. An error means that it could not look.
+func VerifyToken(ctx context.Context, client *chain.Client, c supply.Config, at chain.TokenAddresses) ([]Check, error) {
+	var out []Check
+	whole := true
+	code := func(name, artifact string, a protocol.Account) error {
+		have, err := client.Code(ctx, a)
+		if err != nil {
+			return err
+		}
+		problem := runtimeDiffers(have, bindings.Artifacts[artifact])
+		whole = whole && problem == ""
+		out = append(out, Check{name, a, runtimeCode, problem})
+		return nil
+	}
+	if err := code("token", "OPEN", at.Token); err != nil {
+		return out, err
+	}
+	for i := range c.Buckets {
+		if locked := c.Buckets[i].Locked(); locked.IsZero() {
+			continue
+		}
+		if err := code("vault "+c.Buckets[i].Name, "VestingVault", at.Vaults[c.Buckets[i].Name]); err != nil {
+			return out, err
+		}
+	}
+	if !whole {
+		return out, nil // what other code says means nothing
+	}
+	for i := range c.Buckets {
+		b := &c.Buckets[i]
+		if locked := b.Locked(); locked.IsZero() {
+			continue
+		}
+		problem, err := vaultDiffers(ctx, client, c, b, at)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, Check{"vault " + b.Name, at.Vaults[b.Name], "bucket, schedule and amount", problem})
+	}
+	exist, err := client.TokenSupply(ctx, at.Token)
+	if err != nil {
+		return out, err
+	}
+	problem := ""
+	if exist.Gt(&c.Supply) {
+		problem = fmt.Sprintf("%s wei exist, the configuration makes %s", exist.Dec(), c.Supply.Dec())
+	}
+	return append(out, Check{"token", at.Token, "supply", problem}), nil
 }
 
 // ReadTokenAddresses reads the file of a token deployment.
