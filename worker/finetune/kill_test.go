@@ -30,9 +30,12 @@ func TestKilledChild(t *testing.T) {
 	}
 	cfg := killed()
 	cfg.CheckpointSteps = 1
+	steps := 0
 	_, _, err := Train(t.Context(), model(t, 1), examples(t, 9), cfg, File(flag.Arg(0)), func(p Progress) {
 		_, _ = fmt.Fprintln(os.Stdout, "step", p.Step)
-		time.Sleep(5 * time.Millisecond) // long enough to be killed in
+		if steps++; steps == 25 {
+			time.Sleep(time.Hour) // three such lives are not the whole training
+		}
 	})
 	require.NoError(t, err)
 }
