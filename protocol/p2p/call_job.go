@@ -244,13 +244,16 @@ func (x *exchange) next(ctx context.Context, wait time.Duration) (*pb.JobReply, 
 	}
 }
 
-// cancel tells the worker to stop and waits a little for the receipt of what it
-// delivered. Nothing is sent to a worker that ended the job itself or is gone.
+// cancel tells the worker to stop and waits for the receipt of what it delivered, unless
+// it broke the protocol. Nothing is sent to a worker that ended the job itself or is gone.
 func (x *exchange) cancel(err error) *pb.InferenceDone {
 	if x.answered || protocol.KindOf(err) == protocol.KindUnavailable {
 		return nil
 	}
 	if x.c.write(&pb.JobRequest{Body: &pb.JobRequest_Cancel{Cancel: &pb.Empty{}}}, protocol.MaxFrameBytes) != nil {
+		return nil
+	}
+	if protocol.KindOf(err) == protocol.KindCorrupt {
 		return nil
 	}
 	ctx, stop := context.WithTimeout(context.Background(), x.h.cfg.Timeouts.Cancel)

@@ -67,7 +67,7 @@ type Timeouts struct {
 	Stall     time.Duration // between two tokens, prefill included (120 s)
 	Write     time.Duration // one frame to a slow reader (15 s)
 	Heartbeat time.Duration // a worker's sign of life (2 s); four missing ones mean death
-	Cancel    time.Duration // for the receipt of what was delivered before a cancel (2 s)
+	Cancel    time.Duration // for the receipt of what was delivered before a cancel, attribution included (15 s)
 }
 
 // EnsureDefaults fills what is zero.
@@ -95,7 +95,7 @@ func (c *Config) EnsureDefaults() {
 	defaultTime(&c.Timeouts.Stall, 2*time.Minute)
 	defaultTime(&c.Timeouts.Write, 15*time.Second)
 	defaultTime(&c.Timeouts.Heartbeat, 2*time.Second)
-	defaultTime(&c.Timeouts.Cancel, 2*time.Second)
+	defaultTime(&c.Timeouts.Cancel, 15*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -266,6 +266,21 @@ func TestTokensOutOfOrderAreRefused(t *testing.T) {
 	})
 }
 
+// The job goes elsewhere at once: who broke the protocol is not waited for.
+func TestLiarHoldsNobodyUp(t *testing.T) {
+	requester, worker := start(t, transports["tcp"], func(c *Config) { c.Timeouts.Cancel = time.Hour }), start(t, transports["tcp"])
+	connect(t, requester, worker)
+	release := make(chan struct{})
+	worker.HandleJobs(handler{infer: func(_ context.Context, _ protocol.InferenceJob, out Output) (protocol.SignedReceipt, protocol.Evidence, error) {
+		err := errors.Join(out.Accepted(1), out.Token(Token{Index: 1, IDs: []uint32{5}}))
+		<-release
+		return protocol.SignedReceipt{}, protocol.Evidence{}, err
+	}})
+	_, _, err := requester.Infer(t.Context(), worker.ID(), inferenceJob(), InferEvents{})
+	close(release)
+	requireKind(t, protocol.KindCorrupt, err)
+}
+
 func TestOversizeAndForeignFramesAreRefused(t *testing.T) {
 	over(t, func(t *testing.T, requester, worker *node) {
 		worker.HandleJobs(handler{})

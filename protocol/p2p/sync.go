@@ -153,7 +153,7 @@ func (h *Host) followPeers() error {
 // first may answer the second.
 func (h *Host) catchUp(p peer.ID, bases []protocol.Hash) {
 	for again := range 2 {
-		if again > 0 && h.libp2p.Network().Connectedness(p) != network.Connected {
+		if again > 0 && h.libp2p.Network().Connectedness(p) == network.NotConnected {
 			return
 		}
 		for _, base := range bases {
