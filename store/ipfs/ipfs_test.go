@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/ipfs/boxo/bitswap/message"
+	pb "github.com/ipfs/boxo/bitswap/message/pb"
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -32,7 +34,7 @@ func newNode(t *testing.T, change ...func(*Config)) *Node {
 	t.Helper()
 	db, err := store.Open(store.Config{Dir: "db", FS: vfs.NewMem()})
 	require.NoError(t, err)
-	cfg := Config{DB: db, StallTimeout: 5 * time.Second, DialTimeout: 2 * time.Second}
+	cfg := Config{DB: db, StallTimeout: time.Minute, DialTimeout: time.Minute}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -185,13 +187,13 @@ func TestFetchedBlockReachesWhoWaitsForIt(t *testing.T) {
 		_, err := last.GetBlock(t.Context(), c, at(hb))
 		waited <- err
 	}()
-	require.Eventually(t, func() bool { return len(b.swap.WantlistForPeer(hc.ID())) == 1 }, 3*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(b.swap.WantlistForPeer(hc.ID())) == 1 }, time.Minute, time.Millisecond)
 	_, err = b.GetBlock(t.Context(), c, at(ha))
 	require.NoError(t, err)
 	select {
 	case err := <-waited:
 		require.NoError(t, err)
-	case <-time.After(time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it was not told")
 	}
 }
@@ -240,6 +242,24 @@ func TestFetchFailsInWords(t *testing.T) {
 	cancel()
 	_, err = alone.GetBlock(ctx, missing, at(other))
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// A peer's message that is still being read when a node ends must not reach its database.
+func TestMessageAfterTheEnd(t *testing.T) {
+	db, err := store.Open(store.Config{Dir: "db", FS: vfs.NewMem()})
+	require.NoError(t, err)
+	h := newHost(t)
+	n, err := Open(Config{DB: db, Host: h})
+	require.NoError(t, err)
+	c, err := n.AddBlock(t.Context(), []byte("here"))
+	require.NoError(t, err)
+	id, err := ParseCID(c)
+	require.NoError(t, err)
+	require.NoError(t, n.Close())
+	require.NoError(t, db.Close())
+	m := message.New(false)
+	m.AddEntry(id, 1, pb.Message_Wantlist_Block, true)
+	n.swap.ReceiveMessage(t.Context(), newHost(t).ID(), m)
 }
 
 func TestServeDecides(t *testing.T) {

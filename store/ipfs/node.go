@@ -76,6 +76,7 @@ func (c *Config) Validate() error {
 type Node struct {
 	cfg    Config
 	blocks *blockstore
+	gate   *gate            // to blocks, for bitswap
 	swap   *bitswap.Bitswap // nil when offline
 	local  blockservice.BlockService
 	stop   context.CancelFunc
@@ -90,6 +91,7 @@ func Open(cfg Config) (*Node, error) {
 		return nil, fmt.Errorf("ipfs: %w", err)
 	}
 	n := &Node{cfg: cfg, blocks: &blockstore{db: cfg.DB}, stop: func() {}}
+	n.gate = &gate{blockstore: n.blocks}
 	if cfg.Host == nil {
 		n.local = blockservice.New(n.blocks, nil)
 	} else {
@@ -111,7 +113,7 @@ func Open(cfg Config) (*Node, error) {
 		if cfg.Routing != nil {
 			discovery = cfg.Routing
 		}
-		n.swap = bitswap.New(ctx, bsnet.NewFromIpfsHost(cfg.Host), discovery, n.blocks, opts...)
+		n.swap = bitswap.New(ctx, bsnet.NewFromIpfsHost(cfg.Host), discovery, n.gate, opts...)
 		n.local = blockservice.New(n.blocks, n.swap)
 		n.askAgain = &network.NotifyBundle{DisconnectedF: n.lostConnection}
 		cfg.Host.Network().Notify(n.askAgain)
@@ -135,13 +137,15 @@ func (n *Node) lostConnection(net network.Network, c network.Conn) {
 	}
 }
 
-// Close stops bitswap.
+// Close stops bitswap. When it returns the database is not used any more, unless by who
+// still calls this node.
 func (n *Node) Close() error {
 	defer n.stop()
 	if n.swap == nil {
 		return nil
 	}
 	n.cfg.Host.Network().StopNotify(n.askAgain)
+	defer n.gate.close()
 	if err := n.swap.Close(); err != nil {
 		return fmt.Errorf("ipfs: close: %w", err)
 	}
