@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION)
 BIN     := bin/openledger
 
-.PHONY: build demo test test-go test-contracts test-long test-nodes lint bench bench-lora bench-train bench-llama slither generate check-generated clean
+.PHONY: build demo test test-go test-contracts test-long test-nodes fuzz lint bench bench-lora bench-train bench-llama slither generate check-generated clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/openledger
@@ -33,6 +33,12 @@ test-long: contracts/node_modules/.package-lock.json
 # The whole network on the embedded chain, on anvil and on geth, and the real clef.
 test-nodes:
 	GO=$(GO) .ci/nodes.sh
+
+# Every fuzz target in turn, FUZZTIME each; FUZZ is a pattern of packages and targets.
+FUZZ     ?= .
+FUZZTIME ?= 2m
+fuzz:
+	GO=$(GO) FUZZTIME=$(FUZZTIME) .ci/fuzz.sh '$(FUZZ)'
 
 lint:
 	$(GO) vet ./...
