@@ -44,6 +44,7 @@ type Config struct {
 	KVTokens     int   // KV cache, in tokens; default 16,384
 	PageTokens   int   // tokens in one of its pages; default 64
 	AdapterBytes int64 // memory for adapters on the device; default 128 MiB
+	MemoryBytes  int64 // cap on base, KV cache and adapters on the device together; default: none but their own
 	HostBytes    int64 // host memory for open adapters, values and indices; default 512 MiB
 	DiskBytes    int64 // blocks of adapters in the content store; default 8 GiB
 	// StoreBytes bounds the whole database: above it no adapter is fetched and nothing is
@@ -129,6 +130,6 @@ func (c *Config) Validate() error {
 func (c *Config) engine() engine.Config {
 	return engine.Config{
 		Model: c.Model, Tokenizer: c.Bundle.Tokenizer, MaxBatch: c.MaxBatch, KVTokens: c.KVTokens, PageTokens: c.PageTokens,
-		AdapterBytes: c.AdapterBytes, Logger: c.Logger, Registerer: c.Registerer,
+		AdapterBytes: c.AdapterBytes, MemoryBytes: c.MemoryBytes, Logger: c.Logger, Registerer: c.Registerer,
 	}
 }

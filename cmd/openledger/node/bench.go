@@ -17,7 +17,8 @@ import (
 const BenchFile = "bench.json"
 
 // Bench measures this machine with the base model. In a worker's home it does so with
-// the worker's settings, and keeps the report for its announcements. What c leaves out
+// the worker's settings, keeps the report for its announcements, and notes in worker.json
+// how much memory they take: the worker starts with no more. What c leaves out
 // of threads, slots and cache comes from there, or is the worker's default.
 func Bench(ctx context.Context, home Home, c speed.Config) (_ *speed.Report, err error) {
 	var s WorkerSettings
@@ -34,7 +35,7 @@ func Bench(ctx context.Context, home Home, c speed.Config) (_ *speed.Report, err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	w := worker.Config{MaxBatch: s.MaxBatch, KVTokens: s.KVTokens}
+	w := worker.Config{MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, AdapterBytes: s.AdapterBytes}
 	w.EnsureDefaults()
 	c.Model, c.Base, c.Machine = m.Model, protocol.Hash(m.Bundle.Hash).Hex(), speed.Machine()
 	c.Slots, c.KVTokens, c.PageTokens, c.AdapterBytes = w.MaxBatch, w.KVTokens, s.PageTokens, w.AdapterBytes
@@ -43,7 +44,8 @@ func Bench(ctx context.Context, home Home, c speed.Config) (_ *speed.Report, err
 		return nil, err
 	}
 	if isWorker && c.Threads == threadsOf(s.Threads) {
-		err = WriteJSON(home.Path(BenchFile), report)
+		s.MemoryBytes = report.MemoryBytes
+		err = errors.Join(WriteJSON(home.Path(BenchFile), report), WriteJSON(home.Path(WorkerFile), s))
 	}
 	return report, err
 }

@@ -31,6 +31,11 @@ func TestBench_IsWhatTheWorkerStates(t *testing.T) {
 	r, err := Bench(t.Context(), home, quick)
 	require.NoError(t, err)
 	require.Equal(t, [2]int{1, 4}, [2]int{r.Threads, r.CostModel.Slots}, "the worker's settings")
+	var kept WorkerSettings
+	require.NoError(t, ReadJSON(home.Path(WorkerFile), &kept))
+	s.MemoryBytes = r.MemoryBytes
+	require.Equal(t, s, kept, "worker.json says how much memory that takes, and nothing else has changed")
+	require.Equal(t, m.Model.Bytes()+128<<20+16<<10*m.Model.Config().KVBytesPerToken(), r.MemoryBytes, "base, adapters and KV cache")
 	require.InEpsilon(t, r.DecodeTPS(), statedTPS(home, &s, m, log), 1e-9)
 
 	for name, other := range map[string]WorkerSettings{"threads": {Threads: 2, MaxBatch: 4}, "slots": {Threads: 1, MaxBatch: 5}} {

@@ -164,6 +164,19 @@ func TestWorkerGuardsItself(t *testing.T) {
 
 // TestAdapterOrdersAreAuthorised orders adapters from a worker without a coordinator in
 // between: in whose name, and what for.
+// Base, KV cache and adapters take no more than memory_bytes together: a worker whose
+// settings want more says so at its start.
+func TestWorkerStaysWithinItsMemory(t *testing.T) {
+	id := net.identity(t)
+	s := node.WorkerSettings{RPC: net.chain.RPC(), Addresses: net.chain.Addresses, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Price: price, Threads: 1,
+		AdapterBytes: 1 << 20, MemoryBytes: 1 << 20, Binding: id.binding}
+	require.NoError(t, node.WriteJSON(id.home.Path(node.WorkerFile), s))
+	_, err := node.OpenWorker(t.Context(), id.home, id.hot, logger("worker"))
+	require.ErrorContains(t, err, "do not fit into 1048576")
+	require.ErrorContains(t, err, "lower kv tokens or adapter bytes")
+	net.worker(t, id, func(s *node.WorkerSettings) { s.AdapterBytes, s.MemoryBytes = 1<<20, 4<<30 })
+}
+
 func TestAdapterOrdersAreAuthorised(t *testing.T) {
 	w := net.worker(t, net.identity(t))
 	host := net.plainHost(t, node.Home{Dir: t.TempDir()})

@@ -45,6 +45,8 @@ type WorkerSettings struct {
 	// AdapterBytes is memory for adapters on the device, HostBytes for open ones.
 	AdapterBytes int64 `json:"adapter_bytes,omitempty"`
 	HostBytes    int64 `json:"host_bytes,omitempty"`
+	// MemoryBytes caps base, KV cache and adapters on the device, together.
+	MemoryBytes int64 `json:"memory_bytes,omitempty"`
 	// DiskBytes is for adapters' blocks on disk, StoreBytes for the whole database.
 	DiskBytes  int64 `json:"disk_bytes,omitempty"`
 	StoreBytes int64 `json:"store_bytes,omitempty"`
@@ -126,7 +128,7 @@ func OpenWorker(ctx context.Context, home Home, nodeKey *keystore.Key, log *slog
 	w.Worker, err = worker.New(worker.Config{
 		DB: w.peer.db, Host: w.peer.host, IPFS: w.peer.ipfs, Chain: w.client, Bundle: w.model.Bundle, Model: w.model.Model,
 		NodeKey: nodeKey.ECDSA(), Sender: sender, Binding: s.Binding, Price: s.Price, Trains: s.Trains,
-		MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, PageTokens: s.PageTokens, AdapterBytes: s.AdapterBytes, HostBytes: s.HostBytes, DiskBytes: s.DiskBytes, StoreBytes: s.StoreBytes, Operators: s.Operators,
+		MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, PageTokens: s.PageTokens, AdapterBytes: s.AdapterBytes, MemoryBytes: s.MemoryBytes, HostBytes: s.HostBytes, DiskBytes: s.DiskBytes, StoreBytes: s.StoreBytes, Operators: s.Operators,
 		StatedTPS: statedTPS(home, &s, w.model, log), SettleEvery: settle, CheckpointEvery: checkpoint, Registerer: registry, Logger: log,
 	})
 	if err != nil {

@@ -101,7 +101,8 @@ func Measure(ctx context.Context, c Config) (*Report, error) {
 		return nil, err
 	}
 	r := &Report{Machine: c.Machine, Backend: c.Model.Backend().Name(), Threads: c.Threads, Base: c.Base,
-		Parameters: int(c.Model.Config().ParamCount()), WeightBytes: c.Model.Bytes()}
+		Parameters: int(c.Model.Config().ParamCount()), WeightBytes: c.Model.Bytes(),
+		MemoryBytes: c.Model.Bytes() + c.AdapterBytes + int64(c.KVTokens/c.PageTokens*c.PageTokens)*c.Model.Config().KVBytesPerToken()}
 	if b, ok := c.Model.Backend().(tensor.Binder); ok { // as the engine's loop does
 		release, err := b.Bind()
 		if err != nil {

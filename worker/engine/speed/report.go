@@ -9,12 +9,14 @@ import (
 
 // Report is what was measured.
 type Report struct {
-	Machine     string  `json:"machine"`
-	Backend     string  `json:"backend"`
-	Threads     int     `json:"threads"`
-	Base        string  `json:"base"` // hash of the model's files
-	Parameters  int     `json:"parameters"`
-	WeightBytes int64   `json:"weight_bytes"`
+	Machine     string `json:"machine"`
+	Backend     string `json:"backend"`
+	Threads     int    `json:"threads"`
+	Base        string `json:"base"` // hash of the model's files
+	Parameters  int    `json:"parameters"`
+	WeightBytes int64  `json:"weight_bytes"`
+	// MemoryBytes is what base, KV cache and adapters take at most with these settings.
+	MemoryBytes int64   `json:"memory_bytes"`
 	ReadGBs     float64 `json:"memory_read_gb_per_second"`
 	GFLOPs      float64 `json:"float32_gflop_per_second"`
 
@@ -108,6 +110,7 @@ func (r *Report) WriteTable(out io.Writer) error {
 	fmt.Fprintf(w, "machine\t%s, %s, %d threads\n", r.Machine, r.Backend, r.Threads)
 	fmt.Fprintf(w, "ceilings\tmemory read %.1f GB/s, float32 %.1f GFLOP/s\n", r.ReadGBs, r.GFLOPs)
 	fmt.Fprintf(w, "base\t%.1f M parameters, %.1f MB\n", float64(r.Parameters)/1e6, float64(r.WeightBytes)/1e6)
+	fmt.Fprintf(w, "memory\t%.1f MB with a KV cache of %d tokens and up to %d adapters\n", float64(r.MemoryBytes)/1e6, r.CostModel.KVTokens, r.CostModel.DeviceAdapters)
 	fmt.Fprintf(w, "adapters\trank %d on every map, %.2f MB each\n\n", r.Adapter.Rank, float64(r.Adapter.Bytes)/1e6)
 	fmt.Fprintln(w, "tokens/s\tbare\twith adapters\tratio")
 	row := func(name string, bare, with float64) {
