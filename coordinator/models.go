@@ -42,10 +42,18 @@ func (c *Coordinator) resolve(ctx context.Context, model string) (chain.Adapter,
 	if err != nil {
 		return chain.Adapter{}, err
 	}
+	var elsewhere protocol.Hash
 	for _, a := range slices.Backward(adapters) { // of two with one name, the newest
-		if (a.Name == model || string(a.CID) == model) && a.Base == c.cfg.Base {
+		switch {
+		case a.Name != model && string(a.CID) != model:
+		case a.Base == c.cfg.Base:
 			return c.chain.Adapter(ctx, a.Digest)
+		default:
+			elsewhere = a.Base
 		}
+	}
+	if elsewhere != (protocol.Hash{}) {
+		return chain.Adapter{}, protocol.Errorf(protocol.KindNotFound, "model", "%q is for the base %s, here is %s; GET /v1/models lists what is here", model, elsewhere, c.cfg.Base)
 	}
 	return chain.Adapter{}, protocol.Errorf(protocol.KindNotFound, "model", "there is no model %q here; GET /v1/models lists them", model)
 }

@@ -39,8 +39,11 @@ func (w *Worker) adapter(ctx context.Context, id protocol.CID, sources []string)
 		w.poke()
 		return a, bytes, nil
 	})
-	if err == nil {
+	switch {
+	case err == nil:
 		w.disk.touch(id)
+	case errors.Is(err, adapter.ErrUnusable): // here as everywhere: nobody need try again
+		err = protocol.Errorf(protocol.KindInvalid, "model", "%w", err)
 	}
 	return a, release, err
 }

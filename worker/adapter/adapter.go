@@ -42,6 +42,12 @@ const (
 	inner = 16 << 10 // blocks of links to a file's parts, beyond a thousandth of its size
 )
 
+// ErrUnusable is in the errors about what a CID names, whoever serves it: all of it is
+// here and its hash is right, but it is no adapter of this base.
+var ErrUnusable = errors.New("the adapter cannot be used")
+
+func unusable(err error) error { return fmt.Errorf("%w: %w", ErrUnusable, err) }
+
 // Registry is where adapters and their lineage are looked up.
 type Registry interface {
 	Adapter(ctx context.Context, digest protocol.Hash) (chain.Adapter, error)
@@ -106,7 +112,7 @@ func (s Source) size(ctx context.Context, id protocol.CID, providers []peer.Addr
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if f.Size() > uint64(limit) {
-		return 0, protocol.Errorf(protocol.KindInvalid, "cid", "%s is %d bytes, the limit is %d", id, f.Size(), limit)
+		return 0, unusable(protocol.Errorf(protocol.KindInvalid, "cid", "%s is %d bytes, the limit is %d", id, f.Size(), limit))
 	}
 	return int64(f.Size()), nil
 }
@@ -130,7 +136,7 @@ func (s Source) describe(ctx context.Context, id protocol.CID, providers []peer.
 	}
 	for _, name := range []string{ConfigFile, WeightsFile, IndexFile} {
 		if manifest.Files[name] == "" {
-			return nil, protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: its manifest lists no %s", id, name)
+			return nil, unusable(protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: its manifest lists no %s", id, name))
 		}
 	}
 	return &Adapter{Registered: registered, Manifest: manifest}, nil
@@ -148,17 +154,17 @@ func (s Source) read(ctx context.Context, a *Adapter, id protocol.CID, providers
 		}
 	}
 	if a.LoRA, err = weights.ParsePEFT(files[ConfigFile], files[WeightsFile], s.Model.Config().Geometry()); err != nil {
-		return protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: %w", id, err)
+		return unusable(protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: %w", id, err))
 	}
 	if a.Index, err = attrib.Open(files[IndexFile]); err != nil {
-		return fmt.Errorf("adapter %s: %w", id, err)
+		return unusable(fmt.Errorf("adapter %s: %s: %w", id, IndexFile, err))
 	}
 	weightsDigest, err := ipfs.Digest(a.Manifest.Files[WeightsFile])
 	if err != nil {
 		return err
 	}
 	if a.Index.Base() != s.Base || a.Index.Adapter() != weightsDigest || a.Index.Root() != a.Registered.DatanetRoot {
-		return protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: its attribution index is of another base, adapter or datanet version", id)
+		return unusable(protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: its attribution index is of another base, adapter or datanet version", id))
 	}
 	if a.Querier, err = a.Index.Querier(s.Model, a.LoRA); err != nil {
 		return fmt.Errorf("adapter %s: %w", id, err)
@@ -173,7 +179,7 @@ func (s Source) manifest(ctx context.Context, id protocol.CID, providers []peer.
 		return m, fmt.Errorf("adapter %s: %w", id, err)
 	}
 	if err := json.Unmarshal(b, &m); err != nil {
-		return m, protocol.Errorf(protocol.KindCorrupt, "adapter", "%s is not a manifest: %w", id, err)
+		return m, unusable(protocol.Errorf(protocol.KindCorrupt, "adapter", "%s is not a manifest: %w", id, err))
 	}
 	return m, nil
 }

@@ -75,10 +75,16 @@ func (n *network) trained(t *testing.T, on taught) (string, protocol.CID) {
 // order is a signed training order over a datanet version.
 func (n *network) order(t *testing.T, on taught, name string, h protocol.Hyper) protocol.TrainingJob {
 	t.Helper()
+	return n.orderFor(t, on, name, h, n.base)
+}
+
+// orderFor is order for another base.
+func (n *network) orderFor(t *testing.T, on taught, name string, h protocol.Hyper, base protocol.Hash) protocol.TrainingJob {
+	t.Helper()
 	hash, err := wire.HyperHash(h)
 	require.NoError(t, err)
 	job := protocol.TrainingJob{Hyper: h, Order: protocol.TrainingOrder{Name: name, Datanet: on.version.Datanet, Version: on.version.Number,
-		Root: on.version.Root, Owner: on.owner.Account(), Base: n.base, HyperHash: hash, Deadline: time.Now().Add(time.Hour).Unix()}}
+		Root: on.version.Root, Owner: on.owner.Account(), Base: base, HyperHash: hash, Deadline: time.Now().Add(time.Hour).Unix()}}
 	for _, b := range []*protocol.Hash{&job.ID, &job.Order.Nonce} {
 		_, err := rand.Read(b[:])
 		require.NoError(t, err)
