@@ -77,7 +77,7 @@ func (c *Coordinator) Infer(ctx context.Context, requester protocol.Account, r a
 	onText = firstText(c.metrics, onText)
 	deadline, _ := ctx.Deadline()
 	j := &liveJob{ctx: ctx, adapter: adapter, onText: onText, done: make(chan struct{}), job: protocol.InferenceJob{
-		ID: r.ID, Requester: requester, Base: c.cfg.Base, Adapter: adapter.CID, Messages: r.Messages, Prompt: r.Prompt,
+		ID: r.ID, Requester: requester, Base: c.cfg.Base, Adapter: adapter.CID, Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs,
 		Sampling: r.Sampling, Deadline: deadline.UnixMilli(), Sources: c.sources(adapter.Digest),
 	}}
 	j.job.Price.Access = adapter.Access
@@ -143,7 +143,7 @@ func (c *Coordinator) replay(ctx context.Context, requester protocol.Account, r 
 		return api.Answer{}, err
 	}
 	// The model's name may mean a newer adapter by now, and prices move.
-	asked := protocol.InferenceJob{Adapter: e.Job.Adapter, Price: e.Job.Price, Messages: r.Messages, Prompt: r.Prompt, Sampling: r.Sampling}
+	asked := protocol.InferenceJob{Adapter: e.Job.Adapter, Price: e.Job.Price, Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs, Sampling: r.Sampling}
 	if !sameRequest(e.Job, asked) {
 		return api.Answer{}, protocol.Errorf(protocol.KindExists, "Idempotency-Key", "another request was answered under this key: use a new key for a new request")
 	}
@@ -355,6 +355,6 @@ func (c *Coordinator) checkReceipt(j *liveJob, job protocol.InferenceJob, s prot
 // sameRequest says whether the evidence's job is the one that was asked for, price
 // included. What evidence leaves out is not compared.
 func sameRequest(e, job protocol.InferenceJob) bool {
-	return e.Adapter == job.Adapter && e.Prompt == job.Prompt && slices.Equal(e.Messages, job.Messages) && e.Price == job.Price &&
+	return e.Adapter == job.Adapter && e.Prompt == job.Prompt && slices.Equal(e.Messages, job.Messages) && e.Tools == job.Tools && e.TemplateArgs == job.TemplateArgs && e.Price == job.Price &&
 		e.Sampling.Equal(job.Sampling)
 }

@@ -279,6 +279,15 @@ func estimateTokens(job protocol.InferenceJob) int {
 	n := len(job.Prompt)
 	for _, m := range job.Messages {
 		n += len(m.Content) + 8
+		if m.Fields != "" {
+			n += 2*len(m.Fields) + 64
+		}
+	}
+	if job.Tools != "" { // written out with spaces, and with what the template says of them
+		n += 2*len(job.Tools) + 2048
+	}
+	if job.TemplateArgs != "" { // may choose another system prompt
+		n += 2*len(job.TemplateArgs) + 1024
 	}
 	return n + 16
 }

@@ -6,6 +6,9 @@ import "github.com/holiman/uint256"
 type Message struct {
 	Role    string `json:"role"` // "system", "developer", "user", "assistant" or "tool", as far as the model's chat template knows them
 	Content string `json:"content"`
+	// Fields is a JSON object with what else the template may read of the message, such as
+	// tool_calls; empty for none.
+	Fields string `json:"fields,omitempty"`
 }
 
 // InferenceJob asks one worker for one completion. Exactly one of Messages and
@@ -17,7 +20,11 @@ type InferenceJob struct {
 	Adapter   CID       `json:"adapter,omitempty"` // empty: the bare base model
 	Messages  []Message `json:"messages,omitempty"`
 	Prompt    string    `json:"prompt,omitempty"`
-	Sampling  Sampling  `json:"sampling"`
+	// Tools is a JSON list of functions in OpenAI's form that the chat template is shown,
+	// TemplateArgs a JSON object of further variables for it; empty for none.
+	Tools        string   `json:"tools,omitempty"`
+	TemplateArgs string   `json:"chat_template_kwargs,omitempty"`
+	Sampling     Sampling `json:"sampling"`
 	// Resume holds output tokens that were already delivered by another worker:
 	// the worker continues after them and does not send them again.
 	Resume []uint32 `json:"resume,omitempty"`

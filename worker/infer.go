@@ -194,6 +194,7 @@ func (w *Worker) replay(ctx context.Context, job protocol.InferenceJob, s protoc
 		return protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(protocol.KindUnavailable, "id", "this job was cut short here and is signed for: ask another worker")
 	}
 	if e.Job.Requester != job.Requester || e.Job.Adapter != job.Adapter || e.Job.Prompt != job.Prompt || !slices.Equal(e.Job.Messages, job.Messages) ||
+		e.Job.Tools != job.Tools || e.Job.TemplateArgs != job.TemplateArgs ||
 		!e.Job.Sampling.Equal(job.Sampling) ||
 		len(job.Resume) > len(e.Output) || !slices.Equal(e.Output[:len(job.Resume)], job.Resume) {
 		return protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(protocol.KindExists, "id", "this job was answered with other parameters")
@@ -222,6 +223,8 @@ func (w *Worker) check(job protocol.InferenceJob) error {
 		return invalid("requester", "it is missing")
 	case (len(job.Messages) == 0) == (job.Prompt == ""):
 		return invalid("messages", "exactly one of messages and prompt must be set")
+	case job.Prompt != "" && (job.Tools != "" || job.TemplateArgs != ""):
+		return invalid("tools", "and chat_template_kwargs go with messages only")
 	case job.Price.InputPer1K.Lt(&w.cfg.Price.InputPer1K) || job.Price.OutputPer1K.Lt(&w.cfg.Price.OutputPer1K):
 		return protocol.Errorf(protocol.KindStale, "price", "this worker asks %s and %s wei per 1,000 tokens in and out: take its newest announcement", w.cfg.Price.InputPer1K.Dec(), w.cfg.Price.OutputPer1K.Dec())
 	case job.Deadline != 0 && job.Deadline <= time.Now().UnixMilli():

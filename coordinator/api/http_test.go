@@ -144,7 +144,7 @@ func TestBadRequestsNameTheirField(t *testing.T) {
 		"too large":                 {"chat/completions", `{"model":"` + strings.Repeat("a", 700<<10) + `"}`, "body"},
 		"no model":                  {"chat/completions", `{"messages":[{"role":"user","content":"Hi"}]}`, "model"},
 		"no messages":               {"chat/completions", `{"model":"tiny"}`, "messages"},
-		"role":                      {"chat/completions", `{"model":"tiny","messages":[{"role":"tool","content":"x"}]}`, "messages"},
+		"role":                      {"chat/completions", `{"model":"tiny","messages":[{"role":"function","content":"x"}]}`, "messages"},
 		"content missing":           {"chat/completions", `{"model":"tiny","messages":[{"role":"user"}]}`, "messages"},
 		"content number":            {"chat/completions", `{"model":"tiny","messages":[{"role":"user","content":5}]}`, "messages"},
 		"image":                     {"chat/completions", `{"model":"tiny","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}`, "messages"},
@@ -441,12 +441,14 @@ func TestConfig(t *testing.T) {
 func FuzzCompletionRequest(f *testing.F) {
 	for _, seed := range []string{
 		fmt.Sprintf(chatBody, ""), fmt.Sprintf(chatBody, `,"stop":["a"],"seed":-5,"temperature":0.1,"top_p":1,"n":1`), `{"model":"m","prompt":["x"]}`,
-		`{"model":"m","prompt":"x","stop":"y","tools":[]}`, `{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"t"}]}]}`, `null`, `[]`, `{"max_tokens":1e9}`, `{"stop":{}}`,
+		`{"model":"m","prompt":"x","stop":"y","tools":[]}`, `{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"t"}]}]}`, `null`, `[]`, `{"max_tokens":1e9}`,
+		fmt.Sprintf(chatBody, `,"tool_choice":"required","chat_template_kwargs":{"a":1},"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}]`),
+		`{"model":"m","messages":[{"role":"assistant","tool_calls":[{"id":"1","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"1","content":"x"}]}`, `{"stop":{}}`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, shape := range []shape{chatShape{}, textShape{}} {
+		for _, shape := range []shape{&chatShape{}, textShape{}} {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://x/", strings.NewReader(string(body)))
 			require.NoError(t, err)
 			var in completionRequest

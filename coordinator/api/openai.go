@@ -25,7 +25,10 @@ type completionRequest struct {
 	} `json:"stream_options"`
 	N *int `json:"n"`
 
-	Tools     json.RawMessage `json:"tools"`
+	Tools              json.RawMessage `json:"tools"`
+	ToolChoice         json.RawMessage `json:"tool_choice"`
+	ChatTemplateKwargs json.RawMessage `json:"chat_template_kwargs"`
+
 	Functions json.RawMessage `json:"functions"`
 	Audio     json.RawMessage `json:"audio"`
 	Echo      bool            `json:"echo"`
@@ -38,6 +41,10 @@ type chatMessage struct {
 	Role      string          `json:"role"`
 	Content   json.RawMessage `json:"content"`
 	ToolCalls json.RawMessage `json:"tool_calls"`
+
+	// Of tools' answers.
+	ToolCallID string `json:"tool_call_id"`
+	Name       string `json:"name"`
 }
 
 // stringList accepts one string or a list.
@@ -72,10 +79,10 @@ func (r *completionRequest) unsupported() error {
 		name string
 		raw  json.RawMessage
 	}{
-		{"tools", r.Tools}, {"functions", r.Functions}, {"audio", r.Audio},
+		{"functions", r.Functions}, {"audio", r.Audio},
 	} {
 		if given(f.raw) {
-			return protocol.Errorf(protocol.KindInvalid, f.name, "this server does not support it yet: leave it out")
+			return protocol.Errorf(protocol.KindInvalid, f.name, "this server does not support it: leave it out")
 		}
 	}
 	switch {
@@ -98,24 +105,27 @@ func (r *completionRequest) chat() ([]protocol.Message, error) {
 	out := make([]protocol.Message, len(r.Messages))
 	size := 0
 	for i, m := range r.Messages {
-		if given(m.ToolCalls) {
-			return nil, protocol.Errorf(protocol.KindInvalid, "messages", "tool_calls are not supported yet: leave them out")
-		}
-		text, err := contentText(m.Content)
+		fields, err := m.fields(i)
 		if err != nil {
 			return nil, err
+		}
+		text := ""
+		if given(m.Content) || !given(m.ToolCalls) { // a message that calls may say nothing
+			if text, err = contentText(m.Content); err != nil {
+				return nil, err
+			}
 		}
 		role := m.Role
 		if role == "developer" {
 			role = "system"
 		}
 		switch role {
-		case "system", "user", "assistant":
+		case "system", "user", "assistant", "tool":
 		default:
-			return nil, protocol.Errorf(protocol.KindInvalid, "messages", "role %q is unknown: use system, user or assistant", m.Role)
+			return nil, protocol.Errorf(protocol.KindInvalid, "messages", "role %q is unknown: use system, user, assistant or tool", m.Role)
 		}
-		out[i] = protocol.Message{Role: role, Content: text}
-		if size += len(text); size > protocol.MaxPromptBytes {
+		out[i] = protocol.Message{Role: role, Content: text, Fields: fields}
+		if size += len(text) + len(fields); size > protocol.MaxPromptBytes {
 			return nil, protocol.Errorf(protocol.KindInvalid, "messages", "they are longer than %d bytes", protocol.MaxPromptBytes)
 		}
 	}
@@ -145,7 +155,7 @@ func contentText(raw json.RawMessage) (string, error) {
 }
 
 func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request, tenant protocol.Account) error {
-	return s.complete(w, r, tenant, chatShape{})
+	return s.complete(w, r, tenant, &chatShape{})
 }
 
 func (s *Server) completions(w http.ResponseWriter, r *http.Request, tenant protocol.Account) error {
@@ -177,7 +187,7 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, tenant protoco
 	created := time.Now().Unix()
 	if in.Stream {
 		includeUsage := in.StreamOptions != nil && in.StreamOptions.IncludeUsage
-		return s.stream(r.Context(), w, tenant, req, shape, created, includeUsage)
+		return in.blame(s.stream(r.Context(), w, tenant, req, shape, created, includeUsage))
 	}
 	var logprobs []protocol.TokenLogProbs
 	answer, err := s.cfg.Inference.Infer(r.Context(), tenant, req, func(d Delta) error {
@@ -185,7 +195,7 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, tenant protoco
 		return nil
 	})
 	if err != nil {
-		return err
+		return in.blame(err)
 	}
 	return writeJSON(w, http.StatusOK, shape.whole(req, created, answer, logprobs))
 }
@@ -234,8 +244,16 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, tenant proto
 		return out.Flush()
 	}
 	var at position
+	events := func(list []response) error {
+		for _, r := range list {
+			if err := event(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	answer, err := s.cfg.Inference.Infer(ctx, tenant, req, func(d Delta) error {
-		return event(shape.chunk(req, created, d, &at))
+		return events(shape.chunks(req, created, d, &at))
 	})
 	if err != nil {
 		if !started {
@@ -247,7 +265,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, tenant proto
 		}
 		return nil
 	}
-	if err := event(shape.last(req, created, answer)); err != nil {
+	if err := events(shape.last(req, created, answer, &at)); err != nil {
 		return nil // the client hung up after its answer: nobody to tell
 	}
 	if includeUsage {

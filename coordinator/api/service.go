@@ -16,6 +16,8 @@ type Request struct {
 	Messages []protocol.Message
 	Prompt   string
 	Sampling protocol.Sampling
+	// Tools and TemplateArgs are for the chat template: see protocol.InferenceJob.
+	Tools, TemplateArgs string
 }
 
 // Answer is a finished inference.

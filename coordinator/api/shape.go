@@ -58,16 +58,17 @@ type choice struct {
 }
 
 type message struct {
-	Role    string  `json:"role,omitempty"`
-	Content *string `json:"content,omitempty"`
+	Role      string     `json:"role,omitempty"`
+	Content   *string    `json:"content,omitempty"`
+	ToolCalls []toolCall `json:"tool_calls,omitempty"`
 }
 
 // shape is how chat and text completions differ on the wire.
 type shape interface {
 	input(in *completionRequest, out *Request) error
 	whole(r Request, created int64, a Answer, l []protocol.TokenLogProbs) response
-	chunk(r Request, created int64, d Delta, at *position) response
-	last(r Request, created int64, a Answer) response
+	chunks(r Request, created int64, d Delta, at *position) []response
+	last(r Request, created int64, a Answer, at *position) []response
 	usageChunk(r Request, created int64, a Answer) response
 }
 
@@ -77,55 +78,112 @@ type position struct {
 	offset int // characters of tokens whose log-probabilities were sent
 }
 
-type chatShape struct{}
+// chatShape is that of one request.
+type chatShape struct {
+	use    toolUse
+	parser *toolParser // of the stream
+}
 
-func (chatShape) input(in *completionRequest, out *Request) error {
+func (c *chatShape) input(in *completionRequest, out *Request) error {
 	var err error
 	if out.Messages, err = in.chat(); err != nil {
 		return err
 	}
+	if c.use, err = in.readTools(out); err != nil {
+		return err
+	}
+	if out.TemplateArgs, err = in.templateArgs(); err != nil {
+		return err
+	}
+	c.parser = newToolParser(c.use, out.ID)
 	return in.chatLogProbs(&out.Sampling)
 }
 
+// finish is OpenAI's reason: a function that the request named is no reason of its own.
+func (c *chatShape) finish(a Answer, calls int) *string {
+	if calls > 0 && c.use.named == "" && a.FinishReason == "stop" {
+		a.FinishReason = "tool_calls"
+	}
+	return &a.FinishReason
+}
+
 // logprobs are null if they were not asked for, or if there are none, as in a repeated answer.
-func (chatShape) logprobs(l []protocol.TokenLogProbs) any {
+func (*chatShape) logprobs(l []protocol.TokenLogProbs) any {
 	if len(l) == 0 {
 		return nil
 	}
 	return newChatLogProbs(l)
 }
 
-func (chatShape) id(r Request) string { return "chatcmpl-" + r.ID.Hex()[2:34] }
+func (*chatShape) id(r Request) string { return "chatcmpl-" + r.ID.Hex()[2:34] }
 
-func (c chatShape) whole(r Request, created int64, a Answer, l []protocol.TokenLogProbs) response {
+func (c *chatShape) whole(r Request, created int64, a Answer, l []protocol.TokenLogProbs) response {
+	m := &message{Role: "assistant"}
+	p := newToolParser(c.use, r.ID)
+	for _, part := range append(p.push(a.Text), p.end()...) {
+		if part.call != nil {
+			part.call.Index = nil
+			m.ToolCalls = append(m.ToolCalls, *part.call)
+			continue
+		}
+		if m.Content == nil {
+			m.Content = new(string)
+		}
+		*m.Content += part.text
+	}
+	if m.Content == nil && len(m.ToolCalls) == 0 {
+		m.Content = new(string)
+	}
 	return response{
 		ID: c.id(r), Object: "chat.completion", Created: created, Model: r.Model,
-		Choices: []choice{{Message: &message{Role: "assistant", Content: &a.Text}, LogProbs: c.logprobs(l), FinishReason: &a.FinishReason}},
+		Choices: []choice{{Message: m, LogProbs: c.logprobs(l), FinishReason: c.finish(a, len(m.ToolCalls))}},
 		Usage:   newUsage(a),
 	}
 }
 
-func (c chatShape) chunk(r Request, created int64, d Delta, at *position) response {
-	m := &message{Content: &d.Text}
-	if !at.begun {
-		m.Role, at.begun = "assistant", true
+// parts makes a chunk of each piece; log-probabilities go with the first.
+func (c *chatShape) parts(r Request, created int64, pieces []piece, l []protocol.TokenLogProbs, at *position) []response {
+	if len(pieces) == 0 && len(l) > 0 {
+		pieces = []piece{{}}
 	}
-	return response{ID: c.id(r), Object: "chat.completion.chunk", Created: created, Model: r.Model,
-		Choices: []choice{{Delta: m, LogProbs: c.logprobs(d.LogProbs)}}}
+	var out []response
+	for _, p := range pieces {
+		m := &message{Content: &p.text}
+		if p.call != nil {
+			m = &message{ToolCalls: []toolCall{*p.call}}
+		}
+		if !at.begun {
+			m.Role, at.begun = "assistant", true
+		}
+		out = append(out, response{ID: c.id(r), Object: "chat.completion.chunk", Created: created, Model: r.Model,
+			Choices: []choice{{Delta: m, LogProbs: c.logprobs(l)}}})
+		l = nil
+	}
+	return out
 }
 
-func (c chatShape) last(r Request, created int64, a Answer) response {
-	return response{ID: c.id(r), Object: "chat.completion.chunk", Created: created, Model: r.Model,
-		Choices: []choice{{Delta: &message{}, FinishReason: &a.FinishReason}}}
+func (c *chatShape) chunks(r Request, created int64, d Delta, at *position) []response {
+	return c.parts(r, created, c.parser.push(d.Text), d.LogProbs, at)
 }
 
-func (c chatShape) usageChunk(r Request, created int64, a Answer) response {
+func (c *chatShape) last(r Request, created int64, a Answer, at *position) []response {
+	out := c.parts(r, created, c.parser.end(), nil, at)
+	return append(out, response{ID: c.id(r), Object: "chat.completion.chunk", Created: created, Model: r.Model,
+		Choices: []choice{{Delta: &message{}, FinishReason: c.finish(a, c.parser.calls)}}})
+}
+
+func (c *chatShape) usageChunk(r Request, created int64, a Answer) response {
 	return response{ID: c.id(r), Object: "chat.completion.chunk", Created: created, Model: r.Model, Choices: []choice{}, Usage: newUsage(a)}
 }
 
 type textShape struct{}
 
 func (textShape) input(in *completionRequest, out *Request) error {
+	for name, raw := range map[string]json.RawMessage{"tools": in.Tools, "chat_template_kwargs": in.ChatTemplateKwargs} {
+		if given(raw) {
+			return invalid(name, "it belongs to chat completions")
+		}
+	}
 	var many []string
 	if err := json.Unmarshal(in.Prompt, &out.Prompt); err != nil {
 		if json.Unmarshal(in.Prompt, &many) != nil || len(many) != 1 {
@@ -158,15 +216,15 @@ func (t textShape) whole(r Request, created int64, a Answer, l []protocol.TokenL
 		Choices: []choice{{Text: &a.Text, LogProbs: t.logprobs(l, &position{}), FinishReason: &a.FinishReason}}, Usage: newUsage(a)}
 }
 
-func (t textShape) chunk(r Request, created int64, d Delta, at *position) response {
-	return response{ID: t.id(r), Object: "text_completion", Created: created, Model: r.Model,
-		Choices: []choice{{Text: &d.Text, LogProbs: t.logprobs(d.LogProbs, at)}}}
+func (t textShape) chunks(r Request, created int64, d Delta, at *position) []response {
+	return []response{{ID: t.id(r), Object: "text_completion", Created: created, Model: r.Model,
+		Choices: []choice{{Text: &d.Text, LogProbs: t.logprobs(d.LogProbs, at)}}}}
 }
 
-func (t textShape) last(r Request, created int64, a Answer) response {
+func (t textShape) last(r Request, created int64, a Answer, _ *position) []response {
 	none := ""
-	return response{ID: t.id(r), Object: "text_completion", Created: created, Model: r.Model,
-		Choices: []choice{{Text: &none, FinishReason: &a.FinishReason}}}
+	return []response{{ID: t.id(r), Object: "text_completion", Created: created, Model: r.Model,
+		Choices: []choice{{Text: &none, FinishReason: &a.FinishReason}}}}
 }
 
 func (t textShape) usageChunk(r Request, created int64, a Answer) response {

@@ -128,8 +128,14 @@ func TestJobErrorsNameTheField(t *testing.T) {
 		"requester":            func(m *pb.InferenceJob) { m.Requester = nil },
 		"adapter":              func(m *pb.InferenceJob) { m.Adapter = "QmNotBase32" },
 		"messages":             func(m *pb.InferenceJob) { m.Prompt = "both" },
+		"messages[1].fields":   func(m *pb.InferenceJob) { m.Messages[1].Fields = "[]" },
+		"tools":                func(m *pb.InferenceJob) { m.Tools = "[" },
+		"chat_template_kwargs": func(m *pb.InferenceJob) { m.TemplateArgs = " {}" },
 		"messages[0].role":     func(m *pb.InferenceJob) { m.Messages[0].Role = strings.Repeat("x", 99) },
-		"prompt":               func(m *pb.InferenceJob) { m.Prompt = strings.Repeat("x", protocol.MaxPromptBytes+1); m.Messages = nil },
+		"prompt": func(m *pb.InferenceJob) {
+			m.Prompt = strings.Repeat("x", protocol.MaxPromptBytes+1)
+			m.Messages, m.Tools, m.TemplateArgs = nil, "", ""
+		},
 		"sampling.max_tokens":  func(m *pb.InferenceJob) { m.Sampling = nil },
 		"sampling.temperature": func(m *pb.InferenceJob) { m.Sampling.Temperature = -1 },
 		"sampling.top_p":       func(m *pb.InferenceJob) { m.Sampling.TopP = 1.1 },

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -110,6 +111,17 @@ func (f *fields) time(name string, v uint64) int64 {
 		return 0
 	}
 	return int64(v)
+}
+
+// json is a JSON value that begins with a byte, without spaces around; empty for none.
+func (f *fields) json(name, s string, first byte) string {
+	if s == "" {
+		return ""
+	}
+	if s = f.text(name, s, protocol.MaxPromptBytes); s != "" && (s[0] != first || !json.Valid([]byte(s))) {
+		f.fail(name, "is not JSON that begins with %q", first)
+	}
+	return s
 }
 
 func (f *fields) text(name, s string, limit int) string {

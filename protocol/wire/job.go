@@ -12,10 +12,10 @@ func InferenceJobToPB(j protocol.InferenceJob) *pb.InferenceJob {
 	m := &pb.InferenceJob{
 		Id: j.ID[:], Requester: j.Requester[:], Base: j.Base[:], Adapter: string(j.Adapter), Prompt: j.Prompt,
 		Sampling: samplingToPB(j.Sampling), Resume: j.Resume, Price: PriceToPB(j.Price), Deadline: uint64(j.Deadline), Sources: j.Sources,
-		Authorization: j.Authorization,
+		Authorization: j.Authorization, Tools: j.Tools, TemplateArgs: j.TemplateArgs,
 	}
 	for _, c := range j.Messages {
-		m.Messages = append(m.Messages, &pb.ChatMessage{Role: c.Role, Content: c.Content})
+		m.Messages = append(m.Messages, &pb.ChatMessage{Role: c.Role, Content: c.Content, Fields: c.Fields})
 	}
 	return m
 }
@@ -44,6 +44,12 @@ func (f *fields) inferenceJob(m *pb.InferenceJob) protocol.InferenceJob {
 		Price:     f.price("price", m.GetPrice()),
 		Deadline:  f.time("deadline", m.GetDeadline()),
 		Sources:   f.texts("sources", m.GetSources(), MaxSources, maxAddrBytes),
+
+		Tools:        f.json("tools", m.GetTools(), '['),
+		TemplateArgs: f.json("chat_template_kwargs", m.GetTemplateArgs(), '{'),
+	}
+	if (j.Tools != "" || j.TemplateArgs != "") && len(m.GetMessages()) == 0 {
+		f.fail("tools", "and chat_template_kwargs go with messages only")
 	}
 	if len(m.GetAuthorization()) > 0 { // the evidence of what nobody asked for has none
 		j.Authorization = f.signature(m.GetAuthorization())
@@ -59,10 +65,10 @@ func (f *fields) inferenceJob(m *pb.InferenceJob) protocol.InferenceJob {
 	size := 0
 	for i, c := range m.GetMessages() {
 		f.text(fmt.Sprintf("messages[%d].role", i), c.GetRole(), MaxRoleBytes)
-		size += len(c.GetContent())
-		j.Messages = append(j.Messages, protocol.Message{Role: c.GetRole(), Content: c.GetContent()})
+		size += len(c.GetContent()) + len(c.GetFields())
+		j.Messages = append(j.Messages, protocol.Message{Role: c.GetRole(), Content: c.GetContent(), Fields: f.json(fmt.Sprintf("messages[%d].fields", i), c.GetFields(), '{')})
 	}
-	if size > protocol.MaxPromptBytes {
+	if size += len(j.Tools) + len(j.TemplateArgs); size > protocol.MaxPromptBytes {
 		f.fail("messages", "have %d bytes together, more than %d", size, protocol.MaxPromptBytes)
 	}
 	return j

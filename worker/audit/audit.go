@@ -9,6 +9,7 @@ package audit
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,11 +41,23 @@ func Prompt(t *tokenizer.Tokenizer, job protocol.InferenceJob) ([]uint32, error)
 	}
 	messages := make([]chat.Message, len(job.Messages))
 	for i, m := range job.Messages {
-		messages[i] = chat.Message{Role: m.Role, Content: m.Content}
+		messages[i] = chat.Message{Role: m.Role, Content: m.Content, Fields: json.RawMessage(m.Fields)}
+	}
+	options := tokenizer.ChatOptions{Prompt: true, Now: time.UnixMilli(job.Deadline).UTC()}
+	for _, f := range []struct {
+		name, text string
+		into       any
+	}{{"tools", job.Tools, &options.Tools}, {"chat_template_kwargs", job.TemplateArgs, &options.Extra}} {
+		if f.text == "" {
+			continue
+		}
+		if err := json.Unmarshal([]byte(f.text), f.into); err != nil {
+			return nil, protocol.Errorf(protocol.KindInvalid, f.name, "%w", err)
+		}
 	}
 	// A template that asks for the date gets the deadline's, which the requester signed:
 	// every machine that renders this job comes to the same prompt.
-	prompt, err := t.RenderMessages(messages, tokenizer.ChatOptions{Prompt: true, Now: time.UnixMilli(job.Deadline).UTC()})
+	prompt, err := t.RenderMessages(messages, options)
 	if err != nil {
 		return nil, protocol.Errorf(protocol.KindInvalid, "messages", "%w", err)
 	}

@@ -259,6 +259,9 @@ func TestBadInputOverHTTPLeavesOthersUndisturbed(t *testing.T) {
 	refused("a schema that is none", "/v1/completions", 400, text("response_format", schema(`{"type":"reel"}`)), "response_format", "reel")
 	refused("a schema that allows nothing", "/v1/completions", 400, text("response_format", schema(`{"type":"integer","minimum":3,"maximum":1}`)), "response_format")
 	refused("a role", "/v1/chat/completions", 400, map[string]any{"model": node.BaseName, "messages": []map[string]string{{"role": "king", "content": "x"}}}, "role", "king")
+	messages := []map[string]string{{"role": "user", "content": "x"}}
+	refused("tools that the template does not show", "/v1/chat/completions", 400, map[string]any{"model": node.BaseName, "messages": messages,
+		"tools": []any{map[string]any{"type": "function", "function": map[string]any{"name": "weather"}}}}, "chat template does not know tools")
 	over.Store(true)
 	require.NoError(t, <-streamed)
 	require.Positive(t, streams)

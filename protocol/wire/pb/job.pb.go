@@ -25,6 +25,7 @@ type ChatMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Role          string                 `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
 	Content       string                 `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	Fields        string                 `protobuf:"bytes,3,opt,name=fields,proto3" json:"fields,omitempty"` // JSON object; empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -69,6 +70,13 @@ func (x *ChatMessage) GetRole() string {
 func (x *ChatMessage) GetContent() string {
 	if x != nil {
 		return x.Content
+	}
+	return ""
+}
+
+func (x *ChatMessage) GetFields() string {
+	if x != nil {
+		return x.Fields
 	}
 	return ""
 }
@@ -303,6 +311,8 @@ type InferenceJob struct {
 	Deadline      uint64                 `protobuf:"varint,10,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	Sources       []string               `protobuf:"bytes,11,rep,name=sources,proto3" json:"sources,omitempty"`
 	Authorization []byte                 `protobuf:"bytes,12,opt,name=authorization,proto3" json:"authorization,omitempty"`
+	Tools         string                 `protobuf:"bytes,13,opt,name=tools,proto3" json:"tools,omitempty"`                                   // JSON list; empty: none
+	TemplateArgs  string                 `protobuf:"bytes,14,opt,name=template_args,json=templateArgs,proto3" json:"template_args,omitempty"` // JSON object; empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -419,6 +429,20 @@ func (x *InferenceJob) GetAuthorization() []byte {
 		return x.Authorization
 	}
 	return nil
+}
+
+func (x *InferenceJob) GetTools() string {
+	if x != nil {
+		return x.Tools
+	}
+	return ""
+}
+
+func (x *InferenceJob) GetTemplateArgs() string {
+	if x != nil {
+		return x.TemplateArgs
+	}
+	return ""
 }
 
 type Hyper struct {
@@ -1261,10 +1285,11 @@ var File_openledger_v1_job_proto protoreflect.FileDescriptor
 
 const file_openledger_v1_job_proto_rawDesc = "" +
 	"\n" +
-	"\x17openledger/v1/job.proto\x12\ropenledger.v1\x1a\x1copenledger/v1/announce.proto\";\n" +
+	"\x17openledger/v1/job.proto\x12\ropenledger.v1\x1a\x1copenledger/v1/announce.proto\"S\n" +
 	"\vChatMessage\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\tR\acontent\"\x80\x04\n" +
+	"\acontent\x18\x02 \x01(\tR\acontent\x12\x16\n" +
+	"\x06fields\x18\x03 \x01(\tR\x06fields\"\x80\x04\n" +
 	"\bSampling\x12 \n" +
 	"\vtemperature\x18\x01 \x01(\x02R\vtemperature\x12\x13\n" +
 	"\x05top_k\x18\x02 \x01(\rR\x04topK\x12\x13\n" +
@@ -1288,7 +1313,7 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\ftop_logprobs\x18\x10 \x01(\rR\vtopLogprobs\"5\n" +
 	"\tTokenBias\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\rR\x05token\x12\x12\n" +
-	"\x04bias\x18\x02 \x01(\x02R\x04bias\"\x8f\x03\n" +
+	"\x04bias\x18\x02 \x01(\x02R\x04bias\"\xca\x03\n" +
 	"\fInferenceJob\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\trequester\x18\x02 \x01(\fR\trequester\x12\x12\n" +
@@ -1302,7 +1327,9 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\bdeadline\x18\n" +
 	" \x01(\x04R\bdeadline\x12\x18\n" +
 	"\asources\x18\v \x03(\tR\asources\x12$\n" +
-	"\rauthorization\x18\f \x01(\fR\rauthorization\"\xed\x04\n" +
+	"\rauthorization\x18\f \x01(\fR\rauthorization\x12\x14\n" +
+	"\x05tools\x18\r \x01(\tR\x05tools\x12#\n" +
+	"\rtemplate_args\x18\x0e \x01(\tR\ftemplateArgs\"\xed\x04\n" +
 	"\x05Hyper\x12\x12\n" +
 	"\x04rank\x18\x01 \x01(\rR\x04rank\x12\x14\n" +
 	"\x05alpha\x18\x02 \x01(\x02R\x05alpha\x12\x18\n" +
