@@ -40,7 +40,7 @@ var grants = map[string][]string{
 	"worker":                   {"protocol/...", "store/...", "worker/...", "cuda", "contracts/chain"},
 	"worker/adapter":           {"protocol", "store/ipfs", "contracts/chain", "worker/attrib", "worker/engine/..."},
 	"worker/audit":             {"protocol/...", "worker/adapter", "worker/attrib", "worker/engine/..."},
-	"worker/validator":         {"protocol/...", "store", "worker/settle", "worker/audit", "worker/adapter", "contracts/chain", "contracts/events"},
+	"worker/validator":         {"protocol/...", "store", "worker/settle", "worker/epoch", "worker/audit", "worker/adapter", "contracts/chain", "contracts/events"},
 	"worker/doctor":            {"protocol/...", "cuda", "contracts/chain"},
 	"coordinator":              {"protocol/...", "store/...", "scheduler", "coordinator/...", "contracts/chain"},
 	"coordinator/api":          {"protocol", "coordinator/web"},

@@ -9,7 +9,7 @@ type DisputeReason uint8
 // What can be wrong with a batch.
 const (
 	ReasonData        DisputeReason = 1 // the document or what it refers to is nowhere to be had
-	ReasonArithmetic  DisputeReason = 2 // root or total do not follow from the receipts
+	ReasonArithmetic  DisputeReason = 2 // root or total do not follow from the receipts or batches
 	ReasonSignature   DisputeReason = 3 // a signature is wrong, or a receipt is paid for twice
 	ReasonOutput      DisputeReason = 4 // the model does not say this
 	ReasonAttribution DisputeReason = 5 // the shares of records are not those that attribution gives
@@ -32,12 +32,12 @@ func (r DisputeReason) String() string {
 // Valid says whether it is one of the reasons above.
 func (r DisputeReason) Valid() bool { return r >= ReasonData && r <= ReasonTokens }
 
-// Verdict is a committee member's judgement of a disputed batch as a whole.
+// Verdict is a committee member's judgement of a disputed batch or epoch as a whole.
 type Verdict struct {
 	Dispute    uint64        `json:"dispute"`
-	Worker     Account       `json:"worker"`
-	Nonce      uint64        `json:"nonce"`
-	DataDigest Hash          `json:"data_digest"` // of the batch's document
+	Worker     Account       `json:"worker"`      // of the batch; the epoch distributor when an epoch is judged
+	Nonce      uint64        `json:"nonce"`       // of the batch, or the epoch's id
+	DataDigest Hash          `json:"data_digest"` // of the batch's or epoch's document
 	Guilty     bool          `json:"guilty"`
 	Reason     DisputeReason `json:"reason"` // 0 when not guilty
 }

@@ -26,6 +26,7 @@ type decoder func(*Event, *types.Log) error
 // decoders maps an event's id to what reads it.
 var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 	all := disputeDecoders()
+	maps.Copy(all, epochDecoders())
 	maps.Copy(all, map[common.Hash]decoder{
 		eventID(&bindings.WorkerStakingMetaData, "Staked"): func(e *Event, l *types.Log) error {
 			ev, err := staking.UnpackStakedEvent(l)
@@ -115,28 +116,6 @@ var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 			e.Claimed = &ClaimedEvent{Worker: ev.Worker, Nonce: ev.Nonce, Index: ev.Index, Account: ev.Account}
 			e.Claimed.Amount, err = toU256(ev.Amount)
 			return err
-		},
-		eventID(&bindings.EpochDistributorMetaData, "EpochCommitted"): func(e *Event, l *types.Log) error {
-			ev, err := epochs.UnpackEpochCommittedEvent(l)
-			if err != nil {
-				return err
-			}
-			e.Epoch = &EpochEvent{ID: ev.Epoch, Proposer: ev.Proposer, Root: ev.Root, Document: ev.DocumentDigest, FinalisableAt: int64(ev.FinalisableAt)}
-			var aerr, cerr error
-			e.Epoch.Amount, aerr = toU256(ev.Amount)
-			e.Epoch.Cumulative, cerr = toU256(ev.Cumulative)
-			return errors.Join(aerr, cerr)
-		},
-		eventID(&bindings.EpochDistributorMetaData, "EpochClaimed"): func(e *Event, l *types.Log) error {
-			ev, err := epochs.UnpackEpochClaimedEvent(l)
-			if err != nil {
-				return err
-			}
-			e.Received = &EpochClaimedEvent{Account: ev.Account}
-			var aerr, cerr error
-			e.Received.Amount, aerr = toU256(ev.Amount)
-			e.Received.Cumulative, cerr = toU256(ev.Cumulative)
-			return errors.Join(aerr, cerr)
 		},
 	})
 	return all

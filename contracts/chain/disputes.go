@@ -23,7 +23,7 @@ const (
 	DisputeVoting    DisputeStatus = "voting"
 	DisputeGuilty    DisputeStatus = "guilty"
 	DisputeUpheld    DisputeStatus = "upheld"
-	DisputeUndecided DisputeStatus = "undecided" // no quorum in any round: the batch stands
+	DisputeUndecided DisputeStatus = "undecided" // no quorum in any round: a batch stands, an epoch is dropped
 )
 
 // disputeStatuses are those of the contract, in its order.
@@ -44,12 +44,15 @@ const (
 
 var votes = []Vote{VoteNone, VoteUpheld, VoteGuilty}
 
-// Dispute is a challenge of a batch and what became of it.
+// Dispute is a challenge of a batch or of an epoch's root, and what became of it.
 type Dispute struct {
-	ID         uint64                 `json:"id"` // from 1
+	ID uint64 `json:"id"` // from 1
+	// Epoch is the epoch whose root is judged; 0: a batch. Then Worker is the epoch
+	// distributor and Nonce the epoch's id, as in verdicts.
+	Epoch      uint32                 `json:"epoch,omitempty"`
 	Worker     protocol.Account       `json:"worker"`
 	Nonce      uint64                 `json:"nonce"`
-	DataDigest protocol.Hash          `json:"data_digest"` // of the batch's document
+	DataDigest protocol.Hash          `json:"data_digest"` // of the batch's or epoch's document
 	Challenger protocol.Account       `json:"challenger"`
 	Bond       uint256.Int            `json:"bond"`
 	Reason     protocol.DisputeReason `json:"reason"`   // the challenger's; once guilty, the verdict's
@@ -88,6 +91,9 @@ func (c *Client) Dispute(ctx context.Context, id uint64) (Dispute, error) {
 		Round: v.Round, Rounds: v.Rounds, DrawBlock: v.DrawBlock.Uint64(), Deadline: int64(v.Deadline),
 		Quorum: v.Quorum, Guilty: v.Guilty, Upheld: v.Upheld,
 	}
+	if d.Worker == c.cfg.Addresses.Epochs {
+		d.Epoch = uint32(d.Nonce)
+	}
 	d.Bond, err = toU256(v.Bond)
 	return d, err
 }
@@ -120,6 +126,12 @@ func (c *Client) DisputeOf(ctx context.Context, worker protocol.Account, nonce u
 	return v.Last, v.Count, err
 }
 
+// EpochDispute is the latest dispute about an epoch's root (0: none).
+func (c *Client) EpochDispute(ctx context.Context, epoch uint32) (last uint64, err error) {
+	last, _, err = c.DisputeOf(ctx, c.cfg.Addresses.Epochs, uint64(epoch))
+	return last, err
+}
+
 // Seats is the committee of a dispute's current round; empty while it waits for a draw.
 func (c *Client) Seats(ctx context.Context, id uint64) ([]Seat, error) {
 	list, err := read(ctx, c, "read a committee", c.cfg.Addresses.Disputes, committee.PackSeatsOf(id), committee.UnpackSeatsOf)
@@ -136,8 +148,8 @@ func (c *Client) Seats(ctx context.Context, id uint64) ([]Seat, error) {
 	return out, nil
 }
 
-// ChallengeBond is what a challenge of a batch takes now: it doubles with every
-// challenge that the batch withstood.
+// ChallengeBond is what a challenge of a batch, or of the epoch distributor's epoch,
+// takes now: it doubles with every challenge that the batch withstood.
 func (c *Client) ChallengeBond(ctx context.Context, worker protocol.Account, nonce uint64) (uint256.Int, error) {
 	return readAmount(ctx, c, "read a challenge's bond", c.cfg.Addresses.Disputes, committee.PackBondFor(worker, nonce), committee.UnpackBondFor)
 }
@@ -154,8 +166,22 @@ func (s *Sender) Challenge(ctx context.Context, worker protocol.Account, nonce u
 	if err != nil {
 		return 0, tx, err
 	}
+	return s.challenge(ctx, "challenge a batch", bond, committee.PackChallenge(worker, nonce, uint8(reason), evidence))
+}
+
+// ChallengeEpoch challenges the root of a proposed epoch in its window and freezes it.
+// The sender pays the bond. The evidence is the digest of what shows the fault.
+func (s *Sender) ChallengeEpoch(ctx context.Context, epoch uint32, reason protocol.DisputeReason, evidence protocol.Hash) (id uint64, tx Tx, err error) {
+	bond, err := s.c.ChallengeBond(ctx, s.c.cfg.Addresses.Epochs, uint64(epoch))
+	if err != nil {
+		return 0, tx, err
+	}
+	return s.challenge(ctx, "challenge an epoch", bond, committee.PackChallengeEpoch(epoch, uint8(reason), evidence))
+}
+
+func (s *Sender) challenge(ctx context.Context, what string, bond uint256.Int, data []byte) (id uint64, tx Tx, err error) {
 	at := s.c.cfg.Addresses.Disputes
-	tx, err = s.Call(ctx, "challenge a batch", at, bond, committee.PackChallenge(worker, nonce, uint8(reason), evidence))
+	tx, err = s.Call(ctx, what, at, bond, data)
 	if err != nil {
 		return 0, tx, err
 	}

@@ -31,6 +31,7 @@ type Event struct {
 	Batch     *BatchEvent
 	Claimed   *ClaimedEvent
 	Epoch     *EpochEvent
+	Stage     *EpochStageEvent
 	Received  *EpochClaimedEvent
 	Ruling    *RulingEvent
 	Refunded  *RefundedEvent
@@ -117,6 +118,17 @@ type EpochEvent struct {
 	FinalisableAt int64         // Unix seconds
 }
 
+// EpochStageEvent reports that an epoch was opened, frozen by a dispute, upheld by it
+// (proposed again), dropped or finalised. Its commitment is an [EpochEvent].
+type EpochStageEvent struct {
+	ID    uint32
+	Stage EpochStage
+	// Account is the proposer of one that was opened, and to whom the bond of one that was
+	// dropped goes. Bond is that bond.
+	Account protocol.Account
+	Bond    uint256.Int
+}
+
 // EpochClaimedEvent reports what the epoch distributor paid.
 type EpochClaimedEvent struct {
 	Account    protocol.Account
@@ -140,7 +152,7 @@ type RefundedEvent struct {
 	Amount    uint256.Int
 }
 
-// ChallengedEvent reports a new dispute.
+// ChallengedEvent reports a new dispute; see [Dispute] for those about epochs.
 type ChallengedEvent struct {
 	Dispute    uint64
 	Worker     protocol.Account

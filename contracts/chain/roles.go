@@ -29,8 +29,8 @@ const (
 	ProposerRole   Role = "proposer"
 	CancellerRole  Role = "canceller"
 	ExecutorRole   Role = "executor"
-	// DistributorRole holds and sweeps batches; DisputeRole freezes and
-	// resolves batches, slashes agents and decides contributors' appeals.
+	// DistributorRole holds and sweeps batches; DisputeRole freezes and resolves batches
+	// and epochs, slashes agents and decides contributors' appeals.
 	DistributorRole Role = "distributor"
 	DisputeRole     Role = "dispute"
 )

@@ -43,15 +43,15 @@ func contractsOf(o *chain.Addresses, n Params, admin protocol.Account) []deploye
 				MinBond: n.Validators.MinBond.ToBig(), Unbonding: n.Validators.UnbondingSeconds,
 			})
 		}},
+		{"epochs", "EpochDistributor", &o.Epochs, func() []byte {
+			return bindings.NewEpochDistributor().PackConstructor(admin, o.Settlement, o.Fees, n.Epochs.Bond.ToBig(), n.Epochs.ChallengeWindowSeconds, n.Epochs.BuildWindowSeconds)
+		}},
 		{"disputes", "DisputeCommittee", &o.Disputes, func() []byte {
 			d := n.Disputes
-			return bindings.NewDisputeCommittee().PackConstructor(admin, o.Settlement, o.Fees, o.Validators, d.ChallengeBond.ToBig(),
+			return bindings.NewDisputeCommittee().PackConstructor(admin, o.Settlement, o.Epochs, o.Fees, o.Validators, d.ChallengeBond.ToBig(),
 				bindings.CommitteeRules{Seats: d.Seats, QuorumBps: d.QuorumBps, Rounds: d.Rounds},
 				bindings.PeriodRules{DrawDelay: d.DrawDelayBlocks, Drawing: d.DrawSeconds, Voting: d.VotingSeconds},
 				bindings.PenaltyRules{SlashBps: d.SlashBps, ChallengerBps: d.ChallengerBps, SignersBps: d.SignersBps, AbsenceBps: d.AbsenceBps})
-		}},
-		{"epochs", "EpochDistributor", &o.Epochs, func() []byte {
-			return bindings.NewEpochDistributor().PackConstructor(admin, o.Settlement, o.Fees, n.Epochs.Bond.ToBig(), n.Epochs.ChallengeWindowSeconds, n.Epochs.BuildWindowSeconds)
 		}},
 		{"agents", "AgentRegistry", &o.Agents, func() []byte {
 			return bindings.NewAgentRegistry().PackConstructor(admin, n.Agents.MinStake.ToBig(), n.Agents.UnbondingSeconds)
@@ -90,6 +90,7 @@ func grantsOf(o chain.Addresses) []grant {
 		{o.Escrow, chain.SettlementRole, o.Settlement},
 		{o.Settlement, chain.DistributorRole, o.Epochs},
 		{o.Settlement, chain.DisputeRole, o.Disputes},
+		{o.Epochs, chain.DisputeRole, o.Disputes},
 		{o.Staking, chain.SlasherRole, o.Disputes},
 		{o.Validators, chain.CommitteeRole, o.Disputes},
 		{o.Timelock, chain.ProposerRole, o.Governor},

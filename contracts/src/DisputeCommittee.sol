@@ -10,17 +10,23 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 
 import {AttributionSettlement} from "./AttributionSettlement.sol";
 import {FeeParameters} from "./FeeParameters.sol";
+import {IEpochDisputes} from "./IEpochDisputes.sol";
 import {IValidatorPool} from "./IValidatorPool.sol";
 import {IWorkerStaking} from "./IWorkerStaking.sol";
 import {TypedData} from "./TypedData.sol";
 import {CommitteeRules, PenaltyRules, PeriodRules, Verdict} from "./Types.sol";
 
 /// @title Dispute committee
-/// @notice Anybody challenges a batch in its window with a bond. Validators drawn by stake judge it and sign verdicts. A
-/// quorum that finds it guilty has the batch rejected, and its worker slashed and jailed, to the profit of challenger and
-/// signers; a quorum that does not pays them and the worker from the challenger's bond. Without a quorum a new committee is
-/// drawn, a governed number of times; then the batch stands and the bond goes back.
-/// @dev Reasons: 1 data unavailable, 2 arithmetic (root or total does not recompute), 3 signature or doubly charged receipt,
+/// @notice Anybody challenges a batch or the root of an epoch in its window with a bond. Validators drawn by stake judge it
+/// and sign verdicts. A quorum that finds it guilty has a batch rejected and its worker slashed and jailed, or an epoch
+/// dropped and its proposer's bond forfeited, to the profit of challenger and signers; a quorum that does not pays them and
+/// the accused from the challenger's bond. Without a quorum a new committee is drawn, a governed number of times; then the
+/// bond goes back, and a batch stands. An epoch is dropped then and its proposer's bond goes back too: no cumulative root
+/// counts against which a challenge was left open, and what its batches owe can still be claimed.
+/// @dev The subject of a dispute about an epoch has the distributor for its worker and the epoch's id for its nonce. The
+/// distributor is no worker: it signs no binding and sends no batch.
+///
+/// Reasons: 1 data unavailable, 2 arithmetic (root or total does not recompute), 3 signature or doubly charged receipt,
 /// 4 output, 5 attribution, 6 adapter or datanet, 7 token counts or fee.
 ///
 /// The seed of a draw is the hash of a block after the one from which the weights are taken. Who makes that block, or is
@@ -42,7 +48,7 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
         Voting,
         Guilty,
         Upheld,
-        Undecided // no quorum in any round: the batch stands
+        Undecided // no quorum in any round: a batch stands, an epoch is dropped
     }
 
     enum Vote {
@@ -58,6 +64,9 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
     }
 
     /// @notice All that is known about a dispute.
+    /// @param worker of the batch; the epoch distributor when an epoch is judged.
+    /// @param nonce of the batch, or the epoch's id.
+    /// @param dataDigest of the batch's or epoch's document.
     /// @param reason that the challenger gave; once guilty, that of the verdict.
     /// @param evidence digest of the challenger's evidence.
     /// @param drawBlock whose hash is the seed of the round's draw.
@@ -89,6 +98,7 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
 
     AttributionSettlement private immutable _SETTLEMENT;
     IWorkerStaking private immutable _STAKING;
+    IEpochDisputes private immutable _EPOCHS;
     FeeParameters private immutable _FEES;
     IValidatorPool private immutable _VALIDATORS;
     uint128 private _challengeBond;
@@ -98,12 +108,12 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
     uint64 private _count;
     mapping(uint64 id => Dispute) private _disputes;
     mapping(uint64 id => Seat[]) private _seats;
-    mapping(address worker => mapping(uint64 nonce => History)) private _history;
+    mapping(address subject => mapping(uint64 nonce => History)) private _history;
     mapping(address account => uint256) private _credits;
 
     /// @notice The zero address cannot be used here.
     error ZeroAddress();
-    /// @notice Only slashes and penalties send money here.
+    /// @notice Only slashes, forfeited bonds and penalties send money here.
     error UnexpectedPayment(address from);
     /// @notice The amount is zero.
     error ZeroAmount();
@@ -167,6 +177,7 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
     constructor(
         address admin,
         AttributionSettlement settlement_,
+        IEpochDisputes epochs_,
         FeeParameters fees_,
         IValidatorPool validators_,
         uint128 challengeBond_,
@@ -175,12 +186,13 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
         PenaltyRules memory penalties_
     ) EIP712(TypedData.NAME, TypedData.VERSION) {
         if (
-            admin == address(0) || address(settlement_) == address(0) || address(fees_) == address(0)
-                || address(validators_) == address(0)
+            admin == address(0) || address(settlement_) == address(0) || address(epochs_) == address(0)
+                || address(fees_) == address(0) || address(validators_) == address(0)
         ) revert ZeroAddress();
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
         _SETTLEMENT = settlement_;
         _STAKING = settlement_.staking();
+        _EPOCHS = epochs_;
         _FEES = fees_;
         _VALIDATORS = validators_;
         _setCommittee(committee_);
@@ -191,7 +203,9 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
     }
 
     receive() external payable {
-        if (msg.sender != address(_STAKING) && msg.sender != address(_VALIDATORS)) {
+        if (
+            msg.sender != address(_STAKING) && msg.sender != address(_VALIDATORS) && msg.sender != address(_EPOCHS)
+        ) {
             revert UnexpectedPayment(msg.sender);
         }
     }
@@ -210,22 +224,22 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
         if (batch.status != AttributionSettlement.Status.Pending) {
             revert NotChallengeable(worker, nonce, batch.status);
         }
-        uint256 bond = bondFor(worker, nonce);
-        if (msg.value != bond) revert WrongBond(msg.value, bond);
         History storage history = _history[worker][nonce];
         if (history.count != 0 && block.timestamp + longest() > batch.submittedAt + _STAKING.unbondingPeriod()) {
             revert ChallengedEnough(worker, nonce);
         }
-
-        id = ++_count;
-        (history.last, history.count) = (id, history.count + 1);
-        Dispute storage d = _disputes[id];
-        (d.worker, d.nonce, d.reason, d.rounds) = (worker, nonce, reason, _committee.rounds);
-        (d.challenger, d.bond) = (msg.sender, uint128(bond));
-        (d.dataDigest, d.evidence) = (batch.dataDigest, evidence);
-        emit Challenged(id, worker, nonce, msg.sender, reason, evidence, batch.dataDigest, bond);
-        _schedule(id, d);
+        id = _open(worker, nonce, reason, evidence, batch.dataDigest);
         _SETTLEMENT.freeze(worker, nonce);
+    }
+
+    /// @notice Challenges the root of a proposed epoch in its window, with {bondFor} the distributor and the epoch, and
+    /// freezes it. The distributor refuses what is not in its window or was upheld before.
+    /// @param evidence digest of what shows the fault, for the committee.
+    function challengeEpoch(uint32 epoch, uint8 reason, bytes32 evidence) external payable returns (uint64 id) {
+        if (reason == 0 || reason > LAST_REASON) revert InvalidReason(reason);
+        (, bytes32 documentDigest) = _EPOCHS.proposalOf(epoch);
+        id = _open(address(_EPOCHS), epoch, reason, evidence, documentDigest);
+        _EPOCHS.freeze(epoch);
     }
 
     /// @notice Draws a dispute's committee once the seed is known. Anybody may send it. If nobody did while the block's hash
@@ -241,7 +255,8 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
         }
         bytes32 seed = keccak256(abi.encode(blockhash(d.drawBlock), address(this), id, d.round));
         uint256 seats = _committee.seats;
-        address[4] memory parties = [d.challenger, d.worker, _STAKING.nodeKeyOf(d.worker), _STAKING.payoutOf(d.worker)];
+        address accused = _accusedOf(d);
+        address[4] memory parties = [d.challenger, accused, _STAKING.nodeKeyOf(accused), _STAKING.payoutOf(accused)];
         address[] memory members = _VALIDATORS.seat(d.weightsBlock, seed, seats, parties);
         for (uint256 i = 0; i < seats; ++i) {
             _seats[id].push(Seat(members[i], Vote.None));
@@ -289,7 +304,7 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
     }
 
     /// @notice Moves on a dispute whose period passed without a draw or a quorum: absent members pay, and the next round
-    /// begins, or the batch stands. Anybody may send it.
+    /// begins, or the dispute ends undecided. Anybody may send it.
     function advance(uint64 id) external {
         Dispute storage d = _disputes[id];
         if (d.status != Status.Waiting && d.status != Status.Voting) revert WrongStatus(id, d.status);
@@ -314,7 +329,8 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
         d.status = Status.Undecided;
         _credit(d.challenger, d.bond);
         emit Resolved(id, d.worker, d.nonce, Status.Undecided, 0, 0);
-        _SETTLEMENT.resolve(d.worker, d.nonce, true);
+        if (_isEpoch(d)) _EPOCHS.resolve(uint32(d.nonce), false, _accusedOf(d));
+        else _SETTLEMENT.resolve(d.worker, d.nonce, true);
     }
 
     /// @notice Pays an account what it earned or got back here. Anybody may send it.
@@ -356,6 +372,10 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
         return _STAKING;
     }
 
+    function epochs() external view returns (IEpochDisputes) {
+        return _EPOCHS;
+    }
+
     function fees() external view returns (FeeParameters) {
         return _FEES;
     }
@@ -369,7 +389,7 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
         return _credits[account];
     }
 
-    /// @notice Bond of the first challenge of a batch.
+    /// @notice Bond of the first challenge of a batch or an epoch.
     function challengeBond() external view returns (uint128) {
         return _challengeBond;
     }
@@ -401,15 +421,16 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
         return _seats[id];
     }
 
-    /// @notice The latest dispute of a batch (0: none) and how often it was challenged.
-    function disputesOf(address worker, uint64 nonce) external view returns (uint64 last, uint64 count) {
-        History storage history = _history[worker][nonce];
+    /// @notice The latest dispute of a batch, or of the distributor's epoch, (0: none) and how often it was challenged.
+    function disputesOf(address subject, uint64 nonce) external view returns (uint64 last, uint64 count) {
+        History storage history = _history[subject][nonce];
         return (history.last, history.count);
     }
 
-    /// @notice Bond of a challenge of this batch: it doubles with every challenge that the batch withstood.
-    function bondFor(address worker, uint64 nonce) public view returns (uint256) {
-        return uint256(_challengeBond) << Math.min(_history[worker][nonce].count, 64);
+    /// @notice Bond of a challenge of this batch, or of the distributor's epoch: it doubles with every challenge that the
+    /// batch withstood. An epoch that withstood one is not challenged again.
+    function bondFor(address subject, uint64 nonce) public view returns (uint256) {
+        return uint256(_challengeBond) << Math.min(_history[subject][nonce].count, 64);
     }
 
     /// @notice Seconds that a dispute may last.
@@ -423,6 +444,34 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
     }
 
     // ---- inside ----
+
+    /// @dev Takes the bond and writes the dispute down; the caller freezes its subject.
+    function _open(address subject, uint64 nonce, uint8 reason, bytes32 evidence, bytes32 dataDigest)
+        private
+        returns (uint64 id)
+    {
+        uint256 bond = bondFor(subject, nonce);
+        if (msg.value != bond) revert WrongBond(msg.value, bond);
+        id = ++_count;
+        History storage history = _history[subject][nonce];
+        (history.last, history.count) = (id, history.count + 1);
+        Dispute storage d = _disputes[id];
+        (d.worker, d.nonce, d.reason, d.rounds) = (subject, nonce, reason, _committee.rounds);
+        (d.challenger, d.bond) = (msg.sender, uint128(bond));
+        (d.dataDigest, d.evidence) = (dataDigest, evidence);
+        emit Challenged(id, subject, nonce, msg.sender, reason, evidence, dataDigest, bond);
+        _schedule(id, d);
+    }
+
+    function _isEpoch(Dispute storage d) private view returns (bool) {
+        return d.worker == address(_EPOCHS);
+    }
+
+    /// @dev Who answers for what is judged: the batch's worker, or the epoch's proposer.
+    function _accusedOf(Dispute storage d) private view returns (address accused) {
+        if (!_isEpoch(d)) return d.worker;
+        (accused,) = _EPOCHS.proposalOf(uint32(d.nonce));
+    }
 
     function _schedule(uint64 id, Dispute storage d) private {
         d.status = Status.Waiting;
@@ -453,16 +502,7 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
 
     function _convict(uint64 id, Dispute storage d, uint8 reason) private {
         (d.status, d.reason) = (Status.Guilty, reason);
-        uint256 total = _SETTLEMENT.batchOf(d.worker, d.nonce).total;
-        uint256 exposure = _SETTLEMENT.resolve(d.worker, d.nonce, false);
-        uint256 amount = _slashOf(d.worker, total, exposure);
-        uint256 taken = 0;
-        if (amount != 0) {
-            taken = _STAKING.slash(d.worker, amount, address(this), reason, id);
-            _STAKING.collect();
-        }
-        _STAKING.jail(d.worker, reason, id);
-
+        uint256 taken = _isEpoch(d) ? _forfeit(d) : _slash(id, d, reason);
         uint256 forChallenger = taken * _penalties.challengerBps / BPS;
         uint256 paid = _dismiss(id, Vote.Guilty, taken * _penalties.signersBps / BPS);
         _credit(d.challenger, d.bond + forChallenger);
@@ -473,9 +513,28 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
     function _uphold(uint64 id, Dispute storage d) private {
         d.status = Status.Upheld;
         uint256 paid = _dismiss(id, Vote.Upheld, uint256(d.bond) * _penalties.signersBps / BPS);
-        _credit(d.worker, d.bond - paid);
+        _credit(_accusedOf(d), d.bond - paid);
         emit Resolved(id, d.worker, d.nonce, Status.Upheld, 0, 0);
-        _SETTLEMENT.resolve(d.worker, d.nonce, true);
+        if (_isEpoch(d)) _EPOCHS.resolve(uint32(d.nonce), true, address(this));
+        else _SETTLEMENT.resolve(d.worker, d.nonce, true);
+    }
+
+    /// @dev Has the epoch dropped and brings its proposer's bond here.
+    function _forfeit(Dispute storage d) private returns (uint256 taken) {
+        taken = _EPOCHS.resolve(uint32(d.nonce), false, address(this));
+        if (taken != 0) _EPOCHS.collect(address(this)); // 0 when governance asked for no bond
+    }
+
+    /// @dev Has the batch rejected, and its worker slashed and jailed.
+    function _slash(uint64 id, Dispute storage d, uint8 reason) private returns (uint256 taken) {
+        uint256 total = _SETTLEMENT.batchOf(d.worker, d.nonce).total;
+        uint256 exposure = _SETTLEMENT.resolve(d.worker, d.nonce, false);
+        uint256 amount = _slashOf(d.worker, total, exposure);
+        if (amount != 0) {
+            taken = _STAKING.slash(d.worker, amount, address(this), reason, id);
+            _STAKING.collect();
+        }
+        _STAKING.jail(d.worker, reason, id);
     }
 
     /// @dev Ends the committee's sitting and shares an amount evenly among those who voted so. The seats stay readable.

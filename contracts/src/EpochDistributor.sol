@@ -254,7 +254,8 @@ contract EpochDistributor is AccessControl, ReentrancyGuardTransient, IEpochDisp
         Address.sendValue(payable(account), amount);
     }
 
-    /// @notice Pays an account the bonds that came back to it or were credited to it. Anybody may send it.
+    /// @inheritdoc IEpochDisputes
+    /// @dev Bonds that came back or were forfeited. Anybody may send it.
     function collect(address account) external nonReentrant returns (uint256 amount) {
         amount = _credits[account];
         if (amount == 0) revert NothingToCollect(account);
@@ -307,6 +308,12 @@ contract EpochDistributor is AccessControl, ReentrancyGuardTransient, IEpochDisp
     /// @notice An epoch; stage None if there is none.
     function epochOf(uint32 id) external view returns (Epoch memory) {
         return _epochs[id];
+    }
+
+    /// @inheritdoc IEpochDisputes
+    function proposalOf(uint32 id) external view returns (address proposer, bytes32 documentDigest) {
+        Epoch storage e = _epochs[id];
+        return (e.proposer, e.documentDigest);
     }
 
     /// @notice The newest finalised root, what all finalised epochs brought and what of it was claimed, in wei.

@@ -128,9 +128,12 @@ struct Draw {
     uint256 amount;
 }
 
-/// @notice A validator's judgement of a disputed batch. It holds for the batch as a whole, not only for what was challenged.
+/// @notice A validator's judgement of a disputed batch or epoch. It holds for it as a whole, not only for what was
+/// challenged.
 /// @param dispute the dispute's number.
-/// @param dataDigest of the batch, so that a verdict says which document was judged.
+/// @param worker of the batch; the epoch distributor when an epoch is judged.
+/// @param nonce of the batch, or the epoch's id.
+/// @param dataDigest of the batch or epoch, so that a verdict says which document was judged.
 /// @param reason what is wrong (see {DisputeCommittee}); 0 when not guilty.
 struct Verdict {
     uint64 dispute;
@@ -200,7 +203,7 @@ struct ValidatorRules {
 /// @notice Who judges a dispute.
 /// @param seats members of a committee.
 /// @param quorumBps part of the seats whose agreement decides, in basis points; more than half.
-/// @param rounds committees that are drawn before a batch stands without a verdict.
+/// @param rounds committees that are drawn before a dispute ends without a verdict.
 struct CommitteeRules {
     uint8 seats;
     uint16 quorumBps;
@@ -219,8 +222,8 @@ struct PeriodRules {
 
 /// @notice What a dispute costs and pays, in basis points.
 /// @param slashBps of a guilty worker's slashable stake.
-/// @param challengerBps of a slash, to the challenger.
-/// @param signersBps of a slash or of a lost challenge's bond, to the members of the deciding quorum.
+/// @param challengerBps of a slash or of a forfeited bond of an epoch, to the challenger.
+/// @param signersBps of a slash, of such a bond or of a lost challenge's bond, to the members of the deciding quorum.
 /// @param absenceBps of the bond of a member that gave no verdict.
 struct PenaltyRules {
     uint16 slashBps;

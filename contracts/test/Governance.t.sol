@@ -151,9 +151,9 @@ contract GovernanceTest is Fixture {
             vm.assertTrue(anybody || account.code.length != 0, "an external account holds a role");
         }
         // Eleven contracts' admin, the registrar, settlement on escrow, epochs and disputes on settlement, disputes on
-        // staking and validators, the timelock's disputes on agents and contributors; proposer, canceller, executor, own
+        // epochs, staking and validators, the timelock's disputes on agents and contributors; proposer, canceller, executor, own
         // admin.
-        vm.assertEq(held, 23);
+        vm.assertEq(held, 24);
         vm.expectRevert();
         vm.prank(admin);
         fees.setTreasury(admin);

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"slices"
 
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/protocol"
@@ -77,17 +78,28 @@ func (s *Service) challenge(ctx context.Context, b BatchState) error {
 	if err := s.cfg.step("send challenge"); err != nil {
 		return err
 	}
-	id, tx, err := s.cfg.Sender.Challenge(ctx, b.Worker, b.Nonce, f.Reason, b.Evidence)
+	id, tx, err := s.send(ctx, b)
 	if err != nil {
 		// Perhaps another validator was first, or the transaction came through after all: the
 		// next look at the chain tells.
-		if r, ok := chain.Refused(err); ok && (r.Name == "NotChallengeable" || r.Name == "WrongBond") {
+		if r, ok := chain.Refused(err); ok && slices.Contains(overtakenBy, r.Name) {
 			return nil
 		}
 		return err
 	}
 	b.Dispute, b.ChallengeTx = id, tx.Hash
 	s.metrics.challenges.WithLabelValues(f.Reason.String()).Inc()
-	s.cfg.Logger.Warn("challenged a batch", "worker", b.Worker, "nonce", b.Nonce, "reason", f.Reason, "dispute", id, "tx", tx.Hash)
+	s.cfg.Logger.Warn("challenged", "subject", s.name(b.Worker, b.Nonce), "reason", f.Reason, "dispute", id, "tx", tx.Hash)
 	return s.done(b, Challenged, b.Problem)
+}
+
+// overtakenBy are the contracts' refusals when another's challenge, or the end of the
+// window, came first.
+var overtakenBy = []string{"NotChallengeable", "WrongBond", "WrongStage", "EpochWindowClosed"}
+
+func (s *Service) send(ctx context.Context, b BatchState) (uint64, chain.Tx, error) {
+	if s.isEpoch(b.Worker) {
+		return s.cfg.Sender.ChallengeEpoch(ctx, uint32(b.Nonce), b.Finding.Reason, b.Evidence)
+	}
+	return s.cfg.Sender.Challenge(ctx, b.Worker, b.Nonce, b.Finding.Reason, b.Evidence)
 }

@@ -47,7 +47,7 @@ const settledAfter = 10 * time.Minute
 // dispute does what is due in one dispute; over says that there is nothing left to do.
 func (s *Service) dispute(ctx context.Context, d chain.Dispute, now int64) (over bool, err error) {
 	switch {
-	case d.Status == chain.DisputeGuilty:
+	case d.Status == chain.DisputeGuilty && d.Epoch == 0:
 		return s.refund(ctx, d)
 	case !d.Status.Open():
 		return true, nil
@@ -141,18 +141,33 @@ func (s *Service) vote(ctx context.Context, d chain.Dispute, now int64) error {
 	return s.journal.putVerdict(v)
 }
 
-// deliberate judges the batch for itself and signs what comes out. It stays unsigned
-// while data is missing, or when nothing can be said.
-func (s *Service) deliberate(ctx context.Context, d chain.Dispute, v *VerdictState, now int64) error {
+// examine judges what is disputed for itself.
+func (s *Service) examine(ctx context.Context, d chain.Dispute, timeout time.Duration) (Finding, error) {
+	if d.Epoch != 0 {
+		e, err := s.cfg.Chain.Epoch(ctx, d.Epoch)
+		if err != nil {
+			return Finding{}, err
+		}
+		if e.Document != d.DataDigest {
+			return Finding{}, protocol.Errorf(protocol.KindStale, "data_digest", "the epoch has another document than the dispute: waiting for it")
+		}
+		return s.tryEpoch(ctx, e, timeout)
+	}
 	t, err := s.judge.Find(ctx, d.Worker, d.Nonce)
 	if err != nil {
-		return err
+		return Finding{}, err
 	}
 	if t.DataDigest != d.DataDigest {
-		return protocol.Errorf(protocol.KindStale, "data_digest", "the index has another batch than the dispute: waiting for it")
+		return Finding{}, protocol.Errorf(protocol.KindStale, "data_digest", "the index has another batch than the dispute: waiting for it")
 	}
+	return s.try(ctx, t, s.whole(ctx, d), timeout)
+}
+
+// deliberate judges for itself and signs what comes out. It stays unsigned while data is
+// missing, or when nothing can be said.
+func (s *Service) deliberate(ctx context.Context, d chain.Dispute, v *VerdictState, now int64) error {
 	left := time.Duration(max(1, d.Deadline-now)) * time.Second
-	f, err := s.try(ctx, t, s.whole(ctx, d), s.within(s.cfg.FetchTimeout, left, 8))
+	f, err := s.examine(ctx, d, s.within(s.cfg.FetchTimeout, left, 8))
 	var gone *MissingError
 	switch {
 	case ctx.Err() != nil:

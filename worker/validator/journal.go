@@ -11,10 +11,10 @@ import (
 	"github.com/openledger/openledger/store"
 )
 
-// Status is how far a validator is with a batch.
+// Status is how far a validator is with a batch or an epoch.
 type Status string
 
-// Statuses of a batch.
+// Statuses of a batch or an epoch.
 const (
 	Waiting     Status = "waiting"     // to be judged, or for its data
 	Valid       Status = "valid"       // nothing wrong was found
@@ -26,15 +26,17 @@ const (
 	Gone        Status = "gone"        // its branch was given up by the chain
 )
 
-// BatchState is what a validator knows of a batch.
+// BatchState is what a validator knows of a batch, or of an epoch's root: then Worker is
+// the epoch distributor and Nonce the epoch's id.
 type BatchState struct {
 	Worker      protocol.Account `json:"worker"`
 	Nonce       uint64           `json:"nonce"`
 	DataDigest  protocol.Hash    `json:"data_digest"`
+	Root        protocol.Hash    `json:"root"`
 	Total       uint256.Int      `json:"total"`
 	Block       uint64           `json:"block"`
 	Tx          protocol.Hash    `json:"tx"`
-	ClaimableAt int64            `json:"claimable_at"` // Unix seconds
+	ClaimableAt int64            `json:"claimable_at"` // Unix seconds; the end of the window
 	Status      Status           `json:"status"`
 	Attempts    int              `json:"attempts"`
 	Missing     int              `json:"missing"`  // attempts that failed for want of data
@@ -170,7 +172,7 @@ func (j *Journal) setPlace(key string, n uint64) error {
 }
 
 // ingest writes down new batches, and the block up to which that was done. One that
-// another branch brings with another document is judged anew.
+// another branch brings with another document or root is judged anew.
 func (j *Journal) ingest(batches []BatchState, upTo uint64) error {
 	return j.db.Update(func(tx *store.Tx) error {
 		for _, b := range batches {
@@ -179,7 +181,7 @@ func (j *Journal) ingest(batches []BatchState, upTo uint64) error {
 			if err != nil {
 				return err
 			}
-			if ok && old.DataDigest == b.DataDigest && old.Total == b.Total {
+			if ok && old.DataDigest == b.DataDigest && old.Root == b.Root && old.Total == b.Total {
 				if old.Block == b.Block && old.Tx == b.Tx && old.Status != Gone {
 					continue
 				}

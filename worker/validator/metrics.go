@@ -9,7 +9,7 @@ import (
 )
 
 type metrics struct {
-	batches, challenges, verdicts         *prometheus.CounterVec
+	batches, epochs, challenges, verdicts *prometheus.CounterVec
 	reruns, missing, failures, rolledBack prometheus.Counter
 	open                                  prometheus.Gauge
 }
@@ -23,7 +23,8 @@ func newMetrics(s *Service) (*metrics, error) {
 	}
 	m := &metrics{
 		batches:    vec("openledger_validator_batches_total", "Batches by what judging them came to.", "status"),
-		challenges: vec("openledger_validator_challenges_total", "Batches challenged, by reason.", "reason"),
+		epochs:     vec("openledger_validator_epochs_total", "Roots of epochs by what judging them came to.", "status"),
+		challenges: vec("openledger_validator_challenges_total", "Batches and epochs challenged, by reason.", "reason"),
 		verdicts:   vec("openledger_validator_verdicts_total", "Verdicts submitted.", "verdict"),
 		reruns:     counter("openledger_validator_reruns_total", "Inferences and attributions run again."),
 		missing:    counter("openledger_validator_missing_data_total", "Attempts to judge that failed because data could not be had."),
@@ -33,6 +34,7 @@ func newMetrics(s *Service) (*metrics, error) {
 	}
 	for _, status := range []Status{Valid, Guilty, Challenged, Disputed, Late, Gone} {
 		m.batches.WithLabelValues(string(status))
+		m.epochs.WithLabelValues(string(status))
 	}
 	for r := protocol.ReasonData; r <= protocol.ReasonTokens; r++ {
 		m.challenges.WithLabelValues(r.String())
@@ -43,7 +45,7 @@ func newMetrics(s *Service) (*metrics, error) {
 		p := s.cfg.Index.Last()
 		return float64(p.Head.Number) - float64(p.Tip)
 	})
-	for _, c := range []prometheus.Collector{m.batches, m.challenges, m.verdicts, m.reruns, m.missing, m.failures, m.rolledBack, m.open, lag} {
+	for _, c := range []prometheus.Collector{m.batches, m.epochs, m.challenges, m.verdicts, m.reruns, m.missing, m.failures, m.rolledBack, m.open, lag} {
 		if err := s.cfg.Registerer.Register(c); err != nil {
 			return nil, fmt.Errorf("validator: register metrics: %w", err)
 		}

@@ -121,10 +121,14 @@ func (s *Service) Step(ctx context.Context) (err error) {
 	var errs []error
 	for _, b := range due {
 		tasks.Go(func() error {
-			if err := s.batch(ctx, b, now); err != nil {
+			judge := s.batch
+			if s.isEpoch(b.Worker) {
+				judge = s.epoch
+			}
+			if err := judge(ctx, b, now); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				errs = append(errs, fmt.Errorf("batch %d of worker %s: %w", b.Nonce, b.Worker, err))
+				errs = append(errs, fmt.Errorf("%s: %w", s.name(b.Worker, b.Nonce), err))
 			}
 			return nil
 		})
@@ -138,7 +142,7 @@ func (s *Service) Step(ctx context.Context) (err error) {
 	return errors.Join(errs...)
 }
 
-// ingest takes new batches from the index into the journal. The newest blocks are looked
+// ingest takes new batches and epochs from the index into the journal. The newest blocks are looked
 // at again, since others may have taken their place.
 func (s *Service) ingest(tip uint64) error {
 	from, err := s.journal.place(ingestedKey)
@@ -153,7 +157,10 @@ func (s *Service) ingest(tip uint64) error {
 	var batches []BatchState
 	if err := s.cfg.Index.Each(from, tip, func(e chain.Event) error {
 		if b := e.Batch; b != nil {
-			batches = append(batches, BatchState{Worker: b.Worker, Nonce: b.Nonce, DataDigest: b.DataDigest, Total: b.Total, Block: e.Block, Tx: e.Tx, ClaimableAt: b.ClaimableAt, Status: Waiting})
+			batches = append(batches, BatchState{Worker: b.Worker, Nonce: b.Nonce, DataDigest: b.DataDigest, Root: b.Root, Total: b.Total, Block: e.Block, Tx: e.Tx, ClaimableAt: b.ClaimableAt, Status: Waiting})
+		}
+		if p := e.Epoch; p != nil {
+			batches = append(batches, BatchState{Worker: s.cfg.Chain.Addresses().Epochs, Nonce: uint64(p.ID), DataDigest: p.Document, Root: p.Root, Total: p.Amount, Block: e.Block, Tx: e.Tx, ClaimableAt: p.FinalisableAt, Status: Waiting})
 		}
 		return nil
 	}); err != nil {
@@ -176,7 +183,7 @@ func (s *Service) batch(ctx context.Context, b BatchState, now int64) error {
 	}
 	b.ClaimableAt = on.ClaimableAt
 	if on.Status != chain.BatchPending {
-		return s.overtaken(ctx, b, on)
+		return s.overtaken(ctx, b, string(on.Status))
 	}
 	if b.Status == Waiting {
 		if err := s.look(ctx, &b, on, now); err != nil || b.Status != Guilty {
@@ -186,17 +193,17 @@ func (s *Service) batch(ctx context.Context, b BatchState, now int64) error {
 	return s.challenge(ctx, b)
 }
 
-// overtaken notes what became of a batch that is not in its window any more.
-func (s *Service) overtaken(ctx context.Context, b BatchState, on chain.Batch) error {
+// overtaken notes what became of what is not in its window any more.
+func (s *Service) overtaken(ctx context.Context, b BatchState, is string) error {
 	if last, _, err := s.cfg.Chain.DisputeOf(ctx, b.Worker, b.Nonce); err != nil {
 		return err
 	} else if last != 0 {
 		return s.disputed(ctx, b)
 	}
-	return s.done(b, Late, fmt.Sprintf("its challenge window ended first: it is %s", on.Status))
+	return s.done(b, Late, fmt.Sprintf("its challenge window ended first: it is %s", is))
 }
 
-// disputed notes who challenged a batch.
+// disputed notes who challenged it.
 func (s *Service) disputed(ctx context.Context, b BatchState) error {
 	last, _, err := s.cfg.Chain.DisputeOf(ctx, b.Worker, b.Nonce)
 	if err != nil {
@@ -221,14 +228,22 @@ func (s *Service) done(b BatchState, status Status, why string) error {
 	if err := s.journal.putBatch(b); err != nil {
 		return err
 	}
-	s.metrics.batches.WithLabelValues(string(status)).Inc()
-	s.cfg.Logger.Info("batch", "worker", b.Worker, "nonce", b.Nonce, "status", status, "why", why)
+	s.count(b.Worker, status)
+	s.cfg.Logger.Info("judged", "subject", s.name(b.Worker, b.Nonce), "status", status, "why", why)
 	return nil
+}
+
+// count counts what judging came to.
+func (s *Service) count(worker protocol.Account, status Status) {
+	counter := s.metrics.batches
+	if s.isEpoch(worker) {
+		counter = s.metrics.epochs
+	}
+	counter.WithLabelValues(string(status)).Inc()
 }
 
 // look judges a batch. Afterwards b is what the journal has.
 func (s *Service) look(ctx context.Context, b *BatchState, on chain.Batch, now int64) error {
-	window := time.Duration(max(1, on.ClaimableAt-on.At)) * time.Second
 	s.history(ctx, b)
 	block, err := s.cfg.Chain.BlockAt(ctx, b.Block)
 	if err != nil {
@@ -236,7 +251,16 @@ func (s *Service) look(ctx context.Context, b *BatchState, on chain.Batch, now i
 	}
 	on.Tx = b.Tx
 	choose := Sample(seed(s.secret, block.Hash, b.Worker, b.Nonce), s.cfg.Share, s.cfg.MaxRerun)
-	f, err := s.try(ctx, Target{Batch: on, Block: b.Block}, choose, s.within(s.cfg.FetchTimeout, window, 8))
+	return s.weigh(ctx, b, on.At, on.ClaimableAt, now, func(timeout time.Duration) (Finding, error) {
+		return s.try(ctx, Target{Batch: on, Block: b.Block}, choose, timeout)
+	})
+}
+
+// weigh judges what is in its window (Unix seconds) and notes what that came to.
+// Afterwards b is what the journal has.
+func (s *Service) weigh(ctx context.Context, b *BatchState, from, until, now int64, judge func(timeout time.Duration) (Finding, error)) error {
+	window := time.Duration(max(1, until-from)) * time.Second
+	f, err := judge(s.within(s.cfg.FetchTimeout, window, 8))
 	b.Attempts++
 	var gone *MissingError
 	switch {
@@ -245,8 +269,8 @@ func (s *Service) look(ctx context.Context, b *BatchState, on chain.Batch, now i
 		if err := s.cfg.step("note guilty"); err != nil {
 			return err
 		}
-		s.cfg.Logger.Warn("batch is guilty", "worker", b.Worker, "nonce", b.Nonce, "reason", f.Reason, "receipt", f.Receipt, "detail", f.Detail)
-		s.metrics.batches.WithLabelValues(string(Guilty)).Inc()
+		s.cfg.Logger.Warn("guilty", "subject", s.name(b.Worker, b.Nonce), "reason", f.Reason, "receipt", f.Receipt, "detail", f.Detail)
+		s.count(b.Worker, Guilty)
 		return s.journal.putBatch(*b)
 	case err == nil:
 		b.Finding = &f
@@ -258,12 +282,12 @@ func (s *Service) look(ctx context.Context, b *BatchState, on chain.Batch, now i
 			return s.again(b, window, err)
 		}
 		s.metrics.missing.Inc()
-		if b.Missing++; b.Missing < s.cfg.Attempts || float64(now-on.At) < s.cfg.Patience*window.Seconds() {
+		if b.Missing++; b.Missing < s.cfg.Attempts || float64(now-from) < s.cfg.Patience*window.Seconds() {
 			return s.again(b, window, err)
 		}
 		f.Guilty, f.Reason, f.Receipt, f.Detail = true, unavailable, gone.Receipt, fmt.Sprintf("%v, after %d attempts", gone, b.Missing)
 		b.Status, b.Problem, b.Finding = Guilty, f.Detail, &f
-		s.metrics.batches.WithLabelValues(string(Guilty)).Inc()
+		s.count(b.Worker, Guilty)
 		return s.journal.putBatch(*b)
 	default:
 		return errors.Join(err, s.again(b, window, err))
@@ -297,14 +321,14 @@ func (s *Service) within(d, window time.Duration, parts int) time.Duration {
 	return max(min(d, window/time.Duration(parts)), min(d, time.Second))
 }
 
-// again puts a batch off.
+// again puts it off.
 func (s *Service) again(b *BatchState, window time.Duration, why error) error {
 	b.Problem = why.Error()
 	b.NextTry = time.Now().Add(min(s.cfg.RetryEvery, window/20)).UnixMilli()
 	if err := s.cfg.step("put off"); err != nil {
 		return err
 	}
-	s.cfg.Logger.Info("batch cannot be judged yet", "worker", b.Worker, "nonce", b.Nonce, "attempts", b.Attempts, "err", why)
+	s.cfg.Logger.Info("cannot be judged yet", "subject", s.name(b.Worker, b.Nonce), "attempts", b.Attempts, "err", why)
 	return s.journal.putBatch(*b)
 }
 

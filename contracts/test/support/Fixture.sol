@@ -114,6 +114,7 @@ abstract contract Fixture {
         disputes = new DisputeCommittee(
             admin,
             settlement,
+            epochs,
             fees,
             validators,
             uint128(vm.parseJsonUint(config, ".disputes.challenge_bond_wei")),
@@ -124,6 +125,9 @@ abstract contract Fixture {
         role = settlement.DISPUTE_ROLE();
         vm.prank(admin);
         settlement.grantRole(role, address(disputes));
+        role = epochs.DISPUTE_ROLE();
+        vm.prank(admin);
+        epochs.grantRole(role, address(disputes));
         role = staking.SLASHER_ROLE();
         vm.prank(admin);
         staking.grantRole(role, address(disputes));
