@@ -36,9 +36,10 @@ func newCourt(t *testing.T) *court {
 	params, err := devchain.ReadParams("../genesis/dev.json")
 	require.NoError(t, err)
 	params.Settlement.ChallengeWindowSeconds = 24 * 3600
+	params.Epochs.ChallengeWindowSeconds, params.Epochs.BuildWindowSeconds = 24*3600, 24*3600
 	params.Disputes.DrawSeconds, params.Disputes.VotingSeconds = 3600, 3600
 	fund := map[protocol.Account]uint256.Int{}
-	for _, name := range []string{"a", "worker", "requester", "challenger"} {
+	for _, name := range []string{"a", "worker", "requester", "challenger", "proposer"} {
 		fund[key(t, name).Account()] = coins(1_000_000)
 	}
 	for i := range judges {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/contracts/keystore"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire"
 )
@@ -155,56 +156,79 @@ func TestNobodyVotes(t *testing.T) {
 
 var errKilled = errors.New("killed")
 
+// mortal is a validator that dies before every step once, on a disk that loses what was
+// not synced, and comes back.
+type mortal struct {
+	*world
+	key    *keystore.Key
+	others []*watcher // take a turn whenever it has come through one
+	fs     *vfs.MemFS
+	rng    *rand.Rand
+	killed map[string]int
+}
+
+// mortal joins the validators.
+func (w *world) mortal(others []*watcher) *mortal {
+	m := &mortal{world: w, key: key(w.t, "victim"), others: others, fs: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(7, 8)), killed: map[string]int{}}
+	rules, err := w.client.ValidatorRules(w.t.Context())
+	require.NoError(w.t, err)
+	_, err = w.client.As(m.key).EnsureJoined(w.t.Context(), rules.MinBond)
+	require.NoError(w.t, err)
+	return m
+}
+
+// run takes steps, dying before every step once, until done says so.
+func (m *mortal) run(done func() bool) {
+	t := m.t
+	t.Helper()
+	died := map[string]bool{}
+	for range 40 {
+		db := openStore(t, m.fs)
+		s := m.service(db, m.key, func(c *Config) {
+			c.step = func(at string) error {
+				if !died[at] {
+					died[at] = true
+					m.killed[at]++
+					return errKilled
+				}
+				return nil
+			}
+		})
+		err := s.Step(t.Context())
+		crashed := m.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 30, RNG: m.rng})
+		require.NoError(t, db.Close())
+		m.fs = crashed
+		if err != nil {
+			require.ErrorIs(t, err, errKilled)
+			continue
+		}
+		if done() {
+			return
+		}
+		for _, v := range m.others {
+			require.NoError(t, v.Step(t.Context()))
+		}
+	}
+	require.Fail(t, "not done")
+}
+
+// journal opens what the last crash left.
+func (m *mortal) journal(look func(*Journal)) {
+	db := openStore(m.t, m.fs)
+	defer func() { require.NoError(m.t, db.Close()) }()
+	look(NewJournal(db))
+}
+
 // A validator that dies before any write or transaction goes on where it was: it
 // challenges once, and signs one verdict.
 func TestKilledAtAnyStep(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(t)
-	watchers := w.validators(4)
-	rng := rand.New(rand.NewPCG(7, 8))
-	victim := key(t, "victim")
-	rules, err := w.client.ValidatorRules(ctx)
-	require.NoError(t, err)
-	_, err = w.client.As(victim).EnsureJoined(ctx, rules.MinBond)
-	require.NoError(t, err)
+	m := w.mortal(w.validators(4))
 	hostile := key(t, "hostile")
-	killed := map[string]int{}
-	fs := vfs.NewCrashableMem()
-	// run takes steps, dying before every step once, until done says so.
-	run := func(done func() bool) {
-		died := map[string]bool{}
-		for range 40 {
-			db := openStore(t, fs)
-			s := w.service(db, victim, func(c *Config) {
-				c.step = func(at string) error {
-					if !died[at] {
-						died[at] = true
-						killed[at]++
-						return errKilled
-					}
-					return nil
-				}
-			})
-			err := s.Step(ctx)
-			crashed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 30, RNG: rng})
-			require.NoError(t, db.Close())
-			fs = crashed
-			if err != nil {
-				require.ErrorIs(t, err, errKilled)
-				continue
-			}
-			if done() {
-				return
-			}
-			for _, v := range watchers {
-				require.NoError(t, v.Step(ctx))
-			}
-		}
-		require.Fail(t, "not done")
-	}
 	liar := w.worker()
 	liar.settle(lie{}, liar.entry(w.plain, lie{submit: nil, signed: func(s *protocol.SignedReceipt) { *s = w.resign(*s, hostile) }}))
-	run(func() bool {
+	m.run(func() bool {
 		last, count, err := w.client.DisputeOf(ctx, liar.owner.Account(), 0)
 		require.NoError(t, err)
 		if last == 0 {
@@ -213,25 +237,26 @@ func TestKilledAtAnyStep(t *testing.T) {
 		require.EqualValues(t, 1, count)
 		d, err := w.client.Dispute(ctx, last)
 		require.NoError(t, err)
-		require.Equal(t, victim.Account(), d.Challenger)
+		require.Equal(t, m.key.Account(), d.Challenger)
 		b, err := w.client.Batch(ctx, liar.owner.Account(), 0)
 		require.NoError(t, err)
 		return d.Status == chain.DisputeGuilty && b.Refunded
 	})
 	// With three of five drawn it sits sooner or later.
-	for i := 0; killed["send verdict"] == 0; i++ {
+	for i := 0; m.killed["send verdict"] == 0; i++ {
 		require.Less(t, i, 12)
 		x := w.worker()
 		x.settle(lie{}, x.entry(w.plain, lie{}))
-		run(func() bool {
-			db := openStore(t, fs)
-			defer func() { require.NoError(t, db.Close()) }()
-			b, err := NewJournal(db).Batch(x.owner.Account(), 0)
-			return err == nil && b.Status == Valid
+		m.run(func() (valid bool) {
+			m.journal(func(j *Journal) {
+				b, err := j.Batch(x.owner.Account(), 0)
+				valid = err == nil && b.Status == Valid
+			})
+			return valid
 		})
 		_, _, err := w.client.As(hostile).Challenge(ctx, x.owner.Account(), 0, output, protocol.Hash{})
 		require.NoError(t, err)
-		run(func() bool {
+		m.run(func() bool {
 			last, _, err := w.client.DisputeOf(ctx, x.owner.Account(), 0)
 			require.NoError(t, err)
 			d, err := w.client.Dispute(ctx, last)
@@ -240,13 +265,13 @@ func TestKilledAtAnyStep(t *testing.T) {
 		})
 	}
 	for _, at := range []string{"ingest", "note guilty", "note challenging", "send challenge", "note challenged", "note valid", "draw", "note verdict", "send verdict"} {
-		require.Positive(t, killed[at], at)
+		require.Positive(t, m.killed[at], at)
 	}
-	db := openStore(t, fs)
-	defer func() { require.NoError(t, db.Close()) }()
-	verdicts, err := NewJournal(db).Verdicts()
-	require.NoError(t, err)
-	require.NotEmpty(t, verdicts)
+	m.journal(func(j *Journal) {
+		verdicts, err := j.Verdicts()
+		require.NoError(t, err)
+		require.NotEmpty(t, verdicts)
+	})
 }
 
 // A batch that is not on the chain any more is not challenged; when one comes in its

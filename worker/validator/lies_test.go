@@ -17,11 +17,16 @@ import (
 // decided lets validators take turns until the dispute about a batch is over.
 func (w *world) decided(watchers []*watcher, x *workerOf, nonce uint64) chain.Dispute {
 	w.t.Helper()
+	return w.decidedAbout(watchers, x.owner.Account(), nonce)
+}
+
+func (w *world) decidedAbout(watchers []*watcher, subject protocol.Account, nonce uint64) chain.Dispute {
+	w.t.Helper()
 	for range 20 {
 		for _, v := range watchers {
 			require.NoError(w.t, v.Step(w.t.Context()))
 		}
-		last, _, err := w.client.DisputeOf(w.t.Context(), x.owner.Account(), nonce)
+		last, _, err := w.client.DisputeOf(w.t.Context(), subject, nonce)
 		require.NoError(w.t, err)
 		if last == 0 {
 			continue

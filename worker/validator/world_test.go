@@ -79,7 +79,10 @@ func cidOf(t *testing.T, content string) (protocol.CID, protocol.Hash) {
 	return protocol.CID(cid.NewCidV1(cid.Raw, mh).String()), h
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldWith(t, func(*devchain.Params) {}) }
+
+// newWorldWith makes one under other parameters than dev's.
+func newWorldWith(t *testing.T, change func(*devchain.Params)) *world {
 	t.Helper()
 	ctx := t.Context()
 	w := &world{t: t, rich: key(t, "rich"), payer: key(t, "payer"), session: key(t, "session"), blocks: &memoryBlocks{have: map[protocol.Hash][]byte{}}}
@@ -87,10 +90,11 @@ func newWorld(t *testing.T) *world {
 	w.params, err = devchain.ReadParams("../../contracts/genesis/dev.json")
 	require.NoError(t, err)
 	w.params.Settlement.ChallengeWindowSeconds = 3600
+	change(&w.params)
 	var pot uint256.Int
 	pot.Lsh(uint256.NewInt(1), 100)
 	fund := map[protocol.Account]uint256.Int{w.rich.Account(): pot}
-	for _, name := range []string{"payer", "hostile", "victim"} {
+	for _, name := range []string{"payer", "hostile", "victim", "proposer"} {
 		fund[key(t, name).Account()] = open(100_000)
 	}
 	for i := range 64 {
