@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -16,7 +17,7 @@ import (
 func newDisputes(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "disputes",
-		Short: "Challenges of batches: who judges them and what became of them",
+		Short: "Challenges of batches and epochs: who judges them and what became of them",
 		Example: `  openledger disputes list
   openledger disputes show 3 --json`,
 	}
@@ -48,13 +49,13 @@ func disputesList(c *cli) *cobra.Command {
 				}
 			}
 			return c.print(map[string]any{"disputes": list}, func(w io.Writer) {
-				t := newTable(w, "dispute", "worker", "batch", "reason", "status", "round", "until")
+				t := newTable(w, "dispute", "about", "reason", "status", "round", "until")
 				for _, d := range list {
 					until := ""
 					if d.Status.Open() {
 						until = time.Unix(d.Deadline, 0).Format(time.DateTime)
 					}
-					t.AppendRow([]any{d.ID, short(d.Worker.Hex()), d.Nonce, d.Reason, d.Status, fmt.Sprintf("%d of %d", min(d.Round+1, d.Rounds), d.Rounds), until})
+					t.AppendRow([]any{d.ID, subjectOf(&d), d.Reason, d.Status, fmt.Sprintf("%d of %d", min(d.Round+1, d.Rounds), d.Rounds), until})
 				}
 				t.Render()
 			})
@@ -88,13 +89,13 @@ func disputesShow(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			batch, err := ch.Batch(cmd.Context(), d.Worker, d.Nonce)
+			out := map[string]any{"dispute": &d, "committee": seats}
+			about, err := judged(cmd.Context(), ch, &d, out)
 			if err != nil {
 				return err
 			}
-			return c.print(map[string]any{"dispute": &d, "committee": seats, "batch": &batch}, func(w io.Writer) {
-				fmt.Fprintf(w, "dispute %d: %s\n", d.ID, d.Status)
-				fmt.Fprintf(w, "batch       %d of worker %s: %s, %s OPEN\n", d.Nonce, d.Worker, batch.Status, node.FormatOpen(batch.Total))
+			return c.print(out, func(w io.Writer) {
+				fmt.Fprintf(w, "dispute %d: %s\n%s\n", d.ID, d.Status, about)
 				fmt.Fprintf(w, "reason      %s\n", d.Reason)
 				fmt.Fprintf(w, "challenger  %s, bond %s OPEN\n", d.Challenger, node.FormatOpen(d.Bond))
 				fmt.Fprintf(w, "evidence    %s\ndocument    %s\n", d.Evidence, d.DataDigest)
@@ -113,4 +114,30 @@ func disputesShow(c *cli) *cobra.Command {
 			})
 		},
 	}
+}
+
+// subjectOf is what a dispute is about, in a table.
+func subjectOf(d *chain.Dispute) string {
+	if d.Epoch != 0 {
+		return fmt.Sprintf("epoch %d", d.Epoch)
+	}
+	return fmt.Sprintf("batch %d of %s", d.Nonce, short(d.Worker.Hex()))
+}
+
+// judged reads what a dispute is about into what is printed as JSON, and says it in a line.
+func judged(ctx context.Context, ch *chain.Client, d *chain.Dispute, out map[string]any) (string, error) {
+	if d.Epoch != 0 {
+		e, err := ch.Epoch(ctx, d.Epoch)
+		if err != nil {
+			return "", err
+		}
+		out["epoch"] = &e
+		return fmt.Sprintf("epoch       %d by %s: %s, %s OPEN, bond %s OPEN", e.ID, e.Proposer, e.Stage, node.FormatOpen(e.Amount), node.FormatOpen(e.Bond)), nil
+	}
+	batch, err := ch.Batch(ctx, d.Worker, d.Nonce)
+	if err != nil {
+		return "", err
+	}
+	out["batch"] = &batch
+	return fmt.Sprintf("batch       %d of worker %s: %s, %s OPEN", d.Nonce, d.Worker, batch.Status, node.FormatOpen(batch.Total)), nil
 }

@@ -102,10 +102,17 @@ func epochShow(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(map[string]any{"epoch": &e, "batches": batches}, func(w io.Writer) {
+			dispute, err := ch.EpochDispute(cmd.Context(), id)
+			if err != nil {
+				return err
+			}
+			return c.print(map[string]any{"epoch": &e, "batches": batches, "dispute": dispute}, func(w io.Writer) {
 				fmt.Fprintf(w, "epoch       %d, %s\nproposer    %s\ndeadline    %s\nbond        %s OPEN\nadds        %s OPEN from %d batches, %d of them swept\ncumulative  %s OPEN\nroot        %s\ndocument    %s\n\n",
 					e.ID, e.Stage, e.Proposer.Hex(), time.Unix(e.Deadline, 0).Format(time.DateTime), node.FormatOpen(e.Bond), node.FormatOpen(e.Amount), e.Batches, e.Swept,
 					node.FormatOpen(e.Cumulative), e.Root, ipfs.RawCIDOf(e.Document))
+				if dispute != 0 {
+					fmt.Fprintf(w, "it was challenged: 'openledger disputes show %d'\n\n", dispute)
+				}
 				t := newTable(w, "worker", "batch", "left OPEN")
 				for _, b := range batches {
 					t.AppendRow([]any{short(b.Worker.Hex()), b.Nonce, node.FormatOpen(b.Remainder)})

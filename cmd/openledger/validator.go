@@ -23,9 +23,9 @@ func newValidator(c *cli) *cobra.Command {
 		Use:   "validator",
 		Short: "Check what workers settle: challenge lies, sit on committees",
 		Long: `A validator fetches every batch that workers settle, works it out again, runs a share
-of the inferences once more, and challenges on the chain what does not hold. Drawn into a
-committee it judges the disputed batch for itself. docs/validators.md says what it costs
-and earns.`,
+of the inferences once more, and challenges on the chain what does not hold. It does the
+same with the root of every epoch. Drawn into a committee it judges what is disputed for
+itself. docs/validators.md says what it costs and earns.`,
 		Example: `  openledger validator join --home ./v1 --bond 2000
   openledger validator run --home ./v1
   openledger validator status --home ./v1
@@ -205,7 +205,7 @@ func validatorCollect(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:     "collect [ACCOUNT]",
 		Short:   "Pay out what disputes have earned an account",
-		Long:    "Collect pays rewards of challenges and verdicts, bonds that came back, and what a worker got of a lost challenge. Anybody may send it.",
+		Long:    "Collect pays rewards of challenges and verdicts, bonds that came back, and what a worker or proposer got of a lost challenge. Anybody may send it.",
 		Example: "  openledger validator collect --home ./v1",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -110,9 +110,9 @@ func validatorVerdicts(c *cli) *cobra.Command {
 				}
 			}
 			return c.print(map[string]any{"disputes": out}, func(w io.Writer) {
-				t := newTable(w, "dispute", "worker", "batch", "status", "reason", "round", "guilty", "upheld", "deadline")
+				t := newTable(w, "dispute", "about", "status", "reason", "round", "guilty", "upheld", "deadline")
 				for _, d := range out {
-					t.AppendRow([]any{d.ID, short(d.Worker.Hex()), d.Nonce, d.Status, d.Reason, d.Round, d.Guilty, d.Upheld, until(d.Deadline)})
+					t.AppendRow([]any{d.ID, subjectOf(&d.Dispute), d.Status, d.Reason, d.Round, d.Guilty, d.Upheld, until(d.Deadline)})
 				}
 				t.Render()
 			})

@@ -203,9 +203,7 @@ contract DisputeCommittee is AccessControl, EIP712, ReentrancyGuardTransient {
     }
 
     receive() external payable {
-        if (
-            msg.sender != address(_STAKING) && msg.sender != address(_VALIDATORS) && msg.sender != address(_EPOCHS)
-        ) {
+        if (msg.sender != address(_STAKING) && msg.sender != address(_VALIDATORS) && msg.sender != address(_EPOCHS)) {
             revert UnexpectedPayment(msg.sender);
         }
     }
