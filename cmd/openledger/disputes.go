@@ -90,7 +90,7 @@ func disputesShow(c *cli) *cobra.Command {
 				return err
 			}
 			out := map[string]any{"dispute": &d, "committee": seats}
-			about, err := judged(cmd.Context(), ch, &d, out)
+			about, err := aboutDispute(cmd.Context(), ch, &d, out)
 			if err != nil {
 				return err
 			}
@@ -124,8 +124,8 @@ func subjectOf(d *chain.Dispute) string {
 	return fmt.Sprintf("batch %d of %s", d.Nonce, short(d.Worker.Hex()))
 }
 
-// judged reads what a dispute is about into what is printed as JSON, and says it in a line.
-func judged(ctx context.Context, ch *chain.Client, d *chain.Dispute, out map[string]any) (string, error) {
+// aboutDispute reads what a dispute is about into what is printed as JSON, and says it in a line.
+func aboutDispute(ctx context.Context, ch *chain.Client, d *chain.Dispute, out map[string]any) (string, error) {
 	if d.Epoch != 0 {
 		e, err := ch.Epoch(ctx, d.Epoch)
 		if err != nil {
