@@ -34,6 +34,7 @@ type liveJob struct {
 	mu     sync.Mutex            // guards what follows; onText is called under it, so that text stays in order
 	onText func(api.Delta) error // nil once the requester is gone
 	tokens []uint32
+	probs  []protocol.TokenLogProbs // of tokens, as far as they came
 	text   strings.Builder
 	part   *api.Answer // paid for, but cut short
 
@@ -147,7 +148,11 @@ func (c *Coordinator) replay(ctx context.Context, requester protocol.Account, r 
 	if !sameRequest(e.Job, asked) {
 		return api.Answer{}, protocol.Errorf(protocol.KindExists, "Idempotency-Key", "another request was answered under this key: use a new key for a new request")
 	}
-	if err := onText(api.Delta{Text: e.Text}); err != nil {
+	logprobs, err := c.book.LogProbs(r.ID)
+	if err != nil {
+		return api.Answer{}, err
+	}
+	if err := onText(api.Delta{Text: e.Text, LogProbs: logprobs}); err != nil {
 		return api.Answer{}, err
 	}
 	return api.Answer{Receipt: s, Text: e.Text, FinishReason: e.FinishedBy}, nil
@@ -223,7 +228,7 @@ func (c *Coordinator) pay(j *liveJob, job protocol.InferenceJob, e scheduler.Eff
 		}
 	}
 	// The work is done: that the requester goes away now must not undo its payment.
-	if err := c.accept(context.WithoutCancel(j.ctx), e.Worker, s, ev); err != nil {
+	if err := c.accept(context.WithoutCancel(j.ctx), e.Worker, s, ev, j.logProbs(ev)); err != nil {
 		return errors.Join(failed, err)
 	}
 	if failed != nil {
@@ -232,6 +237,16 @@ func (c *Coordinator) pay(j *liveJob, job protocol.InferenceJob, e scheduler.Eff
 		j.mu.Unlock()
 	}
 	return failed
+}
+
+// logProbs are those of an answer's tokens; none if one is missing.
+func (j *liveJob) logProbs(e protocol.Evidence) []protocol.TokenLogProbs {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.probs) != len(e.Output) {
+		return nil
+	}
+	return slices.Clone(j.probs)
 }
 
 // current says whether an attempt is a job's newest.
@@ -269,6 +284,7 @@ func (c *Coordinator) deliver(j *liveJob, e scheduler.Effect, t p2p.Token) error
 		return protocol.Errorf(protocol.KindCorrupt, "index", "the worker sent token %d after %d tokens", t.Index, len(j.tokens))
 	}
 	j.tokens = append(j.tokens, t.IDs...)
+	j.probs = append(j.probs, t.LogProbs...)
 	j.text.WriteString(t.Text)
 	c.step(scheduler.Token{At: now(), Job: j.job.ID, Worker: e.Worker, Count: len(t.IDs)})
 	if t.Text == "" && len(t.LogProbs) == 0 {

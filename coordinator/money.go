@@ -219,7 +219,7 @@ func (c *Coordinator) workerAccounts(promises map[protocol.Account]amount) []pro
 // accept makes a checked receipt ours to pay: evidence and voucher are durable before
 // the worker gets the voucher. The voucher travels on its own: a worker that takes it
 // slowly holds nobody up, and one that can't be reached now asks for it later.
-func (c *Coordinator) accept(ctx context.Context, worker protocol.PeerID, s protocol.SignedReceipt, e protocol.Evidence) error {
+func (c *Coordinator) accept(ctx context.Context, worker protocol.PeerID, s protocol.SignedReceipt, e protocol.Evidence, logprobs []protocol.TokenLogProbs) error {
 	encoded, err := wire.EncodeEvidence(e)
 	if err != nil {
 		return err
@@ -227,7 +227,7 @@ func (c *Coordinator) accept(ctx context.Context, worker protocol.PeerID, s prot
 	if _, err := c.ipfs.AddBlock(ctx, encoded); err != nil {
 		return err
 	}
-	voucher, err := c.book.AcceptReceipt(s, now(), c.sign)
+	voucher, err := c.book.AcceptAnswer(s, logprobs, now(), c.sign)
 	if err != nil {
 		return err
 	}

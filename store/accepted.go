@@ -20,6 +20,12 @@ type AcceptedReceipt struct {
 // gets the voucher that it got before; another receipt for the same job is
 // refused with kind already_exists. The caller has verified the receipt.
 func (c *Coordinator) AcceptReceipt(r protocol.SignedReceipt, at int64, sign func(protocol.Voucher) (protocol.SignedVoucher, error)) (protocol.SignedVoucher, error) {
+	return c.AcceptAnswer(r, nil, at, sign)
+}
+
+// AcceptAnswer is AcceptReceipt of an answer with log-probabilities, which are kept for
+// when it is asked for again. They are the worker's word: the receipt does not sign them.
+func (c *Coordinator) AcceptAnswer(r protocol.SignedReceipt, logprobs []protocol.TokenLogProbs, at int64, sign func(protocol.Voucher) (protocol.SignedVoucher, error)) (protocol.SignedVoucher, error) {
 	var out protocol.SignedVoucher
 	err := c.db.Update(func(tx *Tx) error {
 		id := r.Receipt.ID
@@ -56,6 +62,11 @@ func (c *Coordinator) AcceptReceipt(r protocol.SignedReceipt, at int64, sign fun
 		if err := cumulativeTable.Put(tx, key, out); err != nil {
 			return err
 		}
+		if len(logprobs) > 0 {
+			if err := logProbTable.Put(tx, id, logprobs); err != nil {
+				return err
+			}
+		}
 		if err := acceptedByTime.Put(tx, PairOf(at, id), Mark{}); err != nil {
 			return err
 		}
@@ -70,6 +81,12 @@ func (c *Coordinator) AcceptReceipt(r protocol.SignedReceipt, at int64, sign fun
 // Accepted gives the receipt accepted for a job, or an error of kind not_found.
 func (c *Coordinator) Accepted(id protocol.Hash) (AcceptedReceipt, error) {
 	return acceptedTable.Must(c.db, id)
+}
+
+// LogProbs are those of a job's accepted answer, nil if it has none.
+func (c *Coordinator) LogProbs(id protocol.Hash) ([]protocol.TokenLogProbs, error) {
+	l, _, err := logProbTable.Get(c.db, id)
+	return l, err
 }
 
 // AcceptedReceipts lists accepted receipts from the newest; keep (nil: all)

@@ -197,6 +197,9 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, tenant protoco
 	if err != nil {
 		return in.blame(err)
 	}
+	if at := answer.Receipt.Receipt.FinishedAt; at > 0 { // the same when the answer is repeated
+		created = at / 1000
+	}
 	return writeJSON(w, http.StatusOK, shape.whole(req, created, answer, logprobs))
 }
 

@@ -107,7 +107,7 @@ func (c *chatShape) finish(a Answer, calls int) *string {
 	return &a.FinishReason
 }
 
-// logprobs are null if they were not asked for, or if there are none, as in a repeated answer.
+// logprobs are null if they were not asked for, or if there are none.
 func (*chatShape) logprobs(l []protocol.TokenLogProbs) any {
 	if len(l) == 0 {
 		return nil
