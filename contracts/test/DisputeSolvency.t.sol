@@ -212,8 +212,17 @@ contract DisputeSolvencyTest is Court {
         targets[0] = FuzzSelector(address(handler), selectors);
     }
 
+    /// One campaign for all: each is checked on every history.
+    function invariant_Disputes_SolventAndJust() public view {
+        _checkCommittee();
+        _checkPool();
+        _checkSettlement();
+        _checkExposure();
+        _checkHonest();
+    }
+
     /// The committee holds the bonds of open challenges and what it owes, to the wei.
-    function invariant_Committee_HoldsBondsAndCredits() public view {
+    function _checkCommittee() private view {
         uint256 owed = 0;
         address[] memory list = handler.people();
         for (uint256 i = 0; i < list.length; ++i) {
@@ -229,7 +238,7 @@ contract DisputeSolvencyTest is Court {
     }
 
     /// The pool holds the validators' bonds, and those who sit have one.
-    function invariant_Pool_HoldsBonds() public view {
+    function _checkPool() private view {
         uint256 bonds = 0;
         uint256 seats = 0;
         for (uint256 i = 0; i < VALIDATORS; ++i) {
@@ -249,7 +258,7 @@ contract DisputeSolvencyTest is Court {
     }
 
     /// No wei of the requester's is lost or made: it is in escrow, in batches that are neither refunded nor claimed, or paid.
-    function invariant_Settlement_HoldsWhatItOwes() public view {
+    function _checkSettlement() private view {
         uint256 owed = 0;
         for (uint64 n = 0; n < settlement.nextNonce(worker); ++n) {
             AttributionSettlement.BatchView memory b = settlement.batchOf(worker, n);
@@ -261,12 +270,12 @@ contract DisputeSolvencyTest is Court {
     }
 
     /// What can still turn out wrong is covered by what can still be slashed.
-    function invariant_Exposure_WithinSlashableStake() public view {
+    function _checkExposure() private view {
         vm.assertTrue(settlement.exposureOf(worker) <= staking.stakeOf(worker) + staking.unbondingOf(worker));
     }
 
     /// With honest validators no honest batch is rejected, whoever challenges it, and nobody is slashed for one.
-    function invariant_HonestBatches_NeverRejected() public view {
+    function _checkHonest() private view {
         for (uint64 n = 0; n < settlement.nextNonce(worker); n += 2) {
             vm.assertTrue(settlement.batchOf(worker, n).status != AttributionSettlement.Status.Rejected);
         }

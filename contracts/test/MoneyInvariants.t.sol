@@ -203,8 +203,15 @@ contract MoneyInvariantsTest is Fixture {
         targets[0] = FuzzSelector(address(handler), selectors);
     }
 
+    /// One campaign for all: each is checked on every history.
+    function invariant_Money_DrawnAndPaidOnce() public view {
+        _checkVouchers();
+        _checkClaims();
+        _checkStake();
+    }
+
     /// What is drawn by vouchers only grows, by exactly what was settled.
-    function invariant_Vouchers_AreCumulative() public view {
+    function _checkVouchers() private view {
         uint256 sum = 0;
         for (uint256 i = 0; i < 3; ++i) {
             address r = handler.who(i);
@@ -217,7 +224,7 @@ contract MoneyInvariantsTest is Fixture {
     }
 
     /// Each leaf is paid once, to its account, and the rest is there.
-    function invariant_Claims_PayEachLeafOnce() public view {
+    function _checkClaims() private view {
         address[] memory payees = handler.payees();
         uint256 sum = 0;
         for (uint256 i = 0; i < payees.length; ++i) {
@@ -230,7 +237,7 @@ contract MoneyInvariantsTest is Fixture {
     }
 
     /// Without slashes, stake that came and did not leave is there, to the wei.
-    function invariant_Stake_IsConserved() public view {
+    function _checkStake() private view {
         uint256 there = handler.staked() - handler.unstaked();
         vm.assertEq(address(staking).balance, there);
         vm.assertEq(staking.stakeOf(worker) + staking.unbondingOf(worker), there);

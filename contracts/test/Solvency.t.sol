@@ -178,8 +178,15 @@ contract SolvencyTest is Fixture {
         targets[0] = FuzzSelector(address(handler), selectors);
     }
 
+    /// One campaign for all: each is checked on every history.
+    function invariant_EveryPot_HoldsWhatItOwes() public view {
+        _checkEscrow();
+        _checkSettlement();
+        _checkStaking();
+    }
+
     /// The escrow holds exactly all balances.
-    function invariant_Escrow_HoldsBalances() public view {
+    function _checkEscrow() private view {
         uint256 sum = 0;
         address[] memory rs = handler.requesters();
         for (uint256 i = 0; i < rs.length; ++i) {
@@ -191,7 +198,7 @@ contract SolvencyTest is Fixture {
     }
 
     /// Settlement holds exactly what was drawn and not claimed.
-    function invariant_Settlement_HoldsUnclaimed() public view {
+    function _checkSettlement() private view {
         uint256 unclaimed = 0;
         address[] memory ws = handler.workers();
         for (uint256 i = 0; i < ws.length; ++i) {
@@ -206,7 +213,7 @@ contract SolvencyTest is Fixture {
     }
 
     /// Staking can pay everybody.
-    function invariant_Staking_CoversStakes() public view {
+    function _checkStaking() private view {
         uint256 owed = staking.proceedsOf(handler.beneficiary());
         address[] memory ws = handler.workers();
         for (uint256 i = 0; i < ws.length; ++i) {
