@@ -320,8 +320,9 @@ func (c *Coordinator) deliverRest(j *liveJob, e scheduler.Effect, text string) e
 	return j.pass(api.Delta{Text: rest})
 }
 
-// inFlightTokens is how many tokens may be on their way when a job is cancelled.
-const inFlightTokens = 64
+// inFlightTokens is how many tokens may be on their way when a job is cancelled. A small
+// model on a busy machine makes hundreds before it hears of it, and they are work done.
+const inFlightTokens = 1024
 
 // checkReceipt compares a receipt with the job and with what was streamed. A part may
 // hold a few tokens that were still on their way when the requester went.
