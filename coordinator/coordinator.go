@@ -44,6 +44,7 @@ type Coordinator struct {
 	training  map[protocol.Hash]*liveTraining
 	bindings  map[protocol.PeerID]protocol.SignedBinding
 	announced map[protocol.PeerID]protocol.Announcement // the newest of each worker
+	gone      map[protocol.PeerID]int64                 // when its last connection closed, in ms
 	stakes    map[protocol.PeerID]amount
 	reserved  map[protocol.Account]amount // what running jobs may cost, per requester
 	wake      chan struct{}               // a deadline may have moved
@@ -77,7 +78,8 @@ func New(cfg Config) (*Coordinator, error) {
 		escrowDomain: domain(at.Escrow), settlementDomain: domain(at.Settlement),
 		modelsDomain: domain(at.Models), datanetsDomain: domain(at.Datanets),
 		state: state, jobs: map[protocol.Hash]*liveJob{}, training: map[protocol.Hash]*liveTraining{},
-		bindings: map[protocol.PeerID]protocol.SignedBinding{}, announced: map[protocol.PeerID]protocol.Announcement{}, stakes: map[protocol.PeerID]amount{},
+		bindings: map[protocol.PeerID]protocol.SignedBinding{}, announced: map[protocol.PeerID]protocol.Announcement{},
+		gone: map[protocol.PeerID]int64{}, stakes: map[protocol.PeerID]amount{},
 		reserved: map[protocol.Account]amount{}, wake: make(chan struct{}, 1), prefetches: make(chan struct{}, maxPrefetches),
 	}
 	if c.metrics, err = newMetrics(cfg.Registerer, c); err != nil {
@@ -137,7 +139,13 @@ func (c *Coordinator) heard(h p2p.Heard) {
 	if !known {
 		c.log.Info("worker announced itself", "peer", h.Announcement.Peer, "worker", h.Announcement.Worker)
 	}
+	if c.late(h.Announcement) {
+		return
+	}
 	c.step(&scheduler.Announce{At: now(), Announcement: h.Announcement})
+	if c.late(h.Announcement) { // it left just now
+		c.lost(h.Announcement.Peer)
+	}
 }
 
 // tick passes deadlines to the scheduler when they are due.

@@ -30,13 +30,32 @@ func (c *Coordinator) watchPresence() (stop func()) {
 
 // lost takes a worker that can't be reached off the list.
 func (c *Coordinator) lost(worker protocol.PeerID) {
+	at := now()
 	c.mu.Lock()
-	_, known := c.state.Worker(worker)
+	for id, t := range c.gone {
+		if at-t > protocol.AnnouncementTTL.Milliseconds() {
+			delete(c.gone, id)
+		}
+	}
+	c.gone[worker] = at
+	w, _ := c.state.Worker(worker)
 	c.mu.Unlock()
-	if known {
+	if w.Listed {
 		c.log.Info("worker lost", "peer", worker)
 		c.step(scheduler.Expire{At: now(), Worker: worker})
 	}
+	if id, err := peer.Decode(string(worker)); err == nil && c.host.Connected(worker) { // again, meanwhile
+		c.back(id)
+	}
+}
+
+// late says whether an announcement comes from before its worker left: it was on its way
+// when the connection closed.
+func (c *Coordinator) late(a protocol.Announcement) bool {
+	c.mu.Lock()
+	gone, left := c.gone[a.Peer]
+	c.mu.Unlock()
+	return left && a.IssuedAt <= gone && !c.host.Connected(a.Peer)
 }
 
 // back puts a worker back whose announcement still holds.
@@ -44,9 +63,9 @@ func (c *Coordinator) back(id peer.ID) {
 	worker := protocol.PeerID(id.String())
 	c.mu.Lock()
 	a, announced := c.announced[worker]
-	_, known := c.state.Worker(worker)
+	w, _ := c.state.Worker(worker)
 	c.mu.Unlock()
-	if announced && !known && a.ExpiresAt > time.Now().UnixMilli() {
+	if announced && !w.Listed && a.ExpiresAt > time.Now().UnixMilli() {
 		c.log.Info("worker is back", "peer", worker)
 		c.step(&scheduler.Announce{At: now(), Announcement: a})
 	}

@@ -58,8 +58,8 @@ func (s *State) announce(a *protocol.Announcement) {
 	w := s.workers[a.Peer]
 	if w == nil {
 		w = s.newWorker(a.Peer)
-	} else if a.Sequence <= w.ann.Sequence {
-		return
+	} else if a.Sequence < w.ann.Sequence || a.Sequence == w.ann.Sequence && w.listed {
+		return // one that left may come back under its newest
 	}
 	if w.listed && w.pool.base != a.Base {
 		s.unlist(w)
