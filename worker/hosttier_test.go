@@ -59,7 +59,7 @@ func TestAdapterIsOpenedOnce(t *testing.T) {
 			release()
 		})
 	}
-	require.Eventually(t, func() bool { return opened.Load() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return opened.Load() == 1 }, time.Minute, time.Millisecond)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _, err := s.acquire(gone, "one", open)
@@ -80,7 +80,7 @@ func TestOpeningEndsWhenNobodyWaits(t *testing.T) {
 		_, _, err := s.acquire(ctx, "one", sized(60, &opened, make(chan struct{})))
 		ended <- err
 	}()
-	require.Eventually(t, func() bool { return s.tier.Stats().Loading == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.tier.Stats().Loading == 1 }, time.Minute, time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-ended, context.Canceled)
 	// Who comes now is not told of the others' cancelling.
@@ -159,7 +159,7 @@ func TestHostTierUnderTraffic(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	require.Eventually(t, func() bool { st := s.tier.Stats(); return st.Held == 0 && st.Loading == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { st := s.tier.Stats(); return st.Held == 0 && st.Loading == 0 }, time.Minute, time.Millisecond)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	require.Empty(t, s.flights)

@@ -75,7 +75,7 @@ func newSeparate(t *testing.T, workers int, on ledger) *separate {
 func (s *separate) initArgs(home string, more ...string) []string {
 	api := s.api
 	return append([]string{"worker", "init", "--home", home, "--api", api, "--stake", "1000", "--threads", "1", "--settle-every", "1h",
-		"--checkpoint-every", "300ms", "--listen", "/ip4/127.0.0.1/tcp/0,/ip4/127.0.0.1/udp/0/quic-v1"}, more...)
+		"--checkpoint-every", "50ms", "--listen", "/ip4/127.0.0.1/tcp/0,/ip4/127.0.0.1/udp/0/quic-v1"}, more...)
 }
 
 func (s *separate) startWorker(t *testing.T, i int) {
@@ -141,7 +141,7 @@ func (s *separate) train(t *testing.T, name string, epochs int) (job protocol.Ha
 		_ = cmd.Process.Kill()
 		<-done
 	})
-	eventually(t, 30*time.Second, "the job is known", func() error {
+	eventually(t, time.Minute, "the job is known", func() error {
 		list := s.trainings(t)
 		if len(list) == known {
 			return fmt.Errorf("no new job: %s", &log)
@@ -254,7 +254,7 @@ func (s *separate) cancelTraining(t *testing.T) {
 	out, code := end()
 	require.Equal(t, 1, code)
 	require.Contains(t, out, "cancelled")
-	eventually(t, 20*time.Second, "the worker trains again", func() error {
+	eventually(t, time.Minute, "the worker trains again", func() error {
 		list, err := s.cl.Workers(t.Context())
 		if err == nil && (len(list) != 1 || !list[0].Trains) {
 			err = fmt.Errorf("%+v", list)

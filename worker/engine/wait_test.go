@@ -234,7 +234,7 @@ func TestAdapterIsLoadedOnce(t *testing.T) {
 	}
 	wait.Wait()
 	require.EqualValues(t, 1, e.Stats().Tier.Loads-before)
-	require.Eventually(t, func() bool { return e.Unload("fresh") == nil }, 5*time.Second, time.Millisecond, "nobody holds it any more")
+	require.Eventually(t, func() bool { return e.Unload("fresh") == nil }, time.Minute, time.Millisecond, "nobody holds it any more")
 }
 
 // A request that goes away while its adapter is loaded leaves nothing behind.
@@ -276,27 +276,31 @@ func TestDeadlines(t *testing.T) {
 	}
 	require.ErrorIs(t, gen(-time.Second, 1), ErrDeadline)
 
-	// It waits for what somebody else holds, and says so. Nobody turns the loop once the
-	// other has everything, so only its deadline ends it.
+	// It waits for what somebody else holds, and says so.
 	ask(t, e, "big", 20, 44)
 	turn(t, e)
-	done := make(chan error, 1)
-	go func() { done <- gen(200*time.Millisecond, 30) }()
-	require.Eventually(t, func() bool { return e.Stats().Waiting == 1 }, 5*time.Second, time.Millisecond)
 	e.loop.engine.cfg.MaxBatch = 2
+	waiting := ask(t, e, "d", 1, 30, func(r *Request) { r.Deadline = time.Now().Add(time.Hour) })
 	e.loop.collect()
 	e.loop.admit()
+	require.ErrorContains(t, waiting.late(), "KV cache: it needs up to 31 tokens")
+	waiting.cancelled.Store(true)
+	e.loop.reap()
+
+	// Its deadline ends it.
+	done := make(chan error, 1)
+	go func() { done <- gen(50*time.Millisecond, 30) }()
 	var err error
 	for wait := true; wait; {
 		select {
 		case err = <-done:
 			wait = false
 		case <-time.After(time.Millisecond):
+			e.loop.collect()
 			e.loop.reap() // lets go of it when it has given up
 		}
 	}
 	require.ErrorIs(t, err, ErrDeadline)
-	require.ErrorContains(t, err, "KV cache: it needs up to 31 tokens")
 
 	// What can't start in time at the speed of late is refused at once.
 	e.mu.Lock()

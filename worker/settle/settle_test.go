@@ -306,7 +306,7 @@ func TestRunSettles(t *testing.T) {
 		s.Poke()
 		counts, err := book.CountReceipts()
 		return err == nil && counts[store.ReceiptSettled] == 1
-	}, 10*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	stop()
 	require.NoError(t, <-done)
 }

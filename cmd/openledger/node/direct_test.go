@@ -159,7 +159,7 @@ func TestWorkerGuardsItself(t *testing.T) {
 		drawn, err := net.chain.Client.DrawnOf(t.Context(), who.Account(), w.owner.Account())
 		require.NoError(t, err)
 		return drawn.Eq(&fee)
-	}, 40*time.Second, 200*time.Millisecond, "the lost voucher is collected and drawn")
+	}, time.Minute, 200*time.Millisecond, "the lost voucher is collected and drawn")
 }
 
 // TestAdapterOrdersAreAuthorised orders adapters from a worker without a coordinator in

@@ -121,7 +121,7 @@ func (l *liar) join(t *testing.T) *p2p.Host {
 		list, err := net.coord.Workers(t.Context())
 		require.NoError(t, err)
 		return slices.ContainsFunc(list, func(w api.WorkerView) bool { return w.Peer == l.peer })
-	}, 20*time.Second, 200*time.Millisecond)
+	}, time.Minute, 200*time.Millisecond)
 	return host
 }
 

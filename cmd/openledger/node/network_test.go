@@ -222,7 +222,7 @@ func (n *network) listed(t *testing.T, id protocol.PeerID, want bool) {
 		list, err := n.coord.Workers(context.Background())
 		require.NoError(t, err)
 		return want == slices.ContainsFunc(list, func(w api.WorkerView) bool { return w.Peer == id })
-	}, 20*time.Second, 20*time.Millisecond, "worker %s listed: %v", id, want)
+	}, time.Minute, 20*time.Millisecond, "worker %s listed: %v", id, want)
 }
 
 // ask sends one request through the coordinator and gives the text that was streamed.

@@ -111,7 +111,7 @@ func TestPrefetchedAdapterIsThereBeforeItsRequests(t *testing.T) {
 	r.Model = name
 	_, _, err := net.ask(t.Context(), who, r)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return net.announcedTier(t, home.peer, id) == protocol.TierDevice }, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return net.announcedTier(t, home.peer, id) == protocol.TierDevice }, time.Minute, 20*time.Millisecond)
 
 	other := net.worker(t, net.identity(t), few)
 	const done = `openledger_adapter_prefetches_total{outcome="ok"}`
@@ -122,7 +122,7 @@ func TestPrefetchedAdapterIsThereBeforeItsRequests(t *testing.T) {
 	end := []func() protocol.Account{net.stream(t, who, name, 900)}
 	require.Equal(t, before, sample(t, net.coord.API.URL(), done), "a slot is free where the adapter is")
 	end = append(end, net.stream(t, who, name, 900))
-	require.Eventually(t, func() bool { return net.announcedTier(t, other.peer, id) == protocol.TierDevice }, 30*time.Second, 20*time.Millisecond,
+	require.Eventually(t, func() bool { return net.announcedTier(t, other.peer, id) == protocol.TierDevice }, time.Minute, 20*time.Millisecond,
 		"the other worker announces that it has it on the device")
 	require.Equal(t, before+1, sample(t, net.coord.API.URL(), done))
 	require.Equal(t, 1.0, other.sample(t, loads))
