@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -32,8 +33,9 @@ func (l *modelList) get(ctx context.Context, client *chain.Client) ([]chain.Adap
 	return l.known[:len(l.known):len(l.known)], nil
 }
 
-// resolve finds the adapter that a request names: a name, a CID, or the base. Its
-// price is read anew, since its owner may change it.
+// resolve finds the adapter that a request names: a name, which is its newest revision,
+// a name with a revision (name@2), a CID, or the base. Its price is read anew, since its
+// owner may change it.
 func (c *Coordinator) resolve(ctx context.Context, model string) (chain.Adapter, error) {
 	if model == c.cfg.BaseName || model == c.cfg.Base.Hex() {
 		return chain.Adapter{}, nil
@@ -45,7 +47,7 @@ func (c *Coordinator) resolve(ctx context.Context, model string) (chain.Adapter,
 	var elsewhere protocol.Hash
 	for _, a := range slices.Backward(adapters) { // of two with one name, the newest
 		switch {
-		case a.Name != model && string(a.CID) != model:
+		case a.Name != model && string(a.CID) != model && revisionName(a) != model:
 		case a.Base == c.cfg.Base:
 			return c.chain.Adapter(ctx, a.Digest)
 		default:
@@ -64,14 +66,31 @@ func (c *Coordinator) Models(ctx context.Context) ([]api.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	type line struct {
+		owner protocol.Account
+		name  string
+	}
+	newest := map[line]uint32{}
+	for _, a := range adapters {
+		newest[line{a.Owner, a.Name}] = a.Revision // in order of registration
+	}
 	out := []api.Model{{ID: c.cfg.BaseName, Base: c.cfg.Base}}
 	for _, a := range adapters {
-		if a.Base == c.cfg.Base {
-			out = append(out, api.Model{ID: a.Name, CID: a.CID, Base: a.Base, Owner: a.Owner, Datanet: a.Datanet, Version: a.Version, Access: a.Access, Created: a.At})
+		if a.Base != c.cfg.Base {
+			continue
 		}
+		id := a.Name
+		if a.Revision != newest[line{a.Owner, a.Name}] {
+			id = revisionName(a)
+		}
+		out = append(out, api.Model{ID: id, CID: a.CID, Base: a.Base, Owner: a.Owner, Datanet: a.Datanet, Version: a.Version, Access: a.Access, Created: a.At,
+			Revision: a.Revision, RoyaltyBps: a.RoyaltyBps, Parents: a.Parents})
 	}
 	return out, nil
 }
+
+// revisionName names one revision of an adapter; adapters' names have no "@".
+func revisionName(a chain.Adapter) string { return fmt.Sprintf("%s@%d", a.Name, a.Revision) }
 
 // sources are the peers that provide an adapter: this coordinator, which keeps a copy,
 // and the workers that say they have it.

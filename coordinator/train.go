@@ -58,6 +58,15 @@ func (c *Coordinator) StartTraining(ctx context.Context, job protocol.TrainingJo
 	if job.ID == (protocol.Hash{}) {
 		return api.TrainingStatus{}, protocol.Errorf(protocol.KindInvalid, "id", "it is zero: choose a random one")
 	}
+	switch status, err := c.TrainingJob(ctx, job.ID); {
+	case err == nil:
+		return status, nil
+	case protocol.KindOf(err) != protocol.KindNotFound:
+		return api.TrainingStatus{}, err
+	}
+	if err := c.checkLineage(ctx, job); err != nil {
+		return api.TrainingStatus{}, err
+	}
 	job.Sources = c.trainingSources(job.Hyper)
 	t := newTraining(running, job)
 	t.status.State = string(store.JobQueued)
@@ -106,9 +115,6 @@ func (c *Coordinator) checkOrder(ctx context.Context, job protocol.TrainingJob) 
 		return protocol.Errorf(protocol.KindNotFound, "base", "this network serves the base %s (%s)", c.cfg.BaseName, c.cfg.Base)
 	case o.Deadline <= time.Now().Unix():
 		return protocol.Errorf(protocol.KindDeadline, "deadline", "the order has expired: sign a new one")
-	}
-	if err := c.checkMerge(ctx, job); err != nil {
-		return err
 	}
 	versions, err := c.Versions(ctx, o.Datanet)
 	if err != nil {
@@ -225,7 +231,7 @@ func (c *Coordinator) takeAdapter(ctx context.Context, o protocol.TrainingOrder,
 	if err != nil {
 		return fmt.Errorf("the adapter of the training: %w", err)
 	}
-	if a.Owner != o.Owner || a.Name != o.Name || a.Datanet != o.Datanet || a.Version != o.Version {
+	if a.Owner != o.Owner || a.Name != o.Name || a.Datanet != o.Datanet || a.Version != o.Version || a.Revision != o.Revision {
 		return protocol.Errorf(protocol.KindCorrupt, "adapter", "the worker named %s, which is not of this order", id)
 	}
 	ctx, cancel := context.WithTimeout(ctx, adapterTimeout)

@@ -1,6 +1,10 @@
 package protocol
 
-import "github.com/holiman/uint256"
+import (
+	"slices"
+
+	"github.com/holiman/uint256"
+)
 
 // Message is one turn of a chat.
 type Message struct {
@@ -118,8 +122,23 @@ type TrainingOrder struct {
 	Root      CID         `json:"root"`
 	HyperHash Hash        `json:"hyper_hash"` // SHA2-256 of the JSON of Hyper
 	Access    uint256.Int `json:"access"`     // price per inference, wei
-	Nonce     Hash        `json:"nonce"`
-	Deadline  int64       `json:"deadline"` // Unix seconds, checked by the registry
+	// RoyaltyBps is what the owner asks of the owners of adapters derived from this one:
+	// a part of theirs, in basis points. It can be lowered later, not raised.
+	RoyaltyBps uint16 `json:"royalty_bps"`
+	Revision   uint32 `json:"revision"`          // number among the owner's adapters of this name, from 1
+	Parents    []Hash `json:"parents,omitempty"` // digests of the adapters that it is derived from, ascending
+	Nonce      Hash   `json:"nonce"`
+	Deadline   int64  `json:"deadline"` // Unix seconds, checked by the registry
+}
+
+// MaxParents bounds the adapters that one is derived from.
+const MaxParents = 16
+
+// Equal says whether two orders are the same in every field.
+func (o TrainingOrder) Equal(p TrainingOrder) bool {
+	return slices.Equal(o.Parents, p.Parents) && o.Owner == p.Owner && o.Name == p.Name && o.Base == p.Base && o.Datanet == p.Datanet &&
+		o.Version == p.Version && o.Root == p.Root && o.HyperHash == p.HyperHash && o.Access == p.Access && o.RoyaltyBps == p.RoyaltyBps &&
+		o.Revision == p.Revision && o.Nonce == p.Nonce && o.Deadline == p.Deadline
 }
 
 // TrainingJob asks one worker to train an adapter.

@@ -28,6 +28,18 @@ type Rendering struct {
 	Answer string `json:"answer_template"`
 }
 
+// Parents are the adapters that one made with h is derived from, none for a training.
+func (h Hyper) Parents() []CID {
+	if h.Merge == nil {
+		return nil
+	}
+	var out []CID
+	for _, p := range h.Merge.Parents {
+		out = append(out, p.Adapter)
+	}
+	return out
+}
+
 // Examples lists how the records of an adapter become examples.
 func (h Hyper) Examples() []Rendering {
 	if h.Merge != nil {

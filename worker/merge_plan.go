@@ -33,9 +33,9 @@ func (p MergeParent) check() error {
 	return nil
 }
 
-// PlanMerge completes what an owner signs for a merge: hyper-parameters, and the
-// datanet version that the result is registered under, which is the newest among the
-// parents'. Parents are given in any order with their weights in m; the same merge
+// PlanMerge completes what an owner signs for a merge: hyper-parameters, the parents'
+// digests, and the datanet version that the result is registered under, which is the
+// newest among the parents'. Parents are given in any order with their weights in m; the same merge
 // always gives the same plan.
 //
 // An adapter pays the contributors of one datanet, so parents of several are refused.
@@ -87,6 +87,10 @@ func PlanMerge(m protocol.Merge, rank int, seed uint64, parents []MergeParent) (
 		if p.Registered.Version > order.Version {
 			order = protocol.TrainingOrder{Base: first.Base, Datanet: first.Datanet, Version: p.Registered.Version, Root: p.Manifest.Order.Root}
 		}
+	}
+	var err error
+	if order.Parents, err = ipfs.Digests(h.Parents()); err != nil {
+		return invalid("%w", err)
 	}
 	if len(h.Merge.Renderings) > wire.MaxParents {
 		return invalid("the parents turn records into examples in %d ways, more than %d", len(h.Merge.Renderings), wire.MaxParents)

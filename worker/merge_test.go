@@ -39,7 +39,8 @@ func TestPlanMerge(t *testing.T) {
 	a, b, c := parentOf(t, 1, 2, short), parentOf(t, 2, 3, long), parentOf(t, 3, 1, short)
 	h, o, err := PlanMerge(of("svd", a, b, c), 4, 9, []MergeParent{b, c, a})
 	require.NoError(t, err)
-	require.Equal(t, protocol.TrainingOrder{Base: protocol.Hash{1}, Datanet: 7, Version: 3, Root: b.Manifest.Order.Root}, o, "the newest version")
+	require.Equal(t, protocol.TrainingOrder{Base: protocol.Hash{1}, Datanet: 7, Version: 3, Root: b.Manifest.Order.Root,
+		Parents: []protocol.Hash{{1}, {2}, {3}}}, o, "the newest version, all parents")
 	require.Equal(t, 128, h.MaxLength)
 	require.Equal(t, 4, h.Rank)
 	require.EqualValues(t, 9, h.Seed)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,7 +48,7 @@ func (w *Worker) Train(ctx context.Context, from protocol.PeerID, job protocol.T
 	case err == nil && rec.Status == store.JobDone:
 		return rec.Result, nil
 	case err == nil:
-		if rec.Job.Order != job.Order {
+		if !rec.Job.Order.Equal(job.Order) {
 			return protocol.TrainingResult{}, protocol.Errorf(protocol.KindExists, "id", "this job is here already with another order")
 		}
 	case protocol.KindOf(err) == protocol.KindNotFound:
@@ -124,7 +125,13 @@ func (w *Worker) checkOrder(job protocol.TrainingJob) error {
 	if err != nil {
 		return err
 	}
+	parents, err := ipfs.Digests(job.Hyper.Parents())
+	if err != nil {
+		return err
+	}
 	switch {
+	case !slices.Equal(parents, job.Order.Parents):
+		return protocol.Errorf(protocol.KindInvalid, "parents", "the hyper-parameters derive the adapter from %d others, the order names %d: it must name just these, by digest in ascending order", len(parents), len(job.Order.Parents))
 	case hash != job.Order.HyperHash:
 		return protocol.Errorf(protocol.KindInvalid, "hyper", "these are not the hyper-parameters that the owner signed")
 	case job.Order.Base != w.base:

@@ -35,7 +35,7 @@ func newAdapter(c *cli) *cobra.Command {
   openledger adapter list
   openledger adapter show fable-lessons`,
 	}
-	cmd.AddCommand(adapterTrain(c), adapterMerge(c), adapterCancel(c), adapterList(c), adapterShow(c), adapterGet(c), adapterPrice(c))
+	cmd.AddCommand(adapterTrain(c), adapterMerge(c), adapterCancel(c), adapterList(c), adapterShow(c), adapterGet(c), adapterPrice(c), adapterRoyalty(c))
 	cmd.AddCommand(adapterPlace(c)...)
 	return cmd
 }
@@ -53,14 +53,16 @@ func adapterTrain(c *cli) *cobra.Command {
 	h := defaultHyper()
 	var id uint64
 	var number uint32
-	var access string
+	var access, royalty string
 	var resume string
 	cmd := &cobra.Command{
 		Use:   "train NAME",
 		Short: "Fine-tune a LoRA adapter on a datanet, over the network",
 		Long: `Train signs an order that names base, datanet version and hyper-parameters, hands it
 to the network, and shows how the training goes. A worker fetches the records by CID,
-trains, builds the attribution index, and registers the adapter in your name.
+trains, builds the attribution index, and registers the adapter in your name. A second
+adapter under the same name is its next revision: requests get the newest one, and
+NAME@1 names the first.
 
 Interrupting this command leaves the training running: '--resume JOB' shows it again,
 'openledger adapter cancel JOB' stops it.`,
@@ -104,7 +106,11 @@ Interrupting this command leaves the training running: '--resume JOB' shows it a
 				if err := checkHyper(h); err != nil {
 					return err
 				}
-				order, err := SignOrder(cmd.Context(), info, key, protocol.TrainingOrder{Name: args[0], Datanet: id, Version: number, Root: v.Root, Access: price}, h)
+				o := protocol.TrainingOrder{Name: args[0], Datanet: id, Version: number, Root: v.Root, Access: price}
+				if err := setLineage(cmd.Context(), ch, key.Account(), royalty, &o); err != nil {
+					return err
+				}
+				order, err := SignOrder(cmd.Context(), info, key, o, h)
 				if err != nil {
 					return err
 				}
@@ -133,6 +139,7 @@ Interrupting this command leaves the training running: '--resume JOB' shows it a
 	f.Uint64Var(&id, "datanet", 0, "number of the datanet (required)")
 	f.Uint32Var(&number, "version", 0, "version of the datanet (default: the newest)")
 	f.StringVar(&access, "access", "0", "price per answer in OPEN, shared by you, the stakers and the contributors")
+	royaltyFlag(f, &royalty)
 	f.StringVar(&h.PromptTemplate, "prompt", h.PromptTemplate, "how a record becomes a prompt; {field} stands for a field")
 	f.StringVar(&h.AnswerTemplate, "answer", h.AnswerTemplate, "how a record becomes the answer to learn")
 	f.IntVar(&h.Rank, "rank", h.Rank, "rank of the adapter's matrices")
@@ -170,7 +177,8 @@ func checkHyper(h protocol.Hyper) error {
 	return err
 }
 
-// SignOrder completes a training order and signs it.
+// SignOrder completes a training order, its parents included, and signs it. Without a
+// revision it is the first of its name.
 func SignOrder(ctx context.Context, info api.NetworkInfo, owner keystore.Signer, o protocol.TrainingOrder, h protocol.Hyper) (protocol.TrainingJob, error) {
 	job := protocol.TrainingJob{Order: o, Hyper: h}
 	hash, err := wire.HyperHash(h)
@@ -178,6 +186,10 @@ func SignOrder(ctx context.Context, info api.NetworkInfo, owner keystore.Signer,
 		return job, err
 	}
 	job.Order.Owner, job.Order.Base, job.Order.HyperHash = owner.Account(), info.Base, hash
+	job.Order.Revision = max(job.Order.Revision, 1)
+	if job.Order.Parents, err = ipfs.Digests(h.Parents()); err != nil {
+		return job, err
+	}
 	job.Order.Deadline = time.Now().Add(48 * time.Hour).Unix()
 	for _, b := range []*protocol.Hash{&job.ID, &job.Order.Nonce} {
 		if _, err := rand.Read(b[:]); err != nil {
@@ -263,13 +275,13 @@ func adapterList(c *cli) *cobra.Command {
 				return err
 			}
 			return c.print(map[string]any{"models": list}, func(w io.Writer) {
-				t := newTable(w, "name", "cid", "datanet", "OPEN per answer", "owner")
+				t := newTable(w, "name", "cid", "datanet", "OPEN per answer", "royalty", "parents", "owner")
 				for _, m := range list {
 					data := ""
 					if m.Datanet != 0 {
 						data = fmt.Sprintf("%d v%d", m.Datanet, m.Version)
 					}
-					t.AppendRow([]any{m.ID, m.CID, data, node.FormatOpen(m.Access), m.Owner.Hex()})
+					t.AppendRow([]any{m.ID, m.CID, data, node.FormatOpen(m.Access), formatBps(m.RoyaltyBps), len(m.Parents), m.Owner.Hex()})
 				}
 				t.Render()
 			})
@@ -284,7 +296,7 @@ func find(cmd *cobra.Command, cl *client.Client, name string) (api.Model, error)
 		return api.Model{}, err
 	}
 	for i := len(list) - 1; i >= 0; i-- {
-		if (list[i].ID == name || string(list[i].CID) == name) && list[i].CID != "" {
+		if list[i].CID != "" && list[i].Called(name) {
 			return list[i], nil
 		}
 	}
@@ -342,19 +354,23 @@ const (
 func adapterShow(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ADAPTER",
-		Short:   "Show an adapter's lineage, hyper-parameters and files",
-		Example: "  openledger adapter show fable-lessons --json",
+		Short:   "Show an adapter's lineage, who earns from an answer, hyper-parameters and files",
+		Example: "  openledger adapter show fable-lessons --json\n  openledger adapter show fable-lessons@1",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withManifest(cmd, args[0], func(m api.Model, manifest protocol.AdapterManifest, _ *ipfs.Node) error {
-				parents, err := c.parents(cmd, manifest.Hyper.Merge)
+				l, err := c.lineage(cmd, m, manifest.Hyper)
 				if err != nil {
 					return err
 				}
-				return c.print(map[string]any{"adapter": &m, "manifest": manifest, "parents": parents}, func(w io.Writer) {
-					fmt.Fprintf(w, "%s  %s\nbase      %s\ndatanet   %d version %d\nowner     %s\ntrained   by %s under %s\nprice     %s OPEN per answer\n",
-						m.ID, m.CID, m.Base, m.Datanet, m.Version, m.Owner.Hex(), manifest.Trainer.Hex(), manifest.Profile, node.FormatOpen(m.Access))
-					printHyper(w, manifest.Hyper, parents)
+				m.Access, m.RoyaltyBps = l.registered.Access, l.registered.RoyaltyBps // as they are now
+				out := map[string]any{"adapter": &m, "manifest": manifest, "parents": l.Parents, "revisions": l.Revisions, "earnings": l.Earnings}
+				return c.print(out, func(w io.Writer) {
+					fmt.Fprintf(w, "%s  %s\nrevision  %d of %d\nbase      %s\ndatanet   %d version %d\nowner     %s\ntrained   by %s under %s\nprice     %s OPEN per answer\nroyalty   %s of what owners of derived adapters earn\n",
+						m.ID, m.CID, m.Revision, l.Revisions, m.Base, m.Datanet, m.Version, m.Owner.Hex(), manifest.Trainer.Hex(), manifest.Profile,
+						node.FormatOpen(m.Access), formatBps(m.RoyaltyBps))
+					printHyper(w, manifest.Hyper, l.Parents)
+					l.print(w)
 				})
 			})
 		},

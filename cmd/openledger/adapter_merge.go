@@ -26,7 +26,7 @@ import (
 func adapterMerge(c *cli) *cobra.Command {
 	var m protocol.Merge
 	var from []string
-	var name, access, resume string
+	var name, access, royalty, resume string
 	var rank int
 	var seed uint64
 	cmd := &cobra.Command{
@@ -37,7 +37,8 @@ to the network. A worker that trains fetches the parents by CID, merges them, bu
 attribution index anew for the result, and registers it in your name. The parents must
 be for one base and have learned from one datanet; the result is registered under the
 newest of their versions and pays that datanet's contributors. Its lineage is part of
-what you sign: 'openledger adapter show' prints it.
+what you sign: 'openledger adapter show' prints it. The parents' owners get their
+royalties from your part of what an answer earns.
 
 Methods and their meaning are those of PEFT's add_weighted_adapter. cat is the exact
 weighted sum, with the ranks added up; svd is the nearest to it of a rank of your
@@ -83,6 +84,12 @@ Interrupting this command leaves the job running: '--resume JOB' shows it again,
 					return err
 				}
 				o.Datanet, o.Version, o.Root = lineage.Datanet, lineage.Version, lineage.Root
+				if err := setLineage(cmd.Context(), ch, key.Account(), royalty, &o); err != nil {
+					return err
+				}
+				if asked := royaltiesAsked(parents); asked > 0 {
+					c.say("the parents' owners get %s of what you earn from answers", formatBps(asked))
+				}
 				order, err := SignOrder(cmd.Context(), info, key, o, h)
 				if err != nil {
 					return err
@@ -114,6 +121,7 @@ Interrupting this command leaves the job running: '--resume JOB' shows it again,
 	f.IntVar(&rank, "rank", 0, "rank of the result, for svd and the methods that end in _svd (default: the largest of the parents')")
 	f.Uint64Var(&seed, "seed", 0, "seed of what dare drops")
 	f.StringVar(&access, "access", "0", "price per answer in OPEN, shared by you, the stakers and the contributors")
+	royaltyFlag(f, &royalty)
 	f.StringVar(&resume, "resume", "", "show a running job again instead of starting one")
 	return cmd
 }
@@ -181,39 +189,6 @@ func mergeParent(ctx context.Context, n *ipfs.Node, ch *chain.Client, id protoco
 		return p, protocol.Errorf(protocol.KindCorrupt, "adapter", "%s is not a manifest: %w", id, err)
 	}
 	return p, nil
-}
-
-// parentView is one line of a lineage.
-type parentView struct {
-	Name    string       `json:"name,omitempty"` // empty: not on this network
-	Adapter protocol.CID `json:"adapter"`
-	Weight  float64      `json:"weight"`
-}
-
-// parents names the adapters that one was merged of; none were if m is nil.
-func (c *cli) parents(cmd *cobra.Command, m *protocol.Merge) ([]parentView, error) {
-	if m == nil {
-		return nil, nil
-	}
-	cl, err := c.coordinator()
-	if err != nil {
-		return nil, err
-	}
-	models, err := cl.Models(cmd.Context())
-	if err != nil {
-		return nil, err
-	}
-	var out []parentView
-	for _, p := range m.Parents {
-		v := parentView{Adapter: p.Adapter, Weight: p.Weight}
-		for _, model := range models {
-			if model.CID == p.Adapter {
-				v.Name = model.ID
-			}
-		}
-		out = append(out, v)
-	}
-	return out, nil
 }
 
 // printHyper says how an adapter came to be.

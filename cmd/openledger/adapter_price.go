@@ -7,7 +7,6 @@ import (
 
 	"github.com/openledger/openledger/cmd/openledger/node"
 	"github.com/openledger/openledger/contracts/chain"
-	"github.com/openledger/openledger/protocol"
 )
 
 func adapterPrice(c *cli) *cobra.Command {
@@ -29,11 +28,8 @@ func adapterPrice(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a, err := ch.AdapterByName(cmd.Context(), key.Account(), args[0])
+			a, err := ownAdapter(cmd.Context(), ch, key.Account(), args[0])
 			ch.Close()
-			if protocol.KindOf(err) == protocol.KindNotFound {
-				return protocol.Errorf(protocol.KindNotFound, "name", "%s owns no adapter %q: see 'openledger adapter list'", key.Account().Hex(), args[0])
-			}
 			if err != nil {
 				return err
 			}

@@ -38,7 +38,8 @@ func TestMergedAdapter(t *testing.T) {
 	run(t, &shown, s.verb("adapter", "show", "both")...)
 	require.Equal(t, merged.Result.Adapter, shown.Adapter.CID)
 	require.EqualValues(t, 1, shown.Adapter.Datanet)
-	require.ElementsMatch(t, []parentView{{Name: "lessons", Adapter: a, Weight: 0.9}, {Name: "titles", Adapter: b, Weight: 0.9}}, shown.Parents)
+	me := s.accounts["owner"]
+	require.ElementsMatch(t, []parentView{{Name: "lessons", Revision: 1, Adapter: a, Owner: me, Weight: 0.9}, {Name: "titles", Revision: 1, Adapter: b, Owner: me, Weight: 0.9}}, shown.Parents)
 	require.ElementsMatch(t, []protocol.Rendering{{Prompt: askLesson, Answer: "{lesson}"}, {Prompt: askAnimal, Answer: "{title}"}}, shown.Manifest.Hyper.Merge.Renderings)
 	registered, err := s.chain.AdapterByName(t.Context(), s.accounts["owner"], "both")
 	require.NoError(t, err)

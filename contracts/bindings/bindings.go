@@ -256,6 +256,14 @@ type FeeParts struct {
 	Contributors *big.Int
 }
 
+// LineageRules is an auto generated low-level Go binding around an user-defined struct.
+type LineageRules struct {
+	RoyaltyBps uint16
+	TotalBps   uint16
+	Parents    uint8
+	Depth      uint8
+}
+
 // ModelRegistryAdapter is an auto generated low-level Go binding around an user-defined struct.
 type ModelRegistryAdapter struct {
 	Digest       [32]byte
@@ -268,8 +276,13 @@ type ModelRegistryAdapter struct {
 	Version      uint32
 	Registrant   common.Address
 	RegisteredAt uint64
+	Revision     uint32
+	RoyaltyBps   uint16
+	Depth        uint8
+	Ancestors    uint16
 	Name         string
 	Cid          string
+	Parents      [][32]byte
 }
 
 // ModelRegistryBase is an auto generated low-level Go binding around an user-defined struct.
@@ -342,6 +355,14 @@ type Review struct {
 	At      uint64
 }
 
+// Royalty is an auto generated low-level Go binding around an user-defined struct.
+type Royalty struct {
+	Adapter [32]byte
+	Account common.Address
+	From    uint16
+	Bps     uint16
+}
+
 // Shares is an auto generated low-level Go binding around an user-defined struct.
 type Shares struct {
 	PlatformBps      uint16
@@ -359,16 +380,19 @@ type SignedVoucher struct {
 
 // TrainingOrder is an auto generated low-level Go binding around an user-defined struct.
 type TrainingOrder struct {
-	Owner     common.Address
-	Name      string
-	Base      [32]byte
-	Datanet   uint64
-	Version   uint32
-	Root      string
-	HyperHash [32]byte
-	Access    *big.Int
-	Nonce     [32]byte
-	Deadline  uint64
+	Owner      common.Address
+	Name       string
+	Base       [32]byte
+	Datanet    uint64
+	Version    uint32
+	Root       string
+	HyperHash  [32]byte
+	Access     *big.Int
+	RoyaltyBps uint16
+	Revision   uint32
+	Parents    [][32]byte
+	Nonce      [32]byte
+	Deadline   uint64
 }
 
 // ValidatorPoolValidator is an auto generated low-level Go binding around an user-defined struct.
@@ -18689,9 +18713,9 @@ func (gOPEN *GOPEN) UnpackZeroAmountError(raw []byte) (*GOPENZeroAmount, error) 
 
 // ModelRegistryMetaData contains all meta data concerning the ModelRegistry contract.
 var ModelRegistryMetaData = bind.MetaData{
-	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"contractDatanetRegistry\",\"name\":\"datanets_\",\"type\":\"address\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"REGISTRAR_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"index\",\"type\":\"uint256\"}],\"name\":\"adapterAt\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"datanetRoot\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"hyperHash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"registrant\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"registeredAt\",\"type\":\"uint64\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"}],\"internalType\":\"structModelRegistry.Adapter\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"}],\"name\":\"adapterByName\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"adapterCount\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"name\":\"adapterOf\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"datanetRoot\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"hyperHash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"registrant\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"registeredAt\",\"type\":\"uint64\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"}],\"internalType\":\"structModelRegistry.Adapter\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"index\",\"type\":\"uint256\"}],\"name\":\"baseAt\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"registeredAt\",\"type\":\"uint64\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"uri\",\"type\":\"string\"}],\"internalType\":\"structModelRegistry.Base\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"baseCount\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"}],\"name\":\"baseOf\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"registeredAt\",\"type\":\"uint64\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"uri\",\"type\":\"string\"}],\"internalType\":\"structModelRegistry.Base\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"datanets\",\"outputs\":[{\"internalType\":\"contractDatanetRegistry\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"nonce\",\"type\":\"bytes32\"}],\"name\":\"isNonceUsed\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"string\",\"name\":\"root\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"hyperHash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"bytes32\",\"name\":\"nonce\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structTrainingOrder\",\"name\":\"order\",\"type\":\"tuple\"},{\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"registerAdapter\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"uri\",\"type\":\"string\"}],\"name\":\"registerBase\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"}],\"name\":\"setAccess\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"string\",\"name\":\"root\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"hyperHash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"bytes32\",\"name\":\"nonce\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structTrainingOrder\",\"name\":\"order\",\"type\":\"tuple\"}],\"name\":\"trainingOrderDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"}],\"name\":\"AccessChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"address\",\"name\":\"registrant\",\"type\":\"address\"}],\"name\":\"AdapterRegistered\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"uri\",\"type\":\"string\"}],\"name\":\"BaseRegistered\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"name\":\"AdapterAlreadyRegistered\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"}],\"name\":\"BaseAlreadyRegistered\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"}],\"name\":\"InvalidBase\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"}],\"name\":\"InvalidCid\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"}],\"name\":\"InvalidName\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"InvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"name\":\"NameTaken\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotAdapterOwner\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"timestamp\",\"type\":\"uint256\"}],\"name\":\"OrderExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"nonce\",\"type\":\"bytes32\"}],\"name\":\"OrderNonceUsed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"string\",\"name\":\"expected\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"actual\",\"type\":\"string\"}],\"name\":\"RootMismatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"name\":\"UnknownAdapter\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"}],\"name\":\"UnknownBase\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"}]",
+	ABI: "[{\"inputs\":[{\"internalType\":\"address\",\"name\":\"admin\",\"type\":\"address\"},{\"internalType\":\"contractDatanetRegistry\",\"name\":\"datanets_\",\"type\":\"address\"},{\"components\":[{\"internalType\":\"uint16\",\"name\":\"royaltyBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"totalBps\",\"type\":\"uint16\"},{\"internalType\":\"uint8\",\"name\":\"parents\",\"type\":\"uint8\"},{\"internalType\":\"uint8\",\"name\":\"depth\",\"type\":\"uint8\"}],\"internalType\":\"structLineageRules\",\"name\":\"rules\",\"type\":\"tuple\"}],\"stateMutability\":\"nonpayable\",\"type\":\"constructor\"},{\"inputs\":[],\"name\":\"DEFAULT_ADMIN_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"REGISTRAR_ROLE\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"index\",\"type\":\"uint256\"}],\"name\":\"adapterAt\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"datanetRoot\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"hyperHash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"registrant\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"registeredAt\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"revision\",\"type\":\"uint32\"},{\"internalType\":\"uint16\",\"name\":\"royaltyBps\",\"type\":\"uint16\"},{\"internalType\":\"uint8\",\"name\":\"depth\",\"type\":\"uint8\"},{\"internalType\":\"uint16\",\"name\":\"ancestors\",\"type\":\"uint16\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"},{\"internalType\":\"bytes32[]\",\"name\":\"parents\",\"type\":\"bytes32[]\"}],\"internalType\":\"structModelRegistry.Adapter\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"}],\"name\":\"adapterByName\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"adapterCount\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"name\":\"adapterOf\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"datanetRoot\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"hyperHash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"address\",\"name\":\"registrant\",\"type\":\"address\"},{\"internalType\":\"uint64\",\"name\":\"registeredAt\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"revision\",\"type\":\"uint32\"},{\"internalType\":\"uint16\",\"name\":\"royaltyBps\",\"type\":\"uint16\"},{\"internalType\":\"uint8\",\"name\":\"depth\",\"type\":\"uint8\"},{\"internalType\":\"uint16\",\"name\":\"ancestors\",\"type\":\"uint16\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"},{\"internalType\":\"bytes32[]\",\"name\":\"parents\",\"type\":\"bytes32[]\"}],\"internalType\":\"structModelRegistry.Adapter\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"uint32\",\"name\":\"revision\",\"type\":\"uint32\"}],\"name\":\"adapterRevision\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"index\",\"type\":\"uint256\"}],\"name\":\"baseAt\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"registeredAt\",\"type\":\"uint64\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"uri\",\"type\":\"string\"}],\"internalType\":\"structModelRegistry.Base\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"baseCount\",\"outputs\":[{\"internalType\":\"uint256\",\"name\":\"\",\"type\":\"uint256\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"}],\"name\":\"baseOf\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"registeredAt\",\"type\":\"uint64\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"uri\",\"type\":\"string\"}],\"internalType\":\"structModelRegistry.Base\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"datanets\",\"outputs\":[{\"internalType\":\"contractDatanetRegistry\",\"name\":\"\",\"type\":\"address\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"divide\",\"outputs\":[{\"internalType\":\"uint256[]\",\"name\":\"\",\"type\":\"uint256[]\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"}],\"name\":\"getRoleAdmin\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"grantRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"hasRole\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"nonce\",\"type\":\"bytes32\"}],\"name\":\"isNonceUsed\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"}],\"name\":\"latestRevision\",\"outputs\":[{\"internalType\":\"uint32\",\"name\":\"\",\"type\":\"uint32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[],\"name\":\"lineageRules\",\"outputs\":[{\"components\":[{\"internalType\":\"uint16\",\"name\":\"royaltyBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"totalBps\",\"type\":\"uint16\"},{\"internalType\":\"uint8\",\"name\":\"parents\",\"type\":\"uint8\"},{\"internalType\":\"uint8\",\"name\":\"depth\",\"type\":\"uint8\"}],\"internalType\":\"structLineageRules\",\"name\":\"\",\"type\":\"tuple\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"uint16\",\"name\":\"royaltyBps\",\"type\":\"uint16\"}],\"name\":\"lowerRoyalty\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"string\",\"name\":\"root\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"hyperHash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"uint16\",\"name\":\"royaltyBps\",\"type\":\"uint16\"},{\"internalType\":\"uint32\",\"name\":\"revision\",\"type\":\"uint32\"},{\"internalType\":\"bytes32[]\",\"name\":\"parents\",\"type\":\"bytes32[]\"},{\"internalType\":\"bytes32\",\"name\":\"nonce\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structTrainingOrder\",\"name\":\"order\",\"type\":\"tuple\"},{\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"},{\"internalType\":\"bytes\",\"name\":\"signature\",\"type\":\"bytes\"}],\"name\":\"registerAdapter\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"uri\",\"type\":\"string\"}],\"name\":\"registerBase\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"callerConfirmation\",\"type\":\"address\"}],\"name\":\"renounceRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"}],\"name\":\"revokeRole\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"name\":\"royaltiesOf\",\"outputs\":[{\"components\":[{\"internalType\":\"bytes32\",\"name\":\"adapter\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"uint16\",\"name\":\"from\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"bps\",\"type\":\"uint16\"}],\"internalType\":\"structRoyalty[]\",\"name\":\"list\",\"type\":\"tuple[]\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"}],\"name\":\"setAccess\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"uint16\",\"name\":\"royaltyBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"totalBps\",\"type\":\"uint16\"},{\"internalType\":\"uint8\",\"name\":\"parents\",\"type\":\"uint8\"},{\"internalType\":\"uint8\",\"name\":\"depth\",\"type\":\"uint8\"}],\"internalType\":\"structLineageRules\",\"name\":\"rules\",\"type\":\"tuple\"}],\"name\":\"setLineageRules\",\"outputs\":[],\"stateMutability\":\"nonpayable\",\"type\":\"function\"},{\"inputs\":[{\"internalType\":\"bytes4\",\"name\":\"interfaceId\",\"type\":\"bytes4\"}],\"name\":\"supportsInterface\",\"outputs\":[{\"internalType\":\"bool\",\"name\":\"\",\"type\":\"bool\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"inputs\":[{\"components\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"string\",\"name\":\"root\",\"type\":\"string\"},{\"internalType\":\"bytes32\",\"name\":\"hyperHash\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"internalType\":\"uint16\",\"name\":\"royaltyBps\",\"type\":\"uint16\"},{\"internalType\":\"uint32\",\"name\":\"revision\",\"type\":\"uint32\"},{\"internalType\":\"bytes32[]\",\"name\":\"parents\",\"type\":\"bytes32[]\"},{\"internalType\":\"bytes32\",\"name\":\"nonce\",\"type\":\"bytes32\"},{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"}],\"internalType\":\"structTrainingOrder\",\"name\":\"order\",\"type\":\"tuple\"}],\"name\":\"trainingOrderDigest\",\"outputs\":[{\"internalType\":\"bytes32\",\"name\":\"\",\"type\":\"bytes32\"}],\"stateMutability\":\"view\",\"type\":\"function\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"}],\"name\":\"AccessChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"indexed\":false,\"internalType\":\"uint256\",\"name\":\"access\",\"type\":\"uint256\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"address\",\"name\":\"registrant\",\"type\":\"address\"}],\"name\":\"AdapterRegistered\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"indexed\":false,\"internalType\":\"string\",\"name\":\"uri\",\"type\":\"string\"}],\"name\":\"BaseRegistered\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[],\"name\":\"EIP712DomainChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint32\",\"name\":\"revision\",\"type\":\"uint32\"},{\"indexed\":false,\"internalType\":\"uint16\",\"name\":\"royaltyBps\",\"type\":\"uint16\"},{\"indexed\":false,\"internalType\":\"uint8\",\"name\":\"depth\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"uint16\",\"name\":\"ancestors\",\"type\":\"uint16\"},{\"indexed\":false,\"internalType\":\"bytes32[]\",\"name\":\"parents\",\"type\":\"bytes32[]\"}],\"name\":\"LineageRegistered\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":false,\"internalType\":\"uint16\",\"name\":\"royaltyBps\",\"type\":\"uint16\"},{\"indexed\":false,\"internalType\":\"uint16\",\"name\":\"totalBps\",\"type\":\"uint16\"},{\"indexed\":false,\"internalType\":\"uint8\",\"name\":\"parents\",\"type\":\"uint8\"},{\"indexed\":false,\"internalType\":\"uint8\",\"name\":\"depth\",\"type\":\"uint8\"}],\"name\":\"LineageRulesChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"previousAdminRole\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"newAdminRole\",\"type\":\"bytes32\"}],\"name\":\"RoleAdminChanged\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleGranted\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"role\",\"type\":\"bytes32\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"indexed\":true,\"internalType\":\"address\",\"name\":\"sender\",\"type\":\"address\"}],\"name\":\"RoleRevoked\",\"type\":\"event\"},{\"anonymous\":false,\"inputs\":[{\"indexed\":true,\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"indexed\":false,\"internalType\":\"uint16\",\"name\":\"royaltyBps\",\"type\":\"uint16\"}],\"name\":\"RoyaltyLowered\",\"type\":\"event\"},{\"inputs\":[],\"name\":\"AccessControlBadConfirmation\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"account\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"neededRole\",\"type\":\"bytes32\"}],\"name\":\"AccessControlUnauthorizedAccount\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"name\":\"AdapterAlreadyRegistered\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"}],\"name\":\"BaseAlreadyRegistered\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"}],\"name\":\"InvalidBase\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"cid\",\"type\":\"string\"}],\"name\":\"InvalidCid\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"entry\",\"type\":\"uint256\"}],\"name\":\"InvalidLineage\",\"type\":\"error\"},{\"inputs\":[{\"components\":[{\"internalType\":\"uint16\",\"name\":\"royaltyBps\",\"type\":\"uint16\"},{\"internalType\":\"uint16\",\"name\":\"totalBps\",\"type\":\"uint16\"},{\"internalType\":\"uint8\",\"name\":\"parents\",\"type\":\"uint8\"},{\"internalType\":\"uint8\",\"name\":\"depth\",\"type\":\"uint8\"}],\"internalType\":\"structLineageRules\",\"name\":\"rules\",\"type\":\"tuple\"}],\"name\":\"InvalidLineageRules\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"}],\"name\":\"InvalidName\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"InvalidShortString\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"}],\"name\":\"InvalidSignature\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"depth\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maximum\",\"type\":\"uint256\"}],\"name\":\"LineageTooDeep\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"ancestors\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maximum\",\"type\":\"uint256\"}],\"name\":\"LineageTooLarge\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"address\",\"name\":\"caller\",\"type\":\"address\"}],\"name\":\"NotAdapterOwner\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"deadline\",\"type\":\"uint64\"},{\"internalType\":\"uint256\",\"name\":\"timestamp\",\"type\":\"uint256\"}],\"name\":\"OrderExpired\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"bytes32\",\"name\":\"nonce\",\"type\":\"bytes32\"}],\"name\":\"OrderNonceUsed\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"parent\",\"type\":\"bytes32\"},{\"internalType\":\"bytes32\",\"name\":\"base\",\"type\":\"bytes32\"}],\"name\":\"ParentOfOtherBase\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"totalBps\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maximum\",\"type\":\"uint256\"}],\"name\":\"ParentsAskTooMuch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"parent\",\"type\":\"bytes32\"}],\"name\":\"ParentsOutOfOrder\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"uint32\",\"name\":\"revision\",\"type\":\"uint32\"}],\"name\":\"RevisionExists\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"uint32\",\"name\":\"expected\",\"type\":\"uint32\"},{\"internalType\":\"uint32\",\"name\":\"actual\",\"type\":\"uint32\"}],\"name\":\"RevisionGap\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint64\",\"name\":\"datanet\",\"type\":\"uint64\"},{\"internalType\":\"uint32\",\"name\":\"version\",\"type\":\"uint32\"},{\"internalType\":\"string\",\"name\":\"expected\",\"type\":\"string\"},{\"internalType\":\"string\",\"name\":\"actual\",\"type\":\"string\"}],\"name\":\"RootMismatch\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"},{\"internalType\":\"uint256\",\"name\":\"current\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"asked\",\"type\":\"uint256\"}],\"name\":\"RoyaltyNotLower\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"royaltyBps\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maximum\",\"type\":\"uint256\"}],\"name\":\"RoyaltyTooHigh\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"string\",\"name\":\"str\",\"type\":\"string\"}],\"name\":\"StringTooLong\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"parents\",\"type\":\"uint256\"},{\"internalType\":\"uint256\",\"name\":\"maximum\",\"type\":\"uint256\"}],\"name\":\"TooManyParents\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"digest\",\"type\":\"bytes32\"}],\"name\":\"UnknownAdapter\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"bytes32\",\"name\":\"hash\",\"type\":\"bytes32\"}],\"name\":\"UnknownBase\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"address\",\"name\":\"owner\",\"type\":\"address\"},{\"internalType\":\"string\",\"name\":\"name\",\"type\":\"string\"},{\"internalType\":\"uint32\",\"name\":\"revision\",\"type\":\"uint32\"}],\"name\":\"UnknownRevision\",\"type\":\"error\"},{\"inputs\":[],\"name\":\"ZeroAddress\",\"type\":\"error\"},{\"inputs\":[{\"internalType\":\"uint256\",\"name\":\"amount\",\"type\":\"uint256\"}],\"name\":\"ZeroWeights\",\"type\":\"error\"}]",
 	ID:  "b36fd4c0795a1f1faca1f9a5da1569518c",
-	Bin: "0x610180604052348015610010575f5ffd5b506040516130c23803806130c283398101604081905261002f916102a7565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b826101a160201b60201c565b61012052610088816101a1565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b038216158061013a57506001600160a01b038116155b156101585760405163d92e233d60e01b815260040160405180910390fd5b6101625f836101e7565b5061018d7fedcc084d3dcd65a1f7f23c65c46722faca6953d28e43150a467cf43e5c309238836101e7565b506001600160a01b0316610160525061033a565b5f5f829050601f815111156101d4578260405163305a27a960e01b81526004016101cb91906102df565b60405180910390fd5b80516101df82610314565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16610287575f838152602081815260408083206001600160a01b03861684529091529020805460ff1916600117905561023f3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a450600161028a565b505f5b92915050565b6001600160a01b03811681146102a4575f5ffd5b50565b5f5f604083850312156102b8575f5ffd5b82516102c381610290565b60208401519092506102d481610290565b809150509250929050565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b80516020808301519190811015610334575f198160200360031b1b821691505b50919050565b60805160a05160c05160e05161010051610120516101405161016051612d2661039c5f395f818161037a015261166201525f611db601525f611d8601525f611f9801525f611f7001525f611ecb01525f611ef501525f611f1f0152612d265ff3fe608060405234801561000f575f5ffd5b5060043610610179575f3560e01c806384b0196e116100d2578063b9e651f411610088578063ea7fd37711610063578063ea7fd3771461036d578063f68e9553146103a4578063f79001c5146103cb575f5ffd5b8063b9e651f414610334578063d547741f14610347578063d9903c081461035a575f5ffd5b8063a217fddf116100b8578063a217fddf146102fa578063b24976dc14610301578063b49eec3e14610321575f5ffd5b806384b0196e146102a957806391d14854146102c4575f5ffd5b8063248a9ca3116101325780633aa8a4621161010d5780633aa8a4621461027b5780634da9d77b1461028e57806364a1cf4314610296575f5ffd5b8063248a9ca3146102335780632f2ff15d1461025557806336568abe14610268575f5ffd5b80630685c03a116101625780630685c03a146101c6578063080ccaf9146101fe578063169b4e071461021e575f5ffd5b806301ffc9a71461017d57806304afbaf6146101a5575b5f5ffd5b61019061018b3660046121f7565b6103d3565b60405190151581526020015b60405180910390f35b6101b86101b3366004612281565b61043b565b60405190815260200161019c565b6101906101d4366004612336565b6001600160a01b03919091165f908152600860209081526040808320938352929052205460ff1690565b61021161020c36600461235e565b6107fa565b60405161019c91906123a3565b61023161022c366004612402565b6109ad565b005b6101b861024136600461235e565b5f9081526020819052604090206001015490565b610231610263366004612433565b610bf5565b610231610276366004612433565b610c1f565b6101b861028936600461245d565b610c70565b6003546101b8565b6102116102a436600461235e565b610c82565b6102b1610d55565b60405161019c979695949392919061248f565b6101906102d2366004612433565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b6101b85f81565b61031461030f36600461235e565b610db3565b60405161019c9190612529565b6101b861032f36600461260c565b610fbf565b61023161034236600461265b565b611007565b610231610355366004612433565b6110d1565b61031461036836600461235e565b6110f5565b6040516001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016815260200161019c565b6101b87fedcc084d3dcd65a1f7f23c65c46722faca6953d28e43150a467cf43e5c30923881565b6004546101b8565b5f6001600160e01b031982167f7965db0b00000000000000000000000000000000000000000000000000000000148061043557507f01ffc9a7000000000000000000000000000000000000000000000000000000006001600160e01b03198316145b92915050565b5f61047a85858080601f0160208091040260200160405190810160405280939291908181526020018383808284375f9201919091525061125692505050565b5f818152600660205260409020600501549091506001600160a01b0316156104d6576040517fddce1502000000000000000000000000000000000000000000000000000000008152600481018290526024015b60405180910390fd5b5f6104e2878585611482565b90505f6104f2602089018961267b565b6040516105009291906126be565b60405190819003902090505f60078161051c60208c018c6126cd565b6001600160a01b0316815260208082019290925260409081015f9081208582529092529020549050801561059b5761055760208a018a6126cd565b61056460208b018b61267b565b836040517f7142e02c0000000000000000000000000000000000000000000000000000000081526004016104cd949392919061270e565b600160085f6105ad60208d018d6126cd565b6001600160a01b0316815260208082019290925260409081015f9081206101008e013582528352908120805460ff19169315159390931790925585916007916105f8908d018d6126cd565b6001600160a01b0316815260208082019290925260409081015f90812086825283528181209390935560048054600181810183557f8a35acfbc15ff81a39ae7d344fd709f28e8600b4aa8c65c6b64bfe7fe36bd19b9091018990558885526006845293829020888155918d0135938201939093556002810186905560c08c0135600382015560e08c013592810192909255610695908b018b6126cd565b6005820180547fffffffffffffffffffffffff0000000000000000000000000000000000000000166001600160a01b03929092169190911790556106df60808b0160608c01612756565b60058201805467ffffffffffffffff92909216600160a01b027fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff90921691909117905561073260a08b0160808c01612771565b6005820180547bffffffffffffffffffffffffffffffffffffffffffffffffffffffff16600160e01b63ffffffff93909316929092029190911790556006810180546001600160e01b031916337fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff1617600160a01b4267ffffffffffffffff16021790556107c360208b018b61267b565b60078301916107d3919083612830565b50600881016107e3898b83612830565b506107ed81611832565b5050505095945050505050565b61082d60405180608001604052805f81526020015f67ffffffffffffffff16815260200160608152602001606081525090565b60055f60038481548110610843576108436128ea565b5f91825260208083209091015483528281019390935260409182019020815160808101835281548152600182015467ffffffffffffffff16938101939093526002810180549192840191610896906127a8565b80601f01602080910402602001604051908101604052809291908181526020018280546108c2906127a8565b801561090d5780601f106108e45761010080835404028352916020019161090d565b820191905f5260205f20905b8154815290600101906020018083116108f057829003601f168201915b50505050508152602001600382018054610926906127a8565b80601f0160208091040260200160405190810160405280929190818152602001828054610952906127a8565b801561099d5780601f106109745761010080835404028352916020019161099d565b820191905f5260205f20905b81548152906001019060200180831161098057829003601f168201915b5050505050815250509050919050565b7fedcc084d3dcd65a1f7f23c65c46722faca6953d28e43150a467cf43e5c3092386109d7816118bc565b5f8681526005602052604090206001015467ffffffffffffffff1615610a2c576040517f507632c6000000000000000000000000000000000000000000000000000000008152600481018790526024016104cd565b851580610a3a575061020082115b15610a74576040517fd23c62d3000000000000000000000000000000000000000000000000000000008152600481018790526024016104cd565b610a7e85856118c9565b60405180608001604052808781526020014267ffffffffffffffff16815260200186868080601f0160208091040260200160405190810160405280939291908181526020018383808284375f92019190915250505090825250604080516020601f8701819004810282018101909252858152918101919086908690819084018382808284375f92018290525093909452505088815260056020908152604091829020845181559084015160018201805467ffffffffffffffff191667ffffffffffffffff909216919091179055908301519091506002820190610b6190826128fe565b5060608201516003820190610b7690826128fe565b5050600380546001810182555f919091527fc2575a0e9e593c00f959f8c92f12db2869c3395a3b0502d05e2516446f71f85b018790555060405186907fc0cc530a41134e07b95b5c7db88fbba2fcbef6282aefac59b2e9f22a90545cc890610be59088908890889088906129b9565b60405180910390a2505050505050565b5f82815260208190526040902060010154610c0f816118bc565b610c198383611abf565b50505050565b6001600160a01b0381163314610c61576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b610c6b8282611b66565b505050565b5f610435610c7d83611be7565b611d38565b610cb560405180608001604052805f81526020015f67ffffffffffffffff16815260200160608152602001606081525090565b5f8281526005602052604081206001015467ffffffffffffffff169003610d0b576040517fff456816000000000000000000000000000000000000000000000000000000008152600481018390526024016104cd565b5f82815260056020908152604091829020825160808101845281548152600182015467ffffffffffffffff16928101929092526002810180549293919291840191610896906127a8565b5f6060805f5f5f6060610d66611d7f565b610d6e611daf565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b610e396040518061018001604052805f81526020015f81526020015f81526020015f81526020015f81526020015f6001600160a01b031681526020015f67ffffffffffffffff1681526020015f63ffffffff1681526020015f6001600160a01b031681526020015f67ffffffffffffffff16815260200160608152602001606081525090565b5f828152600660205260409020600501546001600160a01b0316610e725760405162cd21b960e51b8152600481018390526024016104cd565b5f8281526006602081815260409283902083516101808101855281548152600182015492810192909252600281015493820193909352600383015460608201526004830154608082015260058301546001600160a01b0380821660a084015267ffffffffffffffff600160a01b808404821660c086015263ffffffff600160e01b9094049390931660e0850152938501549081166101008401520490911661012082015260078201805491929161014084019190610f2f906127a8565b80601f0160208091040260200160405190810160405280929190818152602001828054610f5b906127a8565b8015610fa65780601f10610f7d57610100808354040283529160200191610fa6565b820191905f5260205f20905b815481529060010190602001808311610f8957829003601f168201915b50505050508152602001600882018054610926906127a8565b6001600160a01b0383165f9081526007602052604080822090518290610fe890869086906126be565b604051809103902081526020019081526020015f205490509392505050565b5f82815260066020526040902060058101546001600160a01b03166110415760405162cd21b960e51b8152600481018490526024016104cd565b60058101546001600160a01b03163314611090576040517f3f6f5edc000000000000000000000000000000000000000000000000000000008152600481018490523360248201526044016104cd565b6004810182905560405182815283907f7cf393176dd6fccc98752286a2e2dbed416ff88f92dba99b4211dc488231f6bc9060200160405180910390a2505050565b5f828152602081905260409020600101546110eb816118bc565b610c198383611b66565b61117b6040518061018001604052805f81526020015f81526020015f81526020015f81526020015f81526020015f6001600160a01b031681526020015f67ffffffffffffffff1681526020015f63ffffffff1681526020015f6001600160a01b031681526020015f67ffffffffffffffff16815260200160608152602001606081525090565b60065f60048481548110611191576111916128ea565b5f918252602080832091909101548352828101939093526040918201902081516101808101835281548152600182015493810193909352600281015491830191909152600381015460608301526004810154608083015260058101546001600160a01b0380821660a0850152600160a01b80830467ffffffffffffffff90811660c0870152600160e01b90930463ffffffff1660e0860152600684015491821661010086015290041661012083015260078101805461014084019190610f2f906127a8565b5f5f8290505f8151603b1461126c57602561126f565b60245b60ff1690508151603b1415801561128857508151603d14155b806112d45750815f815181106112a0576112a06128ea565b6020910101516001600160f81b0319167f620000000000000000000000000000000000000000000000000000000000000014155b156112f4578360405163066c8e3760e51b81526004016104cd91906129ea565b5f8080808060015b875181101561140f575f888281518110611318576113186128ea565b016020015160f81c9050606181108015906113345750607a8111155b1561134b57611344606182612a10565b9050611388565b6032811015801561135d575060378111155b1561136d57611344601882612a10565b8a60405163066c8e3760e51b81526004016104cd91906129ea565b600593841b81179361139a9086612a23565b945060088510156113ab5750611407565b6113b6600886612a10565b945060ff84861c166113cb600180881b612a10565b909416936113da60208a612a10565b8410156113ef5780600889901b1797506113f9565b80600888901b1796505b61140284612a36565b935050505b6001016112fc565b505f8660241461142d578564ff8080ffff166401800012201461143b565b8563ff80ffff166301001220145b90508215158061144b5750868214155b80611454575080155b15611474578960405163066c8e3760e51b81526004016104cd91906129ea565b509298975050505050505050565b5f8061149160208601866126cd565b6001600160a01b0316036114d1576040517fd92e233d00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6114e361014085016101208601612756565b67ffffffffffffffff1642111561154b5761150661014085016101208601612756565b6040517fa587b43200000000000000000000000000000000000000000000000000000000815267ffffffffffffffff90911660048201524260248201526044016104cd565b60085f61155b60208701876126cd565b6001600160a01b0316815260208082019290925260409081015f908120610100880135825290925290205460ff16156115e45761159b60208501856126cd565b6040517ff9d8bc280000000000000000000000000000000000000000000000000000000081526001600160a01b03909116600482015261010085013560248201526044016104cd565b6040808501355f90815260056020529081206001015467ffffffffffffffff16900361164257604080517fff4568160000000000000000000000000000000000000000000000000000000081529085013560048201526024016104cd565b611657611652602086018661267b565b6118c9565b5f6001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016635adec46b6116976080880160608901612756565b6116a760a0890160808a01612771565b6040516001600160e01b031960e085901b16815267ffffffffffffffff909216600483015263ffffffff1660248201526044015f60405180830381865afa1580156116f4573d5f5f3e3d5ffd5b505050506040513d5f823e601f3d908101601f1916820160405261171b9190810190612b0d565b905061172a60a086018661267b565b6040516117389291906126be565b6040518091039020816060015180519060200120146117ba576117616080860160608701612756565b61177160a0870160808801612771565b606083015161178360a089018961267b565b6040517f8aab4ee50000000000000000000000000000000000000000000000000000000081526004016104cd959493929190612bd0565b6117da6117ca60208701876126cd565b6117d387610c70565b8686611dda565b611829576117eb60208601866126cd565b6040517fd855c4f40000000000000000000000000000000000000000000000000000000081526001600160a01b0390911660048201526024016104cd565b51949350505050565b600181015460058201548254600484015460068501546040516001600160a01b03808616957f850b764c693ea25e585eb3205762a760a61d39fffce785c5b7eabc413ade479c946118b194600160a01b830467ffffffffffffffff1694600160e01b90930463ffffffff1693919260078c019260088d01921690612c9c565b60405180910390a450565b6118c68133611e50565b50565b81818015806118d85750604081115b156118fa578383604051637f19f48d60e01b81526004016104cd929190612cff565b5f5b81811015611ab8575f838383818110611917576119176128ea565b909101356001600160f81b03191691505f90507f6100000000000000000000000000000000000000000000000000000000000000821080159061198457507f7a000000000000000000000000000000000000000000000000000000000000006001600160f81b0319831611155b806119ee57507f30000000000000000000000000000000000000000000000000000000000000006001600160f81b03198316108015906119ee57507f39000000000000000000000000000000000000000000000000000000000000006001600160f81b0319831611155b80611a2257507f2e000000000000000000000000000000000000000000000000000000000000006001600160f81b03198316145b80611a5657507f5f000000000000000000000000000000000000000000000000000000000000006001600160f81b03198316145b80611a8a57507f2d000000000000000000000000000000000000000000000000000000000000006001600160f81b03198316145b905080611aae578686604051637f19f48d60e01b81526004016104cd929190612cff565b50506001016118fc565b5050505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16611b5f575f838152602081815260408083206001600160a01b03861684529091529020805460ff19166001179055611b173390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610435565b505f610435565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1615611b5f575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a4506001610435565b5f7f909d02769ed3d134937caea60ceb9015f5ddc2e2072f712db5558a35273f3f10611c1660208401846126cd565b611c23602085018561267b565b604051611c319291906126be565b60405180910390208460400135856060016020810190611c519190612756565b611c6160a0880160808901612771565b611c6e60a089018961267b565b604051611c7c9291906126be565b60405190819003902060c089013560e08a01356101008b0135611ca76101408d016101208e01612756565b60408051602081019c909c526001600160a01b03909a16998b019990995260608a0197909752608089019590955267ffffffffffffffff93841660a089015263ffffffff90921660c088015260e08701526101008601526101208501919091526101408401919091521661016082015261018001604051602081830303815290604052805190602001209050919050565b5f610435611d44611ebf565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b6060611daa7f0000000000000000000000000000000000000000000000000000000000000000611fe8565b905090565b6060611daa7f0000000000000000000000000000000000000000000000000000000000000000611fe8565b5f846001600160a01b03163b5f03611e39575f5f611df9868686612025565b5090925090505f816003811115611e1257611e12612d12565b148015611e305750866001600160a01b0316826001600160a01b0316145b92505050611e48565b611e458585858561206c565b90505b949350505050565b5f828152602081815260408083206001600160a01b038516845290915290205460ff16611ebb576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b0382166004820152602481018390526044016104cd565b5050565b5f306001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016148015611f1757507f000000000000000000000000000000000000000000000000000000000000000046145b15611f4157507f000000000000000000000000000000000000000000000000000000000000000090565b611daa604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60605f611ff4836120ef565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b5f80806041849003612059578435602086013560408701355f1a61204b8982858561212f565b955095509550505050612063565b505f915060029050825b93509350939050565b604080517f1626ba7e00000000000000000000000000000000000000000000000000000000808252600482018690526024820192909252604481018390525f91908390818660648301375f82606483010152601f820160051c60051b915060205f60648401838b5afa9050825f5114601f3d111681169350505050949350505050565b5f60ff8216601f811115610435576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a084111561216857505f915060039050826121ed565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa1580156121b9573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b0381166121e457505f9250600191508290506121ed565b92505f91508190505b9450945094915050565b5f60208284031215612207575f5ffd5b81356001600160e01b03198116811461221e575f5ffd5b9392505050565b5f6101408284031215612236575f5ffd5b50919050565b5f5f83601f84011261224c575f5ffd5b50813567ffffffffffffffff811115612263575f5ffd5b60208301915083602082850101111561227a575f5ffd5b9250929050565b5f5f5f5f5f60608688031215612295575f5ffd5b853567ffffffffffffffff8111156122ab575f5ffd5b6122b788828901612225565b955050602086013567ffffffffffffffff8111156122d3575f5ffd5b6122df8882890161223c565b909550935050604086013567ffffffffffffffff8111156122fe575f5ffd5b61230a8882890161223c565b969995985093965092949392505050565b80356001600160a01b0381168114612331575f5ffd5b919050565b5f5f60408385031215612347575f5ffd5b6123508361231b565b946020939093013593505050565b5f6020828403121561236e575f5ffd5b5035919050565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b602081528151602082015267ffffffffffffffff60208301511660408201525f6040830151608060608401526123dc60a0840182612375565b90506060840151601f198483030160808501526123f98282612375565b95945050505050565b5f5f5f5f5f60608688031215612416575f5ffd5b85359450602086013567ffffffffffffffff8111156122d3575f5ffd5b5f5f60408385031215612444575f5ffd5b823591506124546020840161231b565b90509250929050565b5f6020828403121561246d575f5ffd5b813567ffffffffffffffff811115612483575f5ffd5b611e4884828501612225565b6001600160f81b03198816815260e060208201525f6124b160e0830189612375565b82810360408401526124c38189612375565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b818110156125185783518352602093840193909201916001016124fa565b50909b9a5050505050505050505050565b6020815281516020820152602082015160408201526040820151606082015260608201516080820152608082015160a08201525f60a083015161257760c08401826001600160a01b03169052565b5060c083015167ffffffffffffffff811660e08401525060e083015163ffffffff8116610100840152506101008301516001600160a01b0381166101208401525061012083015167ffffffffffffffff8116610140840152506101408301516101806101608401526125ed6101a0840182612375565b9050610160840151601f19848303016101808501526123f98282612375565b5f5f5f6040848603121561261e575f5ffd5b6126278461231b565b9250602084013567ffffffffffffffff811115612642575f5ffd5b61264e8682870161223c565b9497909650939450505050565b5f5f6040838503121561266c575f5ffd5b50508035926020909101359150565b5f5f8335601e19843603018112612690575f5ffd5b83018035915067ffffffffffffffff8211156126aa575f5ffd5b60200191503681900382131561227a575f5ffd5b818382375f9101908152919050565b5f602082840312156126dd575f5ffd5b61221e8261231b565b81835281816020850137505f828201602090810191909152601f909101601f19169091010190565b6001600160a01b0385168152606060208201525f6127306060830185876126e6565b905082604083015295945050505050565b67ffffffffffffffff811681146118c6575f5ffd5b5f60208284031215612766575f5ffd5b813561221e81612741565b5f60208284031215612781575f5ffd5b813563ffffffff8116811461221e575f5ffd5b634e487b7160e01b5f52604160045260245ffd5b600181811c908216806127bc57607f821691505b60208210810361223657634e487b7160e01b5f52602260045260245ffd5b601f821115610c6b5782821115610c6b57805f5260205f20601f840160051c602085101561280557505f5b90810190601f840160051c035f5b81811015612828575f83820155600101612813565b505050505050565b67ffffffffffffffff83111561284857612848612794565b61285c8361285683546127a8565b836127da565b5f601f84116001811461288d575f85156128765750838201355b5f19600387901b1c1916600186901b178355611ab8565b5f83815260208120601f198716915b828110156128bc578685013582556020948501946001909201910161289c565b50868210156128d8575f1960f88860031b161c19848701351681555b505060018560011b0183555050505050565b634e487b7160e01b5f52603260045260245ffd5b815167ffffffffffffffff81111561291857612918612794565b61292c8161292684546127a8565b846127da565b6020601f82116001811461295e575f83156129475750848201515b5f19600385901b1c1916600184901b178455611ab8565b5f84815260208120601f198516915b8281101561298d578785015182556020948501946001909201910161296d565b50848210156129aa57868401515f19600387901b60f8161c191681555b50505050600190811b01905550565b604081525f6129cc6040830186886126e6565b82810360208401526129df8185876126e6565b979650505050505050565b602081525f61221e6020830184612375565b634e487b7160e01b5f52601160045260245ffd5b81810381811115610435576104356129fc565b80820180821115610435576104356129fc565b5f60018201612a4757612a476129fc565b5060010190565b60405160a0810167ffffffffffffffff81118282101715612a7157612a71612794565b60405290565b805161233181612741565b5f82601f830112612a91575f5ffd5b815167ffffffffffffffff811115612aab57612aab612794565b604051601f8201601f19908116603f0116810167ffffffffffffffff81118282101715612ada57612ada612794565b604052818152838201602001851015612af1575f5ffd5b8160208501602083015e5f918101602001919091529392505050565b5f60208284031215612b1d575f5ffd5b815167ffffffffffffffff811115612b33575f5ffd5b820160a08185031215612b44575f5ffd5b612b4c612a4e565b81518152612b5c60208301612a77565b6020820152612b6d60408301612a77565b6040820152606082015167ffffffffffffffff811115612b8b575f5ffd5b612b9786828501612a82565b606083015250608082015167ffffffffffffffff811115612bb6575f5ffd5b612bc286828501612a82565b608083015250949350505050565b67ffffffffffffffff8616815263ffffffff85166020820152608060408201525f612bfe6080830186612375565b8281036060840152612c118185876126e6565b98975050505050505050565b5f8154612c29816127a8565b808552600182168015612c435760018114612c5f57612c93565b60ff1983166020870152602082151560051b8701019350612c93565b845f5260205f205f5b83811015612c8a5781546020828a010152600182019150602081019050612c68565b87016020019450505b50505092915050565b67ffffffffffffffff8716815263ffffffff8616602082015284604082015260c060608201525f612cd060c0830186612c1d565b8281036080840152612ce28186612c1d565b9150506001600160a01b03831660a0830152979650505050505050565b602081525f611e486020830184866126e6565b634e487b7160e01b5f52602160045260245ffd",
+	Bin: "0x610180604052348015610010575f5ffd5b50604051614e92380380614e9283398101604081905261002f91610424565b6040518060400160405280600a81526020016927b832b72632b233b2b960b11b815250604051806040016040528060018152602001603160f81b81525061007b826101ad60201b60201c565b61012052610088816101ad565b61014052815160208084019190912060e052815190820120610100524660a05261011460e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b038316158061013a57506001600160a01b038216155b156101585760405163d92e233d60e01b815260040160405180910390fd5b6101625f846101f3565b5061018d7fedcc084d3dcd65a1f7f23c65c46722faca6953d28e43150a467cf43e5c309238846101f3565b506001600160a01b038216610160526101a58161029c565b505050610541565b5f5f829050601f815111156101e0578260405163305a27a960e01b81526004016101d791906104e6565b60405180910390fd5b80516101eb8261051b565b179392505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16610293575f838152602081815260408083206001600160a01b03861684529091529020805460ff1916600117905561024b3390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a4506001610296565b505f5b92915050565b806020015161ffff16815f015161ffff1611806102c35750612710816020015161ffff1610155b806102d557506020816040015160ff16115b806102e757506010816060015160ff16115b156103335760408051633f0ccd1d60e21b8152825161ffff908116600483015260208401511660248201529082015160ff908116604483015260608301511660648201526084016101d7565b80516009805460208085015160408087015160608089015161ffff98891663ffffffff19909716871762010000999095169889029490941761ffff60201b191664010000000060ff93841690810260ff60281b191691909117650100000000009390951692830294909417909655815194855292840195909552828501529181019190915290517f18024c307578202fd3c671f9c3cfd3eeb4c4b234d90a8ed45ce4dd67489989bc9181900360800190a150565b6001600160a01b03811681146103fb575f5ffd5b50565b805161ffff8116811461040f575f5ffd5b919050565b805160ff8116811461040f575f5ffd5b5f5f5f83850360c0811215610437575f5ffd5b8451610442816103e7565b6020860151909450610453816103e7565b92506080603f1982011215610466575f5ffd5b50604051608081016001600160401b038111828210171561049557634e487b7160e01b5f52604160045260245ffd5b80604052506104a6604086016103fe565b81526104b4606086016103fe565b60208201526104c560808601610414565b60408201526104d660a08601610414565b6060820152809150509250925092565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b8051602080830151919081101561053b575f198160200360031b1b821691505b50919050565b60805160a05160c05160e051610100516101205161014051610160516148ef6105a35f395f8181610509015261208201525f612a4b01525f612a1b01525f61361201525f6135ea01525f61354501525f61356f01525f61359901526148ef5ff3fe608060405234801561000f575f5ffd5b50600436106101c6575f3560e01c80639c1234d5116100fe578063d547741f1161009e578063ea7fd3771161006e578063ea7fd377146104fc578063f113802414610533578063f68e955314610546578063f79001c51461056d575f5ffd5b8063d547741f1461040f578063d9903c0814610422578063e6d4454814610435578063e838c011146104e9575f5ffd5b8063b49eec3e116100d9578063b49eec3e146103a1578063b9e651f4146103b4578063bad181c6146103c7578063d111b8ad146103ef575f5ffd5b80639c1234d51461035a578063a217fddf1461037a578063b24976dc14610381575f5ffd5b806336568abe1161016957806364a1cf431161014457806364a1cf43146102e357806375f978dc146102f657806384b0196e1461030957806391d1485414610324575f5ffd5b806336568abe146102b557806336fa38cf146102c85780634da9d77b146102db575f5ffd5b80630b397691116101a45780630b3976911461024a578063169b4e071461026b578063248a9ca3146102805780632f2ff15d146102a2575f5ffd5b806301ffc9a7146101ca5780630685c03a146101f2578063080ccaf91461022a575b5f5ffd5b6101dd6101d8366004613911565b610575565b60405190151581526020015b60405180910390f35b6101dd61020036600461394e565b6001600160a01b03919091165f908152600860209081526040808320938352929052205460ff1690565b61023d610238366004613976565b6105dd565b6040516101e991906139bb565b61025d610258366004613a72565b610790565b6040519081526020016101e9565b61027e610279366004613ad3565b61086c565b005b61025d61028e366004613976565b5f9081526020819052604090206001015490565b61027e6102b0366004613b4c565b610ab4565b61027e6102c3366004613b4c565b610ade565b61025d6102d6366004613b8d565b610b2f565b60035461025d565b61023d6102f1366004613976565b610e05565b61027e610304366004613bf0565b610ed8565b610311610f95565b6040516101e99796959493929190613c4b565b6101dd610332366004613b4c565b5f918252602082815260408084206001600160a01b0393909316845291905290205460ff1690565b61036d610368366004613976565b610ff3565b6040516101e99190613cbc565b61025d5f81565b61039461038f366004613976565b6112a5565b6040516101e99190613d35565b61025d6103af366004613e81565b6115f4565b61027e6103c2366004613ed0565b61167d565b6103da6103d5366004613e81565b6116c4565b60405163ffffffff90911681526020016101e9565b6104026103fd366004613ed0565b61170f565b6040516101e99190613ef0565b61027e61041d366004613b4c565b611723565b610394610430366004613976565b611747565b6104a4604080516080810182525f808252602082018190529181018290526060810191909152506040805160808101825260095461ffff808216835262010000820416602083015260ff6401000000008204811693830193909352650100000000009004909116606082015290565b6040516101e991905f60808201905061ffff835116825261ffff602084015116602083015260ff604084015116604083015260ff606084015116606083015292915050565b61025d6104f7366004613f02565b611914565b6040516001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001681526020016101e9565b61027e610541366004613f34565b611926565b61025d7fedcc084d3dcd65a1f7f23c65c46722faca6953d28e43150a467cf43e5c30923881565b60045461025d565b5f6001600160e01b031982167f7965db0b0000000000000000000000000000000000000000000000000000000014806105d757507f01ffc9a7000000000000000000000000000000000000000000000000000000006001600160e01b03198316145b92915050565b61061060405180608001604052805f81526020015f67ffffffffffffffff16815260200160608152602001606081525090565b60055f6003848154811061062657610626613f4d565b5f91825260208083209091015483528281019390935260409182019020815160808101835281548152600182015467ffffffffffffffff1693810193909352600281018054919284019161067990613f61565b80601f01602080910402602001604051908101604052809291908181526020018280546106a590613f61565b80156106f05780601f106106c7576101008083540402835291602001916106f0565b820191905f5260205f20905b8154815290600101906020018083116106d357829003601f168201915b5050505050815260200160038201805461070990613f61565b80601f016020809104026020016040519081016040528092919081815260200182805461073590613f61565b80156107805780601f1061075757610100808354040283529160200191610780565b820191905f5260205f20905b81548152906001019060200180831161076357829003601f168201915b5050505050815250509050919050565b6001600160a01b0384165f90815260076020526040808220905182919082906107bc9088908890613f93565b604051809103902081526020019081526020015f2090508263ffffffff165f14806107ed5750805463ffffffff8416115b1561083557858585856040517fb65c54ba00000000000000000000000000000000000000000000000000000000815260040161082c9493929190613fca565b60405180910390fd5b80610841600185614017565b63ffffffff168154811061085757610857613f4d565b905f5260205f2001549150505b949350505050565b7fedcc084d3dcd65a1f7f23c65c46722faca6953d28e43150a467cf43e5c3092386108968161194b565b5f8681526005602052604090206001015467ffffffffffffffff16156108eb576040517f507632c60000000000000000000000000000000000000000000000000000000081526004810187905260240161082c565b8515806108f9575061020082115b15610933576040517fd23c62d30000000000000000000000000000000000000000000000000000000081526004810187905260240161082c565b61093d8585611958565b60405180608001604052808781526020014267ffffffffffffffff16815260200186868080601f0160208091040260200160405190810160405280939291908181526020018383808284375f92019190915250505090825250604080516020601f8701819004810282018101909252858152918101919086908690819084018382808284375f92018290525093909452505088815260056020908152604091829020845181559084015160018201805467ffffffffffffffff191667ffffffffffffffff909216919091179055908301519091506002820190610a20908261409d565b5060608201516003820190610a35908261409d565b5050600380546001810182555f919091527fc2575a0e9e593c00f959f8c92f12db2869c3395a3b0502d05e2516446f71f85b018790555060405186907fc0cc530a41134e07b95b5c7db88fbba2fcbef6282aefac59b2e9f22a90545cc890610aa4908890889088908890614158565b60405180910390a2505050505050565b5f82815260208190526040902060010154610ace8161194b565b610ad88383611b4e565b50505050565b6001600160a01b0381163314610b20576040517f6697b23200000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b610b2a8282611bf5565b505050565b5f610b6e85858080601f0160208091040260200160405190810160405280939291908181526020018383808284375f92019190915250611c7692505050565b5f818152600660205260409020600501549091506001600160a01b031615610bc5576040517fddce15020000000000000000000000000000000000000000000000000000000081526004810182905260240161082c565b5f610bd1878585611ea2565b9050610bdd8783612252565b600160085f610bef60208b018b614189565b6001600160a01b0316815260208082019290925260409081015f9081206101608c013582528352818120805460ff19169415159490941790935560048054600181019091557f8a35acfbc15ff81a39ae7d344fd709f28e8600b4aa8c65c6b64bfe7fe36bd19b0185905584835260069091529020610c6d8189612414565b828155604088013560018201556002810182905560c0880135600382015560e08801356004820155610ca26020890189614189565b6005820180547fffffffffffffffffffffffff0000000000000000000000000000000000000000166001600160a01b0392909216919091179055610cec6080890160608a016141b7565b60058201805467ffffffffffffffff92909216600160a01b027fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff909216919091179055610d3f60a0890160808a016141d2565b6005820180547bffffffffffffffffffffffffffffffffffffffffffffffffffffffff16600160e01b63ffffffff93909316929092029190911790556006810180546001600160e01b031916337fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff1617600160a01b4267ffffffffffffffff1602179055610dd060208901896141eb565b6008830191610de091908361422e565b5060098101610df087898361422e565b50610dfa81612889565b505095945050505050565b610e3860405180608001604052805f81526020015f67ffffffffffffffff16815260200160608152602001606081525090565b5f8281526005602052604081206001015467ffffffffffffffff169003610e8e576040517fff4568160000000000000000000000000000000000000000000000000000000081526004810183905260240161082c565b5f82815260056020908152604091829020825160808101845281548152600182015467ffffffffffffffff1692810192909252600281018054929391929184019161067990613f61565b5f610ee283612986565b600781015490915061ffff90811690831610610f455760078101546040517f643e14cf0000000000000000000000000000000000000000000000000000000081526004810185905261ffff9182166024820152908316604482015260640161082c565b60078101805461ffff191661ffff841690811790915560405190815283907fc53bda9ce7273b69be2abc346997386a8ad6f5f5976744c97e17626a2d8159c29060200160405180910390a2505050565b5f6060805f5f5f6060610fa6612a14565b610fae612a44565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b5f818152600660205260409020600501546060906001600160a01b031661102f5760405162cd21b960e51b81526004810183905260240161082c565b5f828152600660205260408120600701546301000000900461ffff1667ffffffffffffffff81111561106357611063614033565b6040519080825280602002602001820160405280156110b357816020015b604080516080810182525f8082526020808301829052928201819052606082015282525f199092019101816110815790505b5090505f805b8181116111e7575f60068183156110f657856110d66001866142e8565b815181106110e6576110e6613f4d565b60200260200101515f01516110f8565b875b815260208101919091526040015f908120600a018054909250905b818110156111d3575f60065f85848154811061113157611131613f4d565b5f91825260208083209091015483528201929092526040018120600781015490925061ffff16900361116357506111cb565b604080516080810182528254815260058301546001600160a01b0316602082015261ffff808816928201929092526007830154909116606082015287518890889081106111b2576111b2613f4d565b6020026020010181905250856111c7906142fb565b9550505b600101611113565b505050806111e0906142fb565b90506110b9565b508067ffffffffffffffff81111561120157611201614033565b60405190808252806020026020018201604052801561125157816020015b604080516080810182525f8082526020808301829052928201819052606082015282525f1990920191018161121f5790505b5092505f5b8181101561129d5782818151811061127057611270613f4d565b602002602001015184828151811061128a5761128a613f4d565b6020908102919091010152600101611256565b505050919050565b61135b6040518061022001604052805f81526020015f81526020015f81526020015f81526020015f81526020015f6001600160a01b031681526020015f67ffffffffffffffff1681526020015f63ffffffff1681526020015f6001600160a01b031681526020015f67ffffffffffffffff1681526020015f63ffffffff1681526020015f61ffff1681526020015f60ff1681526020015f61ffff1681526020016060815260200160608152602001606081525090565b5f828152600660205260409020600501546001600160a01b03166113945760405162cd21b960e51b81526004810183905260240161082c565b5f8281526006602081815260409283902083516102208101855281548152600182015492810192909252600281015493820193909352600383015460608201526004830154608082015260058301546001600160a01b0380821660a084015267ffffffffffffffff600160a01b808404821660c086015263ffffffff600160e01b94859004811660e08701529587015492831661010086015282041661012084015204909116610140820152600782015461ffff80821661016084015260ff620100008304166101808401526301000000909104166101a08201526008820180549192916101c08401919061148890613f61565b80601f01602080910402602001604051908101604052809291908181526020018280546114b490613f61565b80156114ff5780601f106114d6576101008083540402835291602001916114ff565b820191905f5260205f20905b8154815290600101906020018083116114e257829003601f168201915b5050505050815260200160098201805461151890613f61565b80601f016020809104026020016040519081016040528092919081815260200182805461154490613f61565b801561158f5780601f106115665761010080835404028352916020019161158f565b820191905f5260205f20905b81548152906001019060200180831161157257829003601f168201915b50505050508152602001600a820180548060200260200160405190810160405280929190818152602001828054801561078057602002820191905f5260205f20905b8154815260200190600101908083116115d1575050505050815250509050919050565b6001600160a01b0383165f90815260076020526040808220905182919082906116209087908790613f93565b604051809103902081526020019081526020015f20905080805490505f146116705780548190611652906001906142e8565b8154811061166257611662613f4d565b905f5260205f200154611672565b5f5b9150505b9392505050565b8061168783612986565b6004015560405181815282907f7cf393176dd6fccc98752286a2e2dbed416ff88f92dba99b4211dc488231f6bc9060200160405180910390a25050565b6001600160a01b0383165f90815260076020526040808220905182906116ed9086908690613f93565b604051809103902081526020019081526020015f208054905090509392505050565b60606116768261171e85610ff3565b612a6f565b5f8281526020819052604090206001015461173d8161194b565b610ad88383611bf5565b6117fd6040518061022001604052805f81526020015f81526020015f81526020015f81526020015f81526020015f6001600160a01b031681526020015f67ffffffffffffffff1681526020015f63ffffffff1681526020015f6001600160a01b031681526020015f67ffffffffffffffff1681526020015f63ffffffff1681526020015f61ffff1681526020015f60ff1681526020015f61ffff1681526020016060815260200160608152602001606081525090565b60065f6004848154811061181357611813613f4d565b5f9182526020808320909101548352828101939093526040918201902081516102208101835281548152600182015493810193909352600281015491830191909152600381015460608301526004810154608083015260058101546001600160a01b0380821660a085015267ffffffffffffffff600160a01b808404821660c087015263ffffffff600160e01b94859004811660e0880152600686015493841661010088015290830490911661012086015291900416610140830152600781015461ffff80821661016085015260ff620100008304166101808501526301000000909104166101a08301526008810180546101c08401919061148890613f61565b5f6105d761192183612ddd565b612fe0565b5f6119308161194b565b6119476119423684900384018461434c565b613027565b5050565b611955813361318e565b50565b81818015806119675750604081115b15611989578383604051637f19f48d60e01b815260040161082c9291906143c9565b5f5b81811015611b47575f8383838181106119a6576119a6613f4d565b909101356001600160f81b03191691505f90507f61000000000000000000000000000000000000000000000000000000000000008210801590611a1357507f7a000000000000000000000000000000000000000000000000000000000000006001600160f81b0319831611155b80611a7d57507f30000000000000000000000000000000000000000000000000000000000000006001600160f81b0319831610801590611a7d57507f39000000000000000000000000000000000000000000000000000000000000006001600160f81b0319831611155b80611ab157507f2e000000000000000000000000000000000000000000000000000000000000006001600160f81b03198316145b80611ae557507f5f000000000000000000000000000000000000000000000000000000000000006001600160f81b03198316145b80611b1957507f2d000000000000000000000000000000000000000000000000000000000000006001600160f81b03198316145b905080611b3d578686604051637f19f48d60e01b815260040161082c9291906143c9565b505060010161198b565b5050505050565b5f828152602081815260408083206001600160a01b038516845290915281205460ff16611bee575f838152602081815260408083206001600160a01b03861684529091529020805460ff19166001179055611ba63390565b6001600160a01b0316826001600160a01b0316847f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d60405160405180910390a45060016105d7565b505f6105d7565b5f828152602081815260408083206001600160a01b038516845290915281205460ff1615611bee575f838152602081815260408083206001600160a01b0386168085529252808320805460ff1916905551339286917ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b9190a45060016105d7565b5f5f8290505f8151603b14611c8c576025611c8f565b60245b60ff1690508151603b14158015611ca857508151603d14155b80611cf45750815f81518110611cc057611cc0613f4d565b6020910101516001600160f81b0319167f620000000000000000000000000000000000000000000000000000000000000014155b15611d14578360405163066c8e3760e51b815260040161082c91906143dc565b5f8080808060015b8751811015611e2f575f888281518110611d3857611d38613f4d565b016020015160f81c905060618110801590611d545750607a8111155b15611d6b57611d646061826142e8565b9050611da8565b60328110158015611d7d575060378111155b15611d8d57611d646018826142e8565b8a60405163066c8e3760e51b815260040161082c91906143dc565b600593841b811793611dba90866143ee565b94506008851015611dcb5750611e27565b611dd66008866142e8565b945060ff84861c16611deb600180881b6142e8565b90941693611dfa60208a6142e8565b841015611e0f5780600889901b179750611e19565b80600888901b1796505b611e22846142fb565b935050505b600101611d1c565b505f86602414611e4d578564ff8080ffff1664018000122014611e5b565b8563ff80ffff166301001220145b905082151580611e6b5750868214155b80611e74575080155b15611e94578960405163066c8e3760e51b815260040161082c91906143dc565b509298975050505050505050565b5f80611eb16020860186614189565b6001600160a01b031603611ef1576040517fd92e233d00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b611f036101a0850161018086016141b7565b67ffffffffffffffff16421115611f6b57611f266101a0850161018086016141b7565b6040517fa587b43200000000000000000000000000000000000000000000000000000000815267ffffffffffffffff909116600482015242602482015260440161082c565b60085f611f7b6020870187614189565b6001600160a01b0316815260208082019290925260409081015f908120610160880135825290925290205460ff161561200457611fbb6020850185614189565b6040517ff9d8bc280000000000000000000000000000000000000000000000000000000081526001600160a01b039091166004820152610160850135602482015260440161082c565b6040808501355f90815260056020529081206001015467ffffffffffffffff16900361206257604080517fff45681600000000000000000000000000000000000000000000000000000000815290850135600482015260240161082c565b61207761207260208601866141eb565b611958565b5f6001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016635adec46b6120b760808801606089016141b7565b6120c760a0890160808a016141d2565b6040516001600160e01b031960e085901b16815267ffffffffffffffff909216600483015263ffffffff1660248201526044015f60405180830381865afa158015612114573d5f5f3e3d5ffd5b505050506040513d5f823e601f3d908101601f1916820160405261213b9190810190614497565b905061214a60a08601866141eb565b604051612158929190613f93565b6040518091039020816060015180519060200120146121da5761218160808601606087016141b7565b61219160a08701608088016141d2565b60608301516121a360a08901896141eb565b6040517f8aab4ee500000000000000000000000000000000000000000000000000000000815260040161082c95949392919061455a565b6121fa6121ea6020870187614189565b6121f387611914565b86866131f9565b6122495761220b6020860186614189565b6040517fd855c4f40000000000000000000000000000000000000000000000000000000081526001600160a01b03909116600482015260240161082c565b51949350505050565b5f6007816122636020860186614189565b6001600160a01b03166001600160a01b031681526020019081526020015f205f84806020019061229391906141eb565b6040516122a1929190613f93565b604051809103902081526020019081526020015f2090505f818054905060016122ca91906145a7565b90506122de610140850161012086016141d2565b63ffffffff161580159061230e575063ffffffff8116612306610140860161012087016141d2565b63ffffffff16105b15612375576123206020850185614189565b61232d60208601866141eb565b61233f610140880161012089016141d2565b6040517f5d99409200000000000000000000000000000000000000000000000000000000815260040161082c9493929190613fca565b63ffffffff811661238e610140860161012087016141d2565b63ffffffff16146123fd576123a66020850185614189565b6123b360208601866141eb565b836123c661014089016101208a016141d2565b6040517f0a73d59100000000000000000000000000000000000000000000000000000000815260040161082c9594939291906145c3565b5080546001810182555f9182526020909120015550565b6040805160808101825260095461ffff808216808452620100008304909116602084015260ff64010000000083048116948401949094526501000000000090910490921660608201529061247061012084016101008501614604565b61ffff1611156124ce5761248c61012083016101008401614604565b81516040517f21ad74ec00000000000000000000000000000000000000000000000000000000815261ffff92831660048201529116602482015260440161082c565b5f6124dd61014084018461461d565b90509050816040015160ff168111156125345760408083015190517f42db51c10000000000000000000000000000000000000000000000000000000081526004810183905260ff909116602482015260440161082c565b5f8082815b848110156126d9575f61255061014089018961461d565b8381811061256057612560613f4d565b905060200201359050815f141580156125a7575061258261014089018961461d565b61258d6001856142e8565b81811061259c5761259c613f4d565b905060200201358111155b156125e1576040517fef1c93f90000000000000000000000000000000000000000000000000000000081526004810182905260240161082c565b5f81815260066020526040902060058101546001600160a01b031661261b5760405162cd21b960e51b81526004810183905260240161082c565b886040013581600101541461266c5760018101546040517f5f1d54cb00000000000000000000000000000000000000000000000000000000815261082c918491600401918252602082015260400190565b600781015461267f9061ffff16876143ee565b600782015490965061269c906301000000900461ffff16856143ee565b600782015490945062010000900460ff1685116126cf5760078101546126cc9062010000900460ff1660016143ee565b94505b5050600101612539565b50846020015161ffff1683111561272f5760208501516040517f0f2962c20000000000000000000000000000000000000000000000000000000081526004810185905261ffff909116602482015260440161082c565b846060015160ff168211156127825760608501516040517f749f8f690000000000000000000000000000000000000000000000000000000081526004810184905260ff909116602482015260440161082c565b60408111156127c957604080517f94cb7b3600000000000000000000000000000000000000000000000000000000815261082c918391600401918252602082015260400190565b6127db610140870161012088016141d2565b60068801805463ffffffff92909216600160e01b027bffffffffffffffffffffffffffffffffffffffffffffffffffffffff90921691909117905561282861012087016101008801614604565b60078801805461ffff92831662ffffff19909116176201000060ff8616021764ffff000000191663010000009284169290920291909117905561286f61014087018761461d565b600a89019161287f919083614663565b5050505050505050565b600181015460058201548254600484015460068501546040516001600160a01b03808616957f850b764c693ea25e585eb3205762a760a61d39fffce785c5b7eabc413ade479c9461290894600160a01b830467ffffffffffffffff1694600160e01b90930463ffffffff1693919260088c019260098d0192169061476e565b60405180910390a48054600682015460078301546040517f02143311529f135c164cb73d7a80c7615844b0c1ec9a02d9198100f35df5fd9b9261297b92600160e01b90910463ffffffff169161ffff8083169262010000810460ff1692630100000090910490911690600a8901906147d1565b60405180910390a250565b5f81815260066020526040902060058101546001600160a01b03166129c05760405162cd21b960e51b81526004810183905260240161082c565b60058101546001600160a01b03163314612a0f576040517f3f6f5edc0000000000000000000000000000000000000000000000000000000081526004810183905233602482015260440161082c565b919050565b6060612a3f7f000000000000000000000000000000000000000000000000000000000000000061326b565b905090565b6060612a3f7f000000000000000000000000000000000000000000000000000000000000000061326b565b606081516001612a7f91906143ee565b67ffffffffffffffff811115612a9757612a97614033565b604051908082528060200260200182016040528015612ac0578160200160208202803683370190505b50905082815f81518110612ad657612ad6613f4d565b60209081029190910101525f5b8251811015612dd6575f838281518110612aff57612aff613f4d565b60200260200101516040015161ffff16905081811180612b5457508115801590612b54575083612b306001846142e8565b81518110612b4057612b40613f4d565b60200260200101516040015161ffff168111155b15612b8e576040517f92ca45830000000000000000000000000000000000000000000000000000000081526004810183905260240161082c565b815b845181108015612bc0575081858281518110612bae57612bae613f4d565b60200260200101516040015161ffff16145b15612bd557612bce816142fb565b9050612b90565b5f612be084836142e8565b612beb9060016143ee565b67ffffffffffffffff811115612c0357612c03614033565b604051908082528060200260200182016040528015612c2c578160200160208202803683370190505b509050612710815f81518110612c4457612c44613f4d565b6020908102919091010152835b82811015612d0257868181518110612c6b57612c6b613f4d565b60200260200101516060015161ffff16828683612c8891906142e8565b612c939060016143ee565b81518110612ca357612ca3613f4d565b602002602001018181525050868181518110612cc157612cc1613f4d565b60200260200101516060015161ffff16825f81518110612ce357612ce3613f4d565b60200260200101818151612cf791906142e8565b905250600101612c51565b505f612d27868581518110612d1957612d19613f4d565b6020026020010151836132a8565b9050805f81518110612d3b57612d3b613f4d565b6020026020010151868581518110612d5557612d55613f4d565b6020908102919091010152845b83811015612dc95781612d7587836142e8565b612d809060016143ee565b81518110612d9057612d90613f4d565b602002602001015187826001612da691906143ee565b81518110612db657612db6613f4d565b6020908102919091010152600101612d62565b5082945050505050612ae3565b5092915050565b5f7fe06c08fec8e34e19354a567223f8464d81f1e9dcff9cc2aa48a8562085ca98ec612e0c6020840184614189565b612e1960208501856141eb565b604051612e27929190613f93565b60405180910390208460400135856060016020810190612e4791906141b7565b612e5760a08801608089016141d2565b612e6460a08901896141eb565b604051612e72929190613f93565b604051908190038120612ed1979695949392916020019687526001600160a01b039590951660208701526040860193909352606085019190915267ffffffffffffffff16608084015263ffffffff1660a083015260c082015260e00190565b60408051601f1981840301815291905260c083013560e0840135612efd61012086016101008701614604565b612f0f610140870161012088016141d2565b612f1d61014088018861461d565b604051602001612f2e929190614847565b60408051601f198184030181529190528051602090910120610160880135612f5e6101a08a016101808b016141b7565b60408051602081019890985287019590955261ffff909316606086015263ffffffff909116608085015260a084015260c083015267ffffffffffffffff1660e08201526101000160408051601f1981840301815290829052612fc3929160200161489e565b604051602081830303815290604052805190602001209050919050565b5f6105d7612fec613539565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b806020015161ffff16815f015161ffff16118061304e5750612710816020015161ffff1610155b8061306057506020816040015160ff16115b8061307257506010816060015160ff16115b156130d757604080517ffc333474000000000000000000000000000000000000000000000000000000008152825161ffff908116600483015260208401511660248201529082015160ff9081166044830152606083015116606482015260840161082c565b80516009805460208085015160408087015160608089015161ffff98891663ffffffff19909716871762010000999095169889029490941765ffff00000000191664010000000060ff93841690810265ff0000000000191691909117650100000000009390951692830294909417909655815194855292840195909552828501529181019190915290517f18024c307578202fd3c671f9c3cfd3eeb4c4b234d90a8ed45ce4dd67489989bc9181900360800190a150565b5f828152602081815260408083206001600160a01b038516845290915290205460ff16611947576040517fe2517d3f0000000000000000000000000000000000000000000000000000000081526001600160a01b03821660048201526024810183905260440161082c565b5f846001600160a01b03163b5f03613258575f5f613218868686613662565b5090925090505f816003811115613231576132316148b2565b14801561324f5750866001600160a01b0316826001600160a01b0316145b92505050610864565b613264858585856136a9565b9050610864565b60605f6132778361372c565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b6060815167ffffffffffffffff8111156132c4576132c4614033565b6040519080825280602002602001820160405280156132ed578160200160208202803683370190505b50905082156105d7575f805b83518110156133315783818151811061331457613314613f4d565b60200260200101518261332791906143ee565b91506001016132f9565b50805f0361336e576040517f5a2b47b00000000000000000000000000000000000000000000000000000000081526004810185905260240161082c565b825184905f9067ffffffffffffffff81111561338c5761338c614033565b6040519080825280602002602001820160405280156133b5578160200160208202803683370190505b5090505f5b855181101561347c576133e7878783815181106133d9576133d9613f4d565b60200260200101518661376c565b8582815181106133f9576133f9613f4d565b6020026020010181815250508380613413576134136148c6565b86828151811061342557613425613f4d565b6020026020010151880982828151811061344157613441613f4d565b60200260200101818152505084818151811061345f5761345f613f4d565b60200260200101518361347291906142e8565b92506001016133ba565b505b8115613530575f60015b86518110156134d7578282815181106134a3576134a3613f4d565b60200260200101518382815181106134bd576134bd613f4d565b602002602001015111156134cf578091505b600101613488565b508481815181106134ea576134ea613f4d565b6020026020010180516134fc906142fb565b905281515f9083908390811061351457613514613f4d565b602090810291909101015250613529826148da565b915061347e565b50505092915050565b5f306001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001614801561359157507f000000000000000000000000000000000000000000000000000000000000000046145b156135bb57507f000000000000000000000000000000000000000000000000000000000000000090565b612a3f604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b5f80806041849003613696578435602086013560408701355f1a6136888982858561381c565b9550955095505050506136a0565b505f915060029050825b93509350939050565b604080517f1626ba7e00000000000000000000000000000000000000000000000000000000808252600482018690526024820192909252604481018390525f91908390818660648301375f82606483010152601f820160051c60051b915060205f60648401838b5afa9050825f5114601f3d111681169350505050949350505050565b5f60ff8216601f8111156105d7576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f5f5f61377986866138e4565b91509150815f0361379d57838181613793576137936148c6565b0492505050611676565b8184116137b4576137b46003851502601118613900565b5f848688095f868103871696879004966002600389028118808a02820302808a02820302808a02820302808a02820302808a02820302808a02909103029181900381900460010185841190960395909502919093039390930492909217029150509392505050565b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a084111561385557505f915060039050826138da565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa1580156138a6573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b0381166138d157505f9250600191508290506138da565b92505f91508190505b9450945094915050565b5f805f1983850993909202808410938190039390930393915050565b634e487b715f52806020526024601cfd5b5f60208284031215613921575f5ffd5b81356001600160e01b031981168114611676575f5ffd5b80356001600160a01b0381168114612a0f575f5ffd5b5f5f6040838503121561395f575f5ffd5b61396883613938565b946020939093013593505050565b5f60208284031215613986575f5ffd5b5035919050565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b602081528151602082015267ffffffffffffffff60208301511660408201525f6040830151608060608401526139f460a084018261398d565b90506060840151601f19848303016080850152613a11828261398d565b95945050505050565b5f5f83601f840112613a2a575f5ffd5b50813567ffffffffffffffff811115613a41575f5ffd5b602083019150836020828501011115613a58575f5ffd5b9250929050565b803563ffffffff81168114612a0f575f5ffd5b5f5f5f5f60608587031215613a85575f5ffd5b613a8e85613938565b9350602085013567ffffffffffffffff811115613aa9575f5ffd5b613ab587828801613a1a565b9094509250613ac8905060408601613a5f565b905092959194509250565b5f5f5f5f5f60608688031215613ae7575f5ffd5b85359450602086013567ffffffffffffffff811115613b04575f5ffd5b613b1088828901613a1a565b909550935050604086013567ffffffffffffffff811115613b2f575f5ffd5b613b3b88828901613a1a565b969995985093965092949392505050565b5f5f60408385031215613b5d575f5ffd5b82359150613b6d60208401613938565b90509250929050565b5f6101a08284031215613b87575f5ffd5b50919050565b5f5f5f5f5f60608688031215613ba1575f5ffd5b853567ffffffffffffffff811115613bb7575f5ffd5b613bc388828901613b76565b955050602086013567ffffffffffffffff811115613b04575f5ffd5b803561ffff81168114612a0f575f5ffd5b5f5f60408385031215613c01575f5ffd5b82359150613b6d60208401613bdf565b5f8151808452602084019350602083015f5b82811015613c41578151865260209586019590910190600101613c23565b5093949350505050565b6001600160f81b03198816815260e060208201525f613c6d60e083018961398d565b8281036040840152613c7f818961398d565b90508660608401526001600160a01b03861660808401528460a084015282810360c0840152613cae8185613c11565b9a9950505050505050505050565b602080825282518282018190525f918401906040840190835b81811015613d2a578351805184526001600160a01b03602082015116602085015261ffff604082015116604085015261ffff606082015116606085015250608083019250602084019350600181019050613cd5565b509095945050505050565b6020815281516020820152602082015160408201526040820151606082015260608201516080820152608082015160a08201525f60a0830151613d8360c08401826001600160a01b03169052565b5060c083015167ffffffffffffffff811660e08401525060e083015163ffffffff8116610100840152506101008301516001600160a01b0381166101208401525061012083015167ffffffffffffffff81166101408401525061014083015163ffffffff81166101608401525061016083015161ffff81166101808401525061018083015160ff81166101a0840152506101a083015161ffff81166101c0840152506101c08301516102206101e0840152613e4261024084018261398d565b90506101e0840151601f1984830301610200850152613e61828261398d565b915050610200840151601f1984830301610220850152613a118282613c11565b5f5f5f60408486031215613e93575f5ffd5b613e9c84613938565b9250602084013567ffffffffffffffff811115613eb7575f5ffd5b613ec386828701613a1a565b9497909650939450505050565b5f5f60408385031215613ee1575f5ffd5b50508035926020909101359150565b602081525f6116766020830184613c11565b5f60208284031215613f12575f5ffd5b813567ffffffffffffffff811115613f28575f5ffd5b61086484828501613b76565b5f6080828403128015613f45575f5ffd5b509092915050565b634e487b7160e01b5f52603260045260245ffd5b600181811c90821680613f7557607f821691505b602082108103613b8757634e487b7160e01b5f52602260045260245ffd5b818382375f9101908152919050565b81835281816020850137505f828201602090810191909152601f909101601f19169091010190565b6001600160a01b0385168152606060208201525f613fec606083018587613fa2565b905063ffffffff8316604083015295945050505050565b634e487b7160e01b5f52601160045260245ffd5b63ffffffff82811682821603908111156105d7576105d7614003565b634e487b7160e01b5f52604160045260245ffd5b601f821115610b2a5782821115610b2a57805f5260205f20601f840160051c602085101561407257505f5b90810190601f840160051c035f5b81811015614095575f83820155600101614080565b505050505050565b815167ffffffffffffffff8111156140b7576140b7614033565b6140cb816140c58454613f61565b84614047565b6020601f8211600181146140fd575f83156140e65750848201515b5f19600385901b1c1916600184901b178455611b47565b5f84815260208120601f198516915b8281101561412c578785015182556020948501946001909201910161410c565b508482101561414957868401515f19600387901b60f8161c191681555b50505050600190811b01905550565b604081525f61416b604083018688613fa2565b828103602084015261417e818587613fa2565b979650505050505050565b5f60208284031215614199575f5ffd5b61167682613938565b67ffffffffffffffff81168114611955575f5ffd5b5f602082840312156141c7575f5ffd5b8135611676816141a2565b5f602082840312156141e2575f5ffd5b61167682613a5f565b5f5f8335601e19843603018112614200575f5ffd5b83018035915067ffffffffffffffff82111561421a575f5ffd5b602001915036819003821315613a58575f5ffd5b67ffffffffffffffff83111561424657614246614033565b61425a836142548354613f61565b83614047565b5f601f84116001811461428b575f85156142745750838201355b5f19600387901b1c1916600186901b178355611b47565b5f83815260208120601f198716915b828110156142ba578685013582556020948501946001909201910161429a565b50868210156142d6575f1960f88860031b161c19848701351681555b505060018560011b0183555050505050565b818103818111156105d7576105d7614003565b5f6001820161430c5761430c614003565b5060010190565b60405160a0810167ffffffffffffffff8111828210171561433657614336614033565b60405290565b803560ff81168114612a0f575f5ffd5b5f608082840312801561435d575f5ffd5b506040516080810167ffffffffffffffff8111828210171561438157614381614033565b60405261438d83613bdf565b815261439b60208401613bdf565b60208201526143ac6040840161433c565b60408201526143bd6060840161433c565b60608201529392505050565b602081525f610864602083018486613fa2565b602081525f611676602083018461398d565b808201808211156105d7576105d7614003565b8051612a0f816141a2565b5f82601f83011261441b575f5ffd5b815167ffffffffffffffff81111561443557614435614033565b604051601f8201601f19908116603f0116810167ffffffffffffffff8111828210171561446457614464614033565b60405281815283820160200185101561447b575f5ffd5b8160208501602083015e5f918101602001919091529392505050565b5f602082840312156144a7575f5ffd5b815167ffffffffffffffff8111156144bd575f5ffd5b820160a081850312156144ce575f5ffd5b6144d6614313565b815181526144e660208301614401565b60208201526144f760408301614401565b6040820152606082015167ffffffffffffffff811115614515575f5ffd5b6145218682850161440c565b606083015250608082015167ffffffffffffffff811115614540575f5ffd5b61454c8682850161440c565b608083015250949350505050565b67ffffffffffffffff8616815263ffffffff85166020820152608060408201525f614588608083018661398d565b828103606084015261459b818587613fa2565b98975050505050505050565b63ffffffff81811683821601908111156105d7576105d7614003565b6001600160a01b0386168152608060208201525f6145e5608083018688613fa2565b63ffffffff948516604084015292909316606090910152949350505050565b5f60208284031215614614575f5ffd5b61167682613bdf565b5f5f8335601e19843603018112614632575f5ffd5b83018035915067ffffffffffffffff82111561464c575f5ffd5b6020019150600581901b3603821315613a58575f5ffd5b67ffffffffffffffff83111561467b5761467b614033565b6801000000000000000083111561469457614694614033565b8054838255808410156146c857815f528360205f20018482035f5b818110156146c4575f838201556001016146af565b5050505b505f8181526020812083915b85811015614095578235828201556020909201916001016146d4565b5f81546146fc81613f61565b808552600182168015614716576001811461473257613530565b60ff1983166020870152602082151560051b8701019350613530565b845f5260205f205f5b8381101561475d5781546020828a01015260018201915060208101905061473b565b870160200194505050505092915050565b67ffffffffffffffff8716815263ffffffff8616602082015284604082015260c060608201525f6147a260c08301866146f0565b82810360808401526147b481866146f0565b9150506001600160a01b03831660a0830152979650505050505050565b5f60a0820163ffffffff8816835261ffff8716602084015260ff8616604084015261ffff8516606084015260a0608084015280845480835260c085019150855f5260205f2092505f5b8181101561483857835483526001938401936020909301920161481a565b50909998505050505050505050565b5f7f07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff831115614874575f5ffd5b8260051b80858437919091019392505050565b5f81518060208401855e5f93019283525090919050565b5f6108646148ac8386614887565b84614887565b634e487b7160e01b5f52602160045260245ffd5b634e487b7160e01b5f52601260045260245ffd5b5f816148e8576148e8614003565b505f19019056",
 }
 
 // ModelRegistry is an auto generated Go binding around an Ethereum contract.
@@ -18722,9 +18746,9 @@ func (c *ModelRegistry) Instance(backend bind.ContractBackend, addr common.Addre
 // PackConstructor is the Go binding used to pack the parameters required for
 // contract deployment.
 //
-// Solidity: constructor(address admin, address datanets_) returns()
-func (modelRegistry *ModelRegistry) PackConstructor(admin common.Address, datanets_ common.Address) []byte {
-	enc, err := modelRegistry.abi.Pack("", admin, datanets_)
+// Solidity: constructor(address admin, address datanets_, (uint16,uint16,uint8,uint8) rules) returns()
+func (modelRegistry *ModelRegistry) PackConstructor(admin common.Address, datanets_ common.Address, rules LineageRules) []byte {
+	enc, err := modelRegistry.abi.Pack("", admin, datanets_, rules)
 	if err != nil {
 		panic(err)
 	}
@@ -18805,7 +18829,7 @@ func (modelRegistry *ModelRegistry) UnpackREGISTRARROLE(data []byte) ([32]byte, 
 // the contract method with ID 0xd9903c08.  This method will panic if any
 // invalid/nil inputs are passed.
 //
-// Solidity: function adapterAt(uint256 index) view returns((bytes32,bytes32,bytes32,bytes32,uint256,address,uint64,uint32,address,uint64,string,string))
+// Solidity: function adapterAt(uint256 index) view returns((bytes32,bytes32,bytes32,bytes32,uint256,address,uint64,uint32,address,uint64,uint32,uint16,uint8,uint16,string,string,bytes32[]))
 func (modelRegistry *ModelRegistry) PackAdapterAt(index *big.Int) []byte {
 	enc, err := modelRegistry.abi.Pack("adapterAt", index)
 	if err != nil {
@@ -18818,7 +18842,7 @@ func (modelRegistry *ModelRegistry) PackAdapterAt(index *big.Int) []byte {
 // the contract method with ID 0xd9903c08.  This method will return an error
 // if any inputs are invalid/nil.
 //
-// Solidity: function adapterAt(uint256 index) view returns((bytes32,bytes32,bytes32,bytes32,uint256,address,uint64,uint32,address,uint64,string,string))
+// Solidity: function adapterAt(uint256 index) view returns((bytes32,bytes32,bytes32,bytes32,uint256,address,uint64,uint32,address,uint64,uint32,uint16,uint8,uint16,string,string,bytes32[]))
 func (modelRegistry *ModelRegistry) TryPackAdapterAt(index *big.Int) ([]byte, error) {
 	return modelRegistry.abi.Pack("adapterAt", index)
 }
@@ -18826,7 +18850,7 @@ func (modelRegistry *ModelRegistry) TryPackAdapterAt(index *big.Int) ([]byte, er
 // UnpackAdapterAt is the Go binding that unpacks the parameters returned
 // from invoking the contract method with ID 0xd9903c08.
 //
-// Solidity: function adapterAt(uint256 index) view returns((bytes32,bytes32,bytes32,bytes32,uint256,address,uint64,uint32,address,uint64,string,string))
+// Solidity: function adapterAt(uint256 index) view returns((bytes32,bytes32,bytes32,bytes32,uint256,address,uint64,uint32,address,uint64,uint32,uint16,uint8,uint16,string,string,bytes32[]))
 func (modelRegistry *ModelRegistry) UnpackAdapterAt(data []byte) (ModelRegistryAdapter, error) {
 	out, err := modelRegistry.abi.Unpack("adapterAt", data)
 	if err != nil {
@@ -18910,7 +18934,7 @@ func (modelRegistry *ModelRegistry) UnpackAdapterCount(data []byte) (*big.Int, e
 // the contract method with ID 0xb24976dc.  This method will panic if any
 // invalid/nil inputs are passed.
 //
-// Solidity: function adapterOf(bytes32 digest) view returns((bytes32,bytes32,bytes32,bytes32,uint256,address,uint64,uint32,address,uint64,string,string))
+// Solidity: function adapterOf(bytes32 digest) view returns((bytes32,bytes32,bytes32,bytes32,uint256,address,uint64,uint32,address,uint64,uint32,uint16,uint8,uint16,string,string,bytes32[]))
 func (modelRegistry *ModelRegistry) PackAdapterOf(digest [32]byte) []byte {
 	enc, err := modelRegistry.abi.Pack("adapterOf", digest)
 	if err != nil {
@@ -18923,7 +18947,7 @@ func (modelRegistry *ModelRegistry) PackAdapterOf(digest [32]byte) []byte {
 // the contract method with ID 0xb24976dc.  This method will return an error
 // if any inputs are invalid/nil.
 //
-// Solidity: function adapterOf(bytes32 digest) view returns((bytes32,bytes32,bytes32,bytes32,uint256,address,uint64,uint32,address,uint64,string,string))
+// Solidity: function adapterOf(bytes32 digest) view returns((bytes32,bytes32,bytes32,bytes32,uint256,address,uint64,uint32,address,uint64,uint32,uint16,uint8,uint16,string,string,bytes32[]))
 func (modelRegistry *ModelRegistry) TryPackAdapterOf(digest [32]byte) ([]byte, error) {
 	return modelRegistry.abi.Pack("adapterOf", digest)
 }
@@ -18931,13 +18955,48 @@ func (modelRegistry *ModelRegistry) TryPackAdapterOf(digest [32]byte) ([]byte, e
 // UnpackAdapterOf is the Go binding that unpacks the parameters returned
 // from invoking the contract method with ID 0xb24976dc.
 //
-// Solidity: function adapterOf(bytes32 digest) view returns((bytes32,bytes32,bytes32,bytes32,uint256,address,uint64,uint32,address,uint64,string,string))
+// Solidity: function adapterOf(bytes32 digest) view returns((bytes32,bytes32,bytes32,bytes32,uint256,address,uint64,uint32,address,uint64,uint32,uint16,uint8,uint16,string,string,bytes32[]))
 func (modelRegistry *ModelRegistry) UnpackAdapterOf(data []byte) (ModelRegistryAdapter, error) {
 	out, err := modelRegistry.abi.Unpack("adapterOf", data)
 	if err != nil {
 		return *new(ModelRegistryAdapter), err
 	}
 	out0 := *abi.ConvertType(out[0], new(ModelRegistryAdapter)).(*ModelRegistryAdapter)
+	return out0, nil
+}
+
+// PackAdapterRevision is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x0b397691.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function adapterRevision(address owner, string name, uint32 revision) view returns(bytes32)
+func (modelRegistry *ModelRegistry) PackAdapterRevision(owner common.Address, name string, revision uint32) []byte {
+	enc, err := modelRegistry.abi.Pack("adapterRevision", owner, name, revision)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackAdapterRevision is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x0b397691.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function adapterRevision(address owner, string name, uint32 revision) view returns(bytes32)
+func (modelRegistry *ModelRegistry) TryPackAdapterRevision(owner common.Address, name string, revision uint32) ([]byte, error) {
+	return modelRegistry.abi.Pack("adapterRevision", owner, name, revision)
+}
+
+// UnpackAdapterRevision is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x0b397691.
+//
+// Solidity: function adapterRevision(address owner, string name, uint32 revision) view returns(bytes32)
+func (modelRegistry *ModelRegistry) UnpackAdapterRevision(data []byte) ([32]byte, error) {
+	out, err := modelRegistry.abi.Unpack("adapterRevision", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
 	return out0, nil
 }
 
@@ -19081,6 +19140,41 @@ func (modelRegistry *ModelRegistry) UnpackDatanets(data []byte) (common.Address,
 	return out0, nil
 }
 
+// PackDivide is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd111b8ad.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function divide(bytes32 digest, uint256 amount) view returns(uint256[])
+func (modelRegistry *ModelRegistry) PackDivide(digest [32]byte, amount *big.Int) []byte {
+	enc, err := modelRegistry.abi.Pack("divide", digest, amount)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackDivide is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xd111b8ad.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function divide(bytes32 digest, uint256 amount) view returns(uint256[])
+func (modelRegistry *ModelRegistry) TryPackDivide(digest [32]byte, amount *big.Int) ([]byte, error) {
+	return modelRegistry.abi.Pack("divide", digest, amount)
+}
+
+// UnpackDivide is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xd111b8ad.
+//
+// Solidity: function divide(bytes32 digest, uint256 amount) view returns(uint256[])
+func (modelRegistry *ModelRegistry) UnpackDivide(data []byte) ([]*big.Int, error) {
+	out, err := modelRegistry.abi.Unpack("divide", data)
+	if err != nil {
+		return *new([]*big.Int), err
+	}
+	out0 := *abi.ConvertType(out[0], new([]*big.Int)).(*[]*big.Int)
+	return out0, nil
+}
+
 // PackGetRoleAdmin is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0x248a9ca3.  This method will panic if any
 // invalid/nil inputs are passed.
@@ -19208,11 +19302,103 @@ func (modelRegistry *ModelRegistry) UnpackIsNonceUsed(data []byte) (bool, error)
 	return out0, nil
 }
 
-// PackRegisterAdapter is the Go binding used to pack the parameters required for calling
-// the contract method with ID 0x04afbaf6.  This method will panic if any
+// PackLatestRevision is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xbad181c6.  This method will panic if any
 // invalid/nil inputs are passed.
 //
-// Solidity: function registerAdapter((address,string,bytes32,uint64,uint32,string,bytes32,uint256,bytes32,uint64) order, string cid, bytes signature) returns(bytes32 digest)
+// Solidity: function latestRevision(address owner, string name) view returns(uint32)
+func (modelRegistry *ModelRegistry) PackLatestRevision(owner common.Address, name string) []byte {
+	enc, err := modelRegistry.abi.Pack("latestRevision", owner, name)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackLatestRevision is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xbad181c6.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function latestRevision(address owner, string name) view returns(uint32)
+func (modelRegistry *ModelRegistry) TryPackLatestRevision(owner common.Address, name string) ([]byte, error) {
+	return modelRegistry.abi.Pack("latestRevision", owner, name)
+}
+
+// UnpackLatestRevision is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xbad181c6.
+//
+// Solidity: function latestRevision(address owner, string name) view returns(uint32)
+func (modelRegistry *ModelRegistry) UnpackLatestRevision(data []byte) (uint32, error) {
+	out, err := modelRegistry.abi.Unpack("latestRevision", data)
+	if err != nil {
+		return *new(uint32), err
+	}
+	out0 := *abi.ConvertType(out[0], new(uint32)).(*uint32)
+	return out0, nil
+}
+
+// PackLineageRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe6d44548.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function lineageRules() view returns((uint16,uint16,uint8,uint8))
+func (modelRegistry *ModelRegistry) PackLineageRules() []byte {
+	enc, err := modelRegistry.abi.Pack("lineageRules")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackLineageRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xe6d44548.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function lineageRules() view returns((uint16,uint16,uint8,uint8))
+func (modelRegistry *ModelRegistry) TryPackLineageRules() ([]byte, error) {
+	return modelRegistry.abi.Pack("lineageRules")
+}
+
+// UnpackLineageRules is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xe6d44548.
+//
+// Solidity: function lineageRules() view returns((uint16,uint16,uint8,uint8))
+func (modelRegistry *ModelRegistry) UnpackLineageRules(data []byte) (LineageRules, error) {
+	out, err := modelRegistry.abi.Unpack("lineageRules", data)
+	if err != nil {
+		return *new(LineageRules), err
+	}
+	out0 := *abi.ConvertType(out[0], new(LineageRules)).(*LineageRules)
+	return out0, nil
+}
+
+// PackLowerRoyalty is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x75f978dc.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function lowerRoyalty(bytes32 digest, uint16 royaltyBps) returns()
+func (modelRegistry *ModelRegistry) PackLowerRoyalty(digest [32]byte, royaltyBps uint16) []byte {
+	enc, err := modelRegistry.abi.Pack("lowerRoyalty", digest, royaltyBps)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackLowerRoyalty is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x75f978dc.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function lowerRoyalty(bytes32 digest, uint16 royaltyBps) returns()
+func (modelRegistry *ModelRegistry) TryPackLowerRoyalty(digest [32]byte, royaltyBps uint16) ([]byte, error) {
+	return modelRegistry.abi.Pack("lowerRoyalty", digest, royaltyBps)
+}
+
+// PackRegisterAdapter is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x36fa38cf.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function registerAdapter((address,string,bytes32,uint64,uint32,string,bytes32,uint256,uint16,uint32,bytes32[],bytes32,uint64) order, string cid, bytes signature) returns(bytes32 digest)
 func (modelRegistry *ModelRegistry) PackRegisterAdapter(order TrainingOrder, cid string, signature []byte) []byte {
 	enc, err := modelRegistry.abi.Pack("registerAdapter", order, cid, signature)
 	if err != nil {
@@ -19222,18 +19408,18 @@ func (modelRegistry *ModelRegistry) PackRegisterAdapter(order TrainingOrder, cid
 }
 
 // TryPackRegisterAdapter is the Go binding used to pack the parameters required for calling
-// the contract method with ID 0x04afbaf6.  This method will return an error
+// the contract method with ID 0x36fa38cf.  This method will return an error
 // if any inputs are invalid/nil.
 //
-// Solidity: function registerAdapter((address,string,bytes32,uint64,uint32,string,bytes32,uint256,bytes32,uint64) order, string cid, bytes signature) returns(bytes32 digest)
+// Solidity: function registerAdapter((address,string,bytes32,uint64,uint32,string,bytes32,uint256,uint16,uint32,bytes32[],bytes32,uint64) order, string cid, bytes signature) returns(bytes32 digest)
 func (modelRegistry *ModelRegistry) TryPackRegisterAdapter(order TrainingOrder, cid string, signature []byte) ([]byte, error) {
 	return modelRegistry.abi.Pack("registerAdapter", order, cid, signature)
 }
 
 // UnpackRegisterAdapter is the Go binding that unpacks the parameters returned
-// from invoking the contract method with ID 0x04afbaf6.
+// from invoking the contract method with ID 0x36fa38cf.
 //
-// Solidity: function registerAdapter((address,string,bytes32,uint64,uint32,string,bytes32,uint256,bytes32,uint64) order, string cid, bytes signature) returns(bytes32 digest)
+// Solidity: function registerAdapter((address,string,bytes32,uint64,uint32,string,bytes32,uint256,uint16,uint32,bytes32[],bytes32,uint64) order, string cid, bytes signature) returns(bytes32 digest)
 func (modelRegistry *ModelRegistry) UnpackRegisterAdapter(data []byte) ([32]byte, error) {
 	out, err := modelRegistry.abi.Unpack("registerAdapter", data)
 	if err != nil {
@@ -19309,6 +19495,41 @@ func (modelRegistry *ModelRegistry) TryPackRevokeRole(role [32]byte, account com
 	return modelRegistry.abi.Pack("revokeRole", role, account)
 }
 
+// PackRoyaltiesOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9c1234d5.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function royaltiesOf(bytes32 digest) view returns((bytes32,address,uint16,uint16)[] list)
+func (modelRegistry *ModelRegistry) PackRoyaltiesOf(digest [32]byte) []byte {
+	enc, err := modelRegistry.abi.Pack("royaltiesOf", digest)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackRoyaltiesOf is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x9c1234d5.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function royaltiesOf(bytes32 digest) view returns((bytes32,address,uint16,uint16)[] list)
+func (modelRegistry *ModelRegistry) TryPackRoyaltiesOf(digest [32]byte) ([]byte, error) {
+	return modelRegistry.abi.Pack("royaltiesOf", digest)
+}
+
+// UnpackRoyaltiesOf is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x9c1234d5.
+//
+// Solidity: function royaltiesOf(bytes32 digest) view returns((bytes32,address,uint16,uint16)[] list)
+func (modelRegistry *ModelRegistry) UnpackRoyaltiesOf(data []byte) ([]Royalty, error) {
+	out, err := modelRegistry.abi.Unpack("royaltiesOf", data)
+	if err != nil {
+		return *new([]Royalty), err
+	}
+	out0 := *abi.ConvertType(out[0], new([]Royalty)).(*[]Royalty)
+	return out0, nil
+}
+
 // PackSetAccess is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0xb9e651f4.  This method will panic if any
 // invalid/nil inputs are passed.
@@ -19329,6 +19550,28 @@ func (modelRegistry *ModelRegistry) PackSetAccess(digest [32]byte, access *big.I
 // Solidity: function setAccess(bytes32 digest, uint256 access) returns()
 func (modelRegistry *ModelRegistry) TryPackSetAccess(digest [32]byte, access *big.Int) ([]byte, error) {
 	return modelRegistry.abi.Pack("setAccess", digest, access)
+}
+
+// PackSetLineageRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf1138024.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function setLineageRules((uint16,uint16,uint8,uint8) rules) returns()
+func (modelRegistry *ModelRegistry) PackSetLineageRules(rules LineageRules) []byte {
+	enc, err := modelRegistry.abi.Pack("setLineageRules", rules)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackSetLineageRules is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf1138024.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function setLineageRules((uint16,uint16,uint8,uint8) rules) returns()
+func (modelRegistry *ModelRegistry) TryPackSetLineageRules(rules LineageRules) ([]byte, error) {
+	return modelRegistry.abi.Pack("setLineageRules", rules)
 }
 
 // PackSupportsInterface is the Go binding used to pack the parameters required for calling
@@ -19367,10 +19610,10 @@ func (modelRegistry *ModelRegistry) UnpackSupportsInterface(data []byte) (bool, 
 }
 
 // PackTrainingOrderDigest is the Go binding used to pack the parameters required for calling
-// the contract method with ID 0x3aa8a462.  This method will panic if any
+// the contract method with ID 0xe838c011.  This method will panic if any
 // invalid/nil inputs are passed.
 //
-// Solidity: function trainingOrderDigest((address,string,bytes32,uint64,uint32,string,bytes32,uint256,bytes32,uint64) order) view returns(bytes32)
+// Solidity: function trainingOrderDigest((address,string,bytes32,uint64,uint32,string,bytes32,uint256,uint16,uint32,bytes32[],bytes32,uint64) order) view returns(bytes32)
 func (modelRegistry *ModelRegistry) PackTrainingOrderDigest(order TrainingOrder) []byte {
 	enc, err := modelRegistry.abi.Pack("trainingOrderDigest", order)
 	if err != nil {
@@ -19380,18 +19623,18 @@ func (modelRegistry *ModelRegistry) PackTrainingOrderDigest(order TrainingOrder)
 }
 
 // TryPackTrainingOrderDigest is the Go binding used to pack the parameters required for calling
-// the contract method with ID 0x3aa8a462.  This method will return an error
+// the contract method with ID 0xe838c011.  This method will return an error
 // if any inputs are invalid/nil.
 //
-// Solidity: function trainingOrderDigest((address,string,bytes32,uint64,uint32,string,bytes32,uint256,bytes32,uint64) order) view returns(bytes32)
+// Solidity: function trainingOrderDigest((address,string,bytes32,uint64,uint32,string,bytes32,uint256,uint16,uint32,bytes32[],bytes32,uint64) order) view returns(bytes32)
 func (modelRegistry *ModelRegistry) TryPackTrainingOrderDigest(order TrainingOrder) ([]byte, error) {
 	return modelRegistry.abi.Pack("trainingOrderDigest", order)
 }
 
 // UnpackTrainingOrderDigest is the Go binding that unpacks the parameters returned
-// from invoking the contract method with ID 0x3aa8a462.
+// from invoking the contract method with ID 0xe838c011.
 //
-// Solidity: function trainingOrderDigest((address,string,bytes32,uint64,uint32,string,bytes32,uint256,bytes32,uint64) order) view returns(bytes32)
+// Solidity: function trainingOrderDigest((address,string,bytes32,uint64,uint32,string,bytes32,uint256,uint16,uint32,bytes32[],bytes32,uint64) order) view returns(bytes32)
 func (modelRegistry *ModelRegistry) UnpackTrainingOrderDigest(data []byte) ([32]byte, error) {
 	out, err := modelRegistry.abi.Unpack("trainingOrderDigest", data)
 	if err != nil {
@@ -19587,6 +19830,102 @@ func (modelRegistry *ModelRegistry) UnpackEIP712DomainChangedEvent(log *types.Lo
 	return out, nil
 }
 
+// ModelRegistryLineageRegistered represents a LineageRegistered event raised by the ModelRegistry contract.
+type ModelRegistryLineageRegistered struct {
+	Digest     [32]byte
+	Revision   uint32
+	RoyaltyBps uint16
+	Depth      uint8
+	Ancestors  uint16
+	Parents    [][32]byte
+	Raw        *types.Log // Blockchain specific contextual infos
+}
+
+const ModelRegistryLineageRegisteredEventName = "LineageRegistered"
+
+// ContractEventName returns the user-defined event name.
+func (ModelRegistryLineageRegistered) ContractEventName() string {
+	return ModelRegistryLineageRegisteredEventName
+}
+
+// UnpackLineageRegisteredEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event LineageRegistered(bytes32 indexed digest, uint32 revision, uint16 royaltyBps, uint8 depth, uint16 ancestors, bytes32[] parents)
+func (modelRegistry *ModelRegistry) UnpackLineageRegisteredEvent(log *types.Log) (*ModelRegistryLineageRegistered, error) {
+	event := "LineageRegistered"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != modelRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ModelRegistryLineageRegistered)
+	if len(log.Data) > 0 {
+		if err := modelRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range modelRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
+// ModelRegistryLineageRulesChanged represents a LineageRulesChanged event raised by the ModelRegistry contract.
+type ModelRegistryLineageRulesChanged struct {
+	RoyaltyBps uint16
+	TotalBps   uint16
+	Parents    uint8
+	Depth      uint8
+	Raw        *types.Log // Blockchain specific contextual infos
+}
+
+const ModelRegistryLineageRulesChangedEventName = "LineageRulesChanged"
+
+// ContractEventName returns the user-defined event name.
+func (ModelRegistryLineageRulesChanged) ContractEventName() string {
+	return ModelRegistryLineageRulesChangedEventName
+}
+
+// UnpackLineageRulesChangedEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event LineageRulesChanged(uint16 royaltyBps, uint16 totalBps, uint8 parents, uint8 depth)
+func (modelRegistry *ModelRegistry) UnpackLineageRulesChangedEvent(log *types.Log) (*ModelRegistryLineageRulesChanged, error) {
+	event := "LineageRulesChanged"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != modelRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ModelRegistryLineageRulesChanged)
+	if len(log.Data) > 0 {
+		if err := modelRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range modelRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
 // ModelRegistryRoleAdminChanged represents a RoleAdminChanged event raised by the ModelRegistry contract.
 type ModelRegistryRoleAdminChanged struct {
 	Role              [32]byte
@@ -19725,6 +20064,51 @@ func (modelRegistry *ModelRegistry) UnpackRoleRevokedEvent(log *types.Log) (*Mod
 	return out, nil
 }
 
+// ModelRegistryRoyaltyLowered represents a RoyaltyLowered event raised by the ModelRegistry contract.
+type ModelRegistryRoyaltyLowered struct {
+	Digest     [32]byte
+	RoyaltyBps uint16
+	Raw        *types.Log // Blockchain specific contextual infos
+}
+
+const ModelRegistryRoyaltyLoweredEventName = "RoyaltyLowered"
+
+// ContractEventName returns the user-defined event name.
+func (ModelRegistryRoyaltyLowered) ContractEventName() string {
+	return ModelRegistryRoyaltyLoweredEventName
+}
+
+// UnpackRoyaltyLoweredEvent is the Go binding that unpacks the event data emitted
+// by contract.
+//
+// Solidity: event RoyaltyLowered(bytes32 indexed digest, uint16 royaltyBps)
+func (modelRegistry *ModelRegistry) UnpackRoyaltyLoweredEvent(log *types.Log) (*ModelRegistryRoyaltyLowered, error) {
+	event := "RoyaltyLowered"
+	if len(log.Topics) == 0 {
+		return nil, bind.ErrNoEventSignature
+	}
+	if log.Topics[0] != modelRegistry.abi.Events[event].ID {
+		return nil, bind.ErrEventSignatureMismatch
+	}
+	out := new(ModelRegistryRoyaltyLowered)
+	if len(log.Data) > 0 {
+		if err := modelRegistry.abi.UnpackIntoInterface(out, event, log.Data); err != nil {
+			return nil, err
+		}
+	}
+	var indexed abi.Arguments
+	for _, arg := range modelRegistry.abi.Events[event].Inputs {
+		if arg.Indexed {
+			indexed = append(indexed, arg)
+		}
+	}
+	if err := abi.ParseTopics(out, indexed, log.Topics[1:]); err != nil {
+		return nil, err
+	}
+	out.Raw = log
+	return out, nil
+}
+
 // UnpackError attempts to decode the provided error data using user-defined
 // error definitions.
 func (modelRegistry *ModelRegistry) UnpackError(raw []byte) (any, error) {
@@ -19746,6 +20130,12 @@ func (modelRegistry *ModelRegistry) UnpackError(raw []byte) (any, error) {
 	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["InvalidCid"].ID.Bytes()[:4]) {
 		return modelRegistry.UnpackInvalidCidError(raw[4:])
 	}
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["InvalidLineage"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackInvalidLineageError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["InvalidLineageRules"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackInvalidLineageRulesError(raw[4:])
+	}
 	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["InvalidName"].ID.Bytes()[:4]) {
 		return modelRegistry.UnpackInvalidNameError(raw[4:])
 	}
@@ -19755,8 +20145,11 @@ func (modelRegistry *ModelRegistry) UnpackError(raw []byte) (any, error) {
 	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["InvalidSignature"].ID.Bytes()[:4]) {
 		return modelRegistry.UnpackInvalidSignatureError(raw[4:])
 	}
-	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["NameTaken"].ID.Bytes()[:4]) {
-		return modelRegistry.UnpackNameTakenError(raw[4:])
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["LineageTooDeep"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackLineageTooDeepError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["LineageTooLarge"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackLineageTooLargeError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["NotAdapterOwner"].ID.Bytes()[:4]) {
 		return modelRegistry.UnpackNotAdapterOwnerError(raw[4:])
@@ -19767,11 +20160,35 @@ func (modelRegistry *ModelRegistry) UnpackError(raw []byte) (any, error) {
 	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["OrderNonceUsed"].ID.Bytes()[:4]) {
 		return modelRegistry.UnpackOrderNonceUsedError(raw[4:])
 	}
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["ParentOfOtherBase"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackParentOfOtherBaseError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["ParentsAskTooMuch"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackParentsAskTooMuchError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["ParentsOutOfOrder"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackParentsOutOfOrderError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["RevisionExists"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackRevisionExistsError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["RevisionGap"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackRevisionGapError(raw[4:])
+	}
 	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["RootMismatch"].ID.Bytes()[:4]) {
 		return modelRegistry.UnpackRootMismatchError(raw[4:])
 	}
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["RoyaltyNotLower"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackRoyaltyNotLowerError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["RoyaltyTooHigh"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackRoyaltyTooHighError(raw[4:])
+	}
 	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["StringTooLong"].ID.Bytes()[:4]) {
 		return modelRegistry.UnpackStringTooLongError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["TooManyParents"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackTooManyParentsError(raw[4:])
 	}
 	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["UnknownAdapter"].ID.Bytes()[:4]) {
 		return modelRegistry.UnpackUnknownAdapterError(raw[4:])
@@ -19779,8 +20196,14 @@ func (modelRegistry *ModelRegistry) UnpackError(raw []byte) (any, error) {
 	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["UnknownBase"].ID.Bytes()[:4]) {
 		return modelRegistry.UnpackUnknownBaseError(raw[4:])
 	}
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["UnknownRevision"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackUnknownRevisionError(raw[4:])
+	}
 	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["ZeroAddress"].ID.Bytes()[:4]) {
 		return modelRegistry.UnpackZeroAddressError(raw[4:])
+	}
+	if bytes.Equal(raw[:4], modelRegistry.abi.Errors["ZeroWeights"].ID.Bytes()[:4]) {
+		return modelRegistry.UnpackZeroWeightsError(raw[4:])
 	}
 	return nil, errors.New("Unknown error")
 }
@@ -19929,6 +20352,54 @@ func (modelRegistry *ModelRegistry) UnpackInvalidCidError(raw []byte) (*ModelReg
 	return out, nil
 }
 
+// ModelRegistryInvalidLineage represents a InvalidLineage error raised by the ModelRegistry contract.
+type ModelRegistryInvalidLineage struct {
+	Entry *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidLineage(uint256 entry)
+func ModelRegistryInvalidLineageErrorID() common.Hash {
+	return common.HexToHash("0x92ca45839463b4865b145a5adcd103349e51a1cfce553771a5b4e623e3a91989")
+}
+
+// UnpackInvalidLineageError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidLineage(uint256 entry)
+func (modelRegistry *ModelRegistry) UnpackInvalidLineageError(raw []byte) (*ModelRegistryInvalidLineage, error) {
+	out := new(ModelRegistryInvalidLineage)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "InvalidLineage", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ModelRegistryInvalidLineageRules represents a InvalidLineageRules error raised by the ModelRegistry contract.
+type ModelRegistryInvalidLineageRules struct {
+	Rules LineageRules
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error InvalidLineageRules((uint16,uint16,uint8,uint8) rules)
+func ModelRegistryInvalidLineageRulesErrorID() common.Hash {
+	return common.HexToHash("0xfc3334749b350932b2be1729bf0363838e05c35170eb83ad07d5a4fc6c9d91df")
+}
+
+// UnpackInvalidLineageRulesError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error InvalidLineageRules((uint16,uint16,uint8,uint8) rules)
+func (modelRegistry *ModelRegistry) UnpackInvalidLineageRulesError(raw []byte) (*ModelRegistryInvalidLineageRules, error) {
+	out := new(ModelRegistryInvalidLineageRules)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "InvalidLineageRules", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ModelRegistryInvalidName represents a InvalidName error raised by the ModelRegistry contract.
 type ModelRegistryInvalidName struct {
 	Name string
@@ -20000,27 +20471,51 @@ func (modelRegistry *ModelRegistry) UnpackInvalidSignatureError(raw []byte) (*Mo
 	return out, nil
 }
 
-// ModelRegistryNameTaken represents a NameTaken error raised by the ModelRegistry contract.
-type ModelRegistryNameTaken struct {
-	Owner  common.Address
-	Name   string
-	Digest [32]byte
+// ModelRegistryLineageTooDeep represents a LineageTooDeep error raised by the ModelRegistry contract.
+type ModelRegistryLineageTooDeep struct {
+	Depth   *big.Int
+	Maximum *big.Int
 }
 
 // ErrorID returns the hash of canonical representation of the error's signature.
 //
-// Solidity: error NameTaken(address owner, string name, bytes32 digest)
-func ModelRegistryNameTakenErrorID() common.Hash {
-	return common.HexToHash("0x7142e02cf7a43a4a38e9b29d165e0098a552e56e6726e56ff0584133c83f04c1")
+// Solidity: error LineageTooDeep(uint256 depth, uint256 maximum)
+func ModelRegistryLineageTooDeepErrorID() common.Hash {
+	return common.HexToHash("0x749f8f69dee3c02d590ea9053a9c011d3fca154370172c8b4d1648af06ca68fc")
 }
 
-// UnpackNameTakenError is the Go binding used to decode the provided
+// UnpackLineageTooDeepError is the Go binding used to decode the provided
 // error data into the corresponding Go error struct.
 //
-// Solidity: error NameTaken(address owner, string name, bytes32 digest)
-func (modelRegistry *ModelRegistry) UnpackNameTakenError(raw []byte) (*ModelRegistryNameTaken, error) {
-	out := new(ModelRegistryNameTaken)
-	if err := modelRegistry.abi.UnpackIntoInterface(out, "NameTaken", raw); err != nil {
+// Solidity: error LineageTooDeep(uint256 depth, uint256 maximum)
+func (modelRegistry *ModelRegistry) UnpackLineageTooDeepError(raw []byte) (*ModelRegistryLineageTooDeep, error) {
+	out := new(ModelRegistryLineageTooDeep)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "LineageTooDeep", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ModelRegistryLineageTooLarge represents a LineageTooLarge error raised by the ModelRegistry contract.
+type ModelRegistryLineageTooLarge struct {
+	Ancestors *big.Int
+	Maximum   *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error LineageTooLarge(uint256 ancestors, uint256 maximum)
+func ModelRegistryLineageTooLargeErrorID() common.Hash {
+	return common.HexToHash("0x94cb7b366f8017e477f24256417f4938ba53576a87701291d1559995df2270a4")
+}
+
+// UnpackLineageTooLargeError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error LineageTooLarge(uint256 ancestors, uint256 maximum)
+func (modelRegistry *ModelRegistry) UnpackLineageTooLargeError(raw []byte) (*ModelRegistryLineageTooLarge, error) {
+	out := new(ModelRegistryLineageTooLarge)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "LineageTooLarge", raw); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -20101,6 +20596,133 @@ func (modelRegistry *ModelRegistry) UnpackOrderNonceUsedError(raw []byte) (*Mode
 	return out, nil
 }
 
+// ModelRegistryParentOfOtherBase represents a ParentOfOtherBase error raised by the ModelRegistry contract.
+type ModelRegistryParentOfOtherBase struct {
+	Parent [32]byte
+	Base   [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ParentOfOtherBase(bytes32 parent, bytes32 base)
+func ModelRegistryParentOfOtherBaseErrorID() common.Hash {
+	return common.HexToHash("0x5f1d54cb8325bca997d67681f224eedad8cb94a3baf039a8a42db4ea918de9a2")
+}
+
+// UnpackParentOfOtherBaseError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ParentOfOtherBase(bytes32 parent, bytes32 base)
+func (modelRegistry *ModelRegistry) UnpackParentOfOtherBaseError(raw []byte) (*ModelRegistryParentOfOtherBase, error) {
+	out := new(ModelRegistryParentOfOtherBase)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "ParentOfOtherBase", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ModelRegistryParentsAskTooMuch represents a ParentsAskTooMuch error raised by the ModelRegistry contract.
+type ModelRegistryParentsAskTooMuch struct {
+	TotalBps *big.Int
+	Maximum  *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ParentsAskTooMuch(uint256 totalBps, uint256 maximum)
+func ModelRegistryParentsAskTooMuchErrorID() common.Hash {
+	return common.HexToHash("0x0f2962c2e325c67c72185bd6dd0acbaaa17d86d3d23044df4683d6709a2b43cd")
+}
+
+// UnpackParentsAskTooMuchError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ParentsAskTooMuch(uint256 totalBps, uint256 maximum)
+func (modelRegistry *ModelRegistry) UnpackParentsAskTooMuchError(raw []byte) (*ModelRegistryParentsAskTooMuch, error) {
+	out := new(ModelRegistryParentsAskTooMuch)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "ParentsAskTooMuch", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ModelRegistryParentsOutOfOrder represents a ParentsOutOfOrder error raised by the ModelRegistry contract.
+type ModelRegistryParentsOutOfOrder struct {
+	Parent [32]byte
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ParentsOutOfOrder(bytes32 parent)
+func ModelRegistryParentsOutOfOrderErrorID() common.Hash {
+	return common.HexToHash("0xef1c93f98ec618bf4c1e5bcb01a7891a4a1589e4867d9c050dd2afcd91d8c708")
+}
+
+// UnpackParentsOutOfOrderError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ParentsOutOfOrder(bytes32 parent)
+func (modelRegistry *ModelRegistry) UnpackParentsOutOfOrderError(raw []byte) (*ModelRegistryParentsOutOfOrder, error) {
+	out := new(ModelRegistryParentsOutOfOrder)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "ParentsOutOfOrder", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ModelRegistryRevisionExists represents a RevisionExists error raised by the ModelRegistry contract.
+type ModelRegistryRevisionExists struct {
+	Owner    common.Address
+	Name     string
+	Revision uint32
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error RevisionExists(address owner, string name, uint32 revision)
+func ModelRegistryRevisionExistsErrorID() common.Hash {
+	return common.HexToHash("0x5d99409202898543596f84aea23b8354276e49b3f7eeb17643dedcf8c381980a")
+}
+
+// UnpackRevisionExistsError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error RevisionExists(address owner, string name, uint32 revision)
+func (modelRegistry *ModelRegistry) UnpackRevisionExistsError(raw []byte) (*ModelRegistryRevisionExists, error) {
+	out := new(ModelRegistryRevisionExists)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "RevisionExists", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ModelRegistryRevisionGap represents a RevisionGap error raised by the ModelRegistry contract.
+type ModelRegistryRevisionGap struct {
+	Owner    common.Address
+	Name     string
+	Expected uint32
+	Actual   uint32
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error RevisionGap(address owner, string name, uint32 expected, uint32 actual)
+func ModelRegistryRevisionGapErrorID() common.Hash {
+	return common.HexToHash("0x0a73d5919dc62bb76096d109e6af1870a6f48a4366aec1fb2e91dc68145f284e")
+}
+
+// UnpackRevisionGapError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error RevisionGap(address owner, string name, uint32 expected, uint32 actual)
+func (modelRegistry *ModelRegistry) UnpackRevisionGapError(raw []byte) (*ModelRegistryRevisionGap, error) {
+	out := new(ModelRegistryRevisionGap)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "RevisionGap", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ModelRegistryRootMismatch represents a RootMismatch error raised by the ModelRegistry contract.
 type ModelRegistryRootMismatch struct {
 	Datanet  uint64
@@ -20128,6 +20750,57 @@ func (modelRegistry *ModelRegistry) UnpackRootMismatchError(raw []byte) (*ModelR
 	return out, nil
 }
 
+// ModelRegistryRoyaltyNotLower represents a RoyaltyNotLower error raised by the ModelRegistry contract.
+type ModelRegistryRoyaltyNotLower struct {
+	Digest  [32]byte
+	Current *big.Int
+	Asked   *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error RoyaltyNotLower(bytes32 digest, uint256 current, uint256 asked)
+func ModelRegistryRoyaltyNotLowerErrorID() common.Hash {
+	return common.HexToHash("0x643e14cf70da6ebfe575c9dd4c3a75cca8f64f460e65a3b2ad41de121d987a56")
+}
+
+// UnpackRoyaltyNotLowerError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error RoyaltyNotLower(bytes32 digest, uint256 current, uint256 asked)
+func (modelRegistry *ModelRegistry) UnpackRoyaltyNotLowerError(raw []byte) (*ModelRegistryRoyaltyNotLower, error) {
+	out := new(ModelRegistryRoyaltyNotLower)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "RoyaltyNotLower", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ModelRegistryRoyaltyTooHigh represents a RoyaltyTooHigh error raised by the ModelRegistry contract.
+type ModelRegistryRoyaltyTooHigh struct {
+	RoyaltyBps *big.Int
+	Maximum    *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error RoyaltyTooHigh(uint256 royaltyBps, uint256 maximum)
+func ModelRegistryRoyaltyTooHighErrorID() common.Hash {
+	return common.HexToHash("0x21ad74ec17f7d290e90df0f94345ea291ca8c6e6f4daf0c58c9c9e385a6242f2")
+}
+
+// UnpackRoyaltyTooHighError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error RoyaltyTooHigh(uint256 royaltyBps, uint256 maximum)
+func (modelRegistry *ModelRegistry) UnpackRoyaltyTooHighError(raw []byte) (*ModelRegistryRoyaltyTooHigh, error) {
+	out := new(ModelRegistryRoyaltyTooHigh)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "RoyaltyTooHigh", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ModelRegistryStringTooLong represents a StringTooLong error raised by the ModelRegistry contract.
 type ModelRegistryStringTooLong struct {
 	Str string
@@ -20147,6 +20820,31 @@ func ModelRegistryStringTooLongErrorID() common.Hash {
 func (modelRegistry *ModelRegistry) UnpackStringTooLongError(raw []byte) (*ModelRegistryStringTooLong, error) {
 	out := new(ModelRegistryStringTooLong)
 	if err := modelRegistry.abi.UnpackIntoInterface(out, "StringTooLong", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ModelRegistryTooManyParents represents a TooManyParents error raised by the ModelRegistry contract.
+type ModelRegistryTooManyParents struct {
+	Parents *big.Int
+	Maximum *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error TooManyParents(uint256 parents, uint256 maximum)
+func ModelRegistryTooManyParentsErrorID() common.Hash {
+	return common.HexToHash("0x42db51c152726626f6e4290e645acd501f4e0d3d98c71e7a8ad2795aa026a4c1")
+}
+
+// UnpackTooManyParentsError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error TooManyParents(uint256 parents, uint256 maximum)
+func (modelRegistry *ModelRegistry) UnpackTooManyParentsError(raw []byte) (*ModelRegistryTooManyParents, error) {
+	out := new(ModelRegistryTooManyParents)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "TooManyParents", raw); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -20200,6 +20898,32 @@ func (modelRegistry *ModelRegistry) UnpackUnknownBaseError(raw []byte) (*ModelRe
 	return out, nil
 }
 
+// ModelRegistryUnknownRevision represents a UnknownRevision error raised by the ModelRegistry contract.
+type ModelRegistryUnknownRevision struct {
+	Owner    common.Address
+	Name     string
+	Revision uint32
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error UnknownRevision(address owner, string name, uint32 revision)
+func ModelRegistryUnknownRevisionErrorID() common.Hash {
+	return common.HexToHash("0xb65c54ba7180f9d09094fc89acf0c8dee915646128c2d1283508cc9bfdd08f16")
+}
+
+// UnpackUnknownRevisionError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error UnknownRevision(address owner, string name, uint32 revision)
+func (modelRegistry *ModelRegistry) UnpackUnknownRevisionError(raw []byte) (*ModelRegistryUnknownRevision, error) {
+	out := new(ModelRegistryUnknownRevision)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "UnknownRevision", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ModelRegistryZeroAddress represents a ZeroAddress error raised by the ModelRegistry contract.
 type ModelRegistryZeroAddress struct {
 }
@@ -20218,6 +20942,30 @@ func ModelRegistryZeroAddressErrorID() common.Hash {
 func (modelRegistry *ModelRegistry) UnpackZeroAddressError(raw []byte) (*ModelRegistryZeroAddress, error) {
 	out := new(ModelRegistryZeroAddress)
 	if err := modelRegistry.abi.UnpackIntoInterface(out, "ZeroAddress", raw); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ModelRegistryZeroWeights represents a ZeroWeights error raised by the ModelRegistry contract.
+type ModelRegistryZeroWeights struct {
+	Amount *big.Int
+}
+
+// ErrorID returns the hash of canonical representation of the error's signature.
+//
+// Solidity: error ZeroWeights(uint256 amount)
+func ModelRegistryZeroWeightsErrorID() common.Hash {
+	return common.HexToHash("0x5a2b47b035de5b94da8080980ede5d31cc2deb23ee31caaf12205f6450031f90")
+}
+
+// UnpackZeroWeightsError is the Go binding used to decode the provided
+// error data into the corresponding Go error struct.
+//
+// Solidity: error ZeroWeights(uint256 amount)
+func (modelRegistry *ModelRegistry) UnpackZeroWeightsError(raw []byte) (*ModelRegistryZeroWeights, error) {
+	out := new(ModelRegistryZeroWeights)
+	if err := modelRegistry.abi.UnpackIntoInterface(out, "ZeroWeights", raw); err != nil {
 		return nil, err
 	}
 	return out, nil

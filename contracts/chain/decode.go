@@ -97,6 +97,22 @@ var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 			e.Adapter.Access, err = toU256(ev.Access)
 			return err
 		},
+		eventID(&bindings.ModelRegistryMetaData, "LineageRegistered"): func(e *Event, l *types.Log) error {
+			ev, err := models.UnpackLineageRegisteredEvent(l)
+			if err != nil {
+				return err
+			}
+			e.Lineage = &LineageEvent{Digest: ev.Digest, Revision: ev.Revision, RoyaltyBps: ev.RoyaltyBps, Parents: hashesOf(ev.Parents)}
+			return nil
+		},
+		eventID(&bindings.ModelRegistryMetaData, "RoyaltyLowered"): func(e *Event, l *types.Log) error {
+			ev, err := models.UnpackRoyaltyLoweredEvent(l)
+			if err != nil {
+				return err
+			}
+			e.Royalty = &RoyaltyEvent{Digest: ev.Digest, Bps: ev.RoyaltyBps}
+			return nil
+		},
 		eventID(&bindings.AttributionSettlementMetaData, "BatchSubmitted"): func(e *Event, l *types.Log) error {
 			ev, err := settlement.UnpackBatchSubmittedEvent(l)
 			if err != nil {

@@ -28,6 +28,8 @@ type Event struct {
 	Datanet   *DatanetEvent
 	Version   *VersionEvent
 	Adapter   *AdapterEvent
+	Lineage   *LineageEvent
+	Royalty   *RoyaltyEvent
 	Batch     *BatchEvent
 	Claimed   *ClaimedEvent
 	Epoch     *EpochEvent
@@ -85,6 +87,20 @@ type AdapterEvent struct {
 	Datanet           uint64
 	Version           uint32
 	Access            uint256.Int
+}
+
+// LineageEvent reports where a new adapter stands among others.
+type LineageEvent struct {
+	Digest     protocol.Hash
+	Revision   uint32
+	RoyaltyBps uint16
+	Parents    []protocol.Hash
+}
+
+// RoyaltyEvent reports a lowered royalty.
+type RoyaltyEvent struct {
+	Digest protocol.Hash
+	Bps    uint16
 }
 
 // BatchEvent reports a submitted batch.

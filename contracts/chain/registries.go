@@ -152,7 +152,7 @@ func adapterOf(a bindings.ModelRegistryAdapter) (Adapter, error) {
 	return Adapter{
 		Digest: a.Digest, CID: protocol.CID(a.Cid), Owner: a.Owner, Name: a.Name, Base: a.Base, Datanet: a.Datanet,
 		Version: a.Version, DatanetRoot: a.DatanetRoot, HyperHash: a.HyperHash, Access: access, Registrant: a.Registrant,
-		At: int64(a.RegisteredAt),
+		At: int64(a.RegisteredAt), Revision: a.Revision, RoyaltyBps: a.RoyaltyBps, Parents: hashesOf(a.Parents), Depth: a.Depth, Ancestors: a.Ancestors,
 	}, err
 }
 
@@ -165,7 +165,8 @@ func (c *Client) Adapter(ctx context.Context, digest protocol.Hash) (Adapter, er
 	return adapterOf(a)
 }
 
-// AdapterByName is an owner's adapter by name, or an error of kind not_found.
+// AdapterByName is the newest revision of an owner's adapter by name, or an error of
+// kind not_found.
 func (c *Client) AdapterByName(ctx context.Context, owner protocol.Account, name string) (Adapter, error) {
 	digest, err := read(ctx, c, "look up an adapter", c.cfg.Addresses.Models, models.PackAdapterByName(owner, name), models.UnpackAdapterByName)
 	if err != nil {
@@ -209,10 +210,11 @@ func (s *Sender) RegisterAdapter(ctx context.Context, o protocol.TrainingOrder, 
 	}
 	tx, err := s.Call(ctx, "register an adapter", s.c.cfg.Addresses.Models, uint256.Int{}, models.PackRegisterAdapter(bindings.TrainingOrder{
 		Owner: o.Owner, Name: o.Name, Base: o.Base, Datanet: o.Datanet, Version: o.Version, Root: string(o.Root),
-		HyperHash: o.HyperHash, Access: big256(o.Access), Nonce: o.Nonce, Deadline: uint64(o.Deadline),
+		HyperHash: o.HyperHash, Access: big256(o.Access), RoyaltyBps: o.RoyaltyBps, Revision: o.Revision, Parents: wordsOf(o.Parents),
+		Nonce: o.Nonce, Deadline: uint64(o.Deadline),
 	}, string(id), signature))
 	if protocol.KindOf(err) == protocol.KindExists {
-		if have, rerr := s.c.Adapter(ctx, digest); rerr == nil && have.Owner == o.Owner && have.Name == o.Name {
+		if have, rerr := s.c.Adapter(ctx, digest); rerr == nil && have.Owner == o.Owner && have.Name == o.Name && have.Revision == o.Revision {
 			return Tx{}, nil
 		}
 	}

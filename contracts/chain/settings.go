@@ -3,6 +3,7 @@ package chain
 import (
 	"context"
 	"math/big"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/holiman/uint256"
@@ -84,7 +85,7 @@ func GrantAction(at Addresses, to protocol.Account, amount uint256.Int, memo str
 }
 
 // Settings are all governed parameters.
-func Settings() []Setting { return append(disputeSettings(), settings()...) }
+func Settings() []Setting { return slices.Concat(disputeSettings(), lineageSettings(), settings()) }
 
 func settings() []Setting {
 	seconds := func(bits uint) []Field { return []Field{{"seconds", UnitSeconds, bits}} }

@@ -162,6 +162,11 @@ type Adapter struct {
 	Access      uint256.Int      `json:"access"`
 	Registrant  protocol.Account `json:"registrant"` // as a rule the worker that trained it
 	At          int64            `json:"at"`         // Unix seconds
+	Revision    uint32           `json:"revision"`   // number among the owner's adapters of this name, from 1
+	RoyaltyBps  uint16           `json:"royalty_bps"`
+	Parents     []protocol.Hash  `json:"parents,omitempty"` // digests, ascending
+	Depth       uint8            `json:"depth"`             // longest way to an ancestor without parents
+	Ancestors   uint16           `json:"ancestors"`         // steps of the lineage
 }
 
 // FeeParams say how a fee is shared. PlatformBps is of the whole fee, in basis

@@ -33,7 +33,9 @@ func contractsOf(o *chain.Addresses, n Params, admin protocol.Account) []deploye
 		}},
 		{"datanets", "DatanetRegistry", &o.Datanets, func() []byte { return nil }},
 		{"models", "ModelRegistry", &o.Models, func() []byte {
-			return bindings.NewModelRegistry().PackConstructor(admin, o.Datanets)
+			return bindings.NewModelRegistry().PackConstructor(admin, o.Datanets, bindings.LineageRules{
+				RoyaltyBps: n.Lineage.MaxRoyaltyBps, TotalBps: n.Lineage.MaxTotalBps, Parents: n.Lineage.MaxParents, Depth: n.Lineage.MaxDepth,
+			})
 		}},
 		{"settlement", "AttributionSettlement", &o.Settlement, func() []byte {
 			return bindings.NewAttributionSettlement().PackConstructor(admin, o.Escrow, o.Staking, n.Settlement.ChallengeWindowSeconds, n.Settlement.CoverBps)

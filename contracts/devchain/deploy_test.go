@@ -93,6 +93,10 @@ func TestParamsAreChecked(t *testing.T) {
 		{`"bond_wei": "100`, `"bond_wei": "1000000000000000000000100`, "epochs.bond_wei"},
 		{`"quorum_percent": 5`, `"quorum_percent": 101`, "quorum_percent"},
 		{`"voting_period_seconds": 604800`, `"voting_period_seconds": 0`, "voting_period_seconds"},
+		{`"max_total_bps": 5000`, `"max_total_bps": 10000`, "lineage.max_total_bps"},
+		{`"max_royalty_bps": 2000`, `"max_royalty_bps": 5001`, "lineage.max_royalty_bps"},
+		{`"max_parents": 16`, `"max_parents": 33`, "lineage.max_parents"},
+		{`"max_depth": 8`, `"max_depth": 17`, "lineage.max_depth"},
 		{`"fees"`, `"fee"`, "parameters"},
 	} {
 		require.Contains(t, string(raw), c.from)

@@ -27,6 +27,7 @@ type Params struct {
 	Agents     AgentParams      `json:"agents"`
 	// Contributors are the rules of contributors' stakes.
 	Contributors ContributorParams `json:"contributors"`
+	Lineage      LineageParams     `json:"lineage"`
 	Governance   GovernanceParams  `json:"governance"`
 }
 
@@ -119,6 +120,30 @@ func (k *ContributorParams) validate() error {
 	return nil
 }
 
+// LineageParams bound how far adapters derive from others, and what the owners of these
+// may ask for it.
+type LineageParams struct {
+	MaxRoyaltyBps uint16 `json:"max_royalty_bps"` // of one adapter
+	MaxTotalBps   uint16 `json:"max_total_bps"`   // of an adapter's parents together
+	MaxParents    uint8  `json:"max_parents"`
+	MaxDepth      uint8  `json:"max_depth"`
+}
+
+func (l *LineageParams) validate() error {
+	const mostParents, mostDepth = 32, 16
+	switch {
+	case l.MaxTotalBps >= 10_000:
+		return protocol.Errorf(protocol.KindInvalid, "lineage.max_total_bps", "is %d: it must be less than 10000, so that the owner of a derived adapter keeps something", l.MaxTotalBps)
+	case l.MaxRoyaltyBps > l.MaxTotalBps:
+		return protocol.Errorf(protocol.KindInvalid, "lineage.max_royalty_bps", "is %d: more than all parents together may ask, %d", l.MaxRoyaltyBps, l.MaxTotalBps)
+	case l.MaxParents > mostParents:
+		return protocol.Errorf(protocol.KindInvalid, "lineage.max_parents", "is %d: at most %d", l.MaxParents, mostParents)
+	case l.MaxDepth > mostDepth:
+		return protocol.Errorf(protocol.KindInvalid, "lineage.max_depth", "is %d: at most %d", l.MaxDepth, mostDepth)
+	}
+	return nil
+}
+
 // GovernanceParams are the rules of voting and the delay before what was decided is
 // done.
 type GovernanceParams struct {
@@ -190,6 +215,9 @@ func (p *Params) Validate() error {
 		return err
 	}
 	if err := p.Contributors.validate(); err != nil {
+		return err
+	}
+	if err := p.Lineage.validate(); err != nil {
 		return err
 	}
 	return p.Governance.validate()

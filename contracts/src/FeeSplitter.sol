@@ -2,7 +2,7 @@
 pragma solidity 0.8.34;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {Shares} from "./Types.sol";
+import {Royalty, Shares} from "./Types.sol";
 
 /// @notice One fee, divided among the kinds of party.
 struct FeeParts {
@@ -22,6 +22,8 @@ library FeeSplitter {
 
     /// @notice There is something to divide and all weights are zero.
     error ZeroWeights(uint256 amount);
+    /// @notice Entries of a lineage come after the one that owes them, in its order.
+    error InvalidLineage(uint256 entry);
 
     /// @notice Divides a fee: the parts add up to compute + access.
     function split(uint256 compute, uint256 access, Shares memory shares)
@@ -40,6 +42,34 @@ library FeeSplitter {
         (weights[0], weights[1], weights[2]) = (shares.ownerPart, shares.stakersPart, shares.contributorsPart);
         uint256[] memory rest = apportion(ofAccess[1], weights);
         (parts.owner, parts.stakers, parts.contributors) = (rest[0], rest[1], rest[2]);
+    }
+
+    /// @notice Divides an adapter owner's part along its lineage: whoever is owed a part passes on what its own parents ask
+    /// of it, and keeps the rest. One level is one {apportion}, of which the one that owes is the first party and the
+    /// parents come in the order of the list.
+    /// @param list as {ModelRegistry-royaltiesOf} gives it.
+    /// @return amounts of the adapter's owner, then of each entry; they add up to the amount.
+    function royalties(uint256 amount, Royalty[] memory list) internal pure returns (uint256[] memory amounts) {
+        amounts = new uint256[](list.length + 1);
+        amounts[0] = amount;
+        for (uint256 first = 0; first < list.length;) {
+            uint256 from = list[first].from;
+            if (from > first || (first != 0 && from <= list[first - 1].from)) revert InvalidLineage(first);
+            uint256 end = first;
+            while (end < list.length && list[end].from == from) ++end;
+            uint256[] memory weights = new uint256[](end - first + 1);
+            weights[0] = WHOLE;
+            for (uint256 i = first; i < end; ++i) {
+                weights[i - first + 1] = list[i].bps;
+                weights[0] -= list[i].bps;
+            }
+            uint256[] memory parts = apportion(amounts[from], weights);
+            amounts[from] = parts[0];
+            for (uint256 i = first; i < end; ++i) {
+                amounts[i + 1] = parts[i - first + 1];
+            }
+            first = end;
+        }
     }
 
     /// @notice Divides an amount by weights with largest remainders. The parts add up to the amount.

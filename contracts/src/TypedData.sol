@@ -28,7 +28,7 @@ library TypedData {
     bytes32 internal constant BINDING_TYPEHASH =
         keccak256("Binding(string peer,address nodeKey,address owner,address payout,uint64 issuedAt,uint64 expires)");
     bytes32 internal constant TRAINING_ORDER_TYPEHASH = keccak256(
-        "TrainingOrder(address owner,string name,bytes32 base,uint64 datanet,uint32 version,string root,bytes32 hyperHash,uint256 access,bytes32 nonce,uint64 deadline)"
+        "TrainingOrder(address owner,string name,bytes32 base,uint64 datanet,uint32 version,string root,bytes32 hyperHash,uint256 access,uint16 royaltyBps,uint32 revision,bytes32[] parents,bytes32 nonce,uint64 deadline)"
     );
     bytes32 internal constant AGENT_ORDER_TYPEHASH = keccak256(
         "AgentOrder(address owner,uint64 agent,uint32 version,string name,string manifest,uint256 price,uint64 deadline)"
@@ -71,20 +71,28 @@ library TypedData {
         );
     }
 
+    /// @dev Two halves, since one call does not take so many values; every one is a word, so they join to the encoding.
     function structHash(TrainingOrder calldata o) internal pure returns (bytes32) {
         return keccak256(
-            abi.encode(
-                TRAINING_ORDER_TYPEHASH,
-                o.owner,
-                keccak256(bytes(o.name)),
-                o.base,
-                o.datanet,
-                o.version,
-                keccak256(bytes(o.root)),
-                o.hyperHash,
-                o.access,
-                o.nonce,
-                o.deadline
+            bytes.concat(
+                abi.encode(
+                    TRAINING_ORDER_TYPEHASH,
+                    o.owner,
+                    keccak256(bytes(o.name)),
+                    o.base,
+                    o.datanet,
+                    o.version,
+                    keccak256(bytes(o.root))
+                ),
+                abi.encode(
+                    o.hyperHash,
+                    o.access,
+                    o.royaltyBps,
+                    o.revision,
+                    keccak256(abi.encodePacked(o.parents)),
+                    o.nonce,
+                    o.deadline
+                )
             )
         );
     }

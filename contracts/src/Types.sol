@@ -55,6 +55,9 @@ struct Binding {
 /// @notice What an owner signs to have an adapter trained and registered in its name.
 /// @param root CID of the datanet version.
 /// @param access price per inference in wei.
+/// @param royaltyBps what the owner asks of the owners of adapters derived from this one: a part of theirs, in basis points.
+/// @param revision its next number under this name, from 1.
+/// @param parents digests of the adapters it is derived from, ascending.
 /// @param deadline Unix seconds; the adapter cannot be registered after it.
 struct TrainingOrder {
     address owner;
@@ -65,6 +68,9 @@ struct TrainingOrder {
     string root;
     bytes32 hyperHash;
     uint256 access;
+    uint16 royaltyBps;
+    uint32 revision;
+    bytes32[] parents;
     bytes32 nonce;
     uint64 deadline;
 }
@@ -190,6 +196,31 @@ struct Shares {
     uint16 ownerPart;
     uint16 stakersPart;
     uint16 contributorsPart;
+}
+
+/// @notice How far lineages and the royalties along them may go.
+/// @param royaltyBps most that one adapter asks of the owner of a derived one, in basis points.
+/// @param totalBps most that the parents of one adapter ask together; less than everything, so that its owner keeps a part.
+/// @param parents most that one adapter names.
+/// @param depth longest way from an adapter to an ancestor without parents.
+struct LineageRules {
+    uint16 royaltyBps;
+    uint16 totalBps;
+    uint8 parents;
+    uint8 depth;
+}
+
+/// @notice One step of an adapter's lineage: what the owner of a parent is owed of what the owner of the derived adapter
+/// would have had.
+/// @param adapter digest of the parent.
+/// @param account its owner.
+/// @param from who owes: 0 for the adapter that the list is of, k for the k-th entry of the list.
+/// @param bps of what that one has before its own royalties, in basis points.
+struct Royalty {
+    bytes32 adapter;
+    address account;
+    uint16 from;
+    uint16 bps;
 }
 
 /// @notice What being a validator takes.

@@ -4,7 +4,7 @@ pragma solidity 0.8.34;
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {FeeParts, FeeSplitter} from "../src/FeeSplitter.sol";
 import {MerkleSum} from "../src/MerkleSum.sol";
-import {ProofNode} from "../src/Types.sol";
+import {ProofNode, Royalty} from "../src/Types.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {StandardTree} from "./support/StandardTree.sol";
 import {Tree} from "./support/Tree.sol";
@@ -91,6 +91,38 @@ contract GoldenTest is Fixture {
             else if (role == keccak256("contributor")) s.contributors += amount;
             else if (role == keccak256("pool")) s.pool += amount;
             else vm.assertTrue(false, roles[i]);
+        }
+    }
+
+    // ---- royalties ----
+
+    function test_Royalties_Golden_Succeeds() public view {
+        string memory json = vm.readFile(string.concat(FOLDER, "royalties.json"));
+        uint256 count = vm.parseJsonUint(json, ".count");
+        vm.assertTrue(count > 0);
+        for (uint256 i = 0; i < count; ++i) {
+            string memory at = string.concat(".cases[", vm.toString(i), "]");
+            string memory name = vm.parseJsonString(json, string.concat(at, ".name"));
+            FeeParts memory parts =
+                FeeSplitter.split(_number(json, at, ".compute"), _number(json, at, ".access"), sharesIn(json, at));
+            vm.assertEq(parts.owner, _number(json, at, ".out_before"), string.concat(name, ": before"));
+            uint256[] memory got = FeeSplitter.royalties(parts.owner, _lineage(json, at));
+            vm.assertEq(got[0], _number(json, at, ".out_owner"), string.concat(name, ": owner"));
+            uint256[] memory want = _numbers(json, string.concat(at, ".out_amounts"));
+            vm.assertEq(got.length, want.length + 1, string.concat(name, ": entries"));
+            for (uint256 k = 0; k < want.length; ++k) {
+                vm.assertEq(got[k + 1], want[k], string.concat(name, ": entry"));
+            }
+        }
+    }
+
+    function _lineage(string memory json, string memory at) private pure returns (Royalty[] memory list) {
+        address[] memory accounts = vm.parseJsonAddressArray(json, string.concat(at, ".accounts"));
+        uint256[] memory from = vm.parseJsonUintArray(json, string.concat(at, ".from"));
+        uint256[] memory bps = vm.parseJsonUintArray(json, string.concat(at, ".bps"));
+        list = new Royalty[](accounts.length);
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            list[i] = Royalty(bytes32(i), accounts[i], uint16(from[i]), uint16(bps[i]));
         }
     }
 

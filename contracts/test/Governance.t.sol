@@ -16,7 +16,7 @@ import {ModelRegistry} from "../src/ModelRegistry.sol";
 import {OpenGovernor, VotingRules} from "../src/OpenGovernor.sol";
 import {Timelock} from "../src/Timelock.sol";
 import {Treasury} from "../src/Treasury.sol";
-import {CommitteeRules, PenaltyRules, PeriodRules, Shares, ValidatorRules} from "../src/Types.sol";
+import {CommitteeRules, LineageRules, PenaltyRules, PeriodRules, Shares, ValidatorRules} from "../src/Types.sol";
 import {ValidatorPool} from "../src/ValidatorPool.sol";
 import {WorkerStaking} from "../src/WorkerStaking.sol";
 import {Fixture} from "./support/Fixture.sol";
@@ -215,6 +215,10 @@ contract GovernanceTest is Fixture {
         stakes.slashBps = 100;
         decide(address(contributors), abi.encodeCall(ContributorStaking.setRules, (stakes)), "contributors");
         vm.assertEq(contributors.rules().slashBps, 100);
+        decide(
+            address(models), abi.encodeCall(ModelRegistry.setLineageRules, (LineageRules(100, 200, 3, 4))), "lineages"
+        );
+        vm.assertEq(keccak256(abi.encode(models.lineageRules())), keccak256(abi.encode(LineageRules(100, 200, 3, 4))));
         decide(address(models), abi.encodeCall(ModelRegistry.registerBase, (keccak256("base"), "b", "u")), "base");
         decide(address(governor), abi.encodeWithSignature("setVotingDelay(uint48)", 2 days), "delay");
         vm.assertEq(governor.votingDelay(), 2 days);

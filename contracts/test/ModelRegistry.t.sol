@@ -4,7 +4,7 @@ pragma solidity 0.8.34;
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {DatanetRegistry} from "../src/DatanetRegistry.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
-import {TrainingOrder} from "../src/Types.sol";
+import {LineageRules, TrainingOrder} from "../src/Types.sol";
 import {CidText} from "./support/CidText.sol";
 import {Fixture} from "./support/Fixture.sol";
 
@@ -34,6 +34,9 @@ contract ModelRegistryTest is Fixture {
             root: root,
             hyperHash: keccak256("hyper"),
             access: 1e15,
+            royaltyBps: 1000,
+            revision: 1,
+            parents: new bytes32[](0),
             nonce: keccak256("nonce"),
             deadline: uint64(START + 1 hours)
         });
@@ -134,12 +137,12 @@ contract ModelRegistryTest is Fixture {
         _expectRevert(o, abi.encodeWithSelector(ModelRegistry.OrderNonceUsed.selector, owner, o.nonce));
     }
 
-    function test_RegisterAdapter_NameTaken_Reverts() public {
+    function test_RegisterAdapter_RevisionTaken_Reverts() public {
         TrainingOrder memory o = _order();
         _register(o);
         cid = CidText.raw("another adapter");
         o.nonce = "2";
-        _expectRevert(o, abi.encodeWithSelector(ModelRegistry.NameTaken.selector, owner, o.name, digest));
+        _expectRevert(o, abi.encodeWithSelector(ModelRegistry.RevisionExists.selector, owner, o.name, 1));
     }
 
     function test_RegisterAdapter_Expired_Reverts() public {
@@ -215,9 +218,10 @@ contract ModelRegistryTest is Fixture {
     }
 
     function test_Constructor_ZeroAddress_Reverts() public {
+        LineageRules memory rules = models.lineageRules();
         vm.expectRevert(ModelRegistry.ZeroAddress.selector);
-        new ModelRegistry(address(0), datanets);
+        new ModelRegistry(address(0), datanets, rules);
         vm.expectRevert(ModelRegistry.ZeroAddress.selector);
-        new ModelRegistry(admin, DatanetRegistry(address(0)));
+        new ModelRegistry(admin, DatanetRegistry(address(0)), rules);
     }
 }

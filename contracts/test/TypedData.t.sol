@@ -44,7 +44,7 @@ contract TypedDataTest is Fixture {
 
     function testFuzz_TrainingOrderDigest_Succeeds(TrainingOrder calldata o) public view {
         bytes32 want = vm.eip712HashStruct(
-            "TrainingOrder(address owner,string name,bytes32 base,uint64 datanet,uint32 version,string root,bytes32 hyperHash,uint256 access,bytes32 nonce,uint64 deadline)",
+            "TrainingOrder(address owner,string name,bytes32 base,uint64 datanet,uint32 version,string root,bytes32 hyperHash,uint256 access,uint16 royaltyBps,uint32 revision,bytes32[] parents,bytes32 nonce,uint64 deadline)",
             abi.encode(o)
         );
         _expect(address(models), want, models.trainingOrderDigest(o));

@@ -299,7 +299,7 @@ func (s *Server) getModel(w http.ResponseWriter, r *http.Request, _ protocol.Acc
 	}
 	id := r.PathValue("id")
 	for _, m := range models {
-		if m.ID == id || string(m.CID) == id {
+		if m.Called(id) {
 			return writeJSON(w, http.StatusOK, newModelObject(m))
 		}
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/holiman/uint256"
@@ -37,7 +38,7 @@ type Delta struct {
 
 // Model is something a request may name.
 type Model struct {
-	ID      string           `json:"id"` // name, unique on this network
+	ID      string           `json:"id"` // name; of an older revision name@revision
 	CID     protocol.CID     `json:"cid,omitempty"`
 	Base    protocol.Hash    `json:"base"`
 	Owner   protocol.Account `json:"owner"`
@@ -45,6 +46,17 @@ type Model struct {
 	Version uint32           `json:"version,omitempty"`
 	Access  uint256.Int      `json:"access"`  // wei per inference
 	Created int64            `json:"created"` // Unix seconds
+	// Revision numbers the owner's adapters of one name, from 1; Parents are the digests
+	// of the adapters that this one is derived from, RoyaltyBps what its owner asks of
+	// the owners of adapters derived from it.
+	Revision   uint32          `json:"revision,omitempty"`
+	RoyaltyBps uint16          `json:"royalty_bps,omitempty"`
+	Parents    []protocol.Hash `json:"parents,omitempty"`
+}
+
+// Called says whether a request that names the model so means this one.
+func (m Model) Called(name string) bool {
+	return m.ID == name || m.CID != "" && (string(m.CID) == name || fmt.Sprintf("%s@%d", m.ID, m.Revision) == name)
 }
 
 // Inference answers requests on behalf of tenants.

@@ -77,6 +77,55 @@ func TestSplitGolden(t *testing.T) {
 	}
 }
 
+// Along a lineage, whole fees: what the owner and its parents' owners have adds up to
+// what the owner would have without parents.
+func TestRoyaltiesGolden(t *testing.T) {
+	type vector struct {
+		Name    string      `json:"name"`
+		Compute uint256.Int `json:"compute"`
+		Access  uint256.Int `json:"access"`
+		Params
+		Owner    protocol.Account   `json:"owner"`
+		Accounts []protocol.Account `json:"accounts"`
+		Adapters []protocol.Hash    `json:"adapters"`
+		From     []uint16           `json:"from"`
+		Bps      []uint16           `json:"bps"`
+
+		OutBefore  uint256.Int   `json:"out_before"`
+		OutOwner   uint256.Int   `json:"out_owner"`
+		OutAmounts []uint256.Int `json:"out_amounts"`
+	}
+	for _, v := range readCases[vector](t, "testdata/royalties.json") {
+		t.Run(v.Name, func(t *testing.T) {
+			p := Parties{Treasury: account(250), WorkerPayout: account(251), ModelOwner: v.Owner, Pool: account(253)}
+			for i := range v.Accounts {
+				p.Royalties = append(p.Royalties, Royalty{Adapter: v.Adapters[i], Account: v.Accounts[i], From: v.From[i], Bps: v.Bps[i]})
+			}
+			owed, err := Royalties(&v.OutBefore, p.Royalties)
+			require.NoError(t, err)
+			require.Equal(t, append([]uint256.Int{v.OutOwner}, v.OutAmounts...), owed)
+
+			got, err := Split(protocol.Fee{Compute: v.Compute, Access: v.Access}, v.Params, p, protocol.Attribution{Pool: protocol.WeightScale})
+			require.NoError(t, err)
+			var want, have []Share
+			if !v.OutOwner.IsZero() {
+				want = append(want, Share{Account: v.Owner, Amount: v.OutOwner, Role: RoleOwner})
+			}
+			for i, amount := range v.OutAmounts {
+				if !amount.IsZero() {
+					want = append(want, Share{Account: v.Accounts[i], Amount: amount, Role: RoleRoyalty})
+				}
+			}
+			for _, s := range got {
+				if s.Role == RoleOwner || s.Role == RoleRoyalty {
+					have = append(have, s)
+				}
+			}
+			require.Equal(t, want, have)
+		})
+	}
+}
+
 func TestTreeGolden(t *testing.T) {
 	type vector struct {
 		Name     string             `json:"name"`

@@ -17,6 +17,7 @@ const (
 	RolePlatform    Role = "platform"
 	RoleWorker      Role = "worker"
 	RoleOwner       Role = "owner"
+	RoleRoyalty     Role = "royalty" // owner of an adapter that the model is derived from
 	RoleStaker      Role = "staker"
 	RoleContributor Role = "contributor"
 	RolePool        Role = "pool"
@@ -64,7 +65,7 @@ type Stake struct {
 	Amount  uint256.Int      `json:"amount"`
 }
 
-// Parties are the accounts that one fee is owed to. Pool, ModelOwner and
+// Parties are the accounts that one fee is owed to. Pool, ModelOwner, Royalties and
 // Stakers matter only when there is an access fee.
 type Parties struct {
 	Treasury     protocol.Account `json:"treasury"`
@@ -72,6 +73,7 @@ type Parties struct {
 	ModelOwner   protocol.Account `json:"model_owner"`
 	Pool         protocol.Account `json:"pool"` // the datanet's public pool
 	Stakers      []Stake          `json:"stakers"`
+	Royalties    []Royalty        `json:"royalties,omitempty"` // along the model's lineage
 }
 
 // Share is one party's part in one fee.
@@ -86,13 +88,15 @@ type Share struct {
 //
 // The platform takes PlatformBps of compute and of access. The rest of compute
 // is the worker's. The rest of access goes to the model owner, the stakers and
-// the contributors by their parts; the stakers' part is divided pro rata to
+// the contributors by their parts; the owner's part is divided along the model's
+// lineage ([Royalty]); the stakers' part is divided pro rata to
 // stake, the contributors' part by attribution weight with the attribution's
 // Pool weight going to the public pool. Without any stake the stakers' part
 // goes to the public pool too.
 //
 // Every division uses largest remainders; equal remainders are served in the
-// order platform, worker / owner, stakers, contributors; then by ascending
+// order platform, worker / owner, stakers, contributors; whoever owes royalties
+// before whom it owes them to, these as they are listed; then by ascending
 // account (stakers) or record hash (contributors, the pool counting as the zero
 // hash). Stakes of one account are added first. Zero shares are left out.
 //
@@ -118,6 +122,7 @@ type Splitter struct {
 	records []protocol.RecordShare
 	weights []uint256.Int
 	parts   []uint256.Int
+	owed    []uint256.Int // along a lineage
 	scratch apportioner
 	arena   []Share
 }
@@ -158,7 +163,7 @@ func (s *Splitter) Split(fee protocol.Fee, parties Parties, att protocol.Attribu
 	var platform uint256.Int
 	platform.Add(&compute[0], &access[0])
 
-	out := shareList{list: s.room(5 + len(s.stakes) + len(att.Shares))}
+	out := shareList{list: s.room(5 + len(parties.Royalties) + len(s.stakes) + len(att.Shares))}
 	out.add(RolePlatform, "treasury", parties.Treasury, &platform, protocol.Hash{})
 	out.add(RoleWorker, "worker_payout", parties.WorkerPayout, &compute[1], protocol.Hash{})
 	if !access[1].IsZero() {
@@ -206,7 +211,9 @@ func (s *Splitter) splitAccess(out *shareList, amount *uint256.Int, parties *Par
 	if err := s.scratch.apportion(parts[:], amount, s.access[:]); err != nil {
 		return err
 	}
-	out.add(RoleOwner, "model_owner", parties.ModelOwner, &parts[0], protocol.Hash{})
+	if err := s.splitOwner(out, &parts[0], parties); err != nil {
+		return err
+	}
 
 	if s.stakesErr != nil {
 		return s.stakesErr

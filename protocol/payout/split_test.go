@@ -45,6 +45,7 @@ var situations = rapid.Custom(func(t *rapid.T) situation {
 	for range rapid.IntRange(0, 6).Draw(t, "n stakers") {
 		s.Parties.Stakers = append(s.Parties.Stakers, Stake{account(rapid.ByteRange(1, 4).Draw(t, "staker")), amounts.Draw(t, "stake")})
 	}
+	s.Parties.Royalties = lineages.Draw(t, "lineage")
 	left := uint64(protocol.WeightScale)
 	for i := range rapid.IntRange(0, 8).Draw(t, "n records") {
 		w := rapid.Uint64Range(0, left).Draw(t, "weight")

@@ -62,6 +62,27 @@ func (f *fields) hash(name string, b []byte) protocol.Hash {
 	return protocol.Hash(b)
 }
 
+// hashes are up to limit of them; none are nil.
+func (f *fields) hashes(name string, in [][]byte, limit int) []protocol.Hash {
+	if len(in) > limit {
+		f.fail(name, "has %d entries, more than %d", len(in), limit)
+		return nil
+	}
+	var out []protocol.Hash
+	for i, b := range in {
+		out = append(out, f.hash(fmt.Sprintf("%s[%d]", name, i), b))
+	}
+	return out
+}
+
+func hashesToPB(in []protocol.Hash) [][]byte {
+	var out [][]byte
+	for i := range in {
+		out = append(out, in[i][:])
+	}
+	return out
+}
+
 // optionalHash takes no bytes as the zero hash.
 func (f *fields) optionalHash(name string, b []byte) protocol.Hash {
 	if len(b) == 0 {

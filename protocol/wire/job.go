@@ -82,6 +82,7 @@ func TrainingJobToPB(j protocol.TrainingJob) *pb.TrainingJob {
 		Order: &pb.TrainingOrder{
 			Owner: o.Owner[:], Name: o.Name, Base: o.Base[:], Datanet: o.Datanet, Version: o.Version, Root: string(o.Root),
 			HyperHash: o.HyperHash[:], Access: amountBytes(o.Access), Nonce: o.Nonce[:], Deadline: uint64(o.Deadline),
+			RoyaltyBps: uint32(o.RoyaltyBps), Revision: o.Revision, Parents: hashesToPB(o.Parents),
 		},
 		Signature: j.Signature,
 		Hyper: &pb.Hyper{
@@ -108,16 +109,19 @@ func TrainingJobFromPB(m *pb.TrainingJob) (protocol.TrainingJob, error) {
 	}
 	f.in("order", func() {
 		j.Order = protocol.TrainingOrder{
-			Owner:     f.account("owner", o.GetOwner()),
-			Name:      f.text("name", o.GetName(), protocol.MaxNameBytes),
-			Base:      f.hash("base", o.GetBase()),
-			Datanet:   o.GetDatanet(),
-			Version:   o.GetVersion(),
-			Root:      f.cid("root", o.GetRoot()),
-			HyperHash: f.hash("hyper_hash", o.GetHyperHash()),
-			Access:    f.amount("access", o.GetAccess()),
-			Nonce:     f.hash("nonce", o.GetNonce()),
-			Deadline:  f.time("deadline", o.GetDeadline()),
+			Owner:      f.account("owner", o.GetOwner()),
+			Name:       f.text("name", o.GetName(), protocol.MaxNameBytes),
+			Base:       f.hash("base", o.GetBase()),
+			Datanet:    o.GetDatanet(),
+			Version:    o.GetVersion(),
+			Root:       f.cid("root", o.GetRoot()),
+			HyperHash:  f.hash("hyper_hash", o.GetHyperHash()),
+			Access:     f.amount("access", o.GetAccess()),
+			Nonce:      f.hash("nonce", o.GetNonce()),
+			Deadline:   f.time("deadline", o.GetDeadline()),
+			RoyaltyBps: uint16(f.count("royalty_bps", o.GetRoyaltyBps(), 10_000)),
+			Revision:   o.GetRevision(),
+			Parents:    f.hashes("parents", o.GetParents(), MaxParents),
 		}
 		if j.Order.Name == "" {
 			f.fail("name", "is empty: name the adapter")

@@ -8,7 +8,7 @@ import (
 )
 
 // MaxParents bounds the adapters of a merge, and their renderings.
-const MaxParents = 16
+const MaxParents = protocol.MaxParents
 
 func mergeToPB(m *protocol.Merge) *pb.Merge {
 	if m == nil {

@@ -88,6 +88,7 @@ func sampleTrainingJob() (protocol.TrainingJob, error) {
 		Order: protocol.TrainingOrder{
 			Owner: protocol.Account{1}, Name: "fables", Base: protocol.Hash{2}, Datanet: 3, Version: 4, Root: sampleCID,
 			Access: *uint256.NewInt(7), Nonce: protocol.Hash{8}, Deadline: 1_700_000_000,
+			RoyaltyBps: 1500, Revision: 2, Parents: []protocol.Hash{{9}, {10}},
 		},
 	}
 	var err error

@@ -111,6 +111,9 @@ func TrainingOrderData(d Domain, o protocol.TrainingOrder) TypedData {
 	t.text("root", string(o.Root))
 	t.hash("hyperHash", o.HyperHash)
 	t.amount("access", o.Access)
+	t.uint("royaltyBps", 16, uint64(o.RoyaltyBps))
+	t.uint("revision", 32, uint64(o.Revision))
+	t.hashes("parents", o.Parents)
 	t.hash("nonce", o.Nonce)
 	t.time("deadline", o.Deadline)
 	return t

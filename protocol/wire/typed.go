@@ -63,7 +63,7 @@ func (t *TypedData) amount(name string, v uint256.Int) {
 	t.add(name, "uint256", v.Dec(), v.Bytes32())
 }
 
-// accounts and amounts are arrays: their encoding is the hash of their words.
+// accounts, amounts and hashes are arrays: their encoding is the hash of their words.
 func (t *TypedData) accounts(name string, list []protocol.Account) {
 	values, words := make([]string, len(list)), make([]byte, 0, 32*len(list))
 	for i, a := range list {
@@ -82,6 +82,15 @@ func (t *TypedData) amounts(name string, list []uint256.Int) {
 		words = append(words, w[:]...)
 	}
 	t.add(name, "uint256[]", values, crypto.Keccak256Hash(words))
+}
+
+func (t *TypedData) hashes(name string, list []protocol.Hash) {
+	values, words := make([]string, len(list)), make([]byte, 0, 32*len(list))
+	for i, h := range list {
+		values[i] = h.Hex()
+		words = append(words, h[:]...)
+	}
+	t.add(name, "bytes32[]", values, crypto.Keccak256Hash(words))
 }
 
 func (t *TypedData) uint(name string, bits int, v uint64) {

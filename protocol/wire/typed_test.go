@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -51,6 +52,12 @@ func (c goldenCase) data(t *testing.T, d Domain) TypedData {
 	m := c.Message
 	hash := func(n string) protocol.Hash { return protocol.Hash(hexutil.MustDecode(m[n])) }
 	account := func(n string) protocol.Account { return protocol.Account(hexutil.MustDecode(m[n])) }
+	hashes := func(n string) (out []protocol.Hash) {
+		for _, h := range strings.Fields(m[n]) {
+			out = append(out, protocol.Hash(hexutil.MustDecode(h)))
+		}
+		return out
+	}
 	amount := func(n string) uint256.Int { return *uint256.MustFromDecimal(m[n]) }
 	num := func(n string) uint64 {
 		v, err := strconv.ParseUint(m[n], 10, 64)
@@ -80,6 +87,7 @@ func (c goldenCase) data(t *testing.T, d Domain) TypedData {
 		return TrainingOrderData(d, protocol.TrainingOrder{
 			Owner: account("owner"), Name: m["name"], Base: hash("base"), Datanet: num("datanet"), Version: uint32(num("version")), Root: protocol.CID(m["root"]),
 			HyperHash: hash("hyperHash"), Access: amount("access"), Nonce: hash("nonce"), Deadline: int64(num("deadline")),
+			RoyaltyBps: uint16(num("royaltyBps")), Revision: uint32(num("revision")), Parents: hashes("parents"),
 		})
 	}
 	t.Fatalf("no such type %s", c.Type)

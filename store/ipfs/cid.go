@@ -1,6 +1,8 @@
 package ipfs
 
 import (
+	"slices"
+
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multihash"
@@ -71,6 +73,20 @@ func Digest(c protocol.CID) (protocol.Hash, error) {
 		return protocol.Hash{}, err
 	}
 	return digestOf(id)
+}
+
+// Digests are the digests of CIDs in ascending order, each once.
+func Digests(ids []protocol.CID) ([]protocol.Hash, error) {
+	var out []protocol.Hash
+	for _, id := range ids {
+		d, err := Digest(id)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	slices.SortFunc(out, protocol.Hash.Cmp)
+	return slices.Compact(out), nil
 }
 
 func digestOf(id cid.Cid) (protocol.Hash, error) {

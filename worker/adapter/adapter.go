@@ -3,7 +3,8 @@
 // attributed.
 //
 // Invariants: base, weights and attribution index belong together and to the datanet
-// version that the registry has; every file is bounded before it is read.
+// version that the registry has; the parents are those that the registry has; every
+// file is bounded before it is read.
 //
 // It keeps nothing in memory beyond what it returns, and it trains nothing.
 package adapter
@@ -13,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -133,6 +135,14 @@ func (s Source) describe(ctx context.Context, id protocol.CID, providers []peer.
 	manifest, err := s.manifest(ctx, id, providers)
 	if err != nil {
 		return nil, err
+	}
+	// Royalties go to the parents that the registry has: they are those it was made of.
+	parents, err := ipfs.Digests(manifest.Hyper.Parents())
+	if err != nil {
+		return nil, unusable(protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: its manifest names parents: %w", id, err))
+	}
+	if !slices.Equal(parents, registered.Parents) {
+		return nil, unusable(protocol.Errorf(protocol.KindCorrupt, "adapter", "%s: its manifest names %d parents, the registry has %d others", id, len(parents), len(registered.Parents)))
 	}
 	for _, name := range []string{ConfigFile, WeightsFile, IndexFile} {
 		if manifest.Files[name] == "" {

@@ -181,6 +181,22 @@ func TestWhatDoesNotBelongTogetherIsRefused(t *testing.T) {
 			}
 		})
 	}
+	t.Run("parents", func(t *testing.T) {
+		p, _ := b.honest(t)
+		one, two := protocol.Hash{1}, protocol.Hash{2}
+		p.manifest = func(m *protocol.AdapterManifest) {
+			m.Hyper.Merge = &protocol.Merge{Parents: []protocol.MergeParent{{Adapter: ipfs.RawCIDOf(two)}, {Adapter: ipfs.RawCIDOf(one)}}}
+		}
+		for _, bad := range [][]protocol.Hash{nil, {one}, {one, {3}}} {
+			p.registered = func(a *chain.Adapter) { a.Parents = bad }
+			_, err := b.Open(t.Context(), b.publish(t, p), nil)
+			require.Equal(t, protocol.KindCorrupt, protocol.KindOf(err), "%v", err)
+			require.ErrorContains(t, err, "parents")
+		}
+		p.registered = func(a *chain.Adapter) { a.Parents = []protocol.Hash{one, two} }
+		_, err := b.Open(t.Context(), b.publish(t, p), nil)
+		require.NoError(t, err)
+	})
 	t.Run("not registered", func(t *testing.T) {
 		_, err := b.Open(t.Context(), ipfs.RawCIDOf(protocol.Hash{4}), nil)
 		require.Equal(t, protocol.KindNotFound, protocol.KindOf(err))

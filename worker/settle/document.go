@@ -40,6 +40,14 @@ type AdapterParties struct {
 	Owner   protocol.Account `json:"owner"`
 	Datanet uint64           `json:"datanet"`
 	Pool    protocol.Account `json:"pool"`
+	// Royalties are what the owner owes along the adapter's lineage; not there for an
+	// adapter without parents that ask for any. A reader that does not know of them
+	// refuses the document, so they need no new format.
+	Royalties []payout.Royalty `json:"royalties,omitempty"`
+}
+
+func (a AdapterParties) equal(b AdapterParties) bool {
+	return a.Adapter == b.Adapter && a.Owner == b.Owner && a.Datanet == b.Datanet && a.Pool == b.Pool && slices.Equal(a.Royalties, b.Royalties)
 }
 
 // Manifest is the top of a batch document. Its SHA2-256 is the batch's data digest
@@ -303,7 +311,7 @@ func (m *Manifest) split(splitter *payout.Splitter, e *Entry, checks Checks) ([]
 		if a.Datanet != r.Datanet {
 			return nil, protocol.Errorf(protocol.KindInvalid, "datanet", "is %d, adapter %s was trained on %d", r.Datanet, r.Adapter, a.Datanet)
 		}
-		parties.ModelOwner, parties.Pool = a.Owner, a.Pool
+		parties.ModelOwner, parties.Pool, parties.Royalties = a.Owner, a.Pool, a.Royalties
 		if e.Attribution == nil {
 			return nil, protocol.Errorf(protocol.KindInvalid, "attribution", "is missing though there is an access fee")
 		}

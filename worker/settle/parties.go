@@ -50,7 +50,17 @@ func snapshot(ctx context.Context, c *chain.Client, worker protocol.Account, blo
 		if err != nil {
 			return m, err
 		}
-		m.Adapters = append(m.Adapters, AdapterParties{Adapter: digest, Owner: a.Owner, Datanet: a.Datanet, Pool: d.Pool})
+		p := AdapterParties{Adapter: digest, Owner: a.Owner, Datanet: a.Datanet, Pool: d.Pool}
+		if len(a.Parents) > 0 {
+			royalties, err := at.RoyaltiesOf(ctx, digest)
+			if err != nil {
+				return m, err
+			}
+			for _, r := range royalties {
+				p.Royalties = append(p.Royalties, payout.Royalty(r))
+			}
+		}
+		m.Adapters = append(m.Adapters, p)
 	}
 	return m, nil
 }
@@ -87,7 +97,7 @@ func Audit(ctx context.Context, c *chain.Client, r *Result) error {
 		return protocol.Errorf(protocol.KindCorrupt, "treasury, payout", "are not those of block %d", m.Block)
 	case !slices.Equal(want.Stakers, m.Stakers):
 		return protocol.Errorf(protocol.KindCorrupt, "stakers", "are not those of block %d", m.Block)
-	case !slices.Equal(want.Adapters, m.Adapters):
+	case !slices.EqualFunc(want.Adapters, m.Adapters, AdapterParties.equal):
 		return protocol.Errorf(protocol.KindCorrupt, "adapters", "are not those of block %d", m.Block)
 	}
 	return nil

@@ -167,7 +167,7 @@ func (w *world) register(admin *keystore.Key, at chain.Addresses) {
 		require.NoError(t, err)
 	}
 	order := protocol.TrainingOrder{
-		Owner: w.model.Account(), Name: "poet", Base: base, Datanet: w.datanet.ID, Version: 1, Root: root,
+		Owner: w.model.Account(), Name: "poet", Revision: 1, Base: base, Datanet: w.datanet.ID, Version: 1, Root: root,
 		HyperHash: protocol.Hash{7}, Access: open(2), Nonce: protocol.Hash{9}, Deadline: time.Now().Add(48 * time.Hour).Unix(),
 	}
 	sig, err := wire.SignTrainingOrder(w.domain(at.Models), order, w.model.ECDSA())

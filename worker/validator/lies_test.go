@@ -78,14 +78,19 @@ func TestLies(t *testing.T) {
 		reason protocol.DisputeReason
 		long   bool // much like another: with the long tests only
 	}{
-		"the document is withheld":        {lie: lie{withhold: true}, reason: unavailable},
-		"the evidence is withheld":        {lie: lie{hide: true}, reason: unavailable},
-		"another root":                    {lie: lie{submit: func(s *chain.Submission) { s.Root[0]++ }}, reason: arithmetic},
-		"another total":                   {lie: lie{submit: func(s *chain.Submission) { s.Total.AddUint64(&s.Total, 1) }}, reason: arithmetic},
-		"another count":                   {lie: lie{submit: func(s *chain.Submission) { s.Count++ }}, reason: arithmetic, long: true},
-		"another split of the fee":        {lie: lie{document: func(d *settle.Document) { d.Manifest.Params.PlatformBps = 0 }}, reason: arithmetic},
-		"the treasury is the worker":      {lie: lie{document: func(d *settle.Document) { d.Manifest.Treasury = d.Manifest.Worker }}, reason: arithmetic, long: true},
-		"another model owner":             {tuned: true, lie: lie{document: func(d *settle.Document) { d.Manifest.Adapters[0].Owner = d.Manifest.Worker }}, reason: arithmetic, long: true},
+		"the document is withheld":   {lie: lie{withhold: true}, reason: unavailable},
+		"the evidence is withheld":   {lie: lie{hide: true}, reason: unavailable},
+		"another root":               {lie: lie{submit: func(s *chain.Submission) { s.Root[0]++ }}, reason: arithmetic},
+		"another total":              {lie: lie{submit: func(s *chain.Submission) { s.Total.AddUint64(&s.Total, 1) }}, reason: arithmetic},
+		"another count":              {lie: lie{submit: func(s *chain.Submission) { s.Count++ }}, reason: arithmetic, long: true},
+		"another split of the fee":   {lie: lie{document: func(d *settle.Document) { d.Manifest.Params.PlatformBps = 0 }}, reason: arithmetic},
+		"the treasury is the worker": {lie: lie{document: func(d *settle.Document) { d.Manifest.Treasury = d.Manifest.Worker }}, reason: arithmetic, long: true},
+		"another model owner":        {tuned: true, lie: lie{document: func(d *settle.Document) { d.Manifest.Adapters[0].Owner = d.Manifest.Worker }}, reason: arithmetic, long: true},
+		"royalties are kept back":    {tuned: true, lie: lie{document: func(d *settle.Document) { d.Manifest.Adapters[0].Royalties = nil }}, reason: arithmetic},
+		"a lower royalty":            {tuned: true, lie: lie{document: func(d *settle.Document) { d.Manifest.Adapters[0].Royalties[0].Bps-- }}, reason: arithmetic, long: true},
+		"a royalty to the worker": {tuned: true, lie: lie{document: func(d *settle.Document) {
+			d.Manifest.Adapters[0].Royalties[0].Account = d.Manifest.Worker
+		}}, reason: arithmetic, long: true},
 		"parties of a block to come":      {lie: lie{document: func(d *settle.Document) { d.Manifest.Block += 1000 }}, reason: arithmetic, long: true},
 		"the document of another batch":   {lie: lie{computed: func(d *settle.Document) { d.Manifest.Nonce = 7 }}, reason: arithmetic, long: true},
 		"a receipt signed by another":     {lie: lie{signed: func(s *protocol.SignedReceipt) { *s = w.resign(*s, stranger) }}, reason: signature},
@@ -121,7 +126,10 @@ func TestLies(t *testing.T) {
 			d.Entries[0].Attribution = &at
 		}}, reason: attribution, long: true},
 		"another adapter": {tuned: true, lie: lie{receipt: func(r *protocol.Receipt) { r.Adapter, _ = digestOf(w.other) },
-			document: func(d *settle.Document) { d.Manifest.Adapters[0].Adapter = d.Entries[0].Receipt.Receipt.Adapter }}, reason: lineage},
+			document: func(d *settle.Document) {
+				p := &d.Manifest.Adapters[0]
+				p.Adapter, p.Royalties = d.Entries[0].Receipt.Receipt.Adapter, nil
+			}}, reason: lineage},
 		"an adapter for a bare answer": {tuned: true, lie: lie{evidence: func(e *protocol.Evidence) {
 			e.Output, e.Text, e.FinishedBy = w.plain.Output, w.plain.Text, w.plain.FinishedBy
 		}}, reason: output, long: true},

@@ -144,10 +144,10 @@ func (w *world) model() {
 	root, digest := cidOf(t, "version 1")
 	_, err = w.client.As(w.rich).PublishVersion(ctx, protocol.Version{Datanet: datanet.ID, Number: 1, Root: root, License: "CC-BY-4.0", Records: 5})
 	require.NoError(t, err)
-	register := func(name string) (protocol.CID, chain.Adapter) {
-		order := protocol.TrainingOrder{Owner: w.rich.Account(), Name: name, Base: bundle.Hash, Datanet: datanet.ID, Version: 1, Root: root,
+	register := func(name string, owner *keystore.Key, royalty uint16, parents ...protocol.Hash) (protocol.CID, chain.Adapter) {
+		order := protocol.TrainingOrder{RoyaltyBps: royalty, Parents: parents, Owner: owner.Account(), Name: name, Revision: 1, Base: bundle.Hash, Datanet: datanet.ID, Version: 1, Root: root,
 			HyperHash: protocol.Hash{7}, Access: open(1), Nonce: crypto.Keccak256Hash([]byte(name)), Deadline: time.Now().Add(48 * time.Hour).Unix()}
-		sig, err := wire.SignTrainingOrder(w.domain(at.Models), order, w.rich.ECDSA())
+		sig, err := wire.SignTrainingOrder(w.domain(at.Models), order, owner.ECDSA())
 		require.NoError(t, err)
 		id, digest := cidOf(t, name)
 		_, err = w.client.As(w.rich).RegisterAdapter(ctx, order, sig, id, digest)
@@ -157,8 +157,9 @@ func (w *world) model() {
 		return id, a
 	}
 	w.with = &adapter.Adapter{}
-	w.id, w.with.Registered = register("poet")
-	w.other, _ = register("other")
+	_, parent := register("muse", key(t, "muse"), 1000)
+	w.id, w.with.Registered = register("poet", w.rich, 0, parent.Digest)
+	w.other, _ = register("other", w.rich, 0)
 	require.Equal(t, digest, w.with.Registered.DatanetRoot)
 	w.with.LoRA, err = enginetest.Adapter(bundle.Config, 2, 5)
 	require.NoError(t, err)
@@ -320,7 +321,8 @@ func (x *workerOf) settle(l lie, entries ...settle.Entry) {
 		Format: settle.Format, ChainID: x.client.ChainID(), Settlement: at.Settlement, Worker: x.owner.Account(), Nonce: x.nonce, Block: block,
 		Params:   payout.Params{PlatformBps: fees.PlatformBps, OwnerPart: fees.OwnerPart, StakersPart: fees.StakersPart, ContributorsPart: fees.ContributorsPart},
 		Treasury: fees.Treasury, Payout: x.owner.Account(), Stakers: []payout.Stake{},
-		Adapters: []settle.AdapterParties{{Adapter: x.with.Registered.Digest, Owner: x.with.Registered.Owner, Datanet: net.ID, Pool: net.Pool}},
+		Adapters: []settle.AdapterParties{{Adapter: x.with.Registered.Digest, Owner: x.with.Registered.Owner, Datanet: net.ID, Pool: net.Pool,
+			Royalties: []payout.Royalty{{Adapter: x.with.Registered.Parents[0], Account: key(t, "muse").Account(), Bps: 1000}}}},
 	}}
 	for _, s := range stakers {
 		d.Manifest.Stakers = append(d.Manifest.Stakers, payout.Stake{Account: s.Account, Amount: s.Amount})

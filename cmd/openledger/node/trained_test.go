@@ -13,6 +13,7 @@ import (
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/store/datanet"
+	"github.com/openledger/openledger/store/ipfs"
 	"github.com/openledger/openledger/worker/finetune"
 )
 
@@ -75,20 +76,29 @@ func (n *network) trained(t *testing.T, on taught) (string, protocol.CID) {
 // order is a signed training order over a datanet version.
 func (n *network) order(t *testing.T, on taught, name string, h protocol.Hyper) protocol.TrainingJob {
 	t.Helper()
-	return n.orderFor(t, on, name, h, n.base)
+	return n.ordered(t, on, name, h, func(*protocol.TrainingOrder) {})
 }
 
 // orderFor is order for another base.
 func (n *network) orderFor(t *testing.T, on taught, name string, h protocol.Hyper, base protocol.Hash) protocol.TrainingJob {
 	t.Helper()
+	return n.ordered(t, on, name, h, func(o *protocol.TrainingOrder) { o.Base = base })
+}
+
+// ordered is an order with a change, signed.
+func (n *network) ordered(t *testing.T, on taught, name string, h protocol.Hyper, change func(*protocol.TrainingOrder)) protocol.TrainingJob {
+	t.Helper()
 	hash, err := wire.HyperHash(h)
 	require.NoError(t, err)
-	job := protocol.TrainingJob{Hyper: h, Order: protocol.TrainingOrder{Name: name, Datanet: on.version.Datanet, Version: on.version.Number,
-		Root: on.version.Root, Owner: on.owner.Account(), Base: base, HyperHash: hash, Deadline: time.Now().Add(time.Hour).Unix()}}
+	parents, err := ipfs.Digests(h.Parents())
+	require.NoError(t, err)
+	job := protocol.TrainingJob{Hyper: h, Order: protocol.TrainingOrder{Name: name, Revision: 1, Parents: parents, Datanet: on.version.Datanet, Version: on.version.Number,
+		Root: on.version.Root, Owner: on.owner.Account(), Base: n.base, HyperHash: hash, Deadline: time.Now().Add(time.Hour).Unix()}}
 	for _, b := range []*protocol.Hash{&job.ID, &job.Order.Nonce} {
 		_, err := rand.Read(b[:])
 		require.NoError(t, err)
 	}
+	change(&job.Order)
 	job.Signature, err = wire.SignTrainingOrder(wire.Domain{ChainID: n.chain.ChainID(), Contract: n.chain.Addresses.Models}, job.Order, on.owner.ECDSA())
 	require.NoError(t, err)
 	return job

@@ -17,6 +17,7 @@ import {
     Binding,
     Claim,
     CommitteeRules,
+    LineageRules,
     PenaltyRules,
     PeriodRules,
     ProofNode,
@@ -95,7 +96,7 @@ abstract contract Fixture {
         staking = new WorkerStaking(admin, minStake, minDelegation, unbonding, jailTerm);
         escrow = new Escrow(admin, delay);
         datanets = new DatanetRegistry();
-        models = new ModelRegistry(admin, datanets);
+        models = new ModelRegistry(admin, datanets, lineageIn(config));
         settlement = new AttributionSettlement(admin, escrow, staking, window, coverBps);
         agents = new AgentRegistry(
             admin,
@@ -140,6 +141,15 @@ abstract contract Fixture {
         return ValidatorRules({
             minBond: uint128(vm.parseJsonUint(json, ".validators.min_bond_wei")),
             unbonding: uint64(vm.parseJsonUint(json, ".validators.unbonding_seconds"))
+        });
+    }
+
+    function lineageIn(string memory json) internal pure returns (LineageRules memory) {
+        return LineageRules({
+            royaltyBps: uint16(vm.parseJsonUint(json, ".lineage.max_royalty_bps")),
+            totalBps: uint16(vm.parseJsonUint(json, ".lineage.max_total_bps")),
+            parents: uint8(vm.parseJsonUint(json, ".lineage.max_parents")),
+            depth: uint8(vm.parseJsonUint(json, ".lineage.max_depth"))
         });
     }
 

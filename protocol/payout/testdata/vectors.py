@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Golden vectors of the fee split, of the Merkle-sum tree and of the cumulative tree.
+"""Golden vectors of the fee split, of royalties, of the Merkle-sum tree and of the cumulative tree.
 
 Written from the specification alone, apart from the Go code: exact rationals
 (fractions.Fraction) for the largest-remainder division and an independent
 keccak. Needs: pip install pycryptodome
 
-    python3 vectors.py        # rewrites splits.json, merkle.json and cumulative.json beside it
+    python3 vectors.py        # rewrites splits.json, royalties.json, merkle.json and cumulative.json beside it
 """
 import json
 import pathlib
@@ -155,6 +155,76 @@ def split_cases() -> list[dict]:
     return cases
 
 
+def royalties(amount: int, tree: dict) -> list[tuple]:
+    """Divides along a lineage, a tree of {"owner", "bps", "of": [its parents]}, breadth first."""
+    rows, queue = [], [(0, amount, tree)]
+    while queue:
+        place, has, node = queue.pop(0)
+        bps = [p["bps"] for p in node["of"]]
+        parts = divide(has, [10_000 - sum(bps)] + bps)
+        if place == 0:
+            owner = parts[0]
+        else:
+            rows[place - 1][3] = parts[0]
+        for p, part in zip(node["of"], parts[1:]):
+            rows.append([p["owner"], place, p["bps"], part])
+            queue.append((len(rows), part, p))
+    assert owner + sum(r[3] for r in rows) == amount
+    return owner, rows
+
+
+def royalty_case(name, compute, access, tree, bps=1000, parts=(20, 20, 50)):
+    before = divide(divide(access, [bps, 10_000 - bps])[1], list(parts))[0]
+    owner, rows = royalties(before, tree)
+    return {
+        "name": name, "compute": str(compute), "access": str(access),
+        "platform_bps": bps, "owner_part": parts[0], "stakers_part": parts[1], "contributors_part": parts[2],
+        "owner": tree["owner"], "accounts": [r[0] for r in rows], "adapters": [rec(f"{name} {i}") for i in range(len(rows))],
+        "from": [r[1] for r in rows], "bps": [r[2] for r in rows],
+        "out_before": str(before), "out_owner": str(owner), "out_amounts": [str(r[3]) for r in rows],
+    }
+
+
+def royalty_cases():
+    rng = random.Random(23)
+
+    def to(owner, bps, *of):
+        return {"owner": addr(owner), "bps": bps, "of": list(of)}
+
+    def grow(depth, width):
+        n = rng.randrange(0, width + 1) if depth else 0
+        left, of = 9_000, []
+        for _ in range(n):
+            bps = rng.randrange(0, left // 2)
+            left -= bps
+            of.append(to(f"owner {rng.randrange(9)}", bps, *grow(depth - 1, width)))
+        return of
+
+    cases = [
+        royalty_case("no_parents", 5, 10**15, to("o", 0)),
+        royalty_case("one_parent", 0, 90 * 10**15, to("o", 0, to("a", 1000))),
+        royalty_case("merge_of_two", 0, 90 * 10**15 + 7, to("o", 0, to("a", 1000), to("b", 2000))),
+        royalty_case("three_generations", 3, 123_456_789_012_345_679,
+                     to("o", 0, to("a", 2000, to("b", 1500, to("c", 1))), to("d", 333))),
+        royalty_case("diamond", 0, 10**18 + 1, to("o", 0, to("a", 2500, to("g", 999)), to("b", 2500, to("g", 999)))),
+        royalty_case("asks_for_nothing", 0, 10**15, to("o", 0, to("a", 0, to("b", 5000)), to("c", 100))),
+        royalty_case("one_wei", 0, 9, to("o", 0, to("a", 5000), to("b", 4999)), parts=(1, 0, 0), bps=0),
+        royalty_case("tie_to_the_owner", 0, 1, to("o", 0, to("a", 5000)), parts=(1, 0, 0), bps=0),
+        royalty_case("tie_in_order", 0, 2, to("o", 0, to("a", 3000), to("b", 3000), to("c", 3000)), parts=(1, 0, 0), bps=0),
+        royalty_case("all_of_it", 0, 10**9 + 7, to("o", 0, to("a", 4000), to("b", 6000)), parts=(1, 1, 1)),
+        royalty_case("owner_is_its_own_parent", 0, 10**9 + 7, to("o", 0, to("o", 2000, to("o", 2000)))),
+        royalty_case("no_access", 10**15, 0, to("o", 0, to("a", 2000))),
+        royalty_case("no_owner_part", 0, 10**15, to("o", 0, to("a", 2000)), parts=(0, 1, 1)),
+        royalty_case("sixteen_parents", 0, 10**18 - 1, to("o", 0, *(to(f"p{i}", 300 + i) for i in range(16)))),
+        royalty_case("huge", 2**250, 2**255 - 19, to("o", 0, to("a", 1999, to("b", 1)), to("c", 2001))),
+    ]
+    for i in range(24):
+        cases.append(royalty_case(f"random_{i}", rng.randrange(10**18), rng.randrange(10**rng.randrange(1, 25)),
+                                  to("o", 0, *grow(3, 3)), bps=rng.choice([1000, 0, 333]),
+                                  parts=rng.choice([(20, 20, 50), (1, 2, 3), (1, 0, 0)])))
+    return cases
+
+
 def leaf(i, account, amount):
     return k256(word(0) + word(i) + word(int(account, 16)) + word(amount)), amount
 
@@ -253,5 +323,6 @@ def write(name, cases):
 
 if __name__ == "__main__":
     write("splits.json", split_cases())
+    write("royalties.json", royalty_cases())
     write("merkle.json", merkle_cases())
     write("cumulative.json", cumulative_cases())

@@ -833,6 +833,9 @@ type TrainingOrder struct {
 	Access        []byte                 `protobuf:"bytes,8,opt,name=access,proto3" json:"access,omitempty"`
 	Nonce         []byte                 `protobuf:"bytes,9,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	Deadline      uint64                 `protobuf:"varint,10,opt,name=deadline,proto3" json:"deadline,omitempty"` // Unix seconds
+	RoyaltyBps    uint32                 `protobuf:"varint,11,opt,name=royalty_bps,json=royaltyBps,proto3" json:"royalty_bps,omitempty"`
+	Revision      uint32                 `protobuf:"varint,12,opt,name=revision,proto3" json:"revision,omitempty"`
+	Parents       [][]byte               `protobuf:"bytes,13,rep,name=parents,proto3" json:"parents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -935,6 +938,27 @@ func (x *TrainingOrder) GetDeadline() uint64 {
 		return x.Deadline
 	}
 	return 0
+}
+
+func (x *TrainingOrder) GetRoyaltyBps() uint32 {
+	if x != nil {
+		return x.RoyaltyBps
+	}
+	return 0
+}
+
+func (x *TrainingOrder) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *TrainingOrder) GetParents() [][]byte {
+	if x != nil {
+		return x.Parents
+	}
+	return nil
 }
 
 type TrainingJob struct {
@@ -1369,7 +1393,7 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\x06weight\x18\x02 \x01(\x01R\x06weight\"]\n" +
 	"\tRendering\x12'\n" +
 	"\x0fprompt_template\x18\x01 \x01(\tR\x0epromptTemplate\x12'\n" +
-	"\x0fanswer_template\x18\x02 \x01(\tR\x0eanswerTemplate\"\xfe\x01\n" +
+	"\x0fanswer_template\x18\x02 \x01(\tR\x0eanswerTemplate\"\xd5\x02\n" +
 	"\rTrainingOrder\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\fR\x05owner\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -1382,7 +1406,11 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\x06access\x18\b \x01(\fR\x06access\x12\x14\n" +
 	"\x05nonce\x18\t \x01(\fR\x05nonce\x12\x1a\n" +
 	"\bdeadline\x18\n" +
-	" \x01(\x04R\bdeadline\"\xb5\x01\n" +
+	" \x01(\x04R\bdeadline\x12\x1f\n" +
+	"\vroyalty_bps\x18\v \x01(\rR\n" +
+	"royaltyBps\x12\x1a\n" +
+	"\brevision\x18\f \x01(\rR\brevision\x12\x18\n" +
+	"\aparents\x18\r \x03(\fR\aparents\"\xb5\x01\n" +
 	"\vTrainingJob\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x122\n" +
 	"\x05order\x18\x02 \x01(\v2\x1c.openledger.v1.TrainingOrderR\x05order\x12\x1c\n" +

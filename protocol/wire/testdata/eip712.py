@@ -20,7 +20,8 @@ TYPES = {
     "Contribution": "uint64 datanet,bytes32 record,address contributor,string license,uint64 at",
     "Review": "uint64 datanet,bytes32 record,string status,string reason,uint64 at",
     "TrainingOrder": "address owner,string name,bytes32 base,uint64 datanet,uint32 version,string root,"
-                     "bytes32 hyperHash,uint256 access,bytes32 nonce,uint64 deadline",
+                     "bytes32 hyperHash,uint256 access,uint16 royaltyBps,uint32 revision,bytes32[] parents,"
+                     "bytes32 nonce,uint64 deadline",
 }
 TEXTS = {
     "peer": "12D3KooWBvcvRTjZ9QkEEhTbqBsHD4Y1RzmzuLFGQvX3kqEbGL9R", "license": "CC-BY-4.0", "status": "rejected",
@@ -38,6 +39,8 @@ def members(text):
 
 def value(primary, name, kind):
     h = keccak(f"{primary}.{name}".encode())
+    if kind.endswith("[]"):
+        return [value(primary, f"{name}.{i}", kind[:-2]) for i in range(3)]
     if kind == "bytes32":
         return "0x" + h.hex()
     if kind == "address":
@@ -61,7 +64,7 @@ def main():
         cases.append({
             "type": primary,
             "type_hash": "0x" + keccak(f"{primary}({text})".encode()).hex(),
-            "message": {k: str(v) for k, v in message.items()},
+            "message": {k: " ".join(v) if isinstance(v, list) else str(v) for k, v in message.items()},
             "struct_hash": "0x" + signable.body.hex(),
             "domain_separator": "0x" + signable.header.hex(),
             "digest": "0x" + keccak(b"\x19\x01" + signable.header + signable.body).hex(),
