@@ -6,6 +6,7 @@ import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {IBatchHolds} from "./IBatchHolds.sol";
 import {IEscrow} from "./IEscrow.sol";
@@ -53,18 +54,34 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         Refunded
     }
 
+    /// @dev Five slots, of which a submission writes four. A total below 2^88 wei (309 million OPEN, of the billion that there
+    /// is) is demanded of a batch, and claims never exceed it. `draws` is as much of the digest of what was drawn as there is
+    /// room for: two lists with the same 216 bits would take 2^108 hashes to find, and could still only move money among the
+    /// requesters of their own batch, as a refund also adds up to the total. Seconds have 40 bits, which last 34,000 years.
     struct Record {
         bytes32 root;
         bytes32 dataDigest;
-        uint128 total;
-        uint128 claimed;
+        bytes27 draws;
+        uint40 submittedAt;
+        uint88 total;
+        uint88 claimed;
+        uint40 claimableAt;
         uint32 count;
-        uint64 submittedAt;
-        uint64 claimableAt;
+        Ruling ruling;
         uint32 hold; // the last one; SWEPT for ever after a sweep
         uint40 frozenAt;
-        Ruling ruling;
-        bytes32 draws;
+    }
+
+    /// @dev What is known of a worker, in one slot.
+    /// @param next the nonce of its next batch.
+    /// @param released the first batch that may still count against the stake.
+    /// @param exposure what counts against the stake: money that is here, so far below 2^96 wei (79 times all OPEN).
+    /// @param aside batches that were set aside.
+    struct Book {
+        uint64 next;
+        uint64 released;
+        uint96 exposure;
+        uint32 aside;
     }
 
     /// @notice All that is known about a batch.
@@ -89,13 +106,12 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     uint32 private _holds;
     uint32 private _hold;
     address private _holder;
-    mapping(address worker => uint64) private _nextNonce;
-    mapping(address worker => uint64) private _released;
-    mapping(address worker => uint256) private _exposure;
+    mapping(address worker => Book) private _books;
     mapping(address worker => mapping(uint64 nonce => Record)) private _batches;
     mapping(address worker => mapping(uint64 nonce => BitMaps.BitMap)) private _claimed;
-    /// @dev Batches that were ever frozen leave the queue of {_release}, so that they hold up none behind them.
-    mapping(address worker => uint64[]) private _aside;
+    /// @dev Batches that were ever frozen leave the queue of {_release}, so that they hold up none behind them. Their number is
+    /// in the worker's book.
+    mapping(address worker => mapping(uint32 place => uint64 nonce)) private _aside;
 
     /// @notice The zero address cannot be used here.
     error ZeroAddress();
@@ -105,7 +121,7 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     error BatchExists(address worker, uint64 nonce);
     /// @notice Batches of a worker come in sequence.
     error NonceGap(address worker, uint64 expected, uint64 actual);
-    /// @notice A batch needs a root, a total below 2^128 and at least one payout.
+    /// @notice A batch needs a root, a total below 2^88 and at least one payout.
     error InvalidBatch(address worker, uint64 nonce);
     /// @notice The worker's stake covers less than what would wait in challenge windows.
     error InsufficientCover(address worker, uint256 needed, uint256 cover);
@@ -195,39 +211,25 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
 
     /// @notice Settles a worker's next batch. A resubmission reverts with {BatchExists} and changes nothing.
     function submitBatch(Batch calldata batch, SignedVoucher[] calldata vouchers) external nonReentrant {
-        address worker = batch.worker;
-        uint64 nonce = batch.nonce;
-        if (!_STAKING.isOperator(worker, msg.sender)) revert NotOperator(worker, msg.sender);
-        if (_STAKING.isJailed(worker)) revert WorkerJailed(worker);
-        uint64 next = _nextNonce[worker];
-        if (nonce < next) revert BatchExists(worker, nonce);
-        if (nonce > next) revert NonceGap(worker, next, nonce);
-        if (batch.root == 0 || batch.total == 0 || batch.total > type(uint128).max || batch.count == 0) {
-            revert InvalidBatch(worker, nonce);
-        }
-
-        uint256 exposure = _release(worker, RELEASES_PER_SUBMISSION) + batch.total;
-        uint256 cover = coverOf(worker);
-        if (exposure > cover) revert InsufficientCover(worker, exposure, cover);
-
-        uint64 claimableAt = uint64(block.timestamp) + _challengeWindow;
-        _exposure[worker] = exposure;
-        _nextNonce[worker] = next + 1;
+        _admit(batch);
+        (address worker, uint64 nonce) = (batch.worker, batch.nonce);
+        uint40 claimableAt = SafeCast.toUint40(block.timestamp + _challengeWindow);
         Record storage r = _batches[worker][nonce];
         r.root = batch.root;
         r.dataDigest = batch.dataDigest;
-        r.total = uint128(batch.total);
-        (r.count, r.submittedAt, r.claimableAt) = (batch.count, uint64(block.timestamp), claimableAt);
+        (r.total, r.claimableAt, r.count) = (uint88(batch.total), claimableAt, batch.count);
         emit BatchSubmitted(worker, nonce, batch.root, batch.total, batch.count, batch.dataDigest, claimableAt);
 
-        (uint256 drawn, bytes32 draws) = _ESCROW.drawBatch(worker, vouchers);
-        r.draws = draws;
+        (uint256 drawn, bytes32 draws) = _drawBatch(worker, vouchers);
+        (r.draws, r.submittedAt) = (bytes27(draws), uint40(block.timestamp));
         if (drawn != batch.total) revert TotalMismatch(worker, batch.total, drawn);
     }
 
     /// @notice Lets go of up to `max` batches whose window is over, so that they no longer count against the stake.
     function release(address worker, uint256 max) external {
-        _exposure[worker] = _release(worker, max);
+        Book memory book = _books[worker];
+        _release(worker, book, max);
+        _books[worker] = book;
     }
 
     // ---- disputes ----
@@ -237,7 +239,7 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         Record storage r = _batches[worker][nonce];
         Status status = _status(r);
         if (status != Status.Pending) revert NotPending(worker, nonce, status);
-        if (r.ruling == Ruling.None) _aside[worker].push(nonce);
+        if (r.ruling == Ruling.None) _aside[worker][_books[worker].aside++] = nonce;
         r.ruling = Ruling.Open;
         r.frozenAt = uint40(block.timestamp);
         emit BatchFrozen(worker, nonce);
@@ -252,17 +254,19 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     {
         Record storage r = _batches[worker][nonce];
         if (r.ruling != Ruling.Open) revert NotDisputed(worker, nonce);
+        Book memory book = _books[worker];
         if (valid) {
             r.ruling = Ruling.Upheld;
-            r.claimableAt += uint64(block.timestamp) - r.frozenAt;
+            r.claimableAt += uint40(block.timestamp) - r.frozenAt;
             emit BatchUpheld(worker, nonce, r.claimableAt);
         } else {
             r.ruling = Ruling.Rejected;
-            _exposure[worker] -= r.total;
+            book.exposure -= r.total;
             emit BatchRejected(worker, nonce, r.total);
         }
-        exposure = _release(worker, RELEASES_PER_SUBMISSION);
-        _exposure[worker] = exposure;
+        _release(worker, book, RELEASES_PER_SUBMISSION);
+        _books[worker] = book;
+        return book.exposure;
     }
 
     /// @notice Puts what a rejected batch drew back into the requesters' balances. Anybody may send it, once.
@@ -272,10 +276,12 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         if (r.ruling != Ruling.Rejected) revert NotRefundable(worker, nonce);
         r.ruling = Ruling.Refunded;
         bytes32 digest;
+        uint256 sum;
         for (uint256 i = 0; i < draws.length; ++i) {
             digest = keccak256(abi.encode(digest, draws[i].requester, draws[i].amount));
+            sum += draws[i].amount;
         }
-        if (digest != r.draws) revert DrawsMismatch(worker, nonce);
+        if (bytes27(digest) != r.draws || sum != r.total) revert DrawsMismatch(worker, nonce);
         for (uint256 i = 0; i < draws.length; ++i) {
             emit Refunded(worker, nonce, draws[i].requester, draws[i].amount);
             _ESCROW.depositFor{value: draws[i].amount}(draws[i].requester);
@@ -403,7 +409,7 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
 
     /// @notice The nonce of a worker's next batch, which is the number of its batches.
     function nextNonce(address worker) external view returns (uint64) {
-        return _nextNonce[worker];
+        return _books[worker].next;
     }
 
     /// @notice A batch; status None if there is none.
@@ -430,23 +436,23 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     }
 
     /// @notice What a worker's stake covers.
-    function coverOf(address worker) public view returns (uint256) {
-        return _STAKING.stakeOf(worker) * _coverBps / BPS;
+    function coverOf(address worker) external view returns (uint256) {
+        return _coverOf(_STAKING.stakeOf(worker));
     }
 
     /// @notice What waits in a worker's challenge windows and disputes now. For reading off chain: it looks at every such
     /// batch.
     function exposureOf(address worker) external view returns (uint256 exposure) {
-        exposure = _exposure[worker];
-        for (uint64 n = _released[worker]; n < _nextNonce[worker]; ++n) {
+        Book memory book = _books[worker];
+        exposure = book.exposure;
+        for (uint64 n = book.released; n < book.next; ++n) {
             Record storage r = _batches[worker][n];
             if (r.ruling != Ruling.None) continue;
             if (block.timestamp < r.claimableAt) break;
             exposure -= r.total;
         }
-        uint64[] storage aside = _aside[worker];
-        for (uint256 i = 0; i < aside.length; ++i) {
-            Record storage r = _batches[worker][aside[i]];
+        for (uint32 i = 0; i < book.aside; ++i) {
+            Record storage r = _batches[worker][_aside[worker][i]];
             if (r.ruling == Ruling.Upheld && block.timestamp >= r.claimableAt) exposure -= r.total;
         }
     }
@@ -457,6 +463,50 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     }
 
     // ---- inside ----
+
+    /// @dev Checks that this batch may come now and from this caller, and counts it against the worker's stake.
+    function _admit(Batch calldata batch) private {
+        address worker = batch.worker;
+        uint64 nonce = batch.nonce;
+        (bool operator, bool jailed, uint256 stake) = _STAKING.standingOf(worker, msg.sender);
+        if (!operator) revert NotOperator(worker, msg.sender);
+        if (jailed) revert WorkerJailed(worker);
+        Book memory book = _books[worker];
+        if (nonce < book.next) revert BatchExists(worker, nonce);
+        if (nonce > book.next) revert NonceGap(worker, book.next, nonce);
+        if (batch.root == 0 || batch.total == 0 || batch.total > type(uint88).max || batch.count == 0) {
+            revert InvalidBatch(worker, nonce);
+        }
+
+        _release(worker, book, RELEASES_PER_SUBMISSION);
+        uint256 exposure = book.exposure + batch.total;
+        uint256 cover = _coverOf(stake);
+        if (exposure > cover) revert InsufficientCover(worker, exposure, cover);
+        book.exposure = SafeCast.toUint96(exposure);
+        ++book.next;
+        _books[worker] = book;
+    }
+
+    function _coverOf(uint256 stake) private view returns (uint256) {
+        return stake * _coverBps / BPS;
+    }
+
+    /// @dev Hands the vouchers on as they came: they need not be taken apart here to be put together again. Offsets inside an
+    /// array count from its beginning, so its bytes mean the same in the escrow's calldata, and the escrow checks them.
+    function _drawBatch(address worker, SignedVoucher[] calldata vouchers)
+        private
+        returns (uint256 drawn, bytes32 draws)
+    {
+        uint256 from;
+        assembly ("memory-safe") {
+            from := sub(vouchers.offset, 0x20) // the array's length
+        }
+        bytes memory answer = Address.functionCall(
+            address(_ESCROW),
+            bytes.concat(abi.encodeWithSelector(IEscrow.drawBatch.selector, worker, uint256(0x40)), msg.data[from:])
+        );
+        return abi.decode(answer, (uint256, bytes32));
+    }
 
     /// @dev Marks one payout claimed. False if it was before; reverts if it is not the batch's, or not yet due.
     function _settle(
@@ -478,13 +528,13 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         uint256 left = total - r.claimed;
         if (amount > left) revert OverClaimed(worker, nonce, amount, left);
         map.set(index);
-        r.claimed += uint128(amount);
+        r.claimed += uint88(amount);
         emit Claimed(worker, nonce, index, account, amount);
         return true;
     }
 
     function _requireClaimable(Record storage r, address worker, uint64 nonce) private view {
-        if (r.submittedAt == 0) revert UnknownBatch(worker, nonce);
+        if (r.total == 0) revert UnknownBatch(worker, nonce);
         if (r.ruling == Ruling.Open) revert BatchDisputed(worker, nonce);
         if (r.ruling >= Ruling.Rejected) revert BatchIsRejected(worker, nonce);
         if (block.timestamp < r.claimableAt) revert ChallengeWindowOpen(worker, nonce, r.claimableAt);
@@ -501,43 +551,42 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     }
 
     function _status(Record storage r) private view returns (Status) {
-        if (r.submittedAt == 0) return Status.None;
+        if (r.total == 0) return Status.None;
         if (r.ruling == Ruling.Open) return Status.Disputed;
         if (r.ruling >= Ruling.Rejected) return Status.Rejected;
         if (r.hold == SWEPT) return Status.Swept;
         return block.timestamp < r.claimableAt ? Status.Pending : Status.Claimable;
     }
 
-    /// @dev Lets go of up to `max` batches of the queue and up to `max` of those set aside. Windows may differ from batch to
+    /// @dev Lets go of up to `max` batches of the queue and up to `max` of those set aside; the caller keeps the book. Windows may differ from batch to
     /// batch after a change of the parameter: letting go stops at the first open one.
-    function _release(address worker, uint256 max) private returns (uint256 exposure) {
-        exposure = _exposure[worker];
-        uint64 n = _released[worker];
-        uint64 end = _nextNonce[worker];
-        uint64 start = n;
-        for (; n < end && n - start < max; ++n) {
+    function _release(address worker, Book memory book, uint256 max) private {
+        uint64 start = book.released;
+        uint64 n = start;
+        uint96 exposure = book.exposure;
+        for (; n < book.next && n - start < max; ++n) {
             Record storage r = _batches[worker][n];
-            if (r.ruling != Ruling.None) continue;
-            if (block.timestamp < r.claimableAt) break;
-            exposure -= r.total;
+            (Ruling ruling, uint256 claimableAt, uint88 total) = (r.ruling, r.claimableAt, r.total);
+            if (ruling != Ruling.None) continue;
+            if (block.timestamp < claimableAt) break;
+            exposure -= total;
         }
-        _released[worker] = n;
-        uint256 after_ = _releaseAside(worker, max, exposure);
-        if (n == start && after_ == exposure) return exposure;
-        exposure = after_;
+        exposure = _releaseAside(worker, book, max, exposure);
+        if (n == start && exposure == book.exposure) return;
+        (book.released, book.exposure) = (n, exposure);
         emit ExposureReleased(worker, n, exposure);
     }
 
     /// @dev A rejected batch stopped to count when it was resolved.
-    function _releaseAside(address worker, uint256 max, uint256 exposure) private returns (uint256) {
-        uint64[] storage aside = _aside[worker];
-        uint256 i = aside.length;
+    function _releaseAside(address worker, Book memory book, uint256 max, uint96 exposure) private returns (uint96) {
+        mapping(uint32 place => uint64 nonce) storage aside = _aside[worker];
+        uint32 i = book.aside;
         for (uint256 looked = 0; i > 0 && looked < max; ++looked) {
             Record storage r = _batches[worker][aside[--i]];
             if (r.ruling == Ruling.Open || (r.ruling == Ruling.Upheld && block.timestamp < r.claimableAt)) continue;
             if (r.ruling == Ruling.Upheld) exposure -= r.total;
-            aside[i] = aside[aside.length - 1];
-            aside.pop();
+            aside[i] = aside[--book.aside];
+            delete aside[book.aside];
         }
         return exposure;
     }

@@ -3,7 +3,9 @@ pragma solidity 0.8.34;
 
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
@@ -19,7 +21,8 @@ import {TypedData} from "./TypedData.sol";
 /// worker: the draws of others cannot touch it.
 /// @dev Withdrawals, revocations and lowered reserves take effect after a delay, so that workers can draw what they are owed
 /// first. Money that waits for withdrawal is still drawable, unless it is reserved for another worker.
-/// Invariants: a requester's reserves add up to `reserved` and are at most its balance; balances add up to what is held.
+/// Invariants: a requester's reserves add up to `reserved` and are at most its balance; balances add up to what is held. A draw
+/// writes three slots: the requester's funds, its session key's and what stands between it and the worker.
 contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransient {
     /// @notice Who may draw: settlement.
     bytes32 public constant SETTLEMENT_ROLE = keccak256("SETTLEMENT_ROLE");
@@ -28,15 +31,29 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     /// @param limit what it may spend in all, over its whole life and all workers.
     /// @param spent what was drawn on its signature.
     /// @param expiry Unix seconds; nothing is drawn on its signature after it.
+    /// @dev One slot: 96 bits hold 79 times as many wei as there are of OPEN. `spent` is within `limit`.
     struct Session {
-        uint256 limit;
-        uint256 spent;
+        uint96 limit;
+        uint96 spent;
         uint64 expiry;
     }
 
     struct Withdrawal {
         uint256 amount;
         uint64 releaseAt;
+    }
+
+    /// @dev What stands between a requester and a worker. A draw looks at the first slot only. What the worker has drawn in all
+    /// is the `cumulative` of its last voucher: 2^96 wei, where it ends, is 79 times all OPEN, spent by one requester on one worker.
+    /// @param drawn what the worker has drawn so far.
+    /// @param reserved what is left of what is set aside for it; part of the requester's balance.
+    /// @param lowersAt see {Reserve}.
+    /// @param target see {Reserve}.
+    struct Tab {
+        uint96 drawn;
+        uint96 reserved;
+        uint64 lowersAt;
+        uint96 target;
     }
 
     /// @notice What is set aside for one worker.
@@ -59,12 +76,10 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     uint256 public constant MAX_RESERVES = 16;
 
     uint64 private _withdrawalDelay;
-    uint256 private _totalBalance;
     mapping(address requester => Funds) private _funds;
-    mapping(address requester => mapping(address worker => Reserve)) private _reserves;
+    mapping(address requester => mapping(address worker => Tab)) private _tabs;
     mapping(address requester => Withdrawal) private _withdrawals;
     mapping(address requester => mapping(address session => Session)) private _sessions;
-    mapping(address requester => mapping(address worker => uint256)) private _drawn;
 
     /// @notice The zero address cannot be used here.
     error ZeroAddress();
@@ -167,13 +182,12 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         if (amount == wanted) delete _withdrawals[msg.sender];
         else _withdrawals[msg.sender].amount = wanted - amount;
         funds.balance -= uint128(amount);
-        _totalBalance -= amount;
         emit Withdrawn(msg.sender, amount);
         Address.sendValue(payable(msg.sender), amount);
     }
 
     /// @notice Lets a key sign vouchers for the caller: up to `limit` over its whole life, until `expiry`. Calling again
-    /// raises the limit or prolongs the life; what was spent stays spent.
+    /// raises the limit or prolongs the life; what was spent stays spent. A limit is below 2^96 wei.
     function authorize(address session, uint256 limit, uint64 expiry) external {
         _authorize(msg.sender, session, limit, expiry);
     }
@@ -211,19 +225,19 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     /// @notice Sets aside `amount` of the caller's balance for one worker. More than before counts at once; less counts after
     /// the withdrawal delay, in which the worker can draw, and from the next call of {release} or draw on.
     function reserve(address worker, uint256 amount) external {
-        if (amount >= _settle(msg.sender, worker).amount) {
+        if (amount >= _settle(msg.sender, worker).reserved) {
             _raise(msg.sender, worker, amount);
         } else {
             uint64 lowersAt = uint64(block.timestamp) + _withdrawalDelay;
-            Reserve storage r = _reserves[msg.sender][worker];
-            (r.target, r.lowersAt) = (uint128(amount), lowersAt);
+            Tab storage tab = _tabs[msg.sender][worker];
+            (tab.target, tab.lowersAt) = (uint96(amount), lowersAt);
             emit ReserveLowering(msg.sender, worker, amount, lowersAt);
         }
     }
 
     /// @notice Frees what a reserve was lowered by, now that the delay is over. Anybody may send it.
     function release(address requester, address worker) external {
-        uint64 lowersAt = _reserves[requester][worker].lowersAt;
+        uint64 lowersAt = _tabs[requester][worker].lowersAt;
         if (lowersAt == 0) revert NoReserveLowering(requester, worker);
         if (block.timestamp < lowersAt) revert StillReserved(requester, worker, lowersAt);
         _settle(requester, worker);
@@ -249,7 +263,7 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         nonReentrant
         returns (uint256 drawn)
     {
-        drawn = _draw(voucher, signer, signature);
+        drawn = _draw(_domainSeparatorV4(), voucher, voucher.worker, signer, signature);
         _pay(drawn);
     }
 
@@ -260,10 +274,11 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         nonReentrant
         returns (uint256 drawn, bytes32 draws)
     {
+        bytes32 domain = _domainSeparatorV4();
         for (uint256 i = 0; i < vouchers.length; ++i) {
             SignedVoucher calldata v = vouchers[i];
             if (v.voucher.worker != worker) revert WorkerMismatch(worker, v.voucher.worker);
-            uint256 amount = _draw(v.voucher, v.signer, v.signature);
+            uint256 amount = _draw(domain, v.voucher, worker, v.signer, v.signature);
             if (amount == 0) continue;
             drawn += amount;
             draws = keccak256(abi.encode(draws, v.voucher.requester, amount));
@@ -300,24 +315,19 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
 
     /// @notice What a worker could draw now: all but the reserves of others. (What a lowering of its own reserve frees is free.)
     function drawableBy(address requester, address worker) external view returns (uint256) {
-        return _freeOf(requester) + _reserves[requester][worker].amount;
+        return _freeOf(requester) + _tabs[requester][worker].reserved;
     }
 
     /// @notice What is set aside for a worker. Once `lowersAt` has come, the amount is the lowered one, even before {release}.
     function reserveOf(address requester, address worker) public view returns (Reserve memory r) {
-        Reserve storage stored = _reserves[requester][worker];
-        r = stored;
-        if (_isLowered(stored) && r.target < r.amount) r.amount = r.target;
+        Tab storage tab = _tabs[requester][worker];
+        r = Reserve({amount: tab.reserved, target: tab.target, lowersAt: tab.lowersAt});
+        if (_isLowered(tab) && r.target < r.amount) r.amount = r.target;
     }
 
     /// @notice All that a requester has set aside, lowered reserves that nobody has released included.
     function reservedOf(address requester) external view returns (uint256) {
         return _funds[requester].reserved;
-    }
-
-    /// @notice All balances together.
-    function totalBalance() external view returns (uint256) {
-        return _totalBalance;
     }
 
     /// @notice A requester's withdrawal request; zeros if there is none.
@@ -332,7 +342,7 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
 
     /// @notice What a worker has drawn from a requester so far.
     function drawnOf(address requester, address worker) external view returns (uint256) {
-        return _drawn[requester][worker];
+        return _tabs[requester][worker].drawn;
     }
 
     /// @notice Seconds between the request of a withdrawal and its execution, and before a revocation takes effect.
@@ -341,7 +351,7 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     }
 
     /// @notice EIP-712 digest that the requester or its session key signs.
-    function voucherDigest(Voucher calldata voucher) public view returns (bytes32) {
+    function voucherDigest(Voucher calldata voucher) external view returns (bytes32) {
         return _hashTypedDataV4(TypedData.structHash(voucher));
     }
 
@@ -355,74 +365,83 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     function _deposit(address requester, uint256 amount) private {
         if (amount == 0) revert ZeroAmount();
         _funds[requester].balance += SafeCast.toUint128(amount);
-        _totalBalance += amount;
         emit Deposited(requester, msg.sender, amount);
     }
 
     /// @dev A voucher that owes nothing new is passed over without looking at its signature: it changes nothing.
-    function _draw(Voucher calldata voucher, address signer, bytes calldata signature)
+    /// @param worker the voucher's.
+    function _draw(bytes32 domain, Voucher calldata voucher, address worker, address signer, bytes calldata signature)
         private
         returns (uint256 amount)
     {
-        address requester = voucher.requester;
-        uint256 before = _drawn[requester][voucher.worker];
-        if (voucher.cumulative <= before) return 0;
-        amount = voucher.cumulative - before;
-        if (block.timestamp > voucher.expires) revert VoucherExpired(requester, voucher.worker, voucher.expires);
+        (address requester, uint256 cumulative) = (voucher.requester, voucher.cumulative);
+        Tab storage tab = _tabs[requester][worker];
+        uint256 before = tab.drawn;
+        if (cumulative <= before) return 0;
+        amount = cumulative - before;
+        if (block.timestamp > voucher.expires) revert VoucherExpired(requester, worker, voucher.expires);
         if (signer != requester) _spend(requester, signer, amount);
-        if (!SignatureChecker.isValidSignatureNowCalldata(signer, voucherDigest(voucher), signature)) {
-            revert InvalidSignature(signer);
-        }
-        _take(requester, voucher.worker, amount);
-        _totalBalance -= amount;
-        _drawn[requester][voucher.worker] = voucher.cumulative;
-        emit Drawn(requester, voucher.worker, signer, amount, voucher.cumulative);
+        bytes32 digest = MessageHashUtils.toTypedDataHash(domain, TypedData.structHash(voucher));
+        if (!_isSigned(signer, digest, signature)) revert InvalidSignature(signer);
+        _take(requester, worker, amount);
+        tab.drawn = SafeCast.toUint96(cumulative);
+        emit Drawn(requester, worker, signer, amount, cumulative);
+    }
+
+    /// @dev A key's signature is looked at before the account's code: most signers have none, and who holds an account's key
+    /// speaks for it with or without code there (EIP-7702).
+    function _isSigned(address signer, bytes32 digest, bytes calldata signature) private view returns (bool) {
+        (address recovered, ECDSA.RecoverError failed,) = ECDSA.tryRecoverCalldata(digest, signature);
+        if (failed == ECDSA.RecoverError.NoError && recovered == signer) return true;
+        return signer.code.length != 0 && SignatureChecker.isValidERC1271SignatureNowCalldata(signer, digest, signature);
     }
 
     /// @dev Takes a draw from the worker's own reserve first, then from what is reserved for nobody.
     function _take(address requester, address worker, uint256 amount) private {
         Funds storage funds = _funds[requester];
-        if (funds.reserved == 0) {
-            if (amount > funds.balance) revert InsufficientEscrow(requester, amount, funds.balance);
-            funds.balance -= uint128(amount);
+        (uint256 balance, uint256 reserved) = (funds.balance, funds.reserved);
+        if (reserved == 0) {
+            if (amount > balance) revert InsufficientEscrow(requester, amount, balance);
+            funds.balance = uint128(balance - amount);
             return;
         }
-        Reserve storage own = _settle(requester, worker);
-        uint256 available = uint256(funds.balance) - funds.reserved + own.amount;
+        Tab storage tab = _settle(requester, worker);
+        uint96 own = tab.reserved;
+        uint256 available = uint256(funds.balance) - funds.reserved + own;
         if (amount > available) revert InsufficientEscrow(requester, amount, available);
         funds.balance -= uint128(amount);
-        if (own.amount == 0) return;
-        uint128 used = amount < own.amount ? uint128(amount) : own.amount;
+        if (own == 0) return;
+        uint96 used = amount < own ? uint96(amount) : own;
         funds.reserved -= used;
-        own.amount -= used;
-        emit Reserved(requester, worker, own.amount);
+        tab.reserved = own - used;
+        emit Reserved(requester, worker, own - used);
     }
 
     /// @dev Lets a lowered reserve count whose time has come.
-    function _settle(address requester, address worker) private returns (Reserve storage r) {
-        r = _reserves[requester][worker];
-        if (!_isLowered(r)) return r;
-        uint128 freed = r.target < r.amount ? r.amount - r.target : 0;
-        (r.target, r.lowersAt) = (0, 0);
-        r.amount -= freed;
+    function _settle(address requester, address worker) private returns (Tab storage tab) {
+        tab = _tabs[requester][worker];
+        if (!_isLowered(tab)) return tab;
+        uint96 freed = tab.target < tab.reserved ? tab.reserved - tab.target : 0;
+        (tab.target, tab.lowersAt) = (0, 0);
+        tab.reserved -= freed;
         _funds[requester].reserved -= freed;
-        emit Reserved(requester, worker, r.amount);
+        emit Reserved(requester, worker, tab.reserved);
     }
 
-    function _isLowered(Reserve storage r) private view returns (bool) {
-        return r.lowersAt != 0 && block.timestamp >= r.lowersAt;
+    function _isLowered(Tab storage tab) private view returns (bool) {
+        return tab.lowersAt != 0 && block.timestamp >= tab.lowersAt;
     }
 
     /// @dev Gives up a lowering that is under way: the reserve is `amount` now.
     function _raise(address requester, address worker, uint256 amount) private {
         if (worker == address(0)) revert ZeroAddress();
         Funds storage funds = _funds[requester];
-        Reserve storage r = _reserves[requester][worker];
-        uint256 more = amount - r.amount;
+        Tab storage tab = _tabs[requester][worker];
+        uint256 more = amount - tab.reserved;
         uint256 free = funds.balance - funds.reserved;
         if (more > free) revert InsufficientEscrow(requester, more, free);
         funds.reserved += uint128(more);
-        (r.amount, r.target, r.lowersAt) = (uint128(amount), 0, 0);
+        (tab.reserved, tab.target, tab.lowersAt) = (SafeCast.toUint96(amount), 0, 0);
         emit Reserved(requester, worker, amount);
     }
 
@@ -432,7 +451,7 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
             revert InvalidReserves(workers.length, amounts.length, MAX_RESERVES);
         }
         for (uint256 i = 0; i < workers.length; ++i) {
-            if (amounts[i] > _settle(requester, workers[i]).amount) _raise(requester, workers[i], amounts[i]);
+            if (amounts[i] > _settle(requester, workers[i]).reserved) _raise(requester, workers[i], amounts[i]);
         }
     }
 
@@ -448,18 +467,18 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         if (s.expiry >= block.timestamp && (limit < s.limit || expiry < s.expiry)) {
             revert SessionCannotShrink(session, s.limit, s.expiry);
         }
-        s.limit = limit;
-        s.expiry = expiry;
+        (s.limit, s.expiry) = (SafeCast.toUint96(limit), expiry);
         emit SessionAuthorized(requester, session, limit, expiry);
     }
 
     function _spend(address requester, address session, uint256 amount) private {
         Session storage s = _sessions[requester][session];
-        if (s.expiry == 0) revert UnknownSession(requester, session);
-        if (block.timestamp > s.expiry) revert SessionExpired(requester, session, s.expiry);
-        uint256 left = s.limit > s.spent ? s.limit - s.spent : 0;
+        (uint256 limit, uint256 spent, uint64 expiry) = (s.limit, s.spent, s.expiry);
+        if (expiry == 0) revert UnknownSession(requester, session);
+        if (block.timestamp > expiry) revert SessionExpired(requester, session, expiry);
+        uint256 left = limit > spent ? limit - spent : 0;
         if (amount > left) revert SessionLimitExceeded(requester, session, amount, left);
-        s.spent += amount;
+        s.spent = uint96(spent + amount); // within the limit
     }
 
     function _pay(uint256 amount) private {

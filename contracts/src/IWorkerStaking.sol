@@ -21,6 +21,12 @@ interface IWorkerStaking {
     /// @notice Whether an account acts for a worker: its owner, or its node key while the binding lasts.
     function isOperator(address worker, address account) external view returns (bool);
 
+    /// @notice All that settlement asks before a batch, at once: {isOperator}, {isJailed} and {stakeOf}.
+    function standingOf(address worker, address account)
+        external
+        view
+        returns (bool operator, bool jailed, uint256 stake);
+
     /// @notice Seconds that unbonding stake stays slashable.
     function unbondingPeriod() external view returns (uint64);
 

@@ -43,8 +43,9 @@ library TypedData {
     bytes32 internal constant VERDICT_TYPEHASH =
         keccak256("Verdict(uint64 dispute,address worker,uint64 nonce,bytes32 dataDigest,bool guilty,uint8 reason)");
 
+    /// @dev Every field is one static word, so that the encoding of the struct is the encoding of its data.
     function structHash(Voucher calldata v) internal pure returns (bytes32) {
-        return keccak256(abi.encode(VOUCHER_TYPEHASH, v.requester, v.worker, v.cumulative, v.expires));
+        return keccak256(abi.encode(VOUCHER_TYPEHASH, v));
     }
 
     /// @dev The elements of an array of words, packed, are its EIP-712 encoding.
@@ -126,7 +127,7 @@ library TypedData {
         );
     }
 
-    /// @dev Every field of a receipt is one static word, so that the encoding of the struct is the encoding of its data.
+    /// @dev As of a voucher.
     function structHash(Receipt calldata r) internal pure returns (bytes32) {
         return keccak256(abi.encode(RECEIPT_TYPEHASH, r));
     }

@@ -8,6 +8,7 @@ import {EnumerableMap} from "@openzeppelin/contracts/utils/structs/EnumerableMap
 import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 import {IWorkerStaking} from "./IWorkerStaking.sol";
@@ -31,8 +32,13 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
     uint256 private constant MAX_DILUTION = 1e18;
     uint256 private constant MAX_PEER_BYTES = 128;
 
+    /// @dev What is staked on a worker, and by which of its pools it is shared.
+    struct Stake {
+        uint128 assets;
+        uint32 epoch;
+    }
+
     struct Pool {
-        uint256 assets;
         uint256 shares;
         EnumerableMap.AddressToUintMap sharesOf;
     }
@@ -40,6 +46,22 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
     struct Leaving {
         uint256 assets;
         uint256 shares;
+    }
+
+    /// @dev What is asked of a worker before each of its batches, in one slot. Both times last 8,000 years and more.
+    /// @param expires Unix milliseconds; the node key acts for the owner until then.
+    /// @param jailedUntil Unix seconds; 0 when it is in no jail.
+    struct Standing {
+        address nodeKey;
+        uint48 expires;
+        uint48 jailedUntil;
+    }
+
+    /// @dev The rest of a worker's binding.
+    struct Details {
+        address payout;
+        uint64 issuedAt;
+        string peer;
     }
 
     /// @notice Stake on its way out.
@@ -65,15 +87,15 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
     uint64 private _unbondingPeriod;
     uint64 private _jailTerm;
     uint256 private _lastRequest;
-    mapping(address worker => Binding) private _bindings;
-    mapping(address worker => uint32) private _poolEpoch;
+    mapping(address worker => Standing) private _standings;
+    mapping(address worker => Details) private _details;
+    mapping(address worker => Stake) private _stakes;
     mapping(address worker => mapping(uint32 epoch => Pool)) private _pools;
     mapping(address worker => uint32) private _leavingEpoch;
     mapping(address worker => mapping(uint32 epoch => Leaving)) private _leaving;
     mapping(uint256 id => Request) private _requests;
     mapping(address account => EnumerableSet.UintSet) private _requestsOf;
     mapping(address account => uint256) private _proceeds;
-    mapping(address worker => uint64) private _jailedUntil;
 
     /// @notice The zero address cannot be a key, a payout address or hold a role.
     error ZeroAddress();
@@ -202,12 +224,15 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
         uint256 length = bytes(binding.peer).length;
         if (length == 0 || length > MAX_PEER_BYTES) revert InvalidPeer(length, MAX_PEER_BYTES);
         if (binding.expires <= nowMs) revert BindingExpired(binding.expires, nowMs);
-        uint64 registered = _bindings[binding.owner].issuedAt;
+        Details storage details = _details[binding.owner];
+        uint64 registered = details.issuedAt;
         if (binding.issuedAt <= registered) revert BindingStale(binding.issuedAt, registered);
         if (!SignatureChecker.isValidSignatureNowCalldata(binding.owner, bindingDigest(binding), signature)) {
             revert InvalidSignature(binding.owner);
         }
-        _bindings[binding.owner] = binding;
+        Standing storage standing = _standings[binding.owner];
+        (standing.nodeKey, standing.expires) = (binding.nodeKey, SafeCast.toUint48(binding.expires));
+        (details.payout, details.issuedAt, details.peer) = (binding.payout, binding.issuedAt, binding.peer);
         emit Registered(binding.owner, binding.nodeKey, binding.payout, binding.peer, binding.expires);
     }
 
@@ -229,21 +254,22 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
     /// @inheritdoc IWorkerStaking
     /// @dev A term never ends a longer one that runs.
     function jail(address worker, uint8 reason, uint64 dispute) external onlyRole(SLASHER_ROLE) {
-        uint64 until = uint64(block.timestamp) + _jailTerm;
-        if (until < _jailedUntil[worker]) until = _jailedUntil[worker];
-        _jailedUntil[worker] = until;
+        uint48 until = uint48(block.timestamp) + uint48(_jailTerm);
+        Standing storage standing = _standings[worker];
+        if (until < standing.jailedUntil) until = standing.jailedUntil;
+        standing.jailedUntil = until;
         emit Jailed(worker, dispute, reason, until);
     }
 
     /// @notice A worker whose term is over goes back to work. Governance may let it out before.
     function unjail(address worker) external {
-        uint64 until = _jailedUntil[worker];
+        uint64 until = _standings[worker].jailedUntil;
         if (until == 0) revert NotJailed(worker);
         if (!hasRole(DEFAULT_ADMIN_ROLE, msg.sender)) {
             if (msg.sender != worker) revert NotOwner(worker, msg.sender);
             if (block.timestamp < until) revert StillJailed(worker, until);
         }
-        delete _jailedUntil[worker];
+        _standings[worker].jailedUntil = 0;
         emit Unjailed(worker, msg.sender);
     }
 
@@ -289,14 +315,14 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
 
     /// @inheritdoc IWorkerStaking
     function stakeOf(address worker) external view returns (uint256) {
-        return _pools[worker][_poolEpoch[worker]].assets;
+        return _stakes[worker].assets;
     }
 
     /// @notice What one account has staked on a worker.
     function stakedBy(address worker, address account) public view returns (uint256) {
-        Pool storage pool = _pools[worker][_poolEpoch[worker]];
+        (Pool storage pool, uint256 assets) = _poolOf(worker);
         (, uint256 shares) = pool.sharesOf.tryGet(account);
-        return _assetsFor(shares, pool.assets, pool.shares);
+        return _assetsFor(shares, assets, pool.shares);
     }
 
     /// @notice The worker's own bond.
@@ -311,11 +337,11 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
 
     /// @notice Everybody who stakes on a worker, in no particular order. For reading off chain: it grows with the stakers.
     function stakersOf(address worker) external view returns (address[] memory accounts, uint256[] memory amounts) {
-        Pool storage pool = _pools[worker][_poolEpoch[worker]];
+        (Pool storage pool, uint256 assets) = _poolOf(worker);
         accounts = pool.sharesOf.keys();
         amounts = new uint256[](accounts.length);
         for (uint256 i = 0; i < accounts.length; ++i) {
-            amounts[i] = _assetsFor(pool.sharesOf.get(accounts[i]), pool.assets, pool.shares);
+            amounts[i] = _assetsFor(pool.sharesOf.get(accounts[i]), assets, pool.shares);
         }
     }
 
@@ -339,32 +365,42 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
     /// @inheritdoc IWorkerStaking
     /// @dev Even after the binding's expiry.
     function nodeKeyOf(address worker) external view returns (address) {
-        return _bindings[worker].nodeKey;
+        return _standings[worker].nodeKey;
     }
 
     /// @inheritdoc IWorkerStaking
     function payoutOf(address worker) external view returns (address) {
-        return _bindings[worker].payout;
+        return _details[worker].payout;
     }
 
-    /// @notice The worker's registered binding.
+    /// @notice The worker's registered binding; its fields are zero if there is none.
     function bindingOf(address worker) external view returns (Binding memory) {
-        return _bindings[worker];
+        Standing storage standing = _standings[worker];
+        Details storage details = _details[worker];
+        return Binding({
+            peer: details.peer,
+            nodeKey: standing.nodeKey,
+            owner: details.issuedAt == 0 ? address(0) : worker,
+            payout: details.payout,
+            issuedAt: details.issuedAt,
+            expires: standing.expires
+        });
     }
 
     /// @notice Whether a worker is registered, its binding lasts, its bond meets the minimum and it is not in jail.
     function isActive(address worker) external view returns (bool) {
-        return _bindings[worker].expires > block.timestamp * 1000 && bondOf(worker) >= _minStake && !isJailed(worker);
+        Standing memory standing = _standings[worker];
+        return _lasts(standing) && standing.jailedUntil == 0 && bondOf(worker) >= _minStake;
     }
 
     /// @inheritdoc IWorkerStaking
-    function isJailed(address worker) public view returns (bool) {
-        return _jailedUntil[worker] != 0;
+    function isJailed(address worker) external view returns (bool) {
+        return _standings[worker].jailedUntil != 0;
     }
 
     /// @notice When a jailed worker may leave its jail; 0 if it is in none.
     function jailedUntil(address worker) external view returns (uint64) {
-        return _jailedUntil[worker];
+        return _standings[worker].jailedUntil;
     }
 
     /// @notice Seconds that a verdict keeps a worker in jail.
@@ -374,9 +410,17 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
 
     /// @inheritdoc IWorkerStaking
     function isOperator(address worker, address account) external view returns (bool) {
-        if (account == worker) return true;
-        Binding storage binding = _bindings[worker];
-        return account == binding.nodeKey && account != address(0) && binding.expires > block.timestamp * 1000;
+        return _operates(_standings[worker], worker, account);
+    }
+
+    /// @inheritdoc IWorkerStaking
+    function standingOf(address worker, address account)
+        external
+        view
+        returns (bool operator, bool jailed, uint256 stake)
+    {
+        Standing memory standing = _standings[worker];
+        return (_operates(standing, worker, account), standing.jailedUntil != 0, _stakes[worker].assets);
     }
 
     /// @notice What slashes credited to an account and it has not collected.
@@ -391,27 +435,44 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
 
     // ---- inside ----
 
+    /// @dev Whether a worker's binding lasts.
+    function _lasts(Standing memory standing) private view returns (bool) {
+        return standing.expires > block.timestamp * 1000;
+    }
+
+    function _operates(Standing memory standing, address worker, address account) private view returns (bool) {
+        return account == worker || (account == standing.nodeKey && account != address(0) && _lasts(standing));
+    }
+
+    /// @dev A worker's present pool and what it holds.
+    function _poolOf(address worker) private view returns (Pool storage pool, uint256 assets) {
+        Stake storage stake = _stakes[worker];
+        return (_pools[worker][stake.epoch], stake.assets);
+    }
+
     /// @dev Takes up to `amount` off a worker's pools, in proportion.
     function _take(address worker, uint256 amount) private returns (uint256 fromStake, uint256 fromLeaving) {
-        uint32 epoch = _poolEpoch[worker];
         uint32 leavingEpoch = _leavingEpoch[worker];
-        Pool storage pool = _pools[worker][epoch];
+        Stake storage stake = _stakes[worker];
         Leaving storage leaving = _leaving[worker][leavingEpoch];
-        uint256 all = pool.assets + leaving.assets;
+        (uint256 staked, uint32 epoch) = (stake.assets, stake.epoch);
+        uint256 all = staked + leaving.assets;
         if (amount > all) amount = all;
         if (amount == 0) revert ZeroAmount();
 
-        fromStake = Math.mulDiv(amount, pool.assets, all, Math.Rounding.Ceil);
+        fromStake = Math.mulDiv(amount, staked, all, Math.Rounding.Ceil);
         fromLeaving = amount - fromStake;
-        pool.assets -= fromStake;
+        staked -= fromStake;
         leaving.assets -= fromLeaving;
         // Dust that could not be shared any more goes with the slash.
-        if (pool.shares != 0 && pool.assets <= pool.shares / MAX_DILUTION) {
-            fromStake += pool.assets;
-            pool.assets = 0;
-            _poolEpoch[worker] = epoch + 1;
+        uint256 shares = _pools[worker][epoch].shares;
+        if (shares != 0 && staked <= shares / MAX_DILUTION) {
+            fromStake += staked;
+            staked = 0;
+            stake.epoch = epoch + 1;
             emit PoolClosed(worker, epoch);
         }
+        stake.assets = uint128(staked); // less than before
         if (leaving.shares != 0 && leaving.assets <= leaving.shares / MAX_DILUTION) {
             fromLeaving += leaving.assets;
             leaving.assets = 0;
@@ -423,10 +484,10 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
         if (amount == 0) revert ZeroAmount();
         // Before shares round it down, so that the minimum itself is always enough.
         _checkMinimum(worker, account, stakedBy(worker, account) + amount);
-        Pool storage pool = _pools[worker][_poolEpoch[worker]];
-        uint256 shares = pool.shares == 0 ? amount : Math.mulDiv(amount, pool.shares, pool.assets);
+        (Pool storage pool, uint256 assets) = _poolOf(worker);
+        uint256 shares = pool.shares == 0 ? amount : Math.mulDiv(amount, pool.shares, assets);
         (, uint256 had) = pool.sharesOf.tryGet(account);
-        pool.assets += amount;
+        _stakes[worker].assets = SafeCast.toUint128(assets + amount);
         pool.shares += shares;
         pool.sharesOf.set(account, had + shares);
         emit Staked(worker, account, amount);
@@ -437,10 +498,10 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
         private
         returns (uint256 leavingShares)
     {
-        Pool storage pool = _pools[worker][_poolEpoch[worker]];
+        (Pool storage pool, uint256 assets) = _poolOf(worker);
         uint256 had = pool.sharesOf.get(account);
-        uint256 shares = everything ? had : Math.mulDiv(amount, pool.shares, pool.assets, Math.Rounding.Ceil);
-        pool.assets -= amount;
+        uint256 shares = everything ? had : Math.mulDiv(amount, pool.shares, assets, Math.Rounding.Ceil);
+        _stakes[worker].assets = SafeCast.toUint128(assets - amount);
         pool.shares -= shares;
         if (shares == had) pool.sharesOf.remove(account);
         else pool.sharesOf.set(account, had - shares);
@@ -474,8 +535,9 @@ contract WorkerStaking is IWorkerStaking, AccessControl, EIP712, ReentrancyGuard
         emit UnbondingPeriodChanged(period);
     }
 
+    /// @dev A term of 40 bits (34,000 years), so that the end of one always has room where it is kept.
     function _setJailTerm(uint64 term) private {
-        _jailTerm = term;
+        _jailTerm = SafeCast.toUint40(term);
         emit JailTermChanged(term);
     }
 }

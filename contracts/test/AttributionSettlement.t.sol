@@ -109,7 +109,7 @@ contract AttributionSettlementTest is Fixture {
         bs[0].root = 0;
         bs[1].total = 0;
         bs[2].count = 0;
-        bs[3].total = 1 << 128;
+        bs[3].total = 1 << 88;
         for (uint256 i = 0; i < bs.length; ++i) {
             _expectSubmitRevert(
                 worker,

@@ -17,7 +17,7 @@ contract DisputeHandler is Court {
 
     constructor() {
         setUp();
-        deposited = escrow.totalBalance();
+        deposited = address(escrow).balance;
     }
 
     function contracts()
@@ -266,7 +266,7 @@ contract DisputeSolvencyTest is Court {
             if (!b.refunded) owed += b.total - b.claimed;
         }
         vm.assertEq(address(settlement).balance, owed);
-        vm.assertEq(handler.deposited(), escrow.totalBalance() + owed + handler.claimed());
+        vm.assertEq(handler.deposited(), address(escrow).balance + owed + handler.claimed());
     }
 
     /// What can still turn out wrong is covered by what can still be slashed.

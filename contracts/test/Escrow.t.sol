@@ -2,9 +2,11 @@
 pragma solidity 0.8.34;
 
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Escrow} from "../src/Escrow.sol";
 import {SignedVoucher, Voucher} from "../src/Types.sol";
 import {Fixture} from "./support/Fixture.sol";
+import {SmartAccount} from "./support/SmartAccount.sol";
 
 contract EscrowTest is Fixture {
     address private drawer = address(this);
@@ -43,7 +45,6 @@ contract EscrowTest is Fixture {
         escrow.depositFor{value: 1 ether}(requester);
         vm.assertEq(escrow.balanceOf(stranger), 2 ether);
         vm.assertEq(escrow.balanceOf(requester), 101 ether);
-        vm.assertEq(escrow.totalBalance(), 103 ether);
         vm.assertEq(address(escrow).balance, 103 ether);
     }
 
@@ -160,6 +161,63 @@ contract EscrowTest is Fixture {
         vm.assertEq(_draw(signed(voucher(15 ether), SESSION_KEY)), 5 ether);
     }
 
+    /// A contract's own word counts (ERC-1271), and nobody else's.
+    function test_Draw_SmartAccount_Succeeds() public {
+        address account = address(new SmartAccount(owner));
+        deposit(account, 10 ether);
+        Voucher memory v = Voucher(account, worker, 4 ether, uint64(START + 1 hours));
+        bytes memory signature = sign(OWNER_KEY, escrow.voucherDigest(v));
+        vm.assertEq(_draw(SignedVoucher(v, account, signature)), 4 ether);
+        v.cumulative = 5 ether;
+        _expectDrawRevert(
+            SignedVoucher(v, account, sign(STRANGER_KEY, escrow.voucherDigest(v))),
+            abi.encodeWithSelector(Escrow.InvalidSignature.selector, account)
+        );
+    }
+
+    /// Who holds an account's key speaks for it, also when there is code at it (EIP-7702).
+    function test_Draw_KeyOfAccountWithCode_Succeeds() public {
+        vm.etch(requester, address(new SmartAccount(owner)).code);
+        vm.assertEq(_draw(signed(voucher(1 ether), REQUESTER_KEY)), 1 ether);
+        Voucher memory v = voucher(3 ether);
+        vm.assertEq(_draw(SignedVoucher(v, requester, sign(OWNER_KEY, escrow.voucherDigest(v)))), 2 ether);
+        SignedVoucher memory forged = signed(voucher(4 ether), STRANGER_KEY);
+        forged.signer = requester;
+        _expectDrawRevert(forged, abi.encodeWithSelector(Escrow.InvalidSignature.selector, requester));
+    }
+
+    /// What is drawn and what is reserved share a slot, and do not touch each other.
+    function test_Draw_AndReserve_AreApart() public {
+        vm.prank(requester);
+        escrow.reserve(worker, 20 ether);
+        _draw(signed(voucher(5 ether), REQUESTER_KEY));
+        vm.assertEq(escrow.drawnOf(requester, worker), 5 ether);
+        vm.assertEq(escrow.reserveOf(requester, worker).amount, 15 ether);
+        vm.prank(requester);
+        escrow.reserve(worker, 1 ether);
+        vm.assertEq(escrow.reserveOf(requester, worker).lowersAt, START + delay);
+        _draw(signed(voucher(6 ether), REQUESTER_KEY));
+        vm.assertEq(escrow.reserveOf(requester, worker).target, 1 ether);
+        vm.assertEq(escrow.drawnOf(requester, worker), 6 ether);
+        vm.warp(START + delay);
+        escrow.release(requester, worker);
+        vm.assertEq(escrow.drawnOf(requester, worker), 6 ether);
+        vm.assertEq(escrow.reserveOf(requester, worker).amount, 1 ether);
+        vm.assertEq(escrow.reservedOf(requester), 1 ether);
+    }
+
+    /// A worker can be paid 2^96 - 1 wei by one requester, and not one more.
+    function test_Draw_BeyondItsSlot_Reverts() public {
+        uint256 most = type(uint96).max;
+        deposit(requester, most + 1);
+        vm.assertEq(_draw(signed(voucher(most), REQUESTER_KEY)), most);
+        _expectDrawRevert(
+            signed(voucher(most + 1), REQUESTER_KEY),
+            abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 96, most + 1)
+        );
+        vm.assertEq(escrow.drawnOf(requester, worker), most);
+    }
+
     function test_Draw_UnknownSession_Reverts() public {
         _expectDrawRevert(
             signed(voucher(1), SESSION_KEY), abi.encodeWithSelector(Escrow.UnknownSession.selector, requester, session)
@@ -236,6 +294,8 @@ contract EscrowTest is Fixture {
         escrow.authorize(address(0), 1, uint64(START + 1));
         vm.expectRevert(abi.encodeWithSelector(Escrow.SessionExpiryPassed.selector, session, START));
         escrow.authorize(session, 1, uint64(START));
+        vm.expectRevert(abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 96, 1 << 96));
+        escrow.authorize(session, 1 << 96, uint64(START + 1));
     }
 
     function test_Authorize_Shrink_Reverts() public {
@@ -309,7 +369,7 @@ contract EscrowTest is Fixture {
             vm.assertEq(escrow.drawnOf(requester, worker), best);
             vm.assertEq(escrow.balanceOf(requester), 100 ether - best);
             vm.assertEq(escrow.sessionOf(requester, session).spent, spent);
-            vm.assertEq(address(escrow).balance, escrow.totalBalance());
+            vm.assertEq(address(escrow).balance, escrow.balanceOf(requester));
         }
     }
 }

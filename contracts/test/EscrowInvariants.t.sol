@@ -171,7 +171,6 @@ contract EscrowInvariantsTest is Fixture {
             vm.assertTrue(s.spent <= s.limit);
             all += escrow.balanceOf(r);
         }
-        vm.assertEq(all, escrow.totalBalance());
         vm.assertEq(address(escrow).balance, all);
         vm.assertEq(handler.deposited(), all + handler.drawn() + handler.withdrawn());
     }

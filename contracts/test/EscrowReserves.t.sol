@@ -183,7 +183,7 @@ contract EscrowReservesTest is Fixture {
         vm.assertEq(escrow.reserveOf(who, worker).amount, 4 ether);
         vm.assertEq(escrow.reserveOf(who, stranger).amount, 5 ether);
         vm.assertEq(escrow.availableOf(who), 1 ether);
-        vm.assertEq(address(escrow).balance, escrow.totalBalance());
+        vm.assertEq(address(escrow).balance, 10 ether + escrow.balanceOf(requester));
     }
 
     function test_Open_Succeeds() public {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.34;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Binding} from "../src/Types.sol";
 import {WorkerStaking} from "../src/WorkerStaking.sol";
 import {Fixture} from "./support/Fixture.sol";
@@ -163,7 +164,7 @@ contract WorkerStakingTest is Fixture {
         staking.register(b, signature);
         vm.assertEq(staking.nodeKeyOf(worker), node);
         vm.assertEq(staking.payoutOf(worker), payout);
-        vm.assertEq(staking.bindingOf(worker).peer, b.peer);
+        vm.assertEq(keccak256(abi.encode(staking.bindingOf(worker))), keccak256(abi.encode(b)));
         vm.assertTrue(staking.isOperator(worker, node));
         vm.assertTrue(staking.isOperator(worker, worker));
         vm.assertFalse(staking.isOperator(worker, stranger));
@@ -173,6 +174,42 @@ contract WorkerStakingTest is Fixture {
         vm.warp(b.expires / 1000);
         vm.assertFalse(staking.isOperator(worker, node));
         vm.assertFalse(staking.isActive(worker));
+    }
+
+    /// Settlement's one question has the answers of the single ones.
+    function test_StandingOf_IsItsParts() public {
+        bond(worker, minStake);
+        register();
+        for (uint256 i = 0; i < 2; ++i) {
+            address[3] memory accounts = [worker, node, stranger];
+            for (uint256 j = 0; j < accounts.length; ++j) {
+                (bool operator, bool jailed, uint256 stake) = staking.standingOf(worker, accounts[j]);
+                vm.assertEq(operator ? 1 : 0, staking.isOperator(worker, accounts[j]) ? 1 : 0);
+                vm.assertEq(jailed ? 1 : 0, i);
+                vm.assertEq(stake, minStake);
+            }
+            vm.prank(slasher);
+            staking.jail(worker, 1, 1);
+        }
+        vm.assertEq(staking.nodeKeyOf(worker), node);
+        vm.assertEq(staking.bindingOf(stranger).owner, address(0));
+    }
+
+    /// Times that would not fit where they are kept are refused, not cut.
+    function test_Times_BeyondTheirSlots_Revert() public {
+        Binding memory b = binding();
+        b.expires = 1 << 48;
+        bytes memory signature = sign(WORKER_KEY, staking.bindingDigest(b));
+        vm.expectRevert(abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 48, 1 << 48));
+        staking.register(b, signature);
+        vm.expectRevert(abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 40, 1 << 40));
+        vm.prank(admin);
+        staking.setJailTerm(1 << 40);
+        vm.prank(admin);
+        staking.setJailTerm((1 << 40) - 1);
+        vm.prank(slasher);
+        staking.jail(worker, 1, 1);
+        vm.assertEq(staking.jailedUntil(worker), block.timestamp + (1 << 40) - 1);
     }
 
     function test_IsOperator_Unregistered_IsOwnerOnly() public view {

@@ -14,9 +14,12 @@ interface Vm {
     function getRecordedLogs() external returns (Log[] memory);
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function etch(address account, bytes calldata code) external;
     function deal(address account, uint256 balance) external;
     function prank(address sender) external;
     function cool(address account) external;
+    function snapshotState() external returns (uint256 id);
+    function revertToState(uint256 id) external returns (bool ok);
     function warp(uint256 timestamp) external;
     function roll(uint256 number) external;
     function setBlockhash(uint256 number, bytes32 hash) external;
@@ -43,6 +46,7 @@ interface Vm {
     function assertEq(bytes32 a, bytes32 b, string calldata why) external pure;
     function assertEq(string calldata a, string calldata b) external pure;
     function assertEq(uint256[] calldata a, uint256[] calldata b, string calldata why) external pure;
+    function assertLe(uint256 a, uint256 b) external pure;
     function assertTrue(bool condition) external pure;
     function assertTrue(bool condition, string calldata why) external pure;
     function assertFalse(bool condition) external pure;
