@@ -74,7 +74,7 @@ func (c *Coordinator) admit(ctx context.Context, j *liveJob) (*scheduler.Submit,
 	}
 	return &scheduler.Submit{
 		At: now(), Job: j.job.ID, Tenant: j.job.Requester, Base: j.job.Base, Adapter: tagOf(j.adapter.Digest),
-		PromptTokens: j.prompt, MaxTokens: j.job.Sampling.MaxTokens, Deadline: j.job.Deadline,
+		PromptTokens: j.prompt, PromptLeast: 1, MaxTokens: j.job.Sampling.MaxTokens, Deadline: j.job.Deadline,
 		Budget: budget, Credits: credits, EstimatedFee: estimate, Access: j.adapter.Access,
 	}, nil
 }

@@ -34,7 +34,7 @@ type pick struct {
 // rendezvous homes and the least loaded workers; in a small pool, among all.
 func (s *State) choose(j *job) (*worker, int64, verdict) {
 	p := j.pool
-	if len(p.heap) == 0 || !p.holds(j.need()) {
+	if len(p.heap) == 0 || !p.holds(j.sub.least()) {
 		return nil, 0, missing
 	}
 	var homes []*worker
@@ -122,7 +122,7 @@ func (s *State) consider(best *pick, j *job, w *worker, h *holder, rank int) {
 
 // noPlace says that w has no room for the job now.
 func (s *State) noPlace(w *worker, j *job) bool {
-	return w.active(s.now) >= s.bound(j.pool, w) || w.load+w.foreign >= stallFactor*w.slots || w.freeKV >= 0 && w.freeKV < j.need()
+	return w.active(s.now) >= s.bound(j.pool, w) || w.load+w.foreign >= stallFactor*w.slots || !w.fits(j)
 }
 
 // estimate is the expected time to the first token, in us.

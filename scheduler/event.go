@@ -39,7 +39,8 @@ type Submit struct {
 	Tenant       protocol.Account // the requester; fairness is between tenants
 	Base         protocol.Hash
 	Adapter      uint64 // protocol.AdapterTag of its digest; 0: bare base
-	PromptTokens int    // estimate
+	PromptTokens int    // what the prompt has, or a bound from above
+	PromptLeast  int    // a bound from below, where PromptTokens is one from above; 0: it is none
 	MaxTokens    int
 	Deadline     int64       // Unix ms; 0: Config.JobTimeoutMS from At
 	Budget       uint256.Int // escrow that is free for this job at any worker

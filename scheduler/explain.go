@@ -50,10 +50,10 @@ func (s *State) explain(j *job, w *worker, homes []*worker) WhyNot {
 		y.Reason = fmt.Sprintf("runs the numeric profile %q, the job needs %q", w.ann.Profile, j.sub.Profile)
 	case noRoom:
 		room := w.totalKV
-		if room >= j.need() { // it has nothing to do, and less than that
+		if room >= j.sub.least() { // it has nothing to do, and less than that
 			room = w.freeKV
 		}
-		y.Reason = fmt.Sprintf("has room for %d tokens in its KV cache, the job needs %d", room, j.need())
+		y.Reason = fmt.Sprintf("has room for %d tokens in its KV cache, the job needs %d", room, j.sub.least())
 	case tooDear:
 		y.Reason = "its price is over the escrow that is free for the job"
 	case noTraining:
@@ -93,8 +93,8 @@ func (s *State) explainScore(y *WhyNot, j *job, w *worker, homes []*worker) {
 	y.Eligible = !s.noPlace(w, j)
 	load := w.load + w.foreign
 	switch {
-	case w.freeKV >= 0 && w.freeKV < j.need():
-		y.Reason = fmt.Sprintf("%s; has %d tokens of KV cache left now, the job needs %d", at, w.freeKV, j.need())
+	case !w.fits(j):
+		y.Reason = fmt.Sprintf("%s; has %d tokens of KV cache left now, the job needs %d", at, w.freeKV, w.takes(j))
 	case !y.Eligible:
 		y.Reason = fmt.Sprintf("%s; is full: %d jobs, at most %d", at, load, s.bound(j.pool, w))
 	default:

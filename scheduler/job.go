@@ -63,7 +63,33 @@ type exclusion struct {
 	listing uint64 // 0: does not matter
 }
 
+// need is the most KV cache that a job takes, in tokens.
 func (j *job) need() int64 { return int64(j.sub.PromptTokens + j.sub.MaxTokens) }
+
+// least is the KV cache that a job takes at least.
+func (e *Submit) least() int64 {
+	if e.PromptLeast > 0 {
+		return int64(e.PromptLeast + e.MaxTokens)
+	}
+	return int64(e.PromptTokens + e.MaxTokens)
+}
+
+// takes is what is kept for a job at a worker: its whole cache at most. Whether a prompt
+// that may be longer fits, its tokenizer decides.
+func (w *worker) takes(j *job) int64 { return min(j.need(), w.totalKV) }
+
+// fits says whether the KV cache that is left is enough. A worker with nothing to do has
+// no more to wait for: it is tried with what may fit.
+func (w *worker) fits(j *job) bool {
+	switch {
+	case w.freeKV < 0: // it does not say
+		return true
+	case w.load+w.foreign == 0:
+		return w.freeKV >= j.sub.least()
+	default:
+		return w.freeKV >= w.takes(j)
+	}
+}
 
 func (j *job) excludes(w *worker, now int64) bool {
 	for _, x := range j.excluded {
@@ -125,6 +151,8 @@ func (s *State) submit(e *Submit) {
 func (s *State) admit(e *Submit, deadline int64) (protocol.Kind, string) {
 	most := e.most()
 	switch {
+	case e.PromptLeast < 0 || e.PromptLeast > e.PromptTokens:
+		return protocol.KindInvalid, fmt.Sprintf("a prompt of at least %d and at most %d tokens", e.PromptLeast, e.PromptTokens)
 	case e.PromptTokens < 0 || e.MaxTokens < 0 || e.PromptTokens > maxTokens || e.MaxTokens > maxTokens:
 		return protocol.KindInvalid, fmt.Sprintf("prompt of %d and at most %d new tokens: both must be within 0 and %d", e.PromptTokens, e.MaxTokens, maxTokens)
 	case deadline <= s.now:
@@ -142,8 +170,8 @@ func (s *State) admit(e *Submit, deadline int64) (protocol.Kind, string) {
 	if p == nil || e.Training {
 		return "", ""
 	}
-	if need := int64(e.PromptTokens + e.MaxTokens); !p.holds(need) {
-		return protocol.KindInvalid, tooLong(need)
+	if !p.holds(e.least()) {
+		return protocol.KindInvalid, tooLong(e.least())
 	}
 	if t := p.tenants[e.Tenant]; t != nil && len(t.jobs) >= s.cfg.MaxQueuedPerTenant {
 		return protocol.KindBusy, fmt.Sprintf("%d jobs of this requester are waiting already: try again later", len(t.jobs))
@@ -297,7 +325,7 @@ func (s *State) dispatch(j *job, w *worker, estimate int64) {
 	w.load++
 	w.prefill += j.reads
 	if w.freeKV >= 0 {
-		w.freeKV -= j.need()
+		w.freeKV = max(0, w.freeKV-w.takes(j))
 	}
 	if w.listed {
 		w.pool.load++
@@ -376,7 +404,7 @@ func (s *State) detach(j *job) {
 		w.unstall(j.stalled)
 	}
 	if w.freeKV >= 0 {
-		w.freeKV += j.need()
+		w.freeKV = min(w.freeKV+w.takes(j), w.totalKV)
 	}
 	if w.listed {
 		w.pool.load--
@@ -470,7 +498,7 @@ func (s *State) jobTimer(j *job) {
 		s.lose(j, protocol.KindDeadline, fmt.Sprintf("no sign of life for %d ms", s.patience(j)), true)
 		s.place(p)
 	case j.worker == nil && (j.recheck <= s.now || j.missing != 0 && j.missing+max(0, s.cfg.NoWorkerGraceMS) <= s.now):
-		if j.missing != 0 || j.pool.blocked == nil || j.pool.blocked == j || !j.sub.Training && !j.pool.holds(j.need()) {
+		if j.missing != 0 || j.pool.blocked == nil || j.pool.blocked == j || !j.sub.Training && !j.pool.holds(j.sub.least()) {
 			s.try(j)
 		} else {
 			j.recheck = s.nextLook(j)

@@ -156,7 +156,7 @@ func (s *State) blocked(w *worker, j *job) block {
 			return noTraining
 		}
 		return free
-	case w.totalKV < j.need() || w.freeKV >= 0 && w.freeKV < j.need() && w.load+w.foreign == 0:
+	case w.totalKV < j.sub.least() || !w.fits(j) && w.load+w.foreign == 0:
 		return noRoom
 	case !w.affordable(j, w.fee(j)):
 		return tooDear
@@ -186,9 +186,9 @@ func (s *State) whyMissing(j *job) (protocol.Kind, string) {
 		most := j.sub.most()
 		return protocol.KindEscrow, fmt.Sprintf("no worker's price (%d asked) fits the %s wei of free escrow: deposit more, or ask for fewer tokens", n[tooDear], most.Dec())
 	case n[noRoom] == len(j.pool.heap): // it is the request that must change
-		return protocol.KindInvalid, tooLong(j.need())
+		return protocol.KindInvalid, tooLong(j.sub.least())
 	case n[noRoom] > 0:
-		return protocol.KindUnavailable, tooLong(j.need())
+		return protocol.KindUnavailable, tooLong(j.sub.least())
 	case n[noTraining] > 0:
 		return protocol.KindUnavailable, "no worker of this base model accepts training jobs"
 	case n[wrongProfile] > 0:

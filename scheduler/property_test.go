@@ -122,7 +122,7 @@ func drawEvent(t *rapid.T, n *network, at int64, seq uint64) Event {
 		n.train[id] = rapid.IntRange(0, 9).Draw(t, "train") == 0
 		return Submit{At: at, Job: id, Tenant: protocol.Account{byte(rapid.IntRange(0, 2).Draw(t, "tenant"))},
 			Base: protocol.Hash{1}, Adapter: rapid.Uint64Range(0, 6).Draw(t, "adapter"), Training: n.train[id],
-			PromptTokens: rapid.IntRange(0, 200).Draw(t, "prompt"), MaxTokens: 100, Budget: *uint256.NewInt(1000)}
+			PromptTokens: rapid.IntRange(1, 200).Draw(t, "prompt"), PromptLeast: rapid.IntRange(0, 1).Draw(t, "least"), MaxTokens: 100, Budget: *uint256.NewInt(1000)}
 	case 5, 6:
 		if id, ok := pickJob(t, n, true); ok {
 			c := rapid.IntRange(0, 5).Draw(t, "count")

@@ -133,7 +133,7 @@ func scenarioEvent(t *testing.T, d *datadriven.TestData, s *State, seq uint64) E
 		}
 		return Announce{At: at, Announcement: a}
 	case "submit":
-		e := Submit{At: at, Job: job, Base: protocol.Hash{1}, PromptTokens: num(t, d, "prompt", 100), MaxTokens: num(t, d, "max", 100),
+		e := Submit{At: at, Job: job, Base: protocol.Hash{1}, PromptTokens: num(t, d, "prompt", 100), PromptLeast: num(t, d, "least", 0), MaxTokens: num(t, d, "max", 100),
 			Deadline: int64(num(t, d, "deadline", 0)), Budget: *uint256.NewInt(uint64(num(t, d, "budget", 1000))),
 			EstimatedFee: *uint256.NewInt(uint64(num(t, d, "fee", 0))), Training: d.HasArg("training"), Profile: str("profile")}
 		copy(e.Tenant[:], str("tenant"))

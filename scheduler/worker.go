@@ -97,7 +97,7 @@ func (s *State) announce(a *protocol.Announcement) {
 		case j.dispatched <= a.IssuedAt:
 			known++
 		case w.freeKV >= 0:
-			w.freeKV -= j.need()
+			w.freeKV = max(0, w.freeKV-w.takes(j))
 		}
 	}
 	w.foreign = int64(min(max(0, a.Running+a.Waiting-known), 1<<20))

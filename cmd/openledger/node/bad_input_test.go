@@ -253,7 +253,8 @@ func TestBadInputOverHTTPLeavesOthersUndisturbed(t *testing.T) {
 	}
 	refused("no such model", "/v1/completions", 404, text("model", "llama-900b"), "llama-900b")
 	refused("over the context", "/v1/completions", 400, text("prompt", strings.Repeat("once upon a time ", 600)), "token", "shorten the prompt")
-	refused("over every cache", "/v1/completions", 400, text("prompt", strings.Repeat("once upon a time ", 2000)), "KV cache", "shorten the prompt")
+	refused("more bytes than every cache has tokens", "/v1/completions", 400, text("prompt", strings.Repeat("once upon a time ", 2000)), "8003 tokens", "shorten the prompt")
+	refused("over every cache", "/v1/completions", 400, text("max_tokens", 20_000), "KV cache", "fewer tokens")
 	refused("a schema with an unknown keyword", "/v1/completions", 400,
 		text("response_format", schema(`{"type":"object","properties":{"a":{"type":"string","contentEncoding":"base64","minProperties":1}}}`)), "response_format", "/properties/a", "minProperties")
 	refused("a schema that is none", "/v1/completions", 400, text("response_format", schema(`{"type":"reel"}`)), "response_format", "reel")
