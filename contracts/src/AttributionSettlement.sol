@@ -34,6 +34,9 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
     uint256 private constant BPS = 10_000;
     /// @dev Matured batches that one submission lets go of; more than one, so that the backlog only shrinks.
     uint256 private constant RELEASES_PER_SUBMISSION = 4;
+    /// @dev So many more where they make the difference: what {exposureOf} says is what a submission goes by, unless more than
+    /// that have ended since the last. Then {release} comes first.
+    uint256 private constant RELEASES_FOR_COVER = 64;
     uint32 private constant SWEPT = type(uint32).max;
 
     /// @notice Where a batch stands.
@@ -479,8 +482,9 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         }
 
         _release(worker, book, RELEASES_PER_SUBMISSION);
-        uint256 exposure = book.exposure + batch.total;
         uint256 cover = _coverOf(stake);
+        if (book.exposure + batch.total > cover) _release(worker, book, RELEASES_FOR_COVER);
+        uint256 exposure = book.exposure + batch.total;
         if (exposure > cover) revert InsufficientCover(worker, exposure, cover);
         book.exposure = SafeCast.toUint96(exposure);
         ++book.next;

@@ -184,6 +184,17 @@ contract AttributionSettlementTest is Fixture {
         vm.assertEq(settlement.exposureOf(worker), minStake);
     }
 
+    function test_SubmitBatch_AllEndedTogether_Succeeds() public {
+        for (uint256 i = 0; i < 10; ++i) {
+            _submit();
+        }
+        vm.warp(START + window);
+        vm.assertEq(settlement.exposureOf(worker), 0);
+        amounts[1] = minStake - 4 ether; // exactly the stake
+        _submit();
+        vm.assertEq(settlement.exposureOf(worker), minStake);
+    }
+
     function test_SubmitBatch_NotBonded_Reverts() public {
         Batch memory b = _batch();
         b.worker = stranger;
