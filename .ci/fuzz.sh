@@ -5,9 +5,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 only=${1:-.}
-grep -ro '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' . | sort | while IFS=: read -r file func; do
-  pkg=$(dirname "$file") target=${func#func }
-  [[ "$pkg/$target" =~ $only ]] || continue
+targets=$(grep -ro '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' . | sed 's|/[^/]*:func |/|' | grep -E -- "$only" | sort) ||
+  { echo "FUZZ: no target matches $only" >&2; exit 1; }
+for name in $targets; do
+  pkg=${name%/*} target=${name##*/}
   printf '%s %s\n' "$pkg" "$target"
   # Making an interesting input smaller would take minutes of the time.
   "${GO:-go}" test "$pkg" -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-2m}" -fuzzminimizetime 10x | tail -n 3

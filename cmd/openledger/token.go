@@ -49,7 +49,7 @@ func (f *tokenFlags) read() (supply.Config, error) {
 	if f.config != "" {
 		var err error
 		if raw, err = os.ReadFile(f.config); err != nil {
-			return supply.Config{}, err
+			return supply.Config{}, protocol.Errorf(protocol.KindInvalid, "config", "%w: name a file like contracts/genesis/token.json", err)
 		}
 	}
 	return supply.Parse(raw)
