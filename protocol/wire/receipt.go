@@ -176,6 +176,9 @@ func evidenceFromPB(m *pb.Evidence) (protocol.Evidence, error) {
 	e.Resumed = f.count("resumed", m.GetResumed(), len(e.Output))
 	e.Text = f.text("text", string(m.GetText()), MaxTextBytes)
 	e.FinishedBy = f.text("finished_by", m.GetFinishedBy(), MaxRoleBytes)
+	if m.GetAttribution() == nil { // the encoding of an empty one has it: one evidence, one digest
+		f.fail("attribution", "is missing")
+	}
 	f.in("attribution", func() { e.Attribution = f.attribution(m.GetAttribution()) })
 	if f.err != nil {
 		return protocol.Evidence{}, f.err
