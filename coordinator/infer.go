@@ -59,10 +59,11 @@ var errStale = errors.New("the job has moved to another worker")
 var errRequester = errors.New("the requester takes no more text")
 
 // Infer answers one request: admission, routing, streaming, receipt, voucher.
-func (c *Coordinator) Infer(ctx context.Context, requester protocol.Account, r api.Request, onText func(api.Delta) error) (api.Answer, error) {
+func (c *Coordinator) Infer(ctx context.Context, by api.Caller, r api.Request, onText func(api.Delta) error) (api.Answer, error) {
 	if _, err := c.started(); err != nil {
 		return api.Answer{}, err
 	}
+	requester := by.Account
 	switch answered, err := c.book.Accepted(r.ID); {
 	case err == nil:
 		return c.replay(ctx, requester, r, answered.Signed, onText)

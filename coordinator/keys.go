@@ -16,10 +16,10 @@ import (
 // signedTextLifetime is how old a signed request may be, ms.
 const signedTextLifetime = 5 * 60_000
 
-// Authenticate gives the account that an API key spends for.
-func (c *Coordinator) Authenticate(_ context.Context, key string) (protocol.Account, error) {
+// Authenticate finds out who an API key stands for.
+func (c *Coordinator) Authenticate(_ context.Context, key string) (api.Caller, error) {
 	k, err := c.book.Key(key)
-	return k.Requester, err
+	return api.Caller{Account: k.Requester, Key: k.Hash}, err
 }
 
 // IssueKey makes an API key for the account that signed the request. The key is

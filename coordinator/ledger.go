@@ -221,11 +221,11 @@ func (c *Coordinator) Workers(context.Context) ([]api.WorkerView, error) {
 func (c *Coordinator) addresses(id protocol.PeerID) []string {
 	p, err := peer.Decode(string(id))
 	if err != nil {
-		return nil
+		return []string{}
 	}
 	full, err := peer.AddrInfoToP2pAddrs(&peer.AddrInfo{ID: p, Addrs: c.host.Libp2p().Peerstore().Addrs(p)})
 	if err != nil {
-		return nil
+		return []string{}
 	}
 	out := make([]string, len(full))
 	for i, a := range full {

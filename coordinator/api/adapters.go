@@ -24,7 +24,7 @@ type AdapterPlacement struct {
 var TierNames = [...]string{protocol.TierDevice: "device", protocol.TierHost: "host", protocol.TierDisk: "disk", protocol.TierNetwork: "network"}
 
 // orderAdapter serves POST /api/v1/adapters/{id}/{action}.
-func (s *Server) orderAdapter(w http.ResponseWriter, r *http.Request, requester protocol.Account) error {
+func (s *Server) orderAdapter(w http.ResponseWriter, r *http.Request, by Caller) error {
 	action := protocol.AdapterAction(r.PathValue("action"))
 	if !action.Valid() {
 		return protocol.Errorf(protocol.KindNotFound, "path", "an adapter can be told to load, pin, unpin or unload, not to %q", action)
@@ -35,9 +35,9 @@ func (s *Server) orderAdapter(w http.ResponseWriter, r *http.Request, requester 
 			return err
 		}
 	}
-	placed, err := s.cfg.Adapters.OrderAdapter(r.Context(), requester, r.PathValue("id"), action, in.Worker)
+	placed, err := s.cfg.Adapters.OrderAdapter(r.Context(), by.Account, r.PathValue("id"), action, in.Worker)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"adapter": r.PathValue("id"), "action": action, "workers": placed})
+	return writeJSON(w, http.StatusOK, map[string]any{"adapter": r.PathValue("id"), "action": action, "workers": list(placed)})
 }

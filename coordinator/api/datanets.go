@@ -8,11 +8,11 @@ import (
 )
 
 func (s *Server) datanets(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.cfg.Datanets.Datanets(r.Context())
+	found, err := s.cfg.Datanets.Datanets(r.Context())
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"datanets": list})
+	return writeJSON(w, http.StatusOK, map[string]any{"datanets": list(found)})
 }
 
 func (s *Server) datanet(w http.ResponseWriter, r *http.Request) error {
@@ -20,11 +20,11 @@ func (s *Server) datanet(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.cfg.Datanets.Datanets(r.Context())
+	found, err := s.cfg.Datanets.Datanets(r.Context())
 	if err != nil {
 		return err
 	}
-	for _, d := range list {
+	for _, d := range found {
 		if d.ID == id {
 			return writeJSON(w, http.StatusOK, d)
 		}
@@ -37,20 +37,20 @@ func (s *Server) contributions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.cfg.Datanets.Contributions(r.Context(), id)
+	found, err := s.cfg.Datanets.Contributions(r.Context(), id)
 	if err != nil {
 		return err
 	}
 	if want := protocol.ReviewStatus(r.URL.Query().Get("status")); want != "" {
-		kept := list[:0]
-		for _, c := range list {
+		kept := found[:0]
+		for _, c := range found {
 			if c.Status == want {
 				kept = append(kept, c)
 			}
 		}
-		list = kept
+		found = kept
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"contributions": list})
+	return writeJSON(w, http.StatusOK, map[string]any{"contributions": list(found)})
 }
 
 // contributeRequest carries one record in its canonical bytes.
@@ -106,11 +106,11 @@ func (s *Server) versions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.cfg.Versions.Versions(r.Context(), id)
+	found, err := s.cfg.Versions.Versions(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"versions": list})
+	return writeJSON(w, http.StatusOK, map[string]any{"versions": list(found)})
 }
 
 func (s *Server) buildVersion(w http.ResponseWriter, r *http.Request) error {

@@ -357,8 +357,19 @@ func TestExportCAR(t *testing.T) {
 	}
 }
 
+// signedJob is the body of an order to train.
+func signedJob(t *testing.T) string {
+	t.Helper()
+	job := protocol.TrainingJob{ID: hash, Signature: []byte{1}}
+	job.Order = protocol.TrainingOrder{Owner: owner, Name: "n", Access: *uint256.NewInt(5)}
+	body, err := json.Marshal(job)
+	require.NoError(t, err)
+	return string(body)
+}
+
 func TestOwnEndpoints(t *testing.T) {
 	s := &service{}
+	offered := `{"datanet":1,"record":"` + hash.Hex() + `","contributor":"` + owner.Hex() + `","license":"CC0-1.0","at":1}`
 	url := serve(t, s, nil) + "/api/v1"
 	for name, tt := range map[string]struct {
 		method, path, body string
@@ -371,17 +382,17 @@ func TestOwnEndpoints(t *testing.T) {
 		"datanet id bound":  {"GET", "/datanets/18446744073709551616", "", 400, `"param":"id"`},
 		"version bound":     {"GET", "/datanets/1/versions/4294967296/car", "", 400, `"param":"version"`},
 		"status filter":     {"GET", "/datanets/1/contributions?status=pending", "", 200, `"title":"b"`},
-		"contribute":        {"POST", "/datanets/1/contributions", `{"contribution":{"datanet":1},"signature":"AQ==","bytes":"aGk="}`, 201, `"pending"`},
+		"contribute":        {"POST", "/datanets/1/contributions", `{"contribution":` + offered + `,"signature":"AQ==","bytes":"aGk="}`, 201, `"pending"`},
 		"contribute other":  {"POST", "/datanets/2/contributions", `{"contribution":{"datanet":1}}`, 400, `"param":"datanet"`},
 		"contribute base64": {"POST", "/datanets/1/contributions", `{"contribution":{"datanet":1},"bytes":"!"}`, 400, `"param":"bytes"`},
 		"review other":      {"POST", "/datanets/2/reviews", `{"review":{"datanet":1}}`, 400, `"param":"datanet"`},
-		"review":            {"POST", "/datanets/1/reviews", `{"review":{"datanet":1,"status":"accepted"}}`, 200, `"accepted"`},
+		"review":            {"POST", "/datanets/1/reviews", `{"review":{"datanet":1,"record":"` + hash.Hex() + `","status":"accepted","at":1},"signature":"AQ=="}`, 200, `"accepted"`},
 		"build":             {"POST", "/datanets/1/versions", ``, 200, `"version":1`},
 		"limit":             {"GET", "/receipts?limit=0", "", 400, `"param":"limit"`},
 		"limit bound":       {"GET", "/receipts?limit=1001", "", 400, `"param":"limit"`},
 		"receipt id":        {"GET", "/receipts/0xzz", "", 400, `"param":"id"`},
 		"receipt short id":  {"GET", "/receipts/0xab", "", 400, `"param":"id"`},
-		"train":             {"POST", "/training_jobs", `{"order":{"name":"n","access":"5"}}`, 202, `"queued"`},
+		"train":             {"POST", "/training_jobs", signedJob(t), 202, `"queued"`},
 		"train amount":      {"POST", "/training_jobs", `{"order":{"name":"n","access":"five"}}`, 400, `"param":"body"`},
 		"cancel":            {"POST", "/training_jobs/" + hash.Hex() + "/cancel", `{"at":1,"signature":"0x01"}`, 200, `"succeeded"`},
 		"cancel signature":  {"POST", "/training_jobs/" + hash.Hex() + "/cancel", `{"at":1,"signature":"01"}`, 400, `0x`},

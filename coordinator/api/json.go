@@ -51,6 +51,14 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
+// list is l, and [] in JSON where it is nil: a listing is never null.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}
+
 func readJSON(r *http.Request, v any) error {
 	dec := json.NewDecoder(r.Body)
 	err := dec.Decode(v)

@@ -17,31 +17,31 @@ func (s *Server) network(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) workers(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.cfg.Network.Workers(r.Context())
+	found, err := s.cfg.Network.Workers(r.Context())
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"workers": list})
+	return writeJSON(w, http.StatusOK, map[string]any{"workers": list(found)})
 }
 
 // ready says whether a request would find a worker.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.cfg.Network.Workers(r.Context())
+	found, err := s.cfg.Network.Workers(r.Context())
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 {
+	if len(found) == 0 {
 		return protocol.Errorf(protocol.KindUnavailable, "", "no worker has announced itself yet")
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"status": "ready", "workers": len(list)})
+	return writeJSON(w, http.StatusOK, map[string]any{"status": "ready", "workers": len(found)})
 }
 
 func (s *Server) models(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.cfg.Inference.Models(r.Context())
+	found, err := s.cfg.Inference.Models(r.Context())
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"models": list})
+	return writeJSON(w, http.StatusOK, map[string]any{"models": list(found)})
 }
 
 // KeyRequestText is what the requester signs (EIP-191) to be issued an API key. It
@@ -85,11 +85,11 @@ func (s *Server) startTraining(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) trainingJobs(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.cfg.Training.TrainingJobs(r.Context())
+	found, err := s.cfg.Training.TrainingJobs(r.Context())
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"training_jobs": list})
+	return writeJSON(w, http.StatusOK, map[string]any{"training_jobs": list(found)})
 }
 
 func (s *Server) trainingJob(w http.ResponseWriter, r *http.Request) error {
@@ -131,11 +131,11 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request) error {
 		}
 		limit = n
 	}
-	list, err := s.cfg.Ledger.Receipts(r.Context(), limit)
+	found, err := s.cfg.Ledger.Receipts(r.Context(), limit)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"receipts": list})
+	return writeJSON(w, http.StatusOK, map[string]any{"receipts": list(found)})
 }
 
 func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
@@ -151,11 +151,11 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) batches(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.cfg.Ledger.Batches(r.Context())
+	found, err := s.cfg.Ledger.Batches(r.Context())
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"batches": list})
+	return writeJSON(w, http.StatusOK, map[string]any{"batches": list(found)})
 }
 
 func (s *Server) block(w http.ResponseWriter, r *http.Request) error {

@@ -154,15 +154,15 @@ func contentText(raw json.RawMessage) (string, error) {
 	return b.String(), nil
 }
 
-func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request, tenant protocol.Account) error {
-	return s.complete(w, r, tenant, &chatShape{})
+func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request, by Caller) error {
+	return s.complete(w, r, by, &chatShape{})
 }
 
-func (s *Server) completions(w http.ResponseWriter, r *http.Request, tenant protocol.Account) error {
-	return s.complete(w, r, tenant, textShape{})
+func (s *Server) completions(w http.ResponseWriter, r *http.Request, by Caller) error {
+	return s.complete(w, r, by, textShape{})
 }
 
-func (s *Server) complete(w http.ResponseWriter, r *http.Request, tenant protocol.Account, shape shape) error {
+func (s *Server) complete(w http.ResponseWriter, r *http.Request, by Caller, shape shape) error {
 	var in completionRequest
 	if err := readJSON(r, &in); err != nil {
 		return err
@@ -175,7 +175,7 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, tenant protoco
 	}
 	req := Request{Model: in.Model}
 	var err error
-	if req.ID, err = requestID(r, tenant); err != nil {
+	if req.ID, err = requestID(r, by.Account); err != nil {
 		return err
 	}
 	if req.Sampling, err = in.sampling(req.ID); err != nil {
@@ -187,10 +187,10 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, tenant protoco
 	created := time.Now().Unix()
 	if in.Stream {
 		includeUsage := in.StreamOptions != nil && in.StreamOptions.IncludeUsage
-		return in.blame(s.stream(r.Context(), w, tenant, req, shape, created, includeUsage))
+		return in.blame(s.stream(r.Context(), w, by, req, shape, created, includeUsage))
 	}
 	var logprobs []protocol.TokenLogProbs
-	answer, err := s.cfg.Inference.Infer(r.Context(), tenant, req, func(d Delta) error {
+	answer, err := s.cfg.Inference.Infer(r.Context(), by, req, func(d Delta) error {
 		logprobs = append(logprobs, d.LogProbs...)
 		return nil
 	})
@@ -223,7 +223,7 @@ const writeTimeout = 30 * time.Second
 
 // stream sends server-sent events. Headers go out with the first text, so that an
 // error before it still has its HTTP status; a later one is sent as an event.
-func (s *Server) stream(ctx context.Context, w http.ResponseWriter, tenant protocol.Account, req Request, shape shape, created int64, includeUsage bool) error {
+func (s *Server) stream(ctx context.Context, w http.ResponseWriter, by Caller, req Request, shape shape, created int64, includeUsage bool) error {
 	out := http.NewResponseController(w)
 	// A client that stops reading must not hold its job, and its money, for ever.
 	deadline := func(at time.Time) { _ = out.SetWriteDeadline(at) } // an error means that there is no connection to bound
@@ -255,7 +255,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, tenant proto
 		}
 		return nil
 	}
-	answer, err := s.cfg.Inference.Infer(ctx, tenant, req, func(d Delta) error {
+	answer, err := s.cfg.Inference.Infer(ctx, by, req, func(d Delta) error {
 		return events(shape.chunks(req, created, d, &at))
 	})
 	if err != nil {
@@ -280,7 +280,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, tenant proto
 	return nil
 }
 
-func (s *Server) listModels(w http.ResponseWriter, r *http.Request, _ protocol.Account) error {
+func (s *Server) listModels(w http.ResponseWriter, r *http.Request, _ Caller) error {
 	models, err := s.cfg.Inference.Models(r.Context())
 	if err != nil {
 		return err
@@ -292,7 +292,7 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request, _ protocol.A
 	return writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": data})
 }
 
-func (s *Server) getModel(w http.ResponseWriter, r *http.Request, _ protocol.Account) error {
+func (s *Server) getModel(w http.ResponseWriter, r *http.Request, _ Caller) error {
 	models, err := s.cfg.Inference.Models(r.Context())
 	if err != nil {
 		return err
@@ -304,20 +304,4 @@ func (s *Server) getModel(w http.ResponseWriter, r *http.Request, _ protocol.Acc
 		}
 	}
 	return protocol.Errorf(protocol.KindNotFound, "model", "there is no model %q; GET /v1/models lists them", id)
-}
-
-// keyed wraps a handler that needs an API key.
-func (s *Server) keyed(h func(http.ResponseWriter, *http.Request, protocol.Account) error) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if key = strings.TrimSpace(key); !strings.EqualFold(scheme, "Bearer") || key == "" {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			return protocol.Errorf(protocol.KindUnauthorized, "", "no API key: send the header 'Authorization: Bearer KEY'; 'openledger coordinator key' issues one")
-		}
-		tenant, err := s.cfg.Inference.Authenticate(r.Context(), key)
-		if err != nil {
-			return err
-		}
-		return h(w, r, tenant)
-	}
 }

@@ -118,53 +118,11 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
-	handle := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			r.Body = http.MaxBytesReader(w, r.Body, s.cfg.MaxBody)
-			if err := h(w, r); err != nil {
-				s.writeError(w, r, err)
-			}
-		})
-	}
-	handle("GET /v1/models", s.keyed(s.listModels))
-	handle("GET /v1/models/{id}", s.keyed(s.getModel))
-	handle("POST /v1/chat/completions", s.keyed(s.chatCompletions))
-	handle("POST /v1/completions", s.keyed(s.completions))
+func (s *Server) alive(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+}
 
-	handle("GET /api/v1/network", s.network)
-	handle("GET /api/v1/workers", s.workers)
-	handle("POST /api/v1/keys", s.issueKey)
-	handle("GET /api/v1/models", s.models)
-	handle("POST /api/v1/adapters/{id}/{action}", s.keyed(s.orderAdapter))
-	handle("GET /api/v1/datanets", s.datanets)
-	handle("GET /api/v1/datanets/{id}", s.datanet)
-	handle("GET /api/v1/datanets/{id}/contributions", s.contributions)
-	handle("POST /api/v1/datanets/{id}/contributions", s.contribute)
-	handle("POST /api/v1/datanets/{id}/reviews", s.review)
-	handle("GET /api/v1/datanets/{id}/versions", s.versions)
-	handle("POST /api/v1/datanets/{id}/versions", s.buildVersion)
-	handle("GET /api/v1/datanets/{id}/versions/{version}/car", s.exportCAR)
-	handle("POST /api/v1/agents/{id}/versions/{version}/manifest", s.storeManifest)
-	handle("GET /api/v1/training_jobs", s.trainingJobs)
-	handle("POST /api/v1/training_jobs", s.startTraining)
-	handle("GET /api/v1/training_jobs/{id}", s.trainingJob)
-	handle("POST /api/v1/training_jobs/{id}/cancel", s.cancelTraining)
-	handle("GET /api/v1/receipts", s.receipts)
-	handle("GET /api/v1/receipts/{id}", s.receipt)
-	handle("GET /api/v1/batches", s.batches)
-	handle("GET /api/v1/blocks/{digest}", s.block)
-
-	handle("GET /healthz", func(w http.ResponseWriter, _ *http.Request) error {
-		return writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-	})
-	handle("GET /readyz", s.ready)
-	if s.cfg.Metrics != nil {
-		mux.Handle("GET /metrics", s.cfg.Metrics)
-	}
-	handle("/", func(_ http.ResponseWriter, r *http.Request) error {
-		return protocol.Errorf(protocol.KindNotFound, "path", "there is no %s %s here; docs/api.md lists the endpoints", r.Method, r.URL.Path)
-	})
-	return mux
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) error {
+	s.cfg.Metrics.ServeHTTP(w, r)
+	return nil
 }

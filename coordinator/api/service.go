@@ -61,11 +61,11 @@ func (m Model) Called(name string) bool {
 
 // Inference answers requests on behalf of tenants.
 type Inference interface {
-	// Authenticate gives the account that pays for an API key.
-	Authenticate(ctx context.Context, key string) (protocol.Account, error)
+	// Authenticate finds out who an API key stands for.
+	Authenticate(ctx context.Context, key string) (Caller, error)
 	Models(ctx context.Context) ([]Model, error)
 	// Infer runs one request; onText gets the answer as it is generated.
-	Infer(ctx context.Context, requester protocol.Account, r Request, onText func(Delta) error) (Answer, error)
+	Infer(ctx context.Context, by Caller, r Request, onText func(Delta) error) (Answer, error)
 }
 
 // Adapters has workers load and unload adapters.

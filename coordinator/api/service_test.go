@@ -58,11 +58,11 @@ func answerTo(r Request, text string) Answer {
 	}}
 }
 
-func (s *service) Authenticate(_ context.Context, key string) (protocol.Account, error) {
+func (s *service) Authenticate(_ context.Context, key string) (Caller, error) {
 	if key != testKey {
-		return protocol.Account{}, protocol.Errorf(protocol.KindUnauthorized, "api_key", "it is unknown")
+		return Caller{}, protocol.Errorf(protocol.KindUnauthorized, "api_key", "it is unknown")
 	}
-	return tenant, nil
+	return Caller{Account: tenant, Key: hash}, nil
 }
 
 func (s *service) Models(context.Context) ([]Model, error) {
@@ -72,12 +72,12 @@ func (s *service) Models(context.Context) ([]Model, error) {
 	}, s.err
 }
 
-func (s *service) Infer(ctx context.Context, requester protocol.Account, r Request, onText func(Delta) error) (Answer, error) {
+func (s *service) Infer(ctx context.Context, by Caller, r Request, onText func(Delta) error) (Answer, error) {
 	s.mu.Lock()
 	s.asked = append(s.asked, r)
 	s.mu.Unlock()
-	if requester != tenant {
-		return Answer{}, fmt.Errorf("wrong tenant %s", requester)
+	if by.Account != tenant {
+		return Answer{}, fmt.Errorf("wrong tenant %s", by.Account)
 	}
 	if s.infer != nil {
 		return s.infer(ctx, r, onText)
@@ -121,11 +121,12 @@ func (s *service) Contribute(_ context.Context, c protocol.SignedContribution, r
 }
 
 func (s *service) Contributions(context.Context, uint64) ([]ContributionStatus, error) {
-	return []ContributionStatus{{Title: "a", Status: protocol.ReviewAccepted}, {Title: "b", Status: protocol.ReviewPending}}, s.err
+	of := protocol.SignedContribution{Signature: []byte{1}}
+	return []ContributionStatus{{SignedContribution: of, Title: "a", Status: protocol.ReviewAccepted}, {SignedContribution: of, Title: "b", Status: protocol.ReviewPending}}, s.err
 }
 
 func (s *service) Review(_ context.Context, r protocol.SignedReview) (ContributionStatus, error) {
-	return ContributionStatus{Status: r.Review.Status}, s.err
+	return ContributionStatus{SignedContribution: protocol.SignedContribution{Signature: r.Signature}, Status: r.Review.Status}, s.err
 }
 
 func (s *service) BuildVersion(context.Context, uint64) (protocol.Version, error) {
@@ -158,7 +159,7 @@ func (s *service) view() ReceiptView {
 }
 
 func (s *service) Receipts(_ context.Context, limit int) ([]ReceiptView, error) {
-	return make([]ReceiptView, min(limit, 1)), s.err
+	return []ReceiptView{s.view()}[:min(limit, 1)], s.err
 }
 
 func (s *service) Receipt(context.Context, protocol.Hash) (ReceiptView, error) {
@@ -174,11 +175,11 @@ func (s *service) Block(context.Context, protocol.Hash) ([]byte, error) {
 }
 
 func (s *service) Info(context.Context) (NetworkInfo, error) {
-	return NetworkInfo{ChainID: 1, Base: hash}, s.err
+	return NetworkInfo{ChainID: 1, Base: hash, Bootstrap: []string{"/ip4/127.0.0.1/tcp/1"}}, s.err
 }
 
 func (s *service) Workers(context.Context) ([]WorkerView, error) {
-	w := WorkerView{Stake: huge}
+	w := WorkerView{Stake: huge, Addresses: []string{"/ip4/127.0.0.1/tcp/1"}}
 	w.Price = protocol.Price{InputPer1K: huge, OutputPer1K: huge}
 	return []WorkerView{w}, s.err
 }
@@ -193,6 +194,7 @@ func serve(t *testing.T, s *service, change func(*Config)) string {
 	}
 	server, err := New(cfg)
 	require.NoError(t, err)
+	server.http.Handler = described(t, server.http.Handler)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()

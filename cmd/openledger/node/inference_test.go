@@ -161,7 +161,7 @@ func TestFailoverInMidStream(t *testing.T) {
 	text, chunks := "", 0
 	killed := make(chan error, 1)
 	var victim *running
-	a, err := net.coord.Infer(t.Context(), who.Account(), r, func(d api.Delta) error {
+	a, err := net.coord.Infer(t.Context(), api.Caller{Account: who.Account()}, r, func(d api.Delta) error {
 		text += d.Text
 		if chunks++; chunks == 10 {
 			busiest, n := net.coord.Busiest()
@@ -194,7 +194,7 @@ func TestHangUpStopsTheWorker(t *testing.T) {
 	_, _, err := net.ask(ctx, who, request("warm", 1))
 	require.NoError(t, err)
 	chunks := 0
-	_, err = net.coord.Infer(ctx, who.Account(), r, func(api.Delta) error {
+	_, err = net.coord.Infer(ctx, api.Caller{Account: who.Account()}, r, func(api.Delta) error {
 		if chunks++; chunks == 5 {
 			hangUp()
 		}

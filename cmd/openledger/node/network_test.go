@@ -228,7 +228,7 @@ func (n *network) listed(t *testing.T, id protocol.PeerID, want bool) {
 // ask sends one request through the coordinator and gives the text that was streamed.
 func (n *network) ask(ctx context.Context, who *keystore.Key, r api.Request) (api.Answer, string, error) {
 	var text strings.Builder
-	a, err := n.coord.Infer(ctx, who.Account(), r, func(d api.Delta) error {
+	a, err := n.coord.Infer(ctx, api.Caller{Account: who.Account()}, r, func(d api.Delta) error {
 		text.WriteString(d.Text)
 		return nil
 	})

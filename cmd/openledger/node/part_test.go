@@ -21,7 +21,7 @@ func TestHangUpPaysForWhatWasDelivered(t *testing.T) {
 	ctx, hangUp := context.WithCancel(t.Context())
 	defer hangUp()
 	var text strings.Builder
-	_, err := net.coord.Infer(ctx, who.Account(), r, func(d api.Delta) error {
+	_, err := net.coord.Infer(ctx, api.Caller{Account: who.Account()}, r, func(d api.Delta) error {
 		text.WriteString(d.Text)
 		if text.Len() > 40 {
 			hangUp()

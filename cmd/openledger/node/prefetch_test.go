@@ -73,7 +73,7 @@ func (n *network) stream(t *testing.T, who *keystore.Key, model string, tokens i
 	done := make(chan ended, 1)
 	chunks := 0
 	go func() {
-		a, err := n.coord.Infer(context.WithoutCancel(t.Context()), who.Account(), r, func(api.Delta) error {
+		a, err := n.coord.Infer(context.WithoutCancel(t.Context()), api.Caller{Account: who.Account()}, r, func(api.Delta) error {
 			if chunks++; chunks == 1 {
 				close(first)
 				<-release

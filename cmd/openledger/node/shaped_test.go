@@ -33,7 +33,7 @@ func TestShapedAnswersMoveToAnotherWorker(t *testing.T) {
 	who := net.requester(t, 1e18)
 	ask := func(r api.Request, each func(chunks int)) (a api.Answer, text string, l []protocol.TokenLogProbs) {
 		chunks := 0
-		a, err := net.coord.Infer(t.Context(), who.Account(), r, func(d api.Delta) error {
+		a, err := net.coord.Infer(t.Context(), api.Caller{Account: who.Account()}, r, func(d api.Delta) error {
 			text += d.Text
 			l = append(l, d.LogProbs...)
 			chunks++

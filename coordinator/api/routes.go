@@ -1,0 +1,139 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/openledger/openledger/protocol"
+)
+
+// Scope is what an API key may be used for.
+type Scope string
+
+// The scopes.
+const (
+	ScopeInference Scope = "inference" // completions, embeddings, and what they need
+	ScopeTraining  Scope = "training"  // files and fine-tuning
+	ScopeDatanets  Scope = "datanets"  // datanets, in the account's name
+	ScopeRead      Scope = "read"      // usage and account, and nothing that costs anything
+	// ScopeAny is what an endpoint asks for that serves any valid key.
+	ScopeAny Scope = "any"
+	scopeOff Scope = "" // no key
+)
+
+// Caller is who sends a request.
+type Caller struct {
+	Account protocol.Account // pays
+	Key     protocol.Hash    // of the API key; zero where none is needed
+}
+
+// handler serves a request. The caller is zero where the route needs no API key.
+type handler func(w http.ResponseWriter, r *http.Request, by Caller) error
+
+// open makes a handler of one that is not interested in who calls.
+func open(h func(w http.ResponseWriter, r *http.Request) error) handler {
+	return func(w http.ResponseWriter, r *http.Request, _ Caller) error { return h(w, r) }
+}
+
+// route is one endpoint. Everything that is served is a row of Server.table, and is
+// described under the same method, path and operation ID in openapi.yaml; a test holds
+// the two together.
+type route struct {
+	method, pattern string
+	operation       string // operationId
+	scope           Scope  // that its API key needs; "" needs no key
+	limit           int64  // bytes of the request's body; 0 is Config.MaxBody
+	serve           handler
+}
+
+// table lists every endpoint.
+func (s *Server) table() []route {
+	table := []route{
+		{"GET", "/v1/models", "listModels", ScopeAny, 0, s.listModels},
+		{"GET", "/v1/models/{id}", "getModel", ScopeAny, 0, s.getModel},
+		{"POST", "/v1/chat/completions", "createChatCompletion", ScopeInference, 0, s.chatCompletions},
+		{"POST", "/v1/completions", "createCompletion", ScopeInference, 0, s.completions},
+
+		{"GET", "/api/v1/network", "getNetwork", scopeOff, 0, open(s.network)},
+		{"GET", "/api/v1/workers", "listWorkers", scopeOff, 0, open(s.workers)},
+		{"POST", "/api/v1/keys", "createKey", scopeOff, smallBody, open(s.issueKey)},
+		{"GET", "/api/v1/models", "listAllModels", scopeOff, 0, open(s.models)},
+		{"POST", "/api/v1/adapters/{id}/{action}", "orderAdapter", ScopeInference, smallBody, s.orderAdapter},
+
+		{"GET", "/api/v1/datanets", "listDatanets", scopeOff, 0, open(s.datanets)},
+		{"GET", "/api/v1/datanets/{id}", "getDatanet", scopeOff, 0, open(s.datanet)},
+		{"GET", "/api/v1/datanets/{id}/contributions", "listContributions", scopeOff, 0, open(s.contributions)},
+		{"POST", "/api/v1/datanets/{id}/contributions", "contribute", scopeOff, 0, open(s.contribute)},
+		{"POST", "/api/v1/datanets/{id}/reviews", "review", scopeOff, 0, open(s.review)},
+		{"GET", "/api/v1/datanets/{id}/versions", "listVersions", scopeOff, 0, open(s.versions)},
+		{"POST", "/api/v1/datanets/{id}/versions", "buildVersion", scopeOff, 0, open(s.buildVersion)},
+		{"GET", "/api/v1/datanets/{id}/versions/{version}/car", "exportVersion", scopeOff, 0, open(s.exportCAR)},
+
+		{"POST", "/api/v1/agents/{id}/versions/{version}/manifest", "storeManifest", scopeOff, 0, open(s.storeManifest)},
+
+		{"GET", "/api/v1/training_jobs", "listTrainingJobs", scopeOff, 0, open(s.trainingJobs)},
+		{"POST", "/api/v1/training_jobs", "startTraining", scopeOff, 0, open(s.startTraining)},
+		{"GET", "/api/v1/training_jobs/{id}", "getTrainingJob", scopeOff, 0, open(s.trainingJob)},
+		{"POST", "/api/v1/training_jobs/{id}/cancel", "cancelTraining", scopeOff, smallBody, open(s.cancelTraining)},
+
+		{"GET", "/api/v1/receipts", "listReceipts", scopeOff, 0, open(s.receipts)},
+		{"GET", "/api/v1/receipts/{id}", "getReceipt", scopeOff, 0, open(s.receipt)},
+		{"GET", "/api/v1/batches", "listBatches", scopeOff, 0, open(s.batches)},
+		{"GET", "/api/v1/blocks/{digest}", "getBlock", scopeOff, 0, open(s.block)},
+
+		{"GET", "/api/openapi.json", "getOpenAPI", scopeOff, 0, open(s.openAPIJSON)},
+		{"GET", "/api/openapi.yaml", "getOpenAPIYAML", scopeOff, 0, open(s.openAPIYAML)},
+		{"GET", "/healthz", "isAlive", scopeOff, 0, open(s.alive)},
+		{"GET", "/readyz", "isReady", scopeOff, 0, open(s.ready)},
+	}
+	if s.cfg.Metrics != nil {
+		table = append(table, route{"GET", "/metrics", "getMetrics", scopeOff, 0, open(s.metrics)})
+	}
+	return table
+}
+
+// smallBody bounds bodies of a few fields.
+const smallBody = 64 << 10
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	for _, e := range s.table() {
+		mux.HandleFunc(e.method+" "+e.pattern, s.endpoint(e))
+	}
+	mux.HandleFunc("/", s.endpoint(route{serve: open(func(_ http.ResponseWriter, r *http.Request) error {
+		return protocol.Errorf(protocol.KindNotFound, "path", "there is no %s %s here; docs/api.md and /api/openapi.json list the endpoints", r.Method, r.URL.Path)
+	})}))
+	return mux
+}
+
+// endpoint serves one route: it bounds the body, asks for the API key, and renders errors.
+func (s *Server) endpoint(e route) http.HandlerFunc {
+	limit := e.limit
+	if limit == 0 {
+		limit = s.cfg.MaxBody
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		var by Caller
+		var err error
+		if e.scope != scopeOff {
+			by, err = s.caller(w, r)
+		}
+		if err == nil {
+			err = e.serve(w, r, by)
+		}
+		if err != nil {
+			s.writeError(w, r, err)
+		}
+	}
+}
+
+// caller finds out who sends a request that needs an API key.
+func (s *Server) caller(w http.ResponseWriter, r *http.Request) (Caller, error) {
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if key = strings.TrimSpace(key); !strings.EqualFold(scheme, "Bearer") || key == "" {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		return Caller{}, protocol.Errorf(protocol.KindUnauthorized, "", "no API key: send the header 'Authorization: Bearer KEY'; 'openledger coordinator key' issues one")
+	}
+	return s.cfg.Inference.Authenticate(r.Context(), key)
+}
