@@ -244,9 +244,10 @@ func SignContribution(d Domain, c protocol.Contribution, key *ecdsa.PrivateKey) 
 	return protocol.SignedContribution{Contribution: c, Signature: sig}, err
 }
 
-// VerifyContribution checks the signature against the contributor.
+// VerifyContribution checks the signature, of this contribution or of a batch with it,
+// against the contributor.
 func VerifyContribution(d Domain, s protocol.SignedContribution) error {
-	return Verify(ContributionData(d, s.Contribution), s.Contribution.Contributor, s.Signature)
+	return verifyInBatch(ContributionData(d, s.Contribution), ContributionBatch, s.Contribution.Contributor, s.Signature)
 }
 
 // SignReview signs with the datanet owner's key.
@@ -255,9 +256,9 @@ func SignReview(d Domain, r protocol.Review, owner *ecdsa.PrivateKey) (protocol.
 	return protocol.SignedReview{Review: r, Signature: sig}, err
 }
 
-// VerifyReview checks that owner signed the review.
+// VerifyReview checks that owner signed the review, or a batch with it.
 func VerifyReview(d Domain, owner protocol.Account, s protocol.SignedReview) error {
-	return Verify(ReviewData(d, s.Review), owner, s.Signature)
+	return verifyInBatch(ReviewData(d, s.Review), ReviewBatch, owner, s.Signature)
 }
 
 // SignTrainingOrder signs with the owner's key.

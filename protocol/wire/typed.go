@@ -25,7 +25,7 @@ const signatureBytes = crypto.SignatureLength
 
 // Domain is the EIP-712 domain: the chain and the contract that checks the type
 // (Escrow: Voucher, Opening; AgentRegistry: AgentOrder; ModelRegistry: TrainingOrder;
-// DatanetRegistry: Contribution, Review; WorkerStaking: Binding; AttributionSettlement:
+// DatanetRegistry: Contribution, Review and batches of them; WorkerStaking: Binding; AttributionSettlement:
 // Receipt; DisputeCommittee: Verdict).
 type Domain struct {
 	ChainID  uint64
