@@ -204,7 +204,7 @@ func (c *Coordinator) apply(e scheduler.Effect) {
 		ctx, cancel := context.WithCancel(j.ctx)
 		j.release, j.attempt = cancel, e.Attempt
 		price := worker.Announcement.Price
-		price.Access = j.job.Price.Access
+		price.Access, price.Markup = j.job.Price.Access, j.job.Price.Markup
 		binding := c.bindings[e.Worker]
 		c.topUp(j, price)
 		j.attempts.Add(1)

@@ -145,7 +145,7 @@ func (c *Coordinator) replay(ctx context.Context, requester protocol.Account, r 
 		return api.Answer{}, err
 	}
 	// The model's name may mean a newer adapter by now, and prices move.
-	asked := protocol.InferenceJob{Adapter: e.Job.Adapter, Price: e.Job.Price, Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs, Sampling: r.Sampling}
+	asked := protocol.InferenceJob{Adapter: e.Job.Adapter, Agent: e.Job.Agent, AgentVersion: e.Job.AgentVersion, Price: e.Job.Price, Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs, Sampling: r.Sampling}
 	if !sameRequest(e.Job, asked) {
 		return api.Answer{}, protocol.Errorf(protocol.KindExists, "Idempotency-Key", "another request was answered under this key: use a new key for a new request")
 	}
@@ -345,6 +345,8 @@ func (c *Coordinator) checkReceipt(j *liveJob, job protocol.InferenceJob, s prot
 		return wrong("id", "it is for another job")
 	case r.Adapter != j.adapter.Digest || r.Datanet != j.adapter.Datanet || r.DatanetRoot != j.adapter.DatanetRoot:
 		return wrong("adapter", "it is for another adapter")
+	case r.Agent != job.Agent || r.AgentVersion != job.AgentVersion:
+		return wrong("agent", "it is for another agent")
 	case !sameRequest(e.Job, job):
 		return wrong("evidence", "it is of another request")
 	case int(r.PromptTokens) != promptTokens:
@@ -373,6 +375,6 @@ func (c *Coordinator) checkReceipt(j *liveJob, job protocol.InferenceJob, s prot
 // sameRequest says whether the evidence's job is the one that was asked for, price
 // included. What evidence leaves out is not compared.
 func sameRequest(e, job protocol.InferenceJob) bool {
-	return e.Adapter == job.Adapter && e.Prompt == job.Prompt && slices.Equal(e.Messages, job.Messages) && e.Tools == job.Tools && e.TemplateArgs == job.TemplateArgs && e.Price == job.Price &&
+	return e.Adapter == job.Adapter && e.Agent == job.Agent && e.AgentVersion == job.AgentVersion && e.Prompt == job.Prompt && slices.Equal(e.Messages, job.Messages) && e.Tools == job.Tools && e.TemplateArgs == job.TemplateArgs && e.Price == job.Price &&
 		e.Sampling.Equal(job.Sampling)
 }

@@ -40,7 +40,7 @@ func (c *Coordinator) admit(ctx context.Context, j *liveJob) (*scheduler.Submit,
 	var fees []amount
 	for _, w := range c.state.Workers() {
 		price := w.Announcement.Price
-		price.Access = j.adapter.Access
+		price.Access, price.Markup = j.job.Price.Access, j.job.Price.Markup
 		fees = append(fees, price.FeeFor(j.prompt, j.job.Sampling.MaxTokens).Total())
 		if len(free.credits) == 0 {
 			continue
@@ -75,7 +75,7 @@ func (c *Coordinator) admit(ctx context.Context, j *liveJob) (*scheduler.Submit,
 	return &scheduler.Submit{
 		At: now(), Job: j.job.ID, Tenant: j.job.Requester, Base: j.job.Base, Adapter: tagOf(j.adapter.Digest),
 		PromptTokens: j.prompt, PromptLeast: 1, MaxTokens: j.job.Sampling.MaxTokens, Deadline: j.job.Deadline,
-		Budget: budget, Credits: credits, EstimatedFee: estimate, Access: j.adapter.Access,
+		Budget: budget, Credits: credits, EstimatedFee: estimate, Access: add(j.job.Price.Access, j.job.Price.Markup),
 	}, nil
 }
 

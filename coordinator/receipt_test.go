@@ -52,7 +52,7 @@ func (a *answered) check(t *testing.T, after func(*protocol.Receipt), signed fun
 	require.NoError(t, err)
 	fee := a.evidence.Job.Price.FeeFor(len(a.evidence.Prompt), len(a.evidence.Output))
 	r := protocol.Receipt{ID: a.job.ID, Requester: a.job.Requester, Worker: a.binding.Binding.Owner, Base: a.job.Base,
-		PromptTokens: uint32(len(a.evidence.Prompt)), OutputTokens: uint32(len(a.evidence.Output)), Compute: fee.Compute, Access: fee.Access,
+		PromptTokens: uint32(len(a.evidence.Prompt)), OutputTokens: uint32(len(a.evidence.Output)), Compute: fee.Compute, Access: fee.Access, Agent: a.evidence.Job.Agent, AgentVersion: a.evidence.Job.AgentVersion, Markup: fee.Markup,
 		OutputHash: wire.OutputHash(a.evidence.Output), AttributionRoot: root, Evidence: digest, FinishedAt: 1}
 	if after != nil {
 		after(&r)
@@ -110,6 +110,16 @@ func TestEveryLieOnAReceiptIsFound(t *testing.T) {
 		"a part with far more tokens": {before: func(a *answered) {
 			a.part, a.job.Sampling.MaxTokens, a.evidence.Job.Sampling.MaxTokens = true, 1000, 1000
 			a.evidence.Output = append(a.evidence.Output, make([]uint32, inFlightTokens+1)...)
+		}},
+		"a markup": {after: func(r *protocol.Receipt) { r.Markup = one }},
+		"an agent": {after: func(r *protocol.Receipt) { r.Agent, r.AgentVersion = 1, 1 }},
+		"another agent's job": {before: func(a *answered) {
+			instructed := func(j *protocol.InferenceJob, agent uint64) {
+				j.Prompt, j.Messages = "", []protocol.Message{{Role: "system", Content: "Rhyme."}, {Role: "user", Content: "A wolf"}}
+				j.Agent, j.AgentVersion, j.Price.Markup = agent, 1, one
+			}
+			instructed(&a.job, 1)
+			instructed(&a.evidence.Job, 2)
 		}},
 		"another job":         {after: func(r *protocol.Receipt) { r.ID[0]++ }},
 		"another requester":   {after: func(r *protocol.Receipt) { r.Requester[0]++ }},

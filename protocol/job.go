@@ -18,12 +18,17 @@ type Message struct {
 // InferenceJob asks one worker for one completion. Exactly one of Messages and
 // Prompt is set.
 type InferenceJob struct {
-	ID        Hash      `json:"id"` // chosen by the requester's side; one receipt at most is accepted per ID
-	Requester Account   `json:"requester"`
-	Base      Hash      `json:"base"`              // base model hash
-	Adapter   CID       `json:"adapter,omitempty"` // empty: the bare base model
-	Messages  []Message `json:"messages,omitempty"`
-	Prompt    string    `json:"prompt,omitempty"`
+	ID        Hash    `json:"id"` // chosen by the requester's side; one receipt at most is accepted per ID
+	Requester Account `json:"requester"`
+	Base      Hash    `json:"base"`              // base model hash
+	Adapter   CID     `json:"adapter,omitempty"` // empty: the bare base model
+	// Agent is the registered agent that was asked, 0 for none, in one of its versions:
+	// its instructions are the first of Messages, its tools among Tools, its price is
+	// Price.Markup.
+	Agent        uint64    `json:"agent,omitempty"`
+	AgentVersion uint32    `json:"agent_version,omitempty"`
+	Messages     []Message `json:"messages,omitempty"`
+	Prompt       string    `json:"prompt,omitempty"`
 	// Tools is a JSON list of functions in OpenAI's form that the chat template is shown,
 	// TemplateArgs a JSON object of further variables for it; empty for none.
 	Tools        string   `json:"tools,omitempty"`
@@ -41,29 +46,33 @@ type InferenceJob struct {
 	Authorization []byte `json:"authorization,omitempty"`
 }
 
-// Price is a worker's ask for compute plus the adapter's access price, in wei.
+// Price is a worker's ask for compute plus the adapter's access price and the agent's
+// markup, in wei.
 type Price struct {
 	InputPer1K  uint256.Int `json:"input_per_1k"`  // per 1,000 prompt tokens
 	OutputPer1K uint256.Int `json:"output_per_1k"` // per 1,000 generated tokens
 	Access      uint256.Int `json:"access"`        // per inference, set by the adapter's owner; 0 for the bare base
+	Markup      uint256.Int `json:"markup"`        // per inference, of the agent's version; 0 without an agent
 }
 
 // Fee is what one inference costs.
 type Fee struct {
 	Compute uint256.Int `json:"compute"`
 	Access  uint256.Int `json:"access"`
+	Markup  uint256.Int `json:"markup"`
 }
 
-// Total is Compute + Access.
+// Total is Compute + Access + Markup.
 func (f Fee) Total() uint256.Int {
 	var t uint256.Int
 	t.Add(&f.Compute, &f.Access)
+	t.Add(&t, &f.Markup)
 	return t
 }
 
 // FeeFor prices one inference: each token class is rounded up to whole wei.
 func (p Price) FeeFor(promptTokens, outputTokens int) Fee {
-	f := Fee{Access: p.Access}
+	f := Fee{Access: p.Access, Markup: p.Markup}
 	in := perThousand(&p.InputPer1K, promptTokens)
 	out := perThousand(&p.OutputPer1K, outputTokens)
 	f.Compute.Add(&in, &out)

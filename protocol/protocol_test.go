@@ -13,14 +13,14 @@ import (
 )
 
 func TestFeeRoundsEachTokenClassUp(t *testing.T) {
-	p := Price{InputPer1K: *uint256.NewInt(1), OutputPer1K: *uint256.NewInt(1500), Access: *uint256.NewInt(7)}
+	p := Price{InputPer1K: *uint256.NewInt(1), OutputPer1K: *uint256.NewInt(1500), Access: *uint256.NewInt(7), Markup: *uint256.NewInt(5)}
 	for _, c := range []struct {
 		in, out int
 		compute uint64
 	}{{0, 0, 0}, {1, 0, 1}, {1000, 0, 1}, {1001, 0, 2}, {0, 1, 2}, {0, 1000, 1500}, {1, 1, 3}} {
 		f := p.FeeFor(c.in, c.out)
 		require.Equal(t, *uint256.NewInt(c.compute), f.Compute, "%d in, %d out", c.in, c.out)
-		require.Equal(t, *uint256.NewInt(c.compute + 7), f.Total())
+		require.Equal(t, *uint256.NewInt(c.compute + 12), f.Total())
 	}
 }
 
@@ -39,7 +39,7 @@ func TestAmountsAreDecimalStringsInJSON(t *testing.T) {
 	n := *uint256.MustFromDecimal(text)
 	// By value and nested, where uint256.Int alone would write its limbs.
 	for _, v := range []any{
-		Price{Access: n}, Fee{Compute: n}, Receipt{Access: n}, Voucher{Cumulative: n}, TrainingOrder{Access: n},
+		Price{Access: n}, Fee{Compute: n}, Receipt{Access: n}, Price{Markup: n}, Fee{Markup: n}, Receipt{Markup: n}, Voucher{Cumulative: n}, TrainingOrder{Access: n},
 		Evidence{Job: InferenceJob{Price: Price{InputPer1K: n}}}, SignedReceipt{Receipt: Receipt{Compute: n}},
 		SignedVoucher{Voucher: Voucher{Cumulative: n}}, Announcement{Price: Price{OutputPer1K: n}},
 		TrainingJob{Order: TrainingOrder{Access: n}}, AdapterManifest{Order: TrainingOrder{Access: n}},

@@ -10,13 +10,16 @@ type Receipt struct {
 	Requester       Account     `json:"requester"`
 	Worker          Account     `json:"worker"` // owner account
 	Base            Hash        `json:"base"`
-	Adapter         Hash        `json:"adapter"` // digest of the adapter's CID; zero: bare base
+	Adapter         Hash        `json:"adapter"`         // digest of the adapter's CID; zero: bare base
+	Agent           uint64      `json:"agent,omitempty"` // registered agent that was asked; 0: none
+	AgentVersion    uint32      `json:"agent_version,omitempty"`
 	Datanet         uint64      `json:"datanet"` // 0: bare base
 	DatanetRoot     Hash        `json:"datanet_root"`
 	PromptTokens    uint32      `json:"prompt_tokens"`
 	OutputTokens    uint32      `json:"output_tokens"`
 	Compute         uint256.Int `json:"compute"`
 	Access          uint256.Int `json:"access"`
+	Markup          uint256.Int `json:"markup"`           // the agent's price
 	OutputHash      Hash        `json:"output_hash"`      // SHA2-256 of the output tokens, little-endian uint32
 	AttributionRoot Hash        `json:"attribution_root"` // SHA2-256 of the canonical Attribution
 	Evidence        Hash        `json:"evidence"`         // SHA2-256 digest of the Evidence block (raw CID)
@@ -24,7 +27,7 @@ type Receipt struct {
 }
 
 // Fee is what the receipt charges.
-func (r *Receipt) Fee() Fee { return Fee{Compute: r.Compute, Access: r.Access} }
+func (r *Receipt) Fee() Fee { return Fee{Compute: r.Compute, Access: r.Access, Markup: r.Markup} }
 
 // SignedReceipt is a receipt with the node key's signature (65 bytes, v in {27,28}).
 type SignedReceipt struct {

@@ -46,7 +46,7 @@ type Submit struct {
 	Budget       uint256.Int // escrow that is free for this job at any worker
 	Credits      []Credit    // escrow that is reserved for single workers, on top of Budget
 	EstimatedFee uint256.Int // the quote; over Budget, the job is refused
-	Access       uint256.Int // adapter's access price, part of every worker's fee
+	Access       uint256.Int // what the adapter's and the agent's owners ask, part of every worker's fee
 	Profile      string      // numeric profile required; empty: any
 	Training     bool        // a training job: needs a worker that trains
 }

@@ -80,6 +80,9 @@ func checkedTotal(f protocol.Fee) (uint256.Int, error) {
 	if _, over := t.AddOverflow(&f.Compute, &f.Access); over {
 		return t, errOverflow()
 	}
+	if _, over := t.AddOverflow(&t, &f.Markup); over {
+		return t, errOverflow()
+	}
 	return t, nil
 }
 

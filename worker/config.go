@@ -115,6 +115,9 @@ func (c *Config) Validate() error {
 	if !c.Price.Access.IsZero() {
 		return protocol.Errorf(protocol.KindInvalid, "price.access", "it belongs to the adapter's owner, not to the worker: leave it out")
 	}
+	if !c.Price.Markup.IsZero() {
+		return protocol.Errorf(protocol.KindInvalid, "price.markup", "it belongs to the agent's owner, not to the worker: leave it out")
+	}
 	if !(c.StatedTPS >= 0) {
 		return protocol.Errorf(protocol.KindInvalid, "stated_tps", "is %v: it must not be negative", c.StatedTPS)
 	}

@@ -101,6 +101,9 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 	if want := access(a); job.Price.Access != want {
 		return fail(protocol.Errorf(protocol.KindInvalid, "price.access", "the adapter costs %s wei per inference, the job offers %s", want.Dec(), job.Price.Access.Dec()))
 	}
+	if err := w.checkAgent(ctx, job); err != nil {
+		return fail(err)
+	}
 	if err := out.Accepted(len(prompt)); err != nil {
 		return fail(err)
 	}
@@ -194,7 +197,7 @@ func (w *Worker) replay(ctx context.Context, job protocol.InferenceJob, s protoc
 		return protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(protocol.KindUnavailable, "id", "this job was cut short here and is signed for: ask another worker")
 	}
 	if e.Job.Requester != job.Requester || e.Job.Adapter != job.Adapter || e.Job.Prompt != job.Prompt || !slices.Equal(e.Job.Messages, job.Messages) ||
-		e.Job.Tools != job.Tools || e.Job.TemplateArgs != job.TemplateArgs ||
+		e.Job.Tools != job.Tools || e.Job.TemplateArgs != job.TemplateArgs || e.Job.Agent != job.Agent || e.Job.AgentVersion != job.AgentVersion ||
 		!e.Job.Sampling.Equal(job.Sampling) ||
 		len(job.Resume) > len(e.Output) || !slices.Equal(e.Output[:len(job.Resume)], job.Resume) {
 		return protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(protocol.KindExists, "id", "this job was answered with other parameters")
@@ -233,6 +236,32 @@ func (w *Worker) check(job protocol.InferenceJob) error {
 	return nil
 }
 
+// checkAgent makes sure that the agent is on offer and that the job pays its price: what
+// this worker charges for it must stand before a validator.
+func (w *Worker) checkAgent(ctx context.Context, job protocol.InferenceJob) error {
+	if job.Agent == 0 {
+		if job.AgentVersion != 0 || !job.Price.Markup.IsZero() {
+			return protocol.Errorf(protocol.KindInvalid, "price.markup", "the job offers %s wei for no agent", job.Price.Markup.Dec())
+		}
+		return nil
+	}
+	v, err := w.chain.AgentVersion(ctx, job.Agent, job.AgentVersion)
+	if err != nil {
+		return err
+	}
+	if job.Price.Markup != v.Price {
+		return protocol.Errorf(protocol.KindInvalid, "price.markup", "version %d of agent %d costs %s wei per request, the job offers %s", v.Number, v.Agent, v.Price.Dec(), job.Price.Markup.Dec())
+	}
+	a, err := w.chain.Agent(ctx, job.Agent)
+	if err != nil {
+		return err
+	}
+	if !a.Active {
+		return protocol.Errorf(protocol.KindInvalid, "agent", "agent %d (%s) is not on offer: its owner retired it, or its stake is below the minimum", a.ID, a.Name)
+	}
+	return nil
+}
+
 // attribute says whose records the output came from. The bare base has none on a
 // datanet: everything is the pool's, and its access fee is zero.
 func (w *Worker) attribute(ctx context.Context, a *adapter.Adapter, prompt, output []uint32) (protocol.Attribution, error) {
@@ -266,6 +295,7 @@ func (w *Worker) sign(ctx context.Context, a *adapter.Adapter, e protocol.Eviden
 	r := protocol.Receipt{
 		ID: e.Job.ID, Requester: e.Job.Requester, Worker: w.Owner(), Base: w.base,
 		PromptTokens: uint32(len(e.Prompt)), OutputTokens: uint32(len(e.Output)), Compute: fee.Compute, Access: fee.Access,
+		Agent: e.Job.Agent, AgentVersion: e.Job.AgentVersion, Markup: fee.Markup,
 		OutputHash: wire.OutputHash(e.Output), AttributionRoot: root, Evidence: digest, FinishedAt: time.Now().UnixMilli(),
 	}
 	if a != nil {

@@ -90,9 +90,9 @@ func receiptsShow(c *cli) *cobra.Command {
 				for _, m := range r.Evidence.Job.Messages {
 					fmt.Fprintf(w, "%-10s %s\n", m.Role, m.Content)
 				}
-				fmt.Fprintf(w, "answer     %s\ntokens     %d + %d\nfee        %s OPEN (compute %s, access %s)\nsettled    %v\nevidence   %s\n", r.Evidence.Text,
+				fmt.Fprintf(w, "answer     %s\ntokens     %d + %d\nfee        %s OPEN (compute %s, access %s, markup %s)\nsettled    %v\nevidence   %s\n", r.Evidence.Text,
 					r.Receipt.PromptTokens, r.Receipt.OutputTokens, node.FormatOpen(r.Receipt.Fee().Total()),
-					node.FormatOpen(r.Receipt.Compute), node.FormatOpen(r.Receipt.Access), r.Settled, ipfs.RawCIDOf(r.Receipt.Evidence))
+					node.FormatOpen(r.Receipt.Compute), node.FormatOpen(r.Receipt.Access), node.FormatOpen(r.Receipt.Markup), r.Settled, ipfs.RawCIDOf(r.Receipt.Evidence))
 			})
 		},
 	}

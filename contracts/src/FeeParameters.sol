@@ -58,8 +58,11 @@ contract FeeParameters is AccessControl {
     }
 
     /// @notice How a fee would be divided now.
-    function split(uint256 compute, uint256 access) external view returns (FeeParts memory) {
-        return FeeSplitter.split(compute, access, _shares);
+    /// @param compute what the worker asks.
+    /// @param access what the adapter's owner asks.
+    /// @param markup what the agent's owner asks.
+    function split(uint256 compute, uint256 access, uint256 markup) external view returns (FeeParts memory) {
+        return FeeSplitter.split(compute, access, markup, _shares);
     }
 
     function setShares(Shares calldata shares_) external onlyRole(DEFAULT_ADMIN_ROLE) {

@@ -8,6 +8,7 @@ import {Royalty, Shares} from "./Types.sol";
 struct FeeParts {
     uint256 platform;
     uint256 worker;
+    uint256 agent;
     uint256 owner;
     uint256 stakers;
     uint256 contributors;
@@ -25,8 +26,8 @@ library FeeSplitter {
     /// @notice Entries of a lineage come after the one that owes them, in its order.
     error InvalidLineage(uint256 entry);
 
-    /// @notice Divides a fee: the parts add up to compute + access.
-    function split(uint256 compute, uint256 access, Shares memory shares)
+    /// @notice Divides a fee: the parts add up to compute + access + markup.
+    function split(uint256 compute, uint256 access, uint256 markup, Shares memory shares)
         internal
         pure
         returns (FeeParts memory parts)
@@ -35,8 +36,10 @@ library FeeSplitter {
         (weights[0], weights[1]) = (shares.platformBps, WHOLE - shares.platformBps);
         uint256[] memory ofCompute = apportion(compute, weights);
         uint256[] memory ofAccess = apportion(access, weights);
-        parts.platform = ofCompute[0] + ofAccess[0];
+        uint256[] memory ofMarkup = apportion(markup, weights);
+        parts.platform = ofCompute[0] + ofAccess[0] + ofMarkup[0];
         parts.worker = ofCompute[1];
+        parts.agent = ofMarkup[1];
         if (ofAccess[1] == 0) return parts;
         weights = new uint256[](3);
         (weights[0], weights[1], weights[2]) = (shares.ownerPart, shares.stakersPart, shares.contributorsPart);

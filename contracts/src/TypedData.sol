@@ -38,7 +38,7 @@ library TypedData {
     bytes32 internal constant REVIEW_TYPEHASH =
         keccak256("Review(uint64 datanet,bytes32 record,string status,string reason,uint64 at)");
     bytes32 internal constant RECEIPT_TYPEHASH = keccak256(
-        "Receipt(bytes32 id,address requester,address worker,bytes32 base,bytes32 adapter,uint64 datanet,bytes32 datanetRoot,uint32 promptTokens,uint32 outputTokens,uint256 compute,uint256 access,bytes32 outputHash,bytes32 attributionRoot,bytes32 evidence,uint64 finishedAt)"
+        "Receipt(bytes32 id,address requester,address worker,bytes32 base,bytes32 adapter,uint64 agent,uint32 agentVersion,uint64 datanet,bytes32 datanetRoot,uint32 promptTokens,uint32 outputTokens,uint256 compute,uint256 access,uint256 markup,bytes32 outputHash,bytes32 attributionRoot,bytes32 evidence,uint64 finishedAt)"
     );
     bytes32 internal constant VERDICT_TYPEHASH =
         keccak256("Verdict(uint64 dispute,address worker,uint64 nonce,bytes32 dataDigest,bool guilty,uint8 reason)");

@@ -116,12 +116,15 @@ struct Receipt {
     address worker;
     bytes32 base;
     bytes32 adapter;
+    uint64 agent;
+    uint32 agentVersion;
     uint64 datanet;
     bytes32 datanetRoot;
     uint32 promptTokens;
     uint32 outputTokens;
     uint256 compute;
     uint256 access;
+    uint256 markup;
     bytes32 outputHash;
     bytes32 attributionRoot;
     bytes32 evidence;

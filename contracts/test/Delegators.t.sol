@@ -52,7 +52,7 @@ contract DelegatorsTest is Fixture {
 
     /// One answer's fee as its batch pays it: the stakers divide their part by what the staking contract says.
     function _payments() private view returns (address[] memory accounts, uint256[] memory amounts) {
-        FeeParts memory p = FeeSplitter.split(compute, access, _shares());
+        FeeParts memory p = FeeSplitter.split(compute, access, 0, _shares());
         (address[] memory stakers, uint256[] memory stakes) = staking.stakersOf(worker);
         uint256[] memory parts = FeeSplitter.apportion(p.stakers, stakes);
         uint256 n = stakers.length;
@@ -85,7 +85,7 @@ contract DelegatorsTest is Fixture {
             cs[i] = claimOf(b, accounts, amounts, i);
         }
         vm.assertEq(settlement.claimMany(cs), b.total);
-        return FeeSplitter.split(compute, access, _shares());
+        return FeeSplitter.split(compute, access, 0, _shares());
     }
 
     /// At most two wei off the exact part: one is the division's, one the rounding of stakes.

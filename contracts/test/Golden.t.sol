@@ -20,6 +20,7 @@ contract GoldenTest is Fixture {
     struct Sums {
         uint256 platform;
         uint256 worker;
+        uint256 agent;
         uint256 owner;
         uint256 stakers;
         uint256 contributors;
@@ -33,11 +34,16 @@ contract GoldenTest is Fixture {
         for (uint256 i = 0; i < count; ++i) {
             string memory at = string.concat(".cases[", vm.toString(i), "]");
             string memory name = vm.parseJsonString(json, string.concat(at, ".name"));
-            FeeParts memory got =
-                FeeSplitter.split(_number(json, at, ".compute"), _number(json, at, ".access"), sharesIn(json, at));
+            FeeParts memory got = FeeSplitter.split(
+                _number(json, at, ".compute"),
+                _number(json, at, ".access"),
+                _number(json, at, ".markup"),
+                sharesIn(json, at)
+            );
             Sums memory want = _sums(json, at);
             vm.assertEq(got.platform, want.platform, string.concat(name, ": platform"));
             vm.assertEq(got.worker, want.worker, string.concat(name, ": worker"));
+            vm.assertEq(got.agent, want.agent, string.concat(name, ": agent"));
             vm.assertEq(got.owner, want.owner, string.concat(name, ": owner"));
             // Without any stake, and for mass under the threshold, the public pool is paid.
             vm.assertEq(
@@ -86,6 +92,7 @@ contract GoldenTest is Fixture {
             uint256 amount = _parse(amounts[i]);
             if (role == keccak256("platform")) s.platform += amount;
             else if (role == keccak256("worker")) s.worker += amount;
+            else if (role == keccak256("agent")) s.agent += amount;
             else if (role == keccak256("owner")) s.owner += amount;
             else if (role == keccak256("staker")) s.stakers += amount;
             else if (role == keccak256("contributor")) s.contributors += amount;
@@ -104,7 +111,7 @@ contract GoldenTest is Fixture {
             string memory at = string.concat(".cases[", vm.toString(i), "]");
             string memory name = vm.parseJsonString(json, string.concat(at, ".name"));
             FeeParts memory parts =
-                FeeSplitter.split(_number(json, at, ".compute"), _number(json, at, ".access"), sharesIn(json, at));
+                FeeSplitter.split(_number(json, at, ".compute"), _number(json, at, ".access"), 0, sharesIn(json, at));
             vm.assertEq(parts.owner, _number(json, at, ".out_before"), string.concat(name, ": before"));
             uint256[] memory got = FeeSplitter.royalties(parts.owner, _lineage(json, at));
             vm.assertEq(got[0], _number(json, at, ".out_owner"), string.concat(name, ": owner"));

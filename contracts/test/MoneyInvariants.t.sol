@@ -77,7 +77,7 @@ contract MoneyHandler is Fixture {
     function _settle(address r, uint256 compute, uint256 access, uint256 key) private {
         uint256[] memory amounts = new uint256[](5);
         {
-            FeeParts memory p = FeeSplitter.split(compute, access, Shares(1000, 2000, 2000, 5000));
+            FeeParts memory p = FeeSplitter.split(compute, access, 0, Shares(1000, 2000, 2000, 5000));
             (amounts[0], amounts[1], amounts[2], amounts[3], amounts[4]) =
             (p.platform, p.worker, p.owner, p.stakers, p.contributors);
         }

@@ -34,8 +34,9 @@ contract ParametersTest is Fixture {
         emit FeeParameters.SharesChanged(500, 4000, 0, 5500);
         vm.prank(admin);
         fees.setShares(Shares(500, 4000, 0, 5500));
-        FeeParts memory parts = fees.split(1000, 1000);
-        vm.assertEq(parts.platform, 100);
+        FeeParts memory parts = fees.split(1000, 1000, 2000);
+        vm.assertEq(parts.platform, 200);
+        vm.assertEq(parts.agent, 1900);
         vm.assertEq(parts.stakers, 0);
     }
 
@@ -59,17 +60,19 @@ contract ParametersTest is Fixture {
         new Treasury(address(0));
     }
 
-    function testFuzz_Split_AddsUp(uint128 compute, uint128 access, uint16 a, uint16 b, uint16 c) public {
+    function testFuzz_Split_AddsUp(uint128 compute, uint128 access, uint128 markup, uint16 a, uint16 b, uint16 c)
+        public
+    {
         uint16 platform = a % 10_000;
         uint16 owner_ = b % (10_001 - platform);
         uint16 stakers = c % (10_001 - platform - owner_);
         vm.prank(admin);
         fees.setShares(Shares(platform, owner_, stakers, 10_000 - platform - owner_ - stakers));
-        FeeParts memory p = fees.split(compute, access);
-        uint256 fee = uint256(compute) + access;
-        vm.assertEq(p.platform + p.worker + p.owner + p.stakers + p.contributors, fee);
-        vm.assertTrue(p.platform >= fee * platform / 10_000);
-        vm.assertTrue(p.platform <= fee * platform / 10_000 + 2);
+        FeeParts memory p = fees.split(compute, access, markup);
+        uint256 fee = uint256(compute) + access + markup;
+        vm.assertEq(p.platform + p.worker + p.agent + p.owner + p.stakers + p.contributors, fee);
+        vm.assertTrue(p.platform + 1 >= fee * platform / 10_000);
+        vm.assertTrue(p.platform <= fee * platform / 10_000 + 3);
     }
 
     function test_Apportion_ZeroWeights_Reverts() public {

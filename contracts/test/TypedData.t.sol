@@ -74,7 +74,7 @@ contract TypedDataTest is Fixture {
 
     function testFuzz_ReceiptDigest_Succeeds(Receipt calldata r) public view {
         bytes32 want = vm.eip712HashStruct(
-            "Receipt(bytes32 id,address requester,address worker,bytes32 base,bytes32 adapter,uint64 datanet,bytes32 datanetRoot,uint32 promptTokens,uint32 outputTokens,uint256 compute,uint256 access,bytes32 outputHash,bytes32 attributionRoot,bytes32 evidence,uint64 finishedAt)",
+            "Receipt(bytes32 id,address requester,address worker,bytes32 base,bytes32 adapter,uint64 agent,uint32 agentVersion,uint64 datanet,bytes32 datanetRoot,uint32 promptTokens,uint32 outputTokens,uint256 compute,uint256 access,uint256 markup,bytes32 outputHash,bytes32 attributionRoot,bytes32 evidence,uint64 finishedAt)",
             abi.encode(r)
         );
         _expect(address(settlement), want, settlement.receiptDigest(r));

@@ -29,9 +29,11 @@ func TestSplitGolden(t *testing.T) {
 		Name    string      `json:"name"`
 		Compute uint256.Int `json:"compute"`
 		Access  uint256.Int `json:"access"`
+		Markup  uint256.Int `json:"markup"`
 		Params
 		Treasury       protocol.Account   `json:"treasury"`
 		WorkerPayout   protocol.Account   `json:"worker_payout"`
+		AgentOwner     protocol.Account   `json:"agent_owner"`
 		ModelOwner     protocol.Account   `json:"model_owner"`
 		Pool           protocol.Account   `json:"pool"`
 		StakerAccounts []protocol.Account `json:"staker_accounts"`
@@ -50,7 +52,7 @@ func TestSplitGolden(t *testing.T) {
 	}
 	for _, v := range readCases[vector](t, "testdata/splits.json") {
 		t.Run(v.Name, func(t *testing.T) {
-			parties := Parties{Treasury: v.Treasury, WorkerPayout: v.WorkerPayout, ModelOwner: v.ModelOwner, Pool: v.Pool}
+			parties := Parties{Treasury: v.Treasury, WorkerPayout: v.WorkerPayout, AgentOwner: v.AgentOwner, ModelOwner: v.ModelOwner, Pool: v.Pool}
 			for i := range v.StakerAccounts {
 				parties.Stakers = append(parties.Stakers, Stake{v.StakerAccounts[i], v.StakerAmounts[i]})
 			}
@@ -58,7 +60,7 @@ func TestSplitGolden(t *testing.T) {
 			for i := range v.Records {
 				att.Shares = append(att.Shares, protocol.RecordShare{Record: v.Records[i], Contributor: v.Contributors[i], Weight: v.Weights[i]})
 			}
-			got, err := Split(protocol.Fee{Compute: v.Compute, Access: v.Access}, v.Params, parties, att)
+			got, err := Split(protocol.Fee{Compute: v.Compute, Access: v.Access, Markup: v.Markup}, v.Params, parties, att)
 			require.NoError(t, err)
 			var want []Share
 			for i := range v.OutRoles {

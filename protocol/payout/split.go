@@ -16,6 +16,7 @@ type Role string
 const (
 	RolePlatform    Role = "platform"
 	RoleWorker      Role = "worker"
+	RoleAgent       Role = "agent" // owner of the agent that was asked
 	RoleOwner       Role = "owner"
 	RoleRoyalty     Role = "royalty" // owner of an adapter that the model is derived from
 	RoleStaker      Role = "staker"
@@ -28,7 +29,7 @@ const BpsScale = 10_000
 
 // Params are the governed parts. The access parts are relative to their sum.
 type Params struct {
-	PlatformBps      uint64 `json:"platform_bps"`      // of compute and of access
+	PlatformBps      uint64 `json:"platform_bps"`      // of compute, of access and of markup
 	OwnerPart        uint64 `json:"owner_part"`        // model owner
 	StakersPart      uint64 `json:"stakers_part"`      // stakers of the worker
 	ContributorsPart uint64 `json:"contributors_part"` // data contributors and the public pool
@@ -66,10 +67,11 @@ type Stake struct {
 }
 
 // Parties are the accounts that one fee is owed to. Pool, ModelOwner, Royalties and
-// Stakers matter only when there is an access fee.
+// Stakers matter only when there is an access fee, AgentOwner only with a markup.
 type Parties struct {
 	Treasury     protocol.Account `json:"treasury"`
 	WorkerPayout protocol.Account `json:"worker_payout"`
+	AgentOwner   protocol.Account `json:"agent_owner"`
 	ModelOwner   protocol.Account `json:"model_owner"`
 	Pool         protocol.Account `json:"pool"` // the datanet's public pool
 	Stakers      []Stake          `json:"stakers"`
@@ -86,8 +88,8 @@ type Share struct {
 
 // Split divides a fee.
 //
-// The platform takes PlatformBps of compute and of access. The rest of compute
-// is the worker's. The rest of access goes to the model owner, the stakers and
+// The platform takes PlatformBps of compute, of access and of markup. The rest of compute
+// is the worker's, the rest of markup the agent's owner's. The rest of access goes to the model owner, the stakers and
 // the contributors by their parts; the owner's part is divided along the model's
 // lineage ([Royalty]); the stakers' part is divided pro rata to
 // stake, the contributors' part by attribution weight with the attribution's
@@ -95,7 +97,7 @@ type Share struct {
 // goes to the public pool too.
 //
 // Every division uses largest remainders; equal remainders are served in the
-// order platform, worker / owner, stakers, contributors; whoever owes royalties
+// order platform, worker / agent / owner, stakers, contributors; whoever owes royalties
 // before whom it owes them to, these as they are listed; then by ascending
 // account (stakers) or record hash (contributors, the pool counting as the zero
 // hash). Stakes of one account are added first. Zero shares are left out.
@@ -150,22 +152,28 @@ func NewSplitter(params Params, stakers []Stake) (*Splitter, error) {
 // Split divides one fee as the function of the same name.
 func (s *Splitter) Split(fee protocol.Fee, parties Parties, att protocol.Attribution) ([]Share, error) {
 	var total uint256.Int
-	if _, over := total.AddOverflow(&fee.Compute, &fee.Access); over {
-		return nil, protocol.Errorf(protocol.KindInvalid, "fee", "compute plus access does not fit in 256 bits")
+	_, over := total.AddOverflow(&fee.Compute, &fee.Access)
+	if _, more := total.AddOverflow(&total, &fee.Markup); over || more {
+		return nil, protocol.Errorf(protocol.KindInvalid, "fee", "compute plus access plus markup does not fit in 256 bits")
 	}
-	var compute, access [2]uint256.Int
+	var compute, access, markup [2]uint256.Int
 	if err := s.scratch.apportion(compute[:], &fee.Compute, s.bps[:2]); err != nil {
 		return nil, err
 	}
 	if err := s.scratch.apportion(access[:], &fee.Access, s.bps[:2]); err != nil {
 		return nil, err
 	}
+	if err := s.scratch.apportion(markup[:], &fee.Markup, s.bps[:2]); err != nil {
+		return nil, err
+	}
 	var platform uint256.Int
 	platform.Add(&compute[0], &access[0])
+	platform.Add(&platform, &markup[0])
 
-	out := shareList{list: s.room(5 + len(parties.Royalties) + len(s.stakes) + len(att.Shares))}
+	out := shareList{list: s.room(6 + len(parties.Royalties) + len(s.stakes) + len(att.Shares))}
 	out.add(RolePlatform, "treasury", parties.Treasury, &platform, protocol.Hash{})
 	out.add(RoleWorker, "worker_payout", parties.WorkerPayout, &compute[1], protocol.Hash{})
+	out.add(RoleAgent, "agent_owner", parties.AgentOwner, &markup[1], protocol.Hash{})
 	if !access[1].IsZero() {
 		if err := s.splitAccess(&out, &access[1], &parties, &att); err != nil {
 			return nil, err

@@ -33,14 +33,14 @@ type situation struct {
 
 var situations = rapid.Custom(func(t *rapid.T) situation {
 	s := situation{
-		Fee: protocol.Fee{Compute: amounts.Draw(t, "compute"), Access: amounts.Draw(t, "access")},
+		Fee: protocol.Fee{Compute: amounts.Draw(t, "compute"), Access: amounts.Draw(t, "access"), Markup: amounts.Draw(t, "markup")},
 		Params: Params{
 			PlatformBps:      rapid.Uint64Range(0, BpsScale).Draw(t, "bps"),
 			OwnerPart:        rapid.Uint64Range(0, 100).Draw(t, "owner"),
 			StakersPart:      rapid.Uint64Range(0, 100).Draw(t, "stakers"),
 			ContributorsPart: rapid.Uint64Range(1, 100).Draw(t, "contributors"),
 		},
-		Parties: Parties{Treasury: account(250), WorkerPayout: account(251), ModelOwner: account(252), Pool: account(253)},
+		Parties: Parties{Treasury: account(250), WorkerPayout: account(251), AgentOwner: account(249), ModelOwner: account(252), Pool: account(253)},
 	}
 	for range rapid.IntRange(0, 6).Draw(t, "n stakers") {
 		s.Parties.Stakers = append(s.Parties.Stakers, Stake{account(rapid.ByteRange(1, 4).Draw(t, "staker")), amounts.Draw(t, "stake")})
@@ -191,6 +191,8 @@ func TestSplitRefuses(t *testing.T) {
 		"no parts":           {"contributors_part", func(s *situation) { s.Params = Params{PlatformBps: 1} }},
 		"huge part":          {"owner_part", func(s *situation) { s.Params.OwnerPart = 1 << 63 }},
 		"no treasury":        {"treasury", func(s *situation) { s.Parties.Treasury = protocol.Account{} }},
+		"markup too large":   {"fee", func(s *situation) { s.Fee.Markup = most }},
+		"no agent's owner":   {"agent_owner", func(s *situation) { s.Fee.Markup = *uint256.NewInt(1) }},
 		"no worker":          {"worker_payout", func(s *situation) { s.Parties.WorkerPayout = protocol.Account{} }},
 		"no owner":           {"model_owner", func(s *situation) { s.Parties.ModelOwner = protocol.Account{} }},
 		"no pool":            {"pool", func(s *situation) { s.Parties.Pool = protocol.Account{} }},

@@ -94,6 +94,9 @@ func announcementFromPB(m *pb.Announcement) (protocol.Announcement, protocol.Sig
 	if !a.Price.Access.IsZero() {
 		f.fail("price.access", "is not zero: the adapter's owner sets it")
 	}
+	if !a.Price.Markup.IsZero() {
+		f.fail("price.markup", "is not zero: the agent's owner sets it")
+	}
 	tags, tiers := m.GetAdapterTags(), m.GetAdapterTiers()
 	if len(tags) > MaxAdapters {
 		f.fail("adapters", "has %d entries, more than %d", len(tags), MaxAdapters)
@@ -156,7 +159,7 @@ func (f *fields) binding(name string, m *pb.Binding) (b protocol.SignedBinding) 
 
 // PriceToPB converts a price.
 func PriceToPB(p protocol.Price) *pb.Price {
-	return &pb.Price{InputPer_1K: amountBytes(p.InputPer1K), OutputPer_1K: amountBytes(p.OutputPer1K), Access: amountBytes(p.Access)}
+	return &pb.Price{InputPer_1K: amountBytes(p.InputPer1K), OutputPer_1K: amountBytes(p.OutputPer1K), Access: amountBytes(p.Access), Markup: amountBytes(p.Markup)}
 }
 
 func (f *fields) price(name string, m *pb.Price) (p protocol.Price) {
@@ -165,12 +168,13 @@ func (f *fields) price(name string, m *pb.Price) (p protocol.Price) {
 			InputPer1K:  f.amount("input_per_1k", m.GetInputPer_1K()),
 			OutputPer1K: f.amount("output_per_1k", m.GetOutputPer_1K()),
 			Access:      f.amount("access", m.GetAccess()),
+			Markup:      f.amount("markup", m.GetMarkup()),
 		}
 		// A price above 2^128 wei per 1,000 tokens would overflow fees.
 		for _, c := range []struct {
 			name string
 			bits int
-		}{{"input_per_1k", p.InputPer1K.BitLen()}, {"output_per_1k", p.OutputPer1K.BitLen()}, {"access", p.Access.BitLen()}} {
+		}{{"input_per_1k", p.InputPer1K.BitLen()}, {"output_per_1k", p.OutputPer1K.BitLen()}, {"access", p.Access.BitLen()}, {"markup", p.Markup.BitLen()}} {
 			if c.bits > 128 {
 				f.fail(c.name, "is more than 2^128 wei")
 			}

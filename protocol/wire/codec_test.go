@@ -110,6 +110,7 @@ func TestAnnouncementFitsAndComesBack(t *testing.T) {
 		"profile":      func(a *protocol.Announcement) { a.Profile = "" },
 		"decode_tps":   func(a *protocol.Announcement) { a.DecodeTPS = -1 },
 		"price.access": func(a *protocol.Announcement) { a.Price.Access = *uint256.NewInt(1) },
+		"price.markup": func(a *protocol.Announcement) { a.Price.Markup = *uint256.NewInt(1) },
 		"price.input_per_1k": func(a *protocol.Announcement) {
 			a.Price.InputPer1K.Lsh(uint256.NewInt(1), 128)
 		},
@@ -148,6 +149,9 @@ func TestJobErrorsNameTheField(t *testing.T) {
 		"price.access":         func(m *pb.InferenceJob) { m.Price.Access = make([]byte, 33) },
 		"sampling.top_k":       func(m *pb.InferenceJob) { m.Sampling.TopK = ^uint32(0) },
 		"base":                 func(m *pb.InferenceJob) { m.Base = append(m.Base, 0) },
+		"agent_version":        func(m *pb.InferenceJob) { m.Agent = 1 },
+		"markup":               func(m *pb.InferenceJob) { m.Price.Markup = []byte{1} },
+		"price.markup":         func(m *pb.InferenceJob) { m.Price.Markup = append([]byte{1}, make([]byte, 16)...) },
 	} {
 		m := InferenceJobToPB(sampleJob())
 		edit(m)
@@ -266,11 +270,67 @@ func TestReceiptMustMatchItsEvidence(t *testing.T) {
 		"datanet_root":     func(r *protocol.Receipt) { r.DatanetRoot[0]++ },
 		"compute":          func(r *protocol.Receipt) { r.Compute.AddUint64(&r.Compute, 1) },
 		"access":           func(r *protocol.Receipt) { r.Access.Clear() },
+		"agent":            func(r *protocol.Receipt) { r.Agent = 1 },
+		"markup":           func(r *protocol.Receipt) { r.Markup.SetOne() },
 	} {
 		r := good.Receipt
 		edit(&r)
 		requireField(t, field, CheckReceipt(r, sampleEvidence()))
 	}
+}
+
+// A job for an agent keeps agent, version and price on the wire and in its evidence, and
+// says what the agent is told: the instructions come first, as the system's.
+func TestAnAgentsJobKeepsItsAgent(t *testing.T) {
+	job := sampleJob()
+	job.Agent, job.AgentVersion, job.Price.Markup = 1<<40, 3, *uint256.NewInt(7e15)
+	job.Messages = []protocol.Message{{Role: "system", Content: "Answer in verse."}, {Role: "user", Content: "A wolf"}}
+	back, err := InferenceJobFromPB(InferenceJobToPB(job))
+	require.NoError(t, err)
+	require.Equal(t, job, back)
+	e := sampleEvidence()
+	resumed := job
+	resumed.Resume, resumed.Sources = nil, nil
+	e.Job = resumed
+	b, err := EncodeEvidence(e)
+	require.NoError(t, err)
+	decoded, err := DecodeEvidence(b)
+	require.NoError(t, err)
+	require.Equal(t, e, decoded)
+	for name, change := range map[string]func(*protocol.InferenceJob){
+		"another agent":   func(j *protocol.InferenceJob) { j.Agent++ },
+		"another version": func(j *protocol.InferenceJob) { j.AgentVersion++ },
+		"another price":   func(j *protocol.InferenceJob) { j.Price.Markup.AddUint64(&j.Price.Markup, 1) },
+		"other orders": func(j *protocol.InferenceJob) {
+			j.Messages = append([]protocol.Message{{Role: "system", Content: "Lie."}}, j.Messages[1:]...)
+		},
+	} {
+		other := job
+		change(&other)
+		want, err := JobData(Domain{}, job, protocol.Account{1})
+		require.NoError(t, err)
+		got, err := JobData(Domain{}, other, protocol.Account{1})
+		require.NoError(t, err)
+		a, err := want.Digest()
+		require.NoError(t, err)
+		b, err := got.Digest()
+		require.NoError(t, err)
+		require.NotEqual(t, a, b, name)
+	}
+	job.Messages = job.Messages[1:]
+	requireField(t, "messages", CheckInferenceJob(job))
+	job.Messages, job.Prompt, job.Tools, job.TemplateArgs = nil, "A wolf", "", ""
+	requireField(t, "messages", CheckInferenceJob(job))
+
+	r, err := sampleReceipt()
+	require.NoError(t, err)
+	r.Receipt.Agent, r.Receipt.AgentVersion, r.Receipt.Markup = 5, 2, *uint256.NewInt(9)
+	again, err := SignedReceiptFromPB(SignedReceiptToPB(r))
+	require.NoError(t, err)
+	require.Equal(t, r, again)
+	r.Receipt.Agent, r.Receipt.AgentVersion = 0, 0
+	_, err = SignedReceiptFromPB(SignedReceiptToPB(r))
+	requireField(t, "receipt.markup", err)
 }
 
 func TestFrames(t *testing.T) {

@@ -138,6 +138,10 @@ func CheckReceipt(r protocol.Receipt, e protocol.Evidence) error {
 		return bad("compute", "is %s but the price asks %s", r.Compute.Dec(), fee.Compute.Dec())
 	case r.Access != fee.Access:
 		return bad("access", "is %s but the price asks %s", r.Access.Dec(), fee.Access.Dec())
+	case r.Agent != e.Job.Agent || r.AgentVersion != e.Job.AgentVersion:
+		return bad("agent", "is version %d of %d but the job asked version %d of %d", r.AgentVersion, r.Agent, e.Job.AgentVersion, e.Job.Agent)
+	case r.Markup != fee.Markup:
+		return bad("markup", "is %s but the price asks %s", r.Markup.Dec(), fee.Markup.Dec())
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package wire
 import (
 	"fmt"
 
+	"github.com/holiman/uint256"
+
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire/pb"
 )
@@ -12,7 +14,7 @@ func InferenceJobToPB(j protocol.InferenceJob) *pb.InferenceJob {
 	m := &pb.InferenceJob{
 		Id: j.ID[:], Requester: j.Requester[:], Base: j.Base[:], Adapter: string(j.Adapter), Prompt: j.Prompt,
 		Sampling: samplingToPB(j.Sampling), Resume: j.Resume, Price: PriceToPB(j.Price), Deadline: uint64(j.Deadline), Sources: j.Sources,
-		Authorization: j.Authorization, Tools: j.Tools, TemplateArgs: j.TemplateArgs,
+		Authorization: j.Authorization, Tools: j.Tools, TemplateArgs: j.TemplateArgs, Agent: j.Agent, AgentVersion: j.AgentVersion,
 	}
 	for _, c := range j.Messages {
 		m.Messages = append(m.Messages, &pb.ChatMessage{Role: c.Role, Content: c.Content, Fields: c.Fields})
@@ -47,6 +49,12 @@ func (f *fields) inferenceJob(m *pb.InferenceJob) protocol.InferenceJob {
 
 		Tools:        f.json("tools", m.GetTools(), '['),
 		TemplateArgs: f.json("chat_template_kwargs", m.GetTemplateArgs(), '{'),
+		Agent:        m.GetAgent(),
+		AgentVersion: m.GetAgentVersion(),
+	}
+	f.agent(j.Agent, j.AgentVersion, j.Price.Markup)
+	if j.Agent != 0 && (len(m.GetMessages()) == 0 || m.GetMessages()[0].GetRole() != "system") {
+		f.fail("messages", "to an agent begin with its instructions, as the system's")
 	}
 	if (j.Tools != "" || j.TemplateArgs != "") && len(m.GetMessages()) == 0 {
 		f.fail("tools", "and chat_template_kwargs go with messages only")
@@ -72,6 +80,16 @@ func (f *fields) inferenceJob(m *pb.InferenceJob) protocol.InferenceJob {
 		f.fail("messages", "have %d bytes together, more than %d", size, protocol.MaxPromptBytes)
 	}
 	return j
+}
+
+// agent are an agent and its version, both or none; only an agent costs a markup.
+func (f *fields) agent(id uint64, version uint32, markup uint256.Int) {
+	switch {
+	case (id == 0) != (version == 0):
+		f.fail("agent_version", "is %d for agent %d: set both or none", version, id)
+	case id == 0 && !markup.IsZero():
+		f.fail("markup", "is %s wei though no agent is asked", markup.Dec())
+	}
 }
 
 // TrainingJobToPB converts a job; it checks nothing.

@@ -15,6 +15,7 @@ func SignedReceiptToPB(s protocol.SignedReceipt) *pb.SignedReceipt {
 			Id: hashBytes(r.ID), Requester: r.Requester[:], Worker: r.Worker[:], Base: hashBytes(r.Base),
 			Adapter: optionalHashBytes(r.Adapter), Datanet: r.Datanet, DatanetRoot: optionalHashBytes(r.DatanetRoot),
 			PromptTokens: r.PromptTokens, OutputTokens: r.OutputTokens, Compute: amountBytes(r.Compute), Access: amountBytes(r.Access),
+			Agent: r.Agent, AgentVersion: r.AgentVersion, Markup: amountBytes(r.Markup),
 			OutputHash: hashBytes(r.OutputHash), AttributionRoot: optionalHashBytes(r.AttributionRoot), Evidence: hashBytes(r.Evidence),
 			FinishedAt: uint64(r.FinishedAt),
 		},
@@ -40,6 +41,9 @@ func SignedReceiptFromPB(m *pb.SignedReceipt) (protocol.SignedReceipt, error) {
 			OutputTokens:    r.GetOutputTokens(),
 			Compute:         f.amount("compute", r.GetCompute()),
 			Access:          f.amount("access", r.GetAccess()),
+			Agent:           r.GetAgent(),
+			AgentVersion:    r.GetAgentVersion(),
+			Markup:          f.amount("markup", r.GetMarkup()),
 			OutputHash:      f.hash("output_hash", r.GetOutputHash()),
 			AttributionRoot: f.optionalHash("attribution_root", r.GetAttributionRoot()),
 			Evidence:        f.hash("evidence", r.GetEvidence()),
@@ -48,6 +52,7 @@ func SignedReceiptFromPB(m *pb.SignedReceipt) (protocol.SignedReceipt, error) {
 		NodeKey:   f.account("node_key", m.GetNodeKey()),
 		Signature: f.signature(m.GetSignature()),
 	}
+	f.agent(s.Receipt.Agent, s.Receipt.AgentVersion, s.Receipt.Markup)
 	if f.err != nil {
 		return protocol.SignedReceipt{}, f.err
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 // receiptType is the type string of ReceiptData, of which the test makes sure.
-const receiptType = "Receipt(bytes32 id,address requester,address worker,bytes32 base,bytes32 adapter,uint64 datanet," +
-	"bytes32 datanetRoot,uint32 promptTokens,uint32 outputTokens,uint256 compute,uint256 access,bytes32 outputHash," +
+const receiptType = "Receipt(bytes32 id,address requester,address worker,bytes32 base,bytes32 adapter,uint64 agent,uint32 agentVersion,uint64 datanet," +
+	"bytes32 datanetRoot,uint32 promptTokens,uint32 outputTokens,uint256 compute,uint256 access,uint256 markup,bytes32 outputHash," +
 	"bytes32 attributionRoot,bytes32 evidence,uint64 finishedAt)"
 
 var (
@@ -26,10 +26,10 @@ func ReceiptDigest(d Domain, r *protocol.Receipt) (protocol.Hash, error) {
 	if r.FinishedAt < 0 {
 		return protocol.Hash{}, protocol.Errorf(protocol.KindInvalid, "finishedAt", "%d is before 1970", r.FinishedAt)
 	}
-	compute, access := r.Compute.Bytes32(), r.Access.Bytes32()
+	compute, access, markup := r.Compute.Bytes32(), r.Access.Bytes32(), r.Markup.Bytes32()
 	words := [...][32]byte{
-		receiptTypeHash, r.ID, accountWord(r.Requester), accountWord(r.Worker), r.Base, r.Adapter, uintWord(r.Datanet),
-		r.DatanetRoot, uintWord(uint64(r.PromptTokens)), uintWord(uint64(r.OutputTokens)), compute, access, r.OutputHash,
+		receiptTypeHash, r.ID, accountWord(r.Requester), accountWord(r.Worker), r.Base, r.Adapter, uintWord(r.Agent), uintWord(uint64(r.AgentVersion)), uintWord(r.Datanet),
+		r.DatanetRoot, uintWord(uint64(r.PromptTokens)), uintWord(uint64(r.OutputTokens)), compute, access, markup, r.OutputHash,
 		r.AttributionRoot, r.Evidence, uintWord(uint64(r.FinishedAt)),
 	}
 	var b [len(words) * 32]byte

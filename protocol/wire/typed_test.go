@@ -69,7 +69,7 @@ func (c goldenCase) data(t *testing.T, d Domain) TypedData {
 		return ReceiptData(d, protocol.Receipt{
 			ID: hash("id"), Requester: account("requester"), Worker: account("worker"), Base: hash("base"), Adapter: hash("adapter"),
 			Datanet: num("datanet"), DatanetRoot: hash("datanetRoot"), PromptTokens: uint32(num("promptTokens")), OutputTokens: uint32(num("outputTokens")),
-			Compute: amount("compute"), Access: amount("access"), OutputHash: hash("outputHash"), AttributionRoot: hash("attributionRoot"),
+			Compute: amount("compute"), Access: amount("access"), Agent: num("agent"), AgentVersion: uint32(num("agentVersion")), Markup: amount("markup"), OutputHash: hash("outputHash"), AttributionRoot: hash("attributionRoot"),
 			Evidence: hash("evidence"), FinishedAt: int64(num("finishedAt")),
 		})
 	case "Voucher":
@@ -197,6 +197,7 @@ func TestReceiptDigestIsTheTypedDataDigest(t *testing.T) {
 		r := protocol.Receipt{
 			Datanet: rng.Uint64(), PromptTokens: rng.Uint32(), OutputTokens: rng.Uint32(), FinishedAt: rng.Int64(),
 			Compute: uint256.Int{rng.Uint64(), rng.Uint64(), rng.Uint64(), rng.Uint64()}, Access: *uint256.NewInt(rng.Uint64()),
+			Agent: rng.Uint64(), AgentVersion: rng.Uint32(), Markup: uint256.Int{rng.Uint64(), rng.Uint64(), rng.Uint64(), rng.Uint64()},
 		}
 		for _, b := range [][]byte{r.ID[:], r.Requester[:], r.Worker[:], r.Base[:], r.Adapter[:], r.DatanetRoot[:], r.OutputHash[:], r.AttributionRoot[:], r.Evidence[:]} {
 			fill(b)

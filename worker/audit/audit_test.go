@@ -99,7 +99,7 @@ func (b *bench) sign(t *testing.T, e protocol.Evidence, change func(*protocol.Re
 	require.NoError(t, err)
 	fee := e.Job.Price.FeeFor(len(e.Prompt), len(e.Output))
 	r := protocol.Receipt{ID: e.Job.ID, Requester: e.Job.Requester, Worker: protocol.Account{9}, Base: e.Job.Base, PromptTokens: uint32(len(e.Prompt)),
-		OutputTokens: uint32(len(e.Output)), Compute: fee.Compute, Access: fee.Access, OutputHash: wire.OutputHash(e.Output), AttributionRoot: root,
+		OutputTokens: uint32(len(e.Output)), Compute: fee.Compute, Access: fee.Access, Agent: e.Job.Agent, AgentVersion: e.Job.AgentVersion, Markup: fee.Markup, OutputHash: wire.OutputHash(e.Output), AttributionRoot: root,
 		Evidence: digest, FinishedAt: 1}
 	if e.Job.Adapter != "" {
 		r.Adapter, r.Datanet, r.DatanetRoot = b.with.Registered.Digest, b.with.Registered.Datanet, b.with.Registered.DatanetRoot

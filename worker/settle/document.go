@@ -2,6 +2,7 @@ package settle
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -50,6 +51,12 @@ func (a AdapterParties) equal(b AdapterParties) bool {
 	return a.Adapter == b.Adapter && a.Owner == b.Owner && a.Datanet == b.Datanet && a.Pool == b.Pool && slices.Equal(a.Royalties, b.Royalties)
 }
 
+// AgentParties are whom one agent's markups are owed to.
+type AgentParties struct {
+	Agent uint64           `json:"agent"`
+	Owner protocol.Account `json:"owner"`
+}
+
 // Manifest is the top of a batch document. Its SHA2-256 is the batch's data digest
 // on the chain.
 type Manifest struct {
@@ -65,8 +72,11 @@ type Manifest struct {
 	Payout   protocol.Account `json:"payout"` // of the worker
 	Stakers  []payout.Stake   `json:"stakers"`
 	Adapters []AdapterParties `json:"adapters"` // by digest
-	Receipts int              `json:"receipts"`
-	Parts    []protocol.Hash  `json:"parts"` // blocks of entries, in order
+	// Agents are those whose markups are charged, by number; not there without any. As
+	// with royalties, a reader that does not know of them refuses the document.
+	Agents   []AgentParties  `json:"agents,omitempty"`
+	Receipts int             `json:"receipts"`
+	Parts    []protocol.Hash `json:"parts"` // blocks of entries, in order
 }
 
 // Entry is one receipt with what its split depends on.
@@ -326,7 +336,22 @@ func (m *Manifest) split(splitter *payout.Splitter, e *Entry, checks Checks) ([]
 			}
 		}
 	}
+	if !r.Markup.IsZero() {
+		a, ok := m.agent(r.Agent)
+		if !ok {
+			return nil, protocol.Errorf(protocol.KindInvalid, "agents", "do not list agent %d", r.Agent)
+		}
+		parties.AgentOwner = a.Owner
+	}
 	return splitter.Split(r.Fee(), parties, att)
+}
+
+func (m *Manifest) agent(id uint64) (AgentParties, bool) {
+	i, ok := slices.BinarySearchFunc(m.Agents, id, func(a AgentParties, id uint64) int { return cmp.Compare(a.Agent, id) })
+	if !ok {
+		return AgentParties{}, false
+	}
+	return m.Agents[i], true
 }
 
 func (m *Manifest) adapter(h protocol.Hash) (AdapterParties, bool) {

@@ -150,6 +150,7 @@ func (s *Service) group(ctx context.Context, v store.VoucherRecord, receipts []p
 func (s *Service) document(ctx context.Context, groups []group, nonce, block uint64) (*Document, error) {
 	var d Document
 	var adapters []protocol.Hash
+	var agents []uint64
 	for _, g := range groups {
 		for _, r := range g.receipts {
 			e := Entry{Receipt: r}
@@ -161,12 +162,15 @@ func (s *Service) document(ctx context.Context, groups []group, nonce, block uin
 				e.Attribution = &att
 				adapters = append(adapters, r.Receipt.Adapter)
 			}
+			if !r.Receipt.Markup.IsZero() {
+				agents = append(agents, r.Receipt.Agent)
+			}
 			d.Entries = append(d.Entries, e)
 		}
 	}
 	slices.SortFunc(d.Entries, func(a, b Entry) int { return order(&a, &b) })
 	var err error
-	if d.Manifest, err = snapshot(ctx, s.client, s.cfg.Worker, block, adapters); err != nil {
+	if d.Manifest, err = snapshot(ctx, s.client, s.cfg.Worker, block, adapters, agents); err != nil {
 		return nil, err
 	}
 	d.Manifest.Nonce = nonce

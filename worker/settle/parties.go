@@ -11,8 +11,9 @@ import (
 )
 
 // snapshot reads who earns from a worker's receipts, and by which parameters, after
-// a block. adapters are the adapters with access fees, in any order.
-func snapshot(ctx context.Context, c *chain.Client, worker protocol.Account, block uint64, adapters []protocol.Hash) (Manifest, error) {
+// a block. adapters are the adapters with access fees, agents those with markups, in any
+// order.
+func snapshot(ctx context.Context, c *chain.Client, worker protocol.Account, block uint64, adapters []protocol.Hash, agents []uint64) (Manifest, error) {
 	at := c.At(block)
 	m := Manifest{
 		Format: Format, ChainID: c.ChainID(), Settlement: c.Addresses().Settlement, Worker: worker, Block: block,
@@ -62,6 +63,15 @@ func snapshot(ctx context.Context, c *chain.Client, worker protocol.Account, blo
 		}
 		m.Adapters = append(m.Adapters, p)
 	}
+	agents = slices.Clone(agents)
+	slices.Sort(agents)
+	for _, id := range slices.Compact(agents) {
+		a, err := at.Agent(ctx, id)
+		if err != nil {
+			return m, err
+		}
+		m.Agents = append(m.Agents, AgentParties{Agent: id, Owner: a.Owner})
+	}
 	return m, nil
 }
 
@@ -86,7 +96,11 @@ func Audit(ctx context.Context, c *chain.Client, r *Result) error {
 	for i := range m.Adapters {
 		digests[i] = m.Adapters[i].Adapter
 	}
-	want, err := snapshot(ctx, c, m.Worker, m.Block, digests)
+	agents := make([]uint64, len(m.Agents))
+	for i := range m.Agents {
+		agents[i] = m.Agents[i].Agent
+	}
+	want, err := snapshot(ctx, c, m.Worker, m.Block, digests, agents)
 	if err != nil {
 		return err
 	}
@@ -99,6 +113,8 @@ func Audit(ctx context.Context, c *chain.Client, r *Result) error {
 		return protocol.Errorf(protocol.KindCorrupt, "stakers", "are not those of block %d", m.Block)
 	case !slices.EqualFunc(want.Adapters, m.Adapters, AdapterParties.equal):
 		return protocol.Errorf(protocol.KindCorrupt, "adapters", "are not those of block %d", m.Block)
+	case !slices.Equal(want.Agents, m.Agents):
+		return protocol.Errorf(protocol.KindCorrupt, "agents", "are not those of block %d", m.Block)
 	}
 	return nil
 }

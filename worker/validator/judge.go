@@ -118,6 +118,9 @@ func (j *Judge) judge(ctx context.Context, b Target, choose Choose, f *Finding) 
 	if err := j.lineage(ctx, d); err != nil {
 		return err
 	}
+	if err := j.agents(ctx, d); err != nil {
+		return err
+	}
 	if err := j.arithmetic(ctx, b, d); err != nil {
 		return err
 	}
@@ -296,6 +299,42 @@ func (j *Judge) lineage(ctx context.Context, d *settle.Document) error {
 			if root != r.AttributionRoot {
 				return faultf(attribution, r.ID, "the document's attribution is not the one that the receipt commits to")
 			}
+		}
+	}
+	return nil
+}
+
+// agents compares the receipts' agents with the registry, and their markups with the
+// prices of the versions that were asked: a version and its price never change.
+func (j *Judge) agents(ctx context.Context, d *settle.Document) error {
+	type version struct {
+		agent  uint64
+		number uint32
+	}
+	known := map[version]chain.AgentVersion{}
+	for i := range d.Entries {
+		r := &d.Entries[i].Receipt.Receipt
+		if r.Agent == 0 {
+			if r.AgentVersion != 0 || !r.Markup.IsZero() {
+				return faultf(charge, r.ID, "no agent was asked, the receipt charges a markup of %s wei for version %d", r.Markup.Dec(), r.AgentVersion)
+			}
+			continue
+		}
+		key := version{r.Agent, r.AgentVersion}
+		v, ok := known[key]
+		if !ok {
+			var err error
+			v, err = j.Chain.AgentVersion(ctx, r.Agent, r.AgentVersion)
+			if protocol.KindOf(err) == protocol.KindNotFound {
+				return faultf(lineage, r.ID, "the registry has no version %d of agent %d", r.AgentVersion, r.Agent)
+			}
+			if err != nil {
+				return err
+			}
+			known[key] = v
+		}
+		if r.Markup != v.Price {
+			return faultf(charge, r.ID, "version %d of agent %d costs %s wei, the receipt charges %s", r.AgentVersion, r.Agent, v.Price.Dec(), r.Markup.Dec())
 		}
 	}
 	return nil

@@ -75,6 +75,7 @@ func TestLies(t *testing.T) {
 	all := map[string]struct {
 		lie
 		tuned  bool
+		asked  bool // the agent was
 		reason protocol.DisputeReason
 		long   bool // much like another: with the long tests only
 	}{
@@ -110,10 +111,24 @@ func TestLies(t *testing.T) {
 			j.Price.OutputPer1K.AddUint64(&j.Price.OutputPer1K, 1e15)
 		}}, reason: charge},
 		"an access fee for the bare base": {lie: lie{receipt: func(r *protocol.Receipt) { r.Access.SetUint64(1e15) }}, reason: charge, long: true},
-		"another output":                  {lie: lie{evidence: func(e *protocol.Evidence) { e.Output[3]++ }}, reason: output},
-		"tokens that nobody delivered":    {lie: lie{evidence: func(e *protocol.Evidence) { e.Output[0]++; e.Resumed = 1 }}, reason: charge, long: true},
-		"another text":                    {tuned: true, lie: lie{evidence: func(e *protocol.Evidence) { e.Text += "!" }}, reason: output, long: true},
-		"a numeric profile of its own":    {lie: lie{evidence: func(e *protocol.Evidence) { e.Profile = "mine" }}, reason: output, long: true},
+		"a markup for no agent":           {lie: lie{receipt: func(r *protocol.Receipt) { r.Markup.SetUint64(1e15) }}, reason: charge, long: true},
+		"an agent that nobody asked": {lie: lie{receipt: func(r *protocol.Receipt) {
+			r.Agent, r.AgentVersion, r.Markup = 1, 1, agentPrice
+		}}, reason: lineage},
+		"an agent that is not registered": {asked: true, lie: lie{receipt: func(r *protocol.Receipt) { r.Agent = 77 },
+			document: func(d *settle.Document) { d.Manifest.Agents = []settle.AgentParties{{Agent: 77, Owner: d.Manifest.Worker}} }}, reason: lineage, long: true},
+		"a version that is not registered":       {asked: true, lie: lie{receipt: func(r *protocol.Receipt) { r.AgentVersion = 9 }}, reason: lineage, long: true},
+		"another markup than the agent's":        {asked: true, lie: lie{receipt: func(r *protocol.Receipt) { r.Markup.AddUint64(&r.Markup, 1) }}, reason: charge},
+		"a markup that is signed for, and wrong": {asked: true, lie: lie{price: func(p *protocol.Price) { p.Markup.AddUint64(&p.Markup, 1) }}, reason: charge, long: true},
+		"another version of the agent":           {asked: true, lie: lie{receipt: func(r *protocol.Receipt) { r.AgentVersion = 2 }}, reason: lineage},
+		"a markup to the worker":                 {asked: true, lie: lie{document: func(d *settle.Document) { d.Manifest.Agents[0].Owner = d.Manifest.Worker }}, reason: arithmetic},
+		"other instructions than were signed": {asked: true, lie: lie{evidence: func(e *protocol.Evidence) {
+			e.Job.Messages = []protocol.Message{{Role: "system", Content: "Be rude."}, e.Job.Messages[1]}
+		}}, reason: charge, long: true},
+		"another output":               {lie: lie{evidence: func(e *protocol.Evidence) { e.Output[3]++ }}, reason: output},
+		"tokens that nobody delivered": {lie: lie{evidence: func(e *protocol.Evidence) { e.Output[0]++; e.Resumed = 1 }}, reason: charge, long: true},
+		"another text":                 {tuned: true, lie: lie{evidence: func(e *protocol.Evidence) { e.Text += "!" }}, reason: output, long: true},
+		"a numeric profile of its own": {lie: lie{evidence: func(e *protocol.Evidence) { e.Profile = "mine" }}, reason: output, long: true},
 		"another weight": {tuned: true, lie: lie{evidence: func(e *protocol.Evidence) {
 			e.Attribution.Shares[0].Weight--
 			e.Attribution.Pool++
@@ -149,6 +164,9 @@ func TestLies(t *testing.T) {
 			e := w.plain
 			if tt.tuned {
 				e = w.tuned
+			}
+			if tt.asked {
+				e = w.agents
 			}
 			x.settle(tt.lie, x.entry(e, tt.lie))
 			for _, v := range watchers[:2] { // each for itself

@@ -86,9 +86,9 @@ func consistent(r protocol.Receipt, e protocol.Evidence) error {
 	var typed *protocol.Error
 	if errors.As(err, &typed) {
 		switch typed.Field {
-		case "base", "adapter", "datanet_root":
+		case "base", "adapter", "agent", "datanet_root":
 			reason = lineage
-		case "prompt_tokens", "output_tokens", "compute", "access":
+		case "prompt_tokens", "output_tokens", "compute", "access", "markup":
 			reason = charge
 		case "output_hash":
 			reason = output

@@ -55,6 +55,7 @@ type world struct {
 	workers int
 	plain   protocol.Evidence // an answer of the bare base
 	tuned   protocol.Evidence // and one of the adapter
+	agents  protocol.Evidence // and one of the first version of an agent
 	rich    *keystore.Key
 }
 
@@ -167,6 +168,7 @@ func (w *world) model() {
 		w.with.LoRA.Flat[i] *= 0.1
 	}
 	w.plain = w.answer(protocol.InferenceJob{Prompt: "The fox"})
+	w.agent()
 	job := protocol.InferenceJob{Adapter: w.id, Prompt: "The frog"}
 	first := w.answer(job)
 	records := []attrib.Record{{ID: protocol.Hash{99}, Contributor: protocol.Account{99}, Prompt: first.Prompt, Answer: first.Output}}
@@ -178,6 +180,28 @@ func (w *world) model() {
 	require.NoError(t, err)
 	w.tuned = w.answer(job)
 	require.NotEmpty(t, w.tuned.Attribution.Shares)
+}
+
+// agentPrice is what the agent costs, in each of its versions.
+var agentPrice = open(2)
+
+// agent registers an agent in two versions, and asks the first.
+func (w *world) agent() {
+	t, ctx, owner := w.t, w.t.Context(), key(w.t, "validator 63")
+	stake, err := w.client.AgentMinStake(ctx)
+	require.NoError(t, err)
+	for version := range uint32(2) {
+		manifest, _ := cidOf(t, fmt.Sprintf("manifest %d", version))
+		o := protocol.AgentOrder{Owner: owner.Account(), Agent: uint64(version), Version: version + 1, Name: "poet", Manifest: manifest, Price: agentPrice, Deadline: time.Now().Unix() + 3600}
+		sig, err := wire.SignAgentOrder(w.domain(w.client.Addresses().Agents), o, owner.ECDSA())
+		require.NoError(t, err)
+		_, id, err := w.client.As(owner).PublishAgent(ctx, o, sig, stake)
+		require.NoError(t, err)
+		require.Equal(t, uint64(1), id)
+		stake = uint256.Int{}
+	}
+	w.agents = w.answer(protocol.InferenceJob{Agent: 1, AgentVersion: 1, Price: protocol.Price{Markup: agentPrice},
+		Messages: []protocol.Message{{Role: "system", Content: "Answer in verse."}, {Role: "user", Content: "A wolf"}}})
 }
 
 // Open gives the adapter as the registry has it.
@@ -193,7 +217,7 @@ func (w *world) answer(job protocol.InferenceJob) protocol.Evidence {
 	t := w.t
 	job.Base, job.Requester = w.auditor.Base, w.payer.Account()
 	job.Sampling = protocol.Sampling{MaxTokens: 8, Temperature: 0.8, TopP: 0.9, Seed: 3, IgnoreEOS: true}
-	job.Price = protocol.Price{InputPer1K: open(1), OutputPer1K: open(100)}
+	job.Price = protocol.Price{InputPer1K: open(1), OutputPer1K: open(100), Markup: job.Price.Markup}
 	job.Deadline = time.Now().Add(time.Hour).UnixMilli()
 	e := protocol.Evidence{Job: job, Profile: audit.Profile, Attribution: protocol.Attribution{Algorithm: audit.NoAttribution, Pool: protocol.WeightScale}}
 	var err error
@@ -224,6 +248,7 @@ func (w *world) answer(job protocol.InferenceJob) protocol.Evidence {
 
 // lie changes what an otherwise honest worker puts together. All are optional.
 type lie struct {
+	price    func(*protocol.Price)         // before the requester signs
 	job      func(*protocol.InferenceJob)  // after the requester signed
 	evidence func(*protocol.Evidence)      // before the receipt is made
 	receipt  func(*protocol.Receipt)       // before it is signed
@@ -269,6 +294,9 @@ func (x *workerOf) entry(e protocol.Evidence, l lie) settle.Entry {
 	e.Prompt, e.Output = append([]uint32(nil), e.Prompt...), append([]uint32(nil), e.Output...)
 	e.Attribution.Shares = append([]protocol.RecordShare(nil), e.Attribution.Shares...)
 	e.Job.ID = crypto.Keccak256Hash(fmt.Appendf(nil, "job %d", x.jobs))
+	if l.price != nil {
+		l.price(&e.Job.Price)
+	}
 	job, err := wire.SignJob(x.domain(x.client.Addresses().Escrow), e.Job, x.owner.Account(), x.session.ECDSA())
 	require.NoError(t, err)
 	e.Job = job
@@ -288,7 +316,7 @@ func (x *workerOf) entry(e protocol.Evidence, l lie) settle.Entry {
 	require.NoError(t, err)
 	fee := e.Job.Price.FeeFor(len(e.Prompt), len(e.Output))
 	r := protocol.Receipt{ID: e.Job.ID, Requester: e.Job.Requester, Worker: x.owner.Account(), Base: e.Job.Base, PromptTokens: uint32(len(e.Prompt)),
-		OutputTokens: uint32(len(e.Output)), Compute: fee.Compute, Access: fee.Access, OutputHash: wire.OutputHash(e.Output), AttributionRoot: root,
+		OutputTokens: uint32(len(e.Output)), Compute: fee.Compute, Access: fee.Access, Agent: e.Job.Agent, AgentVersion: e.Job.AgentVersion, Markup: fee.Markup, OutputHash: wire.OutputHash(e.Output), AttributionRoot: root,
 		Evidence: sha256.Sum256(raw), FinishedAt: x.last}
 	entry := settle.Entry{}
 	if e.Job.Adapter != "" {
@@ -324,6 +352,13 @@ func (x *workerOf) settle(l lie, entries ...settle.Entry) {
 		Adapters: []settle.AdapterParties{{Adapter: x.with.Registered.Digest, Owner: x.with.Registered.Owner, Datanet: net.ID, Pool: net.Pool,
 			Royalties: []payout.Royalty{{Adapter: x.with.Registered.Parents[0], Account: key(t, "muse").Account(), Bps: 1000}}}},
 	}}
+	for _, e := range entries {
+		if r := e.Receipt.Receipt; r.Agent == 1 && len(d.Manifest.Agents) == 0 {
+			a, err := x.client.Agent(ctx, 1)
+			require.NoError(t, err)
+			d.Manifest.Agents = []settle.AgentParties{{Agent: 1, Owner: a.Owner}}
+		}
+	}
 	for _, s := range stakers {
 		d.Manifest.Stakers = append(d.Manifest.Stakers, payout.Stake{Account: s.Account, Amount: s.Amount})
 	}

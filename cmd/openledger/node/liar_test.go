@@ -76,7 +76,7 @@ func (l *liar) Infer(_ context.Context, _ protocol.PeerID, job protocol.Inferenc
 	}
 	fee := e.Job.Price.FeeFor(len(e.Prompt), len(e.Output))
 	r := protocol.Receipt{ID: job.ID, Requester: job.Requester, Worker: l.owner.Account(), Base: job.Base, PromptTokens: uint32(len(e.Prompt)),
-		OutputTokens: uint32(len(e.Output)), Compute: fee.Compute, Access: fee.Access, OutputHash: wire.OutputHash(e.Output), AttributionRoot: root,
+		OutputTokens: uint32(len(e.Output)), Compute: fee.Compute, Access: fee.Access, Agent: e.Job.Agent, AgentVersion: e.Job.AgentVersion, Markup: fee.Markup, OutputHash: wire.OutputHash(e.Output), AttributionRoot: root,
 		Evidence: digest, FinishedAt: time.Now().UnixMilli()}
 	if l.lie.receipt != nil {
 		l.lie.receipt(&r)

@@ -56,8 +56,10 @@ def split(c: dict) -> list[tuple]:
     bps = c["platform_bps"]
     compute = divide(int(c["compute"]), [bps, 10_000 - bps])
     access = divide(int(c["access"]), [bps, 10_000 - bps])
-    out = [("platform", c["treasury"], compute[0] + access[0], ZERO32),
-           ("worker", c["worker_payout"], compute[1], ZERO32)]
+    markup = divide(int(c["markup"]), [bps, 10_000 - bps])
+    out = [("platform", c["treasury"], compute[0] + access[0] + markup[0], ZERO32),
+           ("worker", c["worker_payout"], compute[1], ZERO32),
+           ("agent", c["agent_owner"], markup[1], ZERO32)]
     if access[1]:
         owner, stakers, contributors = divide(
             access[1], [c["owner_part"], c["stakers_part"], c["contributors_part"]])
@@ -79,18 +81,18 @@ def split(c: dict) -> list[tuple]:
             out.append(("contributor", a, n, r))
         out.append(("pool", c["pool"], pool, ZERO32))
     out = [o for o in out if o[2]]
-    assert sum(o[2] for o in out) == int(c["compute"]) + int(c["access"])
+    assert sum(o[2] for o in out) == int(c["compute"]) + int(c["access"]) + int(c["markup"])
     return out
 
 
 def case(name, compute, access, stakers=(), records=(), pool_weight=None,
-         bps=1000, parts=(20, 20, 50)):
+         bps=1000, parts=(20, 20, 50), markup=0):
     weights = [w for _, _, w in records]
     c = {
-        "name": name, "compute": str(compute), "access": str(access),
+        "name": name, "compute": str(compute), "access": str(access), "markup": str(markup),
         "platform_bps": bps, "owner_part": parts[0], "stakers_part": parts[1],
         "contributors_part": parts[2],
-        "treasury": addr("treasury"), "worker_payout": addr("worker"),
+        "treasury": addr("treasury"), "worker_payout": addr("worker"), "agent_owner": addr("agent"),
         "model_owner": addr("owner"), "pool": addr("pool"),
         "staker_accounts": [a for a, _ in stakers],
         "staker_amounts": [str(n) for _, n in stakers],
@@ -142,6 +144,16 @@ def split_cases() -> list[dict]:
         case("only_contributors", 5, 10**12 + 11, st, rc, parts=(0, 0, 1)),
         case("huge", 2**254 + 12345, 2**255 - 98765, [(addr("s0"), 2**254), (addr("s1"), 2**253 + 1)], rc),
     ]
+    cases += [
+        case("agent", 123_456_789_012_345_678, 0, markup=10**16),
+        case("agent_of_an_adapter", 123_456_789_012_345_678, 90 * 10**15, st, rc, markup=5 * 10**15),
+        case("agent_one_wei", 10**15, 0, markup=1),
+        case("agent_five_wei_tie", 0, 0, markup=5),
+        case("agent_seven_wei_each", 7, 7, st, rc, markup=7),
+        case("agent_and_platform_takes_all", 3, 5, st, rc, bps=10_000, markup=10**9 + 9),
+        case("agent_and_platform_takes_nothing", 3, 5, st, rc, bps=0, markup=10**9 + 9),
+        case("agent_huge", 2**253 + 1, 2**253 + 3, st, rc, markup=2**255 - 7),
+    ]
     for i in range(24):
         n = rng.randrange(0, 9)
         cuts = sorted(rng.randrange(SCALE) for _ in range(n))
@@ -152,6 +164,10 @@ def split_cases() -> list[dict]:
             [(rec(f"random {i} {j}"), addr(f"rc{rng.randrange(5)}"), w) for j, w in enumerate(weights)],
             bps=rng.choice([1000, 0, 1, 333, 2500]),
             parts=rng.choice([(20, 20, 50), (1, 2, 3), (7, 11, 13)])))
+    for i in range(12):
+        cases.append(case(f"random_agent_{i}", rng.randrange(10**rng.randrange(1, 25)), rng.randrange(2) * rng.randrange(10**20),
+                          st[:rng.randrange(5)], rc, bps=rng.choice([1000, 0, 1, 333, 2500]),
+                          markup=rng.randrange(10**rng.randrange(1, 25))))
     return cases
 
 

@@ -26,6 +26,7 @@ type Price struct {
 	InputPer_1K   []byte                 `protobuf:"bytes,1,opt,name=input_per_1k,json=inputPer1k,proto3" json:"input_per_1k,omitempty"`
 	OutputPer_1K  []byte                 `protobuf:"bytes,2,opt,name=output_per_1k,json=outputPer1k,proto3" json:"output_per_1k,omitempty"`
 	Access        []byte                 `protobuf:"bytes,3,opt,name=access,proto3" json:"access,omitempty"`
+	Markup        []byte                 `protobuf:"bytes,4,opt,name=markup,proto3" json:"markup,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -77,6 +78,13 @@ func (x *Price) GetOutputPer_1K() []byte {
 func (x *Price) GetAccess() []byte {
 	if x != nil {
 		return x.Access
+	}
+	return nil
+}
+
+func (x *Price) GetMarkup() []byte {
+	if x != nil {
+		return x.Markup
 	}
 	return nil
 }
@@ -360,12 +368,13 @@ var File_openledger_v1_announce_proto protoreflect.FileDescriptor
 
 const file_openledger_v1_announce_proto_rawDesc = "" +
 	"\n" +
-	"\x1copenledger/v1/announce.proto\x12\ropenledger.v1\"e\n" +
+	"\x1copenledger/v1/announce.proto\x12\ropenledger.v1\"}\n" +
 	"\x05Price\x12 \n" +
 	"\finput_per_1k\x18\x01 \x01(\fR\n" +
 	"inputPer1k\x12\"\n" +
 	"\routput_per_1k\x18\x02 \x01(\fR\voutputPer1k\x12\x16\n" +
-	"\x06access\x18\x03 \x01(\fR\x06access\"\xbb\x01\n" +
+	"\x06access\x18\x03 \x01(\fR\x06access\x12\x16\n" +
+	"\x06markup\x18\x04 \x01(\fR\x06markup\"\xbb\x01\n" +
 	"\aBinding\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\tR\x04peer\x12\x19\n" +
 	"\bnode_key\x18\x02 \x01(\fR\anodeKey\x12\x14\n" +

@@ -313,6 +313,8 @@ type InferenceJob struct {
 	Authorization []byte                 `protobuf:"bytes,12,opt,name=authorization,proto3" json:"authorization,omitempty"`
 	Tools         string                 `protobuf:"bytes,13,opt,name=tools,proto3" json:"tools,omitempty"`                                   // JSON list; empty: none
 	TemplateArgs  string                 `protobuf:"bytes,14,opt,name=template_args,json=templateArgs,proto3" json:"template_args,omitempty"` // JSON object; empty: none
+	Agent         uint64                 `protobuf:"varint,15,opt,name=agent,proto3" json:"agent,omitempty"`                                  // 0: none
+	AgentVersion  uint32                 `protobuf:"varint,16,opt,name=agent_version,json=agentVersion,proto3" json:"agent_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -443,6 +445,20 @@ func (x *InferenceJob) GetTemplateArgs() string {
 		return x.TemplateArgs
 	}
 	return ""
+}
+
+func (x *InferenceJob) GetAgent() uint64 {
+	if x != nil {
+		return x.Agent
+	}
+	return 0
+}
+
+func (x *InferenceJob) GetAgentVersion() uint32 {
+	if x != nil {
+		return x.AgentVersion
+	}
+	return 0
 }
 
 type Hyper struct {
@@ -1337,7 +1353,7 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\ftop_logprobs\x18\x10 \x01(\rR\vtopLogprobs\"5\n" +
 	"\tTokenBias\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\rR\x05token\x12\x12\n" +
-	"\x04bias\x18\x02 \x01(\x02R\x04bias\"\xca\x03\n" +
+	"\x04bias\x18\x02 \x01(\x02R\x04bias\"\x85\x04\n" +
 	"\fInferenceJob\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\trequester\x18\x02 \x01(\fR\trequester\x12\x12\n" +
@@ -1353,7 +1369,9 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\asources\x18\v \x03(\tR\asources\x12$\n" +
 	"\rauthorization\x18\f \x01(\fR\rauthorization\x12\x14\n" +
 	"\x05tools\x18\r \x01(\tR\x05tools\x12#\n" +
-	"\rtemplate_args\x18\x0e \x01(\tR\ftemplateArgs\"\xed\x04\n" +
+	"\rtemplate_args\x18\x0e \x01(\tR\ftemplateArgs\x12\x14\n" +
+	"\x05agent\x18\x0f \x01(\x04R\x05agent\x12#\n" +
+	"\ragent_version\x18\x10 \x01(\rR\fagentVersion\"\xed\x04\n" +
 	"\x05Hyper\x12\x12\n" +
 	"\x04rank\x18\x01 \x01(\rR\x04rank\x12\x14\n" +
 	"\x05alpha\x18\x02 \x01(\x02R\x05alpha\x12\x18\n" +

@@ -38,6 +38,9 @@ type Receipt struct {
 	AttributionRoot []byte                 `protobuf:"bytes,13,opt,name=attribution_root,json=attributionRoot,proto3" json:"attribution_root,omitempty"`
 	Evidence        []byte                 `protobuf:"bytes,14,opt,name=evidence,proto3" json:"evidence,omitempty"`
 	FinishedAt      uint64                 `protobuf:"varint,15,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
+	Agent           uint64                 `protobuf:"varint,16,opt,name=agent,proto3" json:"agent,omitempty"`
+	AgentVersion    uint32                 `protobuf:"varint,17,opt,name=agent_version,json=agentVersion,proto3" json:"agent_version,omitempty"`
+	Markup          []byte                 `protobuf:"bytes,18,opt,name=markup,proto3" json:"markup,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -175,6 +178,27 @@ func (x *Receipt) GetFinishedAt() uint64 {
 		return x.FinishedAt
 	}
 	return 0
+}
+
+func (x *Receipt) GetAgent() uint64 {
+	if x != nil {
+		return x.Agent
+	}
+	return 0
+}
+
+func (x *Receipt) GetAgentVersion() uint32 {
+	if x != nil {
+		return x.AgentVersion
+	}
+	return 0
+}
+
+func (x *Receipt) GetMarkup() []byte {
+	if x != nil {
+		return x.Markup
+	}
+	return nil
 }
 
 type SignedReceipt struct {
@@ -639,7 +663,7 @@ var File_openledger_v1_receipt_proto protoreflect.FileDescriptor
 
 const file_openledger_v1_receipt_proto_rawDesc = "" +
 	"\n" +
-	"\x1bopenledger/v1/receipt.proto\x12\ropenledger.v1\x1a\x17openledger/v1/job.proto\"\xbf\x03\n" +
+	"\x1bopenledger/v1/receipt.proto\x12\ropenledger.v1\x1a\x17openledger/v1/job.proto\"\x92\x04\n" +
 	"\aReceipt\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\trequester\x18\x02 \x01(\fR\trequester\x12\x16\n" +
@@ -658,7 +682,10 @@ const file_openledger_v1_receipt_proto_rawDesc = "" +
 	"\x10attribution_root\x18\r \x01(\fR\x0fattributionRoot\x12\x1a\n" +
 	"\bevidence\x18\x0e \x01(\fR\bevidence\x12\x1f\n" +
 	"\vfinished_at\x18\x0f \x01(\x04R\n" +
-	"finishedAt\"z\n" +
+	"finishedAt\x12\x14\n" +
+	"\x05agent\x18\x10 \x01(\x04R\x05agent\x12#\n" +
+	"\ragent_version\x18\x11 \x01(\rR\fagentVersion\x12\x16\n" +
+	"\x06markup\x18\x12 \x01(\fR\x06markup\"z\n" +
 	"\rSignedReceipt\x120\n" +
 	"\areceipt\x18\x01 \x01(\v2\x16.openledger.v1.ReceiptR\areceipt\x12\x19\n" +
 	"\bnode_key\x18\x02 \x01(\fR\anodeKey\x12\x1c\n" +

@@ -12,8 +12,8 @@ from eth_account.messages import encode_typed_data
 from eth_utils import keccak
 
 TYPES = {
-    "Receipt": "bytes32 id,address requester,address worker,bytes32 base,bytes32 adapter,uint64 datanet,"
-               "bytes32 datanetRoot,uint32 promptTokens,uint32 outputTokens,uint256 compute,uint256 access,"
+    "Receipt": "bytes32 id,address requester,address worker,bytes32 base,bytes32 adapter,uint64 agent,uint32 agentVersion,uint64 datanet,"
+               "bytes32 datanetRoot,uint32 promptTokens,uint32 outputTokens,uint256 compute,uint256 access,uint256 markup,"
                "bytes32 outputHash,bytes32 attributionRoot,bytes32 evidence,uint64 finishedAt",
     "Voucher": "address requester,address worker,uint256 cumulative,uint64 expires",
     "Binding": "string peer,address nodeKey,address owner,address payout,uint64 issuedAt,uint64 expires",
