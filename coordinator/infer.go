@@ -74,13 +74,16 @@ func (c *Coordinator) Infer(ctx context.Context, by api.Caller, r api.Request, o
 	if err != nil {
 		return api.Answer{}, err
 	}
+	if r.Embedding != nil && adapter.CID != "" {
+		return api.Answer{}, protocol.Errorf(protocol.KindInvalid, "model", "embeddings are made by the base model: name %q", c.cfg.BaseName)
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.JobTimeout)
 	defer cancel()
 	onText = firstText(c.metrics, onText)
 	deadline, _ := ctx.Deadline()
 	j := &liveJob{ctx: ctx, adapter: adapter, onText: onText, done: make(chan struct{}), job: protocol.InferenceJob{
 		ID: r.ID, Requester: requester, Base: c.cfg.Base, Adapter: adapter.CID, Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs,
-		Sampling: r.Sampling, Deadline: deadline.UnixMilli(), Sources: c.sources(adapter.Digest),
+		Embedding: r.Embedding, Sampling: r.Sampling, Deadline: deadline.UnixMilli(), Sources: c.sources(adapter.Digest),
 	}}
 	j.job.Price.Access = adapter.Access
 	j.prompt = estimateTokens(j.job)
@@ -117,7 +120,7 @@ func (c *Coordinator) Infer(ctx context.Context, by api.Caller, r api.Request, o
 		}
 		return api.Answer{}, j.err
 	}
-	return api.Answer{Receipt: j.receipt, Text: j.evidence.Text, FinishReason: j.evidence.FinishedBy}, nil
+	return api.Answer{Receipt: j.receipt, Text: j.evidence.Text, FinishReason: j.evidence.FinishedBy, Vectors: j.evidence.Vectors}, nil
 }
 
 // leave ends a job here when the last of its attempts is over. Until then a receipt
@@ -145,7 +148,7 @@ func (c *Coordinator) replay(ctx context.Context, requester protocol.Account, r 
 		return api.Answer{}, err
 	}
 	// The model's name may mean a newer adapter by now, and prices move.
-	asked := protocol.InferenceJob{Adapter: e.Job.Adapter, Agent: e.Job.Agent, AgentVersion: e.Job.AgentVersion, Price: e.Job.Price, Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs, Sampling: r.Sampling}
+	asked := protocol.InferenceJob{Adapter: e.Job.Adapter, Agent: e.Job.Agent, AgentVersion: e.Job.AgentVersion, Price: e.Job.Price, Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs, Embedding: r.Embedding, Sampling: r.Sampling}
 	if !sameRequest(e.Job, asked) {
 		return api.Answer{}, protocol.Errorf(protocol.KindExists, "Idempotency-Key", "another request was answered under this key: use a new key for a new request")
 	}
@@ -156,7 +159,7 @@ func (c *Coordinator) replay(ctx context.Context, requester protocol.Account, r 
 	if err := onText(api.Delta{Text: e.Text, LogProbs: logprobs}); err != nil {
 		return api.Answer{}, err
 	}
-	return api.Answer{Receipt: s, Text: e.Text, FinishReason: e.FinishedBy}, nil
+	return api.Answer{Receipt: s, Text: e.Text, FinishReason: e.FinishedBy, Vectors: e.Vectors}, nil
 }
 
 // serve runs one attempt of a job on one worker.
@@ -376,5 +379,5 @@ func (c *Coordinator) checkReceipt(j *liveJob, job protocol.InferenceJob, s prot
 // included. What evidence leaves out is not compared.
 func sameRequest(e, job protocol.InferenceJob) bool {
 	return e.Adapter == job.Adapter && e.Agent == job.Agent && e.AgentVersion == job.AgentVersion && e.Prompt == job.Prompt && slices.Equal(e.Messages, job.Messages) && e.Tools == job.Tools && e.TemplateArgs == job.TemplateArgs && e.Price == job.Price &&
-		e.Sampling.Equal(job.Sampling)
+		e.Embedding.Equal(job.Embedding) && e.Sampling.Equal(job.Sampling)
 }

@@ -277,6 +277,11 @@ func (c *Coordinator) IssueVoucher(_ context.Context, from protocol.PeerID, s pr
 // byte-level BPE is at least one byte, and a chat template adds a few a message.
 func estimateTokens(job protocol.InferenceJob) int {
 	n := len(job.Prompt)
+	if job.Embedding != nil {
+		for _, in := range job.Embedding.Inputs {
+			n += len(in.Text) + len(in.Tokens) + 8
+		}
+	}
 	for _, m := range job.Messages {
 		n += len(m.Content) + 8
 		if m.Fields != "" {

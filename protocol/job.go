@@ -15,8 +15,8 @@ type Message struct {
 	Fields string `json:"fields,omitempty"`
 }
 
-// InferenceJob asks one worker for one completion. Exactly one of Messages and
-// Prompt is set.
+// InferenceJob asks one worker for one completion, or for vectors. Exactly one of
+// Messages, Prompt and Embedding is set.
 type InferenceJob struct {
 	ID        Hash    `json:"id"` // chosen by the requester's side; one receipt at most is accepted per ID
 	Requester Account `json:"requester"`
@@ -34,6 +34,8 @@ type InferenceJob struct {
 	Tools        string   `json:"tools,omitempty"`
 	TemplateArgs string   `json:"chat_template_kwargs,omitempty"`
 	Sampling     Sampling `json:"sampling"`
+	// Embedding asks for vectors by the bare base; then Sampling is not set.
+	Embedding *EmbeddingJob `json:"embedding,omitempty"`
 	// Resume holds output tokens that were already delivered by another worker:
 	// the worker continues after them and does not send them again.
 	Resume []uint32 `json:"resume,omitempty"`

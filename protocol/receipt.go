@@ -20,7 +20,7 @@ type Receipt struct {
 	Compute         uint256.Int `json:"compute"`
 	Access          uint256.Int `json:"access"`
 	Markup          uint256.Int `json:"markup"`           // the agent's price
-	OutputHash      Hash        `json:"output_hash"`      // SHA2-256 of the output tokens, little-endian uint32
+	OutputHash      Hash        `json:"output_hash"`      // SHA2-256 of the output tokens, little-endian uint32; of vectors, little-endian float32
 	AttributionRoot Hash        `json:"attribution_root"` // SHA2-256 of the canonical Attribution
 	Evidence        Hash        `json:"evidence"`         // SHA2-256 digest of the Evidence block (raw CID)
 	FinishedAt      int64       `json:"finished_at"`      // Unix ms
@@ -49,6 +49,8 @@ type Evidence struct {
 	Text        string       `json:"text"`
 	FinishedBy  string       `json:"finished_by"` // "stop", "length", or FinishedCancelled
 	Attribution Attribution  `json:"attribution"`
+	// Vectors of an embedding, one after the other; its Prompt has the tokens of all inputs.
+	Vectors []float32 `json:"vectors,omitempty"`
 }
 
 // Authorized is the job as the requester signed it, Sources aside.

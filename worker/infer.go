@@ -109,6 +109,9 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 	}
 	w.poke()
 	defer w.poke()
+	if job.Embedding != nil {
+		return w.embed(ctx, from, job, prompt)
+	}
 	delivered := slices.Clone(job.Resume)
 	result, err := w.engine.Generate(ctx, engine.Request{
 		ID: job.ID.Hex(), Prompt: prompt, Resume: job.Resume, Adapter: string(job.Adapter), Weights: weightsOf(a), Sampling: audit.Sampling(job.Sampling),
@@ -198,7 +201,7 @@ func (w *Worker) replay(ctx context.Context, job protocol.InferenceJob, s protoc
 	}
 	if e.Job.Requester != job.Requester || e.Job.Adapter != job.Adapter || e.Job.Prompt != job.Prompt || !slices.Equal(e.Job.Messages, job.Messages) ||
 		e.Job.Tools != job.Tools || e.Job.TemplateArgs != job.TemplateArgs || e.Job.Agent != job.Agent || e.Job.AgentVersion != job.AgentVersion ||
-		!e.Job.Sampling.Equal(job.Sampling) ||
+		!e.Job.Embedding.Equal(job.Embedding) || !e.Job.Sampling.Equal(job.Sampling) ||
 		len(job.Resume) > len(e.Output) || !slices.Equal(e.Output[:len(job.Resume)], job.Resume) {
 		return protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(protocol.KindExists, "id", "this job was answered with other parameters")
 	}
@@ -224,7 +227,7 @@ func (w *Worker) check(job protocol.InferenceJob) error {
 		return invalid("base", "this worker serves %s", w.base)
 	case job.Requester == (protocol.Account{}):
 		return invalid("requester", "it is missing")
-	case (len(job.Messages) == 0) == (job.Prompt == ""):
+	case job.Embedding == nil && (len(job.Messages) == 0) == (job.Prompt == ""):
 		return invalid("messages", "exactly one of messages and prompt must be set")
 	case job.Prompt != "" && (job.Tools != "" || job.TemplateArgs != ""):
 		return invalid("tools", "and chat_template_kwargs go with messages only")
@@ -232,6 +235,8 @@ func (w *Worker) check(job protocol.InferenceJob) error {
 		return protocol.Errorf(protocol.KindStale, "price", "this worker asks %s and %s wei per 1,000 tokens in and out: take its newest announcement", w.cfg.Price.InputPer1K.Dec(), w.cfg.Price.OutputPer1K.Dec())
 	case job.Deadline != 0 && job.Deadline <= time.Now().UnixMilli():
 		return protocol.Errorf(protocol.KindDeadline, "deadline", "it has passed")
+	case job.Embedding != nil:
+		return audit.CheckEmbedding(job.Embedding, w.cfg.Model.Config().HiddenSize)
 	}
 	return nil
 }
@@ -296,7 +301,7 @@ func (w *Worker) sign(ctx context.Context, a *adapter.Adapter, e protocol.Eviden
 		ID: e.Job.ID, Requester: e.Job.Requester, Worker: w.Owner(), Base: w.base,
 		PromptTokens: uint32(len(e.Prompt)), OutputTokens: uint32(len(e.Output)), Compute: fee.Compute, Access: fee.Access,
 		Agent: e.Job.Agent, AgentVersion: e.Job.AgentVersion, Markup: fee.Markup,
-		OutputHash: wire.OutputHash(e.Output), AttributionRoot: root, Evidence: digest, FinishedAt: time.Now().UnixMilli(),
+		OutputHash: outputHash(e), AttributionRoot: root, Evidence: digest, FinishedAt: time.Now().UnixMilli(),
 	}
 	if a != nil {
 		r.Adapter, r.Datanet, r.DatanetRoot = a.Registered.Digest, a.Registered.Datanet, a.Registered.DatanetRoot
@@ -306,6 +311,14 @@ func (w *Worker) sign(ctx context.Context, a *adapter.Adapter, e protocol.Eviden
 		return protocol.SignedReceipt{}, err
 	}
 	return s, w.book.AddReceipt(s)
+}
+
+// outputHash commits to what an answer gives: tokens or vectors.
+func outputHash(e protocol.Evidence) protocol.Hash {
+	if e.Job.Embedding != nil {
+		return wire.VectorsHash(e.Vectors)
+	}
+	return wire.OutputHash(e.Output)
 }
 
 func weightsOf(a *adapter.Adapter) *lora.Adapter {

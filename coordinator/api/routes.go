@@ -53,6 +53,7 @@ func (s *Server) table() []route {
 		{"GET", "/v1/models/{id}", "getModel", ScopeAny, 0, s.getModel},
 		{"POST", "/v1/chat/completions", "createChatCompletion", ScopeInference, 0, s.chatCompletions},
 		{"POST", "/v1/completions", "createCompletion", ScopeInference, 0, s.completions},
+		{"POST", "/v1/embeddings", "createEmbedding", ScopeInference, 0, s.embeddings},
 
 		{"GET", "/api/v1/network", "getNetwork", scopeOff, 0, open(s.network)},
 		{"GET", "/api/v1/workers", "listWorkers", scopeOff, 0, open(s.workers)},

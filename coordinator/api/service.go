@@ -19,6 +19,8 @@ type Request struct {
 	Sampling protocol.Sampling
 	// Tools and TemplateArgs are for the chat template: see protocol.InferenceJob.
 	Tools, TemplateArgs string
+	// Embedding asks for vectors instead of an answer.
+	Embedding *protocol.EmbeddingJob
 }
 
 // Answer is a finished inference.
@@ -26,6 +28,7 @@ type Answer struct {
 	Receipt      protocol.SignedReceipt
 	Text         string
 	FinishReason string // "stop" or "length"
+	Vectors      []float32
 }
 
 // Delta is a part of an answer.

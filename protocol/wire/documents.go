@@ -112,7 +112,10 @@ func CheckReceipt(r protocol.Receipt, e protocol.Evidence) error {
 	if err != nil {
 		return err
 	}
-	fee := e.Job.Price.FeeFor(len(e.Prompt), len(e.Output))
+	fee, output := e.Job.Price.FeeFor(len(e.Prompt), len(e.Output)), OutputHash(e.Output)
+	if e.Job.Embedding != nil {
+		output = VectorsHash(e.Vectors)
+	}
 	switch {
 	case r.Evidence != digest:
 		return bad("evidence", "receipt names %s but the evidence hashes to %s", r.Evidence, digest)
@@ -128,7 +131,7 @@ func CheckReceipt(r protocol.Receipt, e protocol.Evidence) error {
 		return bad("prompt_tokens", "receipt counts %d but the evidence has %d", r.PromptTokens, len(e.Prompt))
 	case int64(r.OutputTokens) != int64(len(e.Output)):
 		return bad("output_tokens", "receipt counts %d but the evidence has %d", r.OutputTokens, len(e.Output))
-	case r.OutputHash != OutputHash(e.Output):
+	case r.OutputHash != output:
 		return bad("output_hash", "does not match the output")
 	case r.AttributionRoot != root:
 		return bad("attribution_root", "does not match the attribution")

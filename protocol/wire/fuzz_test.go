@@ -48,6 +48,9 @@ func FuzzDecodeAnnouncement(f *testing.F) {
 }
 
 func FuzzDecodeEvidence(f *testing.F) {
+	vectors, err := EncodeEvidence(embeddingEvidence())
+	require.NoError(f, err)
+	f.Add(vectors)
 	b, err := EncodeEvidence(sampleEvidence())
 	require.NoError(f, err)
 	f.Add(b)

@@ -15,6 +15,10 @@ func InferenceJobToPB(j protocol.InferenceJob) *pb.InferenceJob {
 		Id: j.ID[:], Requester: j.Requester[:], Base: j.Base[:], Adapter: string(j.Adapter), Prompt: j.Prompt,
 		Sampling: samplingToPB(j.Sampling), Resume: j.Resume, Price: PriceToPB(j.Price), Deadline: uint64(j.Deadline), Sources: j.Sources,
 		Authorization: j.Authorization, Tools: j.Tools, TemplateArgs: j.TemplateArgs, Agent: j.Agent, AgentVersion: j.AgentVersion,
+		Embedding: embeddingToPB(j.Embedding),
+	}
+	if j.Embedding != nil && j.Sampling.Equal(protocol.Sampling{}) {
+		m.Sampling = nil
 	}
 	for _, c := range j.Messages {
 		m.Messages = append(m.Messages, &pb.ChatMessage{Role: c.Role, Content: c.Content, Fields: c.Fields})
@@ -61,6 +65,10 @@ func (f *fields) inferenceJob(m *pb.InferenceJob) protocol.InferenceJob {
 	}
 	if len(m.GetAuthorization()) > 0 { // the evidence of what nobody asked for has none
 		j.Authorization = f.signature(m.GetAuthorization())
+	}
+	if m.GetEmbedding() != nil {
+		f.embedding(m, &j)
+		return j
 	}
 	f.in("sampling", func() { j.Sampling = f.sampling(m.GetSampling()) })
 	if (j.Prompt == "") == (len(m.GetMessages()) == 0) {

@@ -165,6 +165,7 @@ func evidenceToPB(e protocol.Evidence) *pb.Evidence {
 	return &pb.Evidence{
 		Job: InferenceJobToPB(job), Profile: e.Profile, Prompt: e.Prompt, Output: e.Output, Text: []byte(e.Text),
 		FinishedBy: e.FinishedBy, Attribution: attributionToPB(e.Attribution), Resumed: number32(e.Resumed),
+		Vectors: vectorBytes(e.Vectors),
 	}
 }
 
@@ -185,6 +186,9 @@ func evidenceFromPB(m *pb.Evidence) (protocol.Evidence, error) {
 		f.fail("attribution", "is missing")
 	}
 	f.in("attribution", func() { e.Attribution = f.attribution(m.GetAttribution()) })
+	if e.Vectors = f.vectors(m.GetVectors(), e.Job.Embedding); e.Vectors != nil && (len(e.Output) > 0 || e.Text != "") {
+		f.fail("output", "goes with no vectors")
+	}
 	if f.err != nil {
 		return protocol.Evidence{}, f.err
 	}

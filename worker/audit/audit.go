@@ -34,8 +34,12 @@ const Profile = "cpu-f32-v1"
 // datanet.
 const NoAttribution = "none"
 
-// Prompt turns a job's messages or text into tokens.
+// Prompt turns a job's messages or text into tokens; those of an embedding's inputs stand
+// one after the other.
 func Prompt(t *tokenizer.Tokenizer, job protocol.InferenceJob) ([]uint32, error) {
+	if job.Embedding != nil {
+		return slices.Concat(EmbeddingInputs(t, job.Embedding)...), nil
+	}
 	if job.Prompt != "" {
 		return t.WithTemplate(t.Encode(job.Prompt)), nil
 	}
@@ -139,6 +143,19 @@ func (a Auditor) Audit(ctx context.Context, s protocol.SignedReceipt, e protocol
 	if !r.check(StepPrompt, err) {
 		return r, nil
 	}
+	if e.Job.Embedding != nil {
+		if err := CheckEmbedding(e.Job.Embedding, a.Model.Config().HiddenSize); err != nil {
+			r.check(StepOutput, err)
+			return r, nil
+		}
+		vectors, err := a.embed(ctx, e.Job.Embedding)
+		if err != nil {
+			return r, err
+		}
+		r.check(StepOutput, compareVectors(vectors, e.Vectors))
+		r.check(StepNone, checkNone(e.Attribution))
+		return r, nil
+	}
 	output, err := a.generate(ctx, e, with)
 	if err != nil {
 		return r, err
@@ -204,10 +221,29 @@ func compare(r engine.Result, e protocol.Evidence) error {
 }
 
 // generate runs the inference on an engine of its own.
-func (a Auditor) generate(ctx context.Context, e protocol.Evidence, with *adapter.Adapter) (engine.Result, error) {
+func (a Auditor) generate(ctx context.Context, e protocol.Evidence, with *adapter.Adapter) (out engine.Result, err error) {
+	err = a.run(ctx, func(ctx context.Context, eng *engine.Engine) error {
+		if with != nil {
+			if err := eng.LoadAdapter(string(e.Job.Adapter), with.LoRA); err != nil {
+				return err
+			}
+		}
+		sampling := Sampling(e.Job.Sampling)
+		if e.FinishedBy == protocol.FinishedCancelled {
+			sampling.MaxTokens = len(e.Output)
+		}
+		// What another worker delivered is not this one's answer: it goes on from there.
+		out, err = eng.Generate(ctx, engine.Request{ID: e.Job.ID.Hex(), Prompt: e.Prompt, Resume: e.Authorized().Resume, Adapter: string(e.Job.Adapter), Sampling: sampling}, nil)
+		return err
+	})
+	return out, err
+}
+
+// run gives fn an engine that runs until it returns.
+func (a Auditor) run(ctx context.Context, fn func(context.Context, *engine.Engine) error) error {
 	eng, err := engine.New(engine.Config{Model: a.Model, Tokenizer: a.Tokenizer, MaxBatch: 1, KVTokens: 8 << 10})
 	if err != nil {
-		return engine.Result{}, err
+		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
@@ -216,15 +252,5 @@ func (a Auditor) generate(ctx context.Context, e protocol.Evidence, with *adapte
 		cancel()
 		<-done
 	}()
-	if with != nil {
-		if err := eng.LoadAdapter(string(e.Job.Adapter), with.LoRA); err != nil {
-			return engine.Result{}, err
-		}
-	}
-	sampling := Sampling(e.Job.Sampling)
-	if e.FinishedBy == protocol.FinishedCancelled {
-		sampling.MaxTokens = len(e.Output)
-	}
-	// What another worker delivered is not this one's answer: it goes on from there.
-	return eng.Generate(ctx, engine.Request{ID: e.Job.ID.Hex(), Prompt: e.Prompt, Resume: e.Authorized().Resume, Adapter: string(e.Job.Adapter), Sampling: sampling}, nil)
+	return fn(ctx, eng)
 }

@@ -34,6 +34,7 @@ type job struct {
 	text    textStream
 	sampler *sample.Sampler
 	match   *grammar.Matcher // nil: plain text
+	pool    *pool            // of an embedding, which has no output; nil: a completion
 	ended   bool
 
 	cancelled atomic.Bool // set by Generate

@@ -157,7 +157,7 @@ func (l *loop) step() error {
 		}
 		j.chunk = n
 		logits := llama.LogitsNone
-		if j.done+n == len(j.input) {
+		if j.done+n == len(j.input) && j.pool == nil {
 			logits = llama.LogitsLast
 		}
 		l.batch = append(l.batch, llama.Seq{
@@ -178,6 +178,14 @@ func (l *loop) step() error {
 			return err
 		}
 		j.done += j.chunk
+		if j.pool != nil {
+			cost += promptCost * j.chunk
+			j.pool.add(out.Hidden[out.HiddenFirst[i]*out.Width : out.HiddenFirst[i+1]*out.Width])
+			if j.done == len(j.input) {
+				l.finish(j, FinishStop, nil)
+			}
+			continue
+		}
 		if j.done < len(j.input) {
 			cost += promptCost * j.chunk
 			continue

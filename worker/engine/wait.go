@@ -105,19 +105,27 @@ func (l *loop) try(j *job) error {
 	if len(l.running) >= e.cfg.MaxBatch {
 		return errNoSlot
 	}
-	reused, err := l.kv.Admit(j.seq, j.adapter.kvKey(), j.input, j.prompt+j.limit)
-	if err != nil {
-		return err
+	if j.pool != nil { // it needs every token's hidden state
+		if err := l.kv.AdmitAlone(j.seq, j.prompt); err != nil {
+			return err
+		}
+	} else {
+		reused, err := l.kv.Admit(j.seq, j.adapter.kvKey(), j.input, j.prompt+j.limit)
+		if err != nil {
+			return err
+		}
+		j.done = reused
 	}
-	j.done = reused
 	l.unreserve(j)
 	l.queue.admit(j)
 	e.left(j)
 	j.admitted = time.Now()
 	e.metrics.queue.Observe(j.admitted.Sub(j.queued).Seconds())
-	if reason, err := l.replay(j); reason != "" || err != nil {
-		l.finish(j, reason, err)
-		return nil
+	if j.pool == nil {
+		if reason, err := l.replay(j); reason != "" || err != nil {
+			l.finish(j, reason, err)
+			return nil
+		}
 	}
 	l.running = append(l.running, j)
 	return nil

@@ -315,6 +315,7 @@ type InferenceJob struct {
 	TemplateArgs  string                 `protobuf:"bytes,14,opt,name=template_args,json=templateArgs,proto3" json:"template_args,omitempty"` // JSON object; empty: none
 	Agent         uint64                 `protobuf:"varint,15,opt,name=agent,proto3" json:"agent,omitempty"`                                  // 0: none
 	AgentVersion  uint32                 `protobuf:"varint,16,opt,name=agent_version,json=agentVersion,proto3" json:"agent_version,omitempty"`
+	Embedding     *EmbeddingJob          `protobuf:"bytes,20,opt,name=embedding,proto3" json:"embedding,omitempty"` // instead of messages, prompt and sampling
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -461,6 +462,125 @@ func (x *InferenceJob) GetAgentVersion() uint32 {
 	return 0
 }
 
+func (x *InferenceJob) GetEmbedding() *EmbeddingJob {
+	if x != nil {
+		return x.Embedding
+	}
+	return nil
+}
+
+type EmbeddingJob struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Algorithm     string                 `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	Dimensions    uint32                 `protobuf:"varint,2,opt,name=dimensions,proto3" json:"dimensions,omitempty"`
+	Inputs        []*EmbeddingInput      `protobuf:"bytes,3,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EmbeddingJob) Reset() {
+	*x = EmbeddingJob{}
+	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EmbeddingJob) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EmbeddingJob) ProtoMessage() {}
+
+func (x *EmbeddingJob) ProtoReflect() protoreflect.Message {
+	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EmbeddingJob.ProtoReflect.Descriptor instead.
+func (*EmbeddingJob) Descriptor() ([]byte, []int) {
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *EmbeddingJob) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *EmbeddingJob) GetDimensions() uint32 {
+	if x != nil {
+		return x.Dimensions
+	}
+	return 0
+}
+
+func (x *EmbeddingJob) GetInputs() []*EmbeddingInput {
+	if x != nil {
+		return x.Inputs
+	}
+	return nil
+}
+
+type EmbeddingInput struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	Tokens        []uint32               `protobuf:"varint,2,rep,packed,name=tokens,proto3" json:"tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EmbeddingInput) Reset() {
+	*x = EmbeddingInput{}
+	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EmbeddingInput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EmbeddingInput) ProtoMessage() {}
+
+func (x *EmbeddingInput) ProtoReflect() protoreflect.Message {
+	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EmbeddingInput.ProtoReflect.Descriptor instead.
+func (*EmbeddingInput) Descriptor() ([]byte, []int) {
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *EmbeddingInput) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *EmbeddingInput) GetTokens() []uint32 {
+	if x != nil {
+		return x.Tokens
+	}
+	return nil
+}
+
 type Hyper struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Rank           uint32                 `protobuf:"varint,1,opt,name=rank,proto3" json:"rank,omitempty"`
@@ -489,7 +609,7 @@ type Hyper struct {
 
 func (x *Hyper) Reset() {
 	*x = Hyper{}
-	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	mi := &file_openledger_v1_job_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -501,7 +621,7 @@ func (x *Hyper) String() string {
 func (*Hyper) ProtoMessage() {}
 
 func (x *Hyper) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	mi := &file_openledger_v1_job_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -514,7 +634,7 @@ func (x *Hyper) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hyper.ProtoReflect.Descriptor instead.
 func (*Hyper) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{4}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Hyper) GetRank() uint32 {
@@ -670,7 +790,7 @@ type Merge struct {
 
 func (x *Merge) Reset() {
 	*x = Merge{}
-	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	mi := &file_openledger_v1_job_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +802,7 @@ func (x *Merge) String() string {
 func (*Merge) ProtoMessage() {}
 
 func (x *Merge) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	mi := &file_openledger_v1_job_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +815,7 @@ func (x *Merge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Merge.ProtoReflect.Descriptor instead.
 func (*Merge) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{5}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Merge) GetMethod() string {
@@ -743,7 +863,7 @@ type MergeParent struct {
 
 func (x *MergeParent) Reset() {
 	*x = MergeParent{}
-	mi := &file_openledger_v1_job_proto_msgTypes[6]
+	mi := &file_openledger_v1_job_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -755,7 +875,7 @@ func (x *MergeParent) String() string {
 func (*MergeParent) ProtoMessage() {}
 
 func (x *MergeParent) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[6]
+	mi := &file_openledger_v1_job_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -768,7 +888,7 @@ func (x *MergeParent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeParent.ProtoReflect.Descriptor instead.
 func (*MergeParent) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{6}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MergeParent) GetAdapter() string {
@@ -795,7 +915,7 @@ type Rendering struct {
 
 func (x *Rendering) Reset() {
 	*x = Rendering{}
-	mi := &file_openledger_v1_job_proto_msgTypes[7]
+	mi := &file_openledger_v1_job_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -807,7 +927,7 @@ func (x *Rendering) String() string {
 func (*Rendering) ProtoMessage() {}
 
 func (x *Rendering) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[7]
+	mi := &file_openledger_v1_job_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -820,7 +940,7 @@ func (x *Rendering) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendering.ProtoReflect.Descriptor instead.
 func (*Rendering) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{7}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Rendering) GetPromptTemplate() string {
@@ -858,7 +978,7 @@ type TrainingOrder struct {
 
 func (x *TrainingOrder) Reset() {
 	*x = TrainingOrder{}
-	mi := &file_openledger_v1_job_proto_msgTypes[8]
+	mi := &file_openledger_v1_job_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -870,7 +990,7 @@ func (x *TrainingOrder) String() string {
 func (*TrainingOrder) ProtoMessage() {}
 
 func (x *TrainingOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[8]
+	mi := &file_openledger_v1_job_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -883,7 +1003,7 @@ func (x *TrainingOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingOrder.ProtoReflect.Descriptor instead.
 func (*TrainingOrder) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{8}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TrainingOrder) GetOwner() []byte {
@@ -990,7 +1110,7 @@ type TrainingJob struct {
 
 func (x *TrainingJob) Reset() {
 	*x = TrainingJob{}
-	mi := &file_openledger_v1_job_proto_msgTypes[9]
+	mi := &file_openledger_v1_job_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1002,7 +1122,7 @@ func (x *TrainingJob) String() string {
 func (*TrainingJob) ProtoMessage() {}
 
 func (x *TrainingJob) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[9]
+	mi := &file_openledger_v1_job_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1015,7 +1135,7 @@ func (x *TrainingJob) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingJob.ProtoReflect.Descriptor instead.
 func (*TrainingJob) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{9}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TrainingJob) GetId() []byte {
@@ -1068,7 +1188,7 @@ type TrainingProgress struct {
 
 func (x *TrainingProgress) Reset() {
 	*x = TrainingProgress{}
-	mi := &file_openledger_v1_job_proto_msgTypes[10]
+	mi := &file_openledger_v1_job_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1200,7 @@ func (x *TrainingProgress) String() string {
 func (*TrainingProgress) ProtoMessage() {}
 
 func (x *TrainingProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[10]
+	mi := &file_openledger_v1_job_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1213,7 @@ func (x *TrainingProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingProgress.ProtoReflect.Descriptor instead.
 func (*TrainingProgress) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{10}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TrainingProgress) GetPhase() string {
@@ -1157,7 +1277,7 @@ type TrainingEval struct {
 
 func (x *TrainingEval) Reset() {
 	*x = TrainingEval{}
-	mi := &file_openledger_v1_job_proto_msgTypes[11]
+	mi := &file_openledger_v1_job_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1169,7 +1289,7 @@ func (x *TrainingEval) String() string {
 func (*TrainingEval) ProtoMessage() {}
 
 func (x *TrainingEval) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[11]
+	mi := &file_openledger_v1_job_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1182,7 +1302,7 @@ func (x *TrainingEval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingEval.ProtoReflect.Descriptor instead.
 func (*TrainingEval) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{11}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TrainingEval) GetStep() uint32 {
@@ -1230,7 +1350,7 @@ type TrainingResult struct {
 
 func (x *TrainingResult) Reset() {
 	*x = TrainingResult{}
-	mi := &file_openledger_v1_job_proto_msgTypes[12]
+	mi := &file_openledger_v1_job_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1242,7 +1362,7 @@ func (x *TrainingResult) String() string {
 func (*TrainingResult) ProtoMessage() {}
 
 func (x *TrainingResult) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[12]
+	mi := &file_openledger_v1_job_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1255,7 +1375,7 @@ func (x *TrainingResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingResult.ProtoReflect.Descriptor instead.
 func (*TrainingResult) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{12}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TrainingResult) GetAdapter() string {
@@ -1353,7 +1473,7 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\ftop_logprobs\x18\x10 \x01(\rR\vtopLogprobs\"5\n" +
 	"\tTokenBias\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\rR\x05token\x12\x12\n" +
-	"\x04bias\x18\x02 \x01(\x02R\x04bias\"\x85\x04\n" +
+	"\x04bias\x18\x02 \x01(\x02R\x04bias\"\xc0\x04\n" +
 	"\fInferenceJob\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\trequester\x18\x02 \x01(\fR\trequester\x12\x12\n" +
@@ -1371,7 +1491,17 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\x05tools\x18\r \x01(\tR\x05tools\x12#\n" +
 	"\rtemplate_args\x18\x0e \x01(\tR\ftemplateArgs\x12\x14\n" +
 	"\x05agent\x18\x0f \x01(\x04R\x05agent\x12#\n" +
-	"\ragent_version\x18\x10 \x01(\rR\fagentVersion\"\xed\x04\n" +
+	"\ragent_version\x18\x10 \x01(\rR\fagentVersion\x129\n" +
+	"\tembedding\x18\x14 \x01(\v2\x1b.openledger.v1.EmbeddingJobR\tembedding\"\x83\x01\n" +
+	"\fEmbeddingJob\x12\x1c\n" +
+	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x1e\n" +
+	"\n" +
+	"dimensions\x18\x02 \x01(\rR\n" +
+	"dimensions\x125\n" +
+	"\x06inputs\x18\x03 \x03(\v2\x1d.openledger.v1.EmbeddingInputR\x06inputs\"<\n" +
+	"\x0eEmbeddingInput\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x16\n" +
+	"\x06tokens\x18\x02 \x03(\rR\x06tokens\"\xed\x04\n" +
 	"\x05Hyper\x12\x12\n" +
 	"\x04rank\x18\x01 \x01(\rR\x04rank\x12\x14\n" +
 	"\x05alpha\x18\x02 \x01(\x02R\x05alpha\x12\x18\n" +
@@ -1472,40 +1602,44 @@ func file_openledger_v1_job_proto_rawDescGZIP() []byte {
 	return file_openledger_v1_job_proto_rawDescData
 }
 
-var file_openledger_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_openledger_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_openledger_v1_job_proto_goTypes = []any{
 	(*ChatMessage)(nil),      // 0: openledger.v1.ChatMessage
 	(*Sampling)(nil),         // 1: openledger.v1.Sampling
 	(*TokenBias)(nil),        // 2: openledger.v1.TokenBias
 	(*InferenceJob)(nil),     // 3: openledger.v1.InferenceJob
-	(*Hyper)(nil),            // 4: openledger.v1.Hyper
-	(*Merge)(nil),            // 5: openledger.v1.Merge
-	(*MergeParent)(nil),      // 6: openledger.v1.MergeParent
-	(*Rendering)(nil),        // 7: openledger.v1.Rendering
-	(*TrainingOrder)(nil),    // 8: openledger.v1.TrainingOrder
-	(*TrainingJob)(nil),      // 9: openledger.v1.TrainingJob
-	(*TrainingProgress)(nil), // 10: openledger.v1.TrainingProgress
-	(*TrainingEval)(nil),     // 11: openledger.v1.TrainingEval
-	(*TrainingResult)(nil),   // 12: openledger.v1.TrainingResult
-	(*Price)(nil),            // 13: openledger.v1.Price
+	(*EmbeddingJob)(nil),     // 4: openledger.v1.EmbeddingJob
+	(*EmbeddingInput)(nil),   // 5: openledger.v1.EmbeddingInput
+	(*Hyper)(nil),            // 6: openledger.v1.Hyper
+	(*Merge)(nil),            // 7: openledger.v1.Merge
+	(*MergeParent)(nil),      // 8: openledger.v1.MergeParent
+	(*Rendering)(nil),        // 9: openledger.v1.Rendering
+	(*TrainingOrder)(nil),    // 10: openledger.v1.TrainingOrder
+	(*TrainingJob)(nil),      // 11: openledger.v1.TrainingJob
+	(*TrainingProgress)(nil), // 12: openledger.v1.TrainingProgress
+	(*TrainingEval)(nil),     // 13: openledger.v1.TrainingEval
+	(*TrainingResult)(nil),   // 14: openledger.v1.TrainingResult
+	(*Price)(nil),            // 15: openledger.v1.Price
 }
 var file_openledger_v1_job_proto_depIdxs = []int32{
 	2,  // 0: openledger.v1.Sampling.logit_bias:type_name -> openledger.v1.TokenBias
 	0,  // 1: openledger.v1.InferenceJob.messages:type_name -> openledger.v1.ChatMessage
 	1,  // 2: openledger.v1.InferenceJob.sampling:type_name -> openledger.v1.Sampling
-	13, // 3: openledger.v1.InferenceJob.price:type_name -> openledger.v1.Price
-	5,  // 4: openledger.v1.Hyper.merge:type_name -> openledger.v1.Merge
-	6,  // 5: openledger.v1.Merge.parents:type_name -> openledger.v1.MergeParent
-	7,  // 6: openledger.v1.Merge.renderings:type_name -> openledger.v1.Rendering
-	8,  // 7: openledger.v1.TrainingJob.order:type_name -> openledger.v1.TrainingOrder
-	4,  // 8: openledger.v1.TrainingJob.hyper:type_name -> openledger.v1.Hyper
-	11, // 9: openledger.v1.TrainingProgress.eval:type_name -> openledger.v1.TrainingEval
-	11, // 10: openledger.v1.TrainingResult.eval:type_name -> openledger.v1.TrainingEval
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	15, // 3: openledger.v1.InferenceJob.price:type_name -> openledger.v1.Price
+	4,  // 4: openledger.v1.InferenceJob.embedding:type_name -> openledger.v1.EmbeddingJob
+	5,  // 5: openledger.v1.EmbeddingJob.inputs:type_name -> openledger.v1.EmbeddingInput
+	7,  // 6: openledger.v1.Hyper.merge:type_name -> openledger.v1.Merge
+	8,  // 7: openledger.v1.Merge.parents:type_name -> openledger.v1.MergeParent
+	9,  // 8: openledger.v1.Merge.renderings:type_name -> openledger.v1.Rendering
+	10, // 9: openledger.v1.TrainingJob.order:type_name -> openledger.v1.TrainingOrder
+	6,  // 10: openledger.v1.TrainingJob.hyper:type_name -> openledger.v1.Hyper
+	13, // 11: openledger.v1.TrainingProgress.eval:type_name -> openledger.v1.TrainingEval
+	13, // 12: openledger.v1.TrainingResult.eval:type_name -> openledger.v1.TrainingEval
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_openledger_v1_job_proto_init() }
@@ -1520,7 +1654,7 @@ func file_openledger_v1_job_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_openledger_v1_job_proto_rawDesc), len(file_openledger_v1_job_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -569,6 +569,7 @@ type Evidence struct {
 	FinishedBy    string                 `protobuf:"bytes,6,opt,name=finished_by,json=finishedBy,proto3" json:"finished_by,omitempty"`
 	Attribution   *Attribution           `protobuf:"bytes,7,opt,name=attribution,proto3" json:"attribution,omitempty"`
 	Resumed       uint32                 `protobuf:"varint,8,opt,name=resumed,proto3" json:"resumed,omitempty"` // tokens of output that the job's resume held
+	Vectors       []byte                 `protobuf:"bytes,20,opt,name=vectors,proto3" json:"vectors,omitempty"` // of an embedding: float32, little-endian
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -659,6 +660,13 @@ func (x *Evidence) GetResumed() uint32 {
 	return 0
 }
 
+func (x *Evidence) GetVectors() []byte {
+	if x != nil {
+		return x.Vectors
+	}
+	return nil
+}
+
 var File_openledger_v1_receipt_proto protoreflect.FileDescriptor
 
 const file_openledger_v1_receipt_proto_rawDesc = "" +
@@ -714,7 +722,7 @@ const file_openledger_v1_receipt_proto_rawDesc = "" +
 	"\x05index\x18\x02 \x01(\fR\x05index\x12\x12\n" +
 	"\x04root\x18\x03 \x01(\fR\x04root\x122\n" +
 	"\x06shares\x18\x04 \x03(\v2\x1a.openledger.v1.RecordShareR\x06shares\x12\x12\n" +
-	"\x04pool\x18\x05 \x01(\x04R\x04pool\"\x90\x02\n" +
+	"\x04pool\x18\x05 \x01(\x04R\x04pool\"\xaa\x02\n" +
 	"\bEvidence\x12-\n" +
 	"\x03job\x18\x01 \x01(\v2\x1b.openledger.v1.InferenceJobR\x03job\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12\x16\n" +
@@ -724,7 +732,8 @@ const file_openledger_v1_receipt_proto_rawDesc = "" +
 	"\vfinished_by\x18\x06 \x01(\tR\n" +
 	"finishedBy\x12<\n" +
 	"\vattribution\x18\a \x01(\v2\x1a.openledger.v1.AttributionR\vattribution\x12\x18\n" +
-	"\aresumed\x18\b \x01(\rR\aresumedB3Z1github.com/openledger/openledger/protocol/wire/pbb\x06proto3"
+	"\aresumed\x18\b \x01(\rR\aresumed\x12\x18\n" +
+	"\avectors\x18\x14 \x01(\fR\avectorsB3Z1github.com/openledger/openledger/protocol/wire/pbb\x06proto3"
 
 var (
 	file_openledger_v1_receipt_proto_rawDescOnce sync.Once

@@ -21,6 +21,7 @@ type sequence struct {
 	n     int      // tokens whose KV is written (or reused)
 	tail  []uint32 // tokens of the last, incomplete page
 	hash  chain    // of the full pages
+	alone bool     // shares nothing
 }
 
 // Cache allocates pages to sequences.
@@ -105,6 +106,26 @@ func (c *Cache) Admit(id Seq, key Key, prompt []uint32, tokens int) (reused int,
 	return s.n, nil
 }
 
+// AdmitAlone starts a sequence of at most tokens tokens that neither reuses cached pages
+// nor leaves any: every one of its tokens is computed. On an error, ErrFull among them,
+// nothing has changed.
+func (c *Cache) AdmitAlone(id Seq, tokens int) error {
+	if _, ok := c.seqs[id]; ok {
+		return fmt.Errorf("kvcache: sequence %d is open already", id)
+	}
+	ps := c.cfg.PageSize
+	need := (tokens + ps - 1) / ps
+	if need > len(c.free)+c.lru.Len() {
+		return ErrFull
+	}
+	s := &sequence{alone: true, table: make([]int32, 0, need)}
+	for range need {
+		s.table = append(s.table, c.take())
+	}
+	c.seqs[id] = s
+	return nil
+}
+
 // Commit says that the KV of these tokens, which follow the ones before, has been
 // written into reserved room. Pages that become full can be shared from now on.
 func (c *Cache) Commit(id Seq, tokens []uint32) error {
@@ -115,6 +136,10 @@ func (c *Cache) Commit(id Seq, tokens []uint32) error {
 	ps := c.cfg.PageSize
 	if room := len(s.table) * ps; s.n+len(tokens) > room {
 		return fmt.Errorf("kvcache: sequence %d commits %d tokens, but has room for %d", id, len(tokens), room-s.n)
+	}
+	if s.alone {
+		s.n += len(tokens)
+		return nil
 	}
 	for _, t := range tokens {
 		s.tail = append(s.tail, t)
