@@ -4,8 +4,9 @@ TOOLS   := $(GO) tool -modfile=.ci/tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION)
 BIN     := bin/openledger
+WEB     := coordinator/web/app
 
-.PHONY: build demo test test-go test-contracts test-long test-nodes fuzz lint bench bench-lora bench-train bench-llama slither coverage generate check-generated clean
+.PHONY: build demo test test-go test-contracts test-web test-long test-nodes fuzz lint bench bench-lora bench-train bench-llama slither coverage generate check-generated clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/openledger
@@ -13,7 +14,7 @@ build:
 demo: build
 	$(BIN) demo
 
-test: test-contracts test-go
+test: test-contracts test-web test-go
 
 test-go:
 	$(GO) test -timeout 14m ./...
@@ -21,6 +22,14 @@ test-go:
 # Node 20+ brings the Solidity compiler and forge.
 test-contracts: contracts/node_modules/.package-lock.json
 	cd contracts && npx forge test
+
+# The web application's own tests; its pages are tested in a real browser by the Go tests.
+test-web: $(WEB)/node_modules/.package-lock.json
+	cd $(WEB) && npm run --silent check && npm run --silent test
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package.json $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --no-fund --no-audit
+	@touch $@
 
 contracts/node_modules/.package-lock.json: contracts/package.json contracts/package-lock.json
 	cd contracts && npm ci --no-fund --no-audit
@@ -40,9 +49,10 @@ FUZZTIME ?= 2m
 fuzz:
 	GO=$(GO) FUZZTIME=$(FUZZTIME) .ci/fuzz.sh '$(FUZZ)'
 
-lint:
+lint: $(WEB)/node_modules/.package-lock.json
 	$(GO) vet ./...
 	$(TOOLS) golangci-lint run ./...
+	cd $(WEB) && npm run --silent lint
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./worker/... ./scheduler/... ./store/... ./protocol/...
@@ -73,12 +83,12 @@ slither: contracts/node_modules/.package-lock.json
 coverage: contracts/node_modules/.package-lock.json
 	cd contracts && npx sh script/coverage.sh
 
-generate: contracts/node_modules/.package-lock.json
+generate: contracts/node_modules/.package-lock.json $(WEB)/node_modules/.package-lock.json
 	$(GO) generate ./...
 
 # Fails when committed generated code is not what its sources generate now.
 check-generated: generate
-	@git diff --exit-code --stat -- protocol/wire/pb contracts/bindings contracts/snapshots worker/engine/tensor || \
+	@git diff --exit-code --stat -- protocol/wire/pb contracts/bindings contracts/snapshots worker/engine/tensor coordinator/web || \
 	  { echo 'generated code is not current: run make generate and commit the result' >&2; exit 1; }
 	cd contracts && npm run --silent snapshot
 

@@ -1,0 +1,138 @@
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { api, data, type Schemas } from '../../api/client';
+import { count, percent } from '../../lib/format';
+import { Amount, Badge, Card, Id, PageHead, Stat } from '../../ui/basic';
+import { Fetched } from '../../ui/query';
+
+const route = getRouteApi('/receipts/$id');
+
+/** What the weights of one attribution add up to, pool included. */
+const scale = 1_000_000_000;
+
+/** One receipt, whole: what was asked and answered, what it cost, whose records it rests on. */
+export default function Receipt() {
+  const { id } = route.useParams();
+  const query = useQuery({
+    queryKey: ['receipt', id],
+    queryFn: () => data(api.GET('/api/v1/receipts/{id}', { params: { path: { id } } })),
+    refetchInterval: (q) => (q.state.data?.settled === true ? false : 5000),
+  });
+  return (
+    <>
+      <PageHead title="Receipt" sub={<Id value={id} label="receipt" />}>
+        {query.data !== undefined && (query.data.settled ? <Badge tone="good">settled on chain</Badge> : <Badge>not settled yet</Badge>)}
+      </PageHead>
+      <Fetched query={query} what="the receipt">
+        {(view) => <Whole view={view} />}
+      </Fetched>
+    </>
+  );
+}
+
+function Whole({ view }: { view: Schemas['ReceiptView'] }) {
+  const { receipt: r, evidence: e } = view;
+  const prompt = e.job.prompt ?? e.job.messages?.map((m) => `${m.role}: ${m.content}`).join('\n') ?? '';
+  return (
+    <>
+      <div className="grid">
+        <Stat label="Fee" value={<Amount wei={BigInt(r.compute) + BigInt(r.access)} />} />
+        <Stat label="Compute" value={<Amount wei={r.compute} />} hint="to the worker" />
+        <Stat label="Access" value={<Amount wei={r.access} />} hint="to owner, stakers and contributors" />
+        <Stat label="Tokens in / out" value={`${count(r.prompt_tokens)} / ${count(r.output_tokens)}`} hint={`ended by ${e.finished_by}`} />
+      </div>
+      <div className="grid two">
+        <Card title="Asked">
+          <pre>{prompt}</pre>
+        </Card>
+        <Card title="Answered">
+          <pre>{e.text}</pre>
+        </Card>
+      </div>
+      <Card title="Records behind the answer">
+        <Shares attribution={e.attribution} />
+      </Card>
+      <Card title="What the worker signed">
+        <dl className="facts">
+          <Fact name="Finished">{new Date(r.finished_at).toLocaleString()}</Fact>
+          <Fact name="Asked by">
+            <Id value={r.requester} label="account" />
+          </Fact>
+          <Fact name="Worker">
+            <Id value={r.worker} label="account" />
+          </Fact>
+          <Fact name="Node key">
+            <Id value={view.node_key} label="account" />
+          </Fact>
+          <Fact name="Base">
+            <Id value={r.base} label="base" />
+          </Fact>
+          <Fact name="Adapter">
+            <Id value={r.adapter} label="adapter" />
+          </Fact>
+          <Fact name="Datanet">{r.datanet === 0 ? 'none' : <>number {r.datanet}</>}</Fact>
+          <Fact name="Hash of the answer's tokens">
+            <Id value={r.output_hash} label="hash" />
+          </Fact>
+          <Fact name="Hash of the attribution">
+            <Id value={r.attribution_root} label="hash" />
+          </Fact>
+          <Fact name="Evidence">
+            <a href={`/api/v1/blocks/${r.evidence}`}>{r.evidence.slice(0, 14)}…</a>
+          </Fact>
+          <Fact name="Numeric profile">{e.profile}</Fact>
+        </dl>
+      </Card>
+      <p>
+        <Link to="/receipts">All receipts</Link>
+      </p>
+    </>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: React.ReactNode }) {
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </>
+  );
+}
+
+function Shares({ attribution }: { attribution: Schemas['Evidence']['attribution'] }) {
+  const shares = attribution?.shares ?? [];
+  if (shares.length === 0) return <p className="dim">None: the answer comes from the bare base model, or no record was above the threshold.</p>;
+  return (
+    <>
+      <div className="table">
+        <table>
+          <thead>
+            <tr>
+              <th>Record</th>
+              <th>Contributor</th>
+              <th className="num">Weight</th>
+              <th className="num">Word for word</th>
+            </tr>
+          </thead>
+          <tbody>
+            {shares.map((s) => (
+              <tr key={s.record}>
+                <td>
+                  <Id value={s.record} label="record" />
+                </td>
+                <td>
+                  <Id value={s.contributor} label="account" />
+                </td>
+                <td className="num">{percent(s.weight / scale, 2)}</td>
+                <td className="num">{count(s.spans?.reduce((n, span) => n + span.length, 0) ?? 0)} tokens</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p className="dim small">
+        {percent((attribution?.pool ?? 0) / scale, 2)} was below the threshold and goes to the datanet&apos;s public pool. Algorithm: {attribution?.algorithm}
+      </p>
+    </>
+  );
+}

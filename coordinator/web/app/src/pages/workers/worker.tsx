@@ -1,0 +1,115 @@
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { api, data } from '../../api/client';
+import { ago, count, percent } from '../../lib/format';
+import { useNow } from '../../lib/now';
+import { Amount, Badge, Card, Empty, Id, Note, PageHead, Stat } from '../../ui/basic';
+import { Fetched } from '../../ui/query';
+
+const route = getRouteApi('/workers/$id');
+
+const tiers = ['on the device', 'in host memory', 'on disk', 'on the network'];
+
+/** One worker: what it can do, what it asks, what it holds, and why it would not be chosen. */
+export default function Worker() {
+  const { id } = route.useParams();
+  const query = useQuery({ queryKey: ['workers'], queryFn: () => data(api.GET('/api/v1/workers')), refetchInterval: 3000 });
+  const now = useNow();
+  return (
+    <Fetched query={query} what="the worker">
+      {({ workers }) => {
+        const w = workers.find((x) => x.peer === id);
+        if (w === undefined) {
+          return (
+            <Empty title="This worker has not been heard of for a while">
+              <p>A worker that is up announces itself twice a minute.</p>
+              <Link to="/workers">All workers</Link>
+            </Empty>
+          );
+        }
+        return (
+          <>
+            <PageHead title={<>Worker …{w.peer.slice(-10)}</>} sub={<>heard of {ago(w.issued_at, now)}</>}>
+              {w.trains && <Badge tone="accent">trains</Badge>}
+              {w.reason === undefined ? <Badge tone="good">ready</Badge> : <Badge tone="warn">not chosen now</Badge>}
+            </PageHead>
+            {w.reason !== undefined && (
+              <Note tone="warn">
+                The scheduler would not choose it now: {w.reason}
+              </Note>
+            )}
+            <div className="grid">
+              <Stat label="Answers under way" value={`${w.running} / ${w.slots}`} hint={`${w.waiting} waiting`} />
+              <Stat label="Tokens a second" value={count(Math.round(w.decode_tps))} hint={w.profile} />
+              <Stat
+                label="Room in the cache"
+                value={w.total_kv === undefined || w.total_kv === 0 ? `${count(w.free_kv)} tokens` : percent(w.free_kv / w.total_kv, 0)}
+                hint={`${count(w.free_kv)} tokens free`}
+              />
+              <Stat label="Stake" value={<Amount wei={w.stake} digits={2} />} hint="what it loses part of when it lies" />
+            </div>
+            <div className="grid two">
+              <Card title="Ask">
+                <dl className="facts">
+                  <dt>1,000 tokens in</dt>
+                  <dd>
+                    <Amount wei={w.price.input_per_1k} />
+                  </dd>
+                  <dt>1,000 tokens out</dt>
+                  <dd>
+                    <Amount wei={w.price.output_per_1k} />
+                  </dd>
+                  <dt>Owner</dt>
+                  <dd>
+                    <Id value={w.worker} label="account" />
+                  </dd>
+                  <dt>Peer</dt>
+                  <dd>
+                    <Id value={w.peer} label="peer" />
+                  </dd>
+                  <dt>Base</dt>
+                  <dd>
+                    <Id value={w.base} label="base" />
+                  </dd>
+                </dl>
+              </Card>
+              <Card title="Adapters at hand">
+                {(w.adapters ?? []).length === 0 ? (
+                  <p className="dim">None yet: it fetches an adapter when somebody asks for it.</p>
+                ) : (
+                  <div className="table">
+                    <table>
+                      <thead>
+                        <tr>
+                          <th>Where</th>
+                          <th className="num">Adapters</th>
+                        </tr>
+                      </thead>
+                      <tbody>
+                        {tiers.map((name, tier) => (
+                          <tr key={name}>
+                            <td>{name}</td>
+                            <td className="num">{w.adapters?.filter((a) => a.tier === tier).length}</td>
+                          </tr>
+                        ))}
+                      </tbody>
+                    </table>
+                  </div>
+                )}
+              </Card>
+            </div>
+            <Card title="Where it is reached">
+              <ul className="stack tight">
+                {w.addresses.map((a) => (
+                  <li key={a}>
+                    <code>{a}</code>
+                  </li>
+                ))}
+              </ul>
+            </Card>
+          </>
+        );
+      }}
+    </Fetched>
+  );
+}
