@@ -101,9 +101,17 @@ func (s *Server) routes() http.Handler {
 	for _, e := range s.table() {
 		mux.HandleFunc(e.method+" "+e.pattern, s.endpoint(e))
 	}
-	mux.HandleFunc("/", s.endpoint(route{serve: open(func(_ http.ResponseWriter, r *http.Request) error {
+	nowhere := s.endpoint(route{serve: open(func(_ http.ResponseWriter, r *http.Request) error {
 		return protocol.Errorf(protocol.KindNotFound, "path", "there is no %s %s here; docs/api.md and /api/openapi.json list the endpoints", r.Method, r.URL.Path)
-	})}))
+	})})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		// Every other path is a page of the web application, which has its own router.
+		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasPrefix(r.URL.Path, "/api/") && !strings.HasPrefix(r.URL.Path, "/v1/") {
+			s.web.ServeHTTP(w, r)
+			return
+		}
+		nowhere(w, r)
+	})
 	return mux
 }
 

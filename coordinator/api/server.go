@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/openledger/openledger/coordinator/web"
 	"github.com/openledger/openledger/protocol"
 )
 
@@ -66,6 +67,7 @@ type Server struct {
 	cfg      Config
 	listener net.Listener
 	http     *http.Server
+	web      http.Handler
 }
 
 // New listens; Run serves.
@@ -74,11 +76,15 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	pages, err := web.Handler()
+	if err != nil {
+		return nil, err
+	}
 	l, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return nil, protocol.Errorf(protocol.KindUnavailable, "listen", "%w: choose another address with --listen", err)
 	}
-	s := &Server{cfg: cfg, listener: l}
+	s := &Server{cfg: cfg, listener: l, web: pages}
 	s.http = &http.Server{
 		Handler:           s.routes(),
 		ReadHeaderTimeout: 10 * time.Second,

@@ -45,19 +45,15 @@ export function WalletProvider({ children }: { children: ReactNode }) {
   const wallets = useSyncExternalStore(subscribe, injected);
   const [signer, setSigner] = useState<Signer | null>(null);
   const chain = network.data?.chain_id;
-  const local = network.data?.faucet ?? false;
+  const local = network.data?.bootstrap.length === 0;
 
   // Takes up what an earlier visit chose, without asking.
   useEffect(() => {
     const was = remembered();
     if (chain === undefined || was === null || signer !== null) return;
-    if (was === 'local') {
-      // eslint-disable-next-line react-hooks/set-state-in-effect -- the account is outside state of the browser
-      if (local) setSigner(connectLocal(chain));
-      return;
-    }
     let stopped = false;
-    void connectInjected(was, chain, true).then((s) => {
+    const taken = was === 'local' ? Promise.resolve(local ? connectLocal(chain) : null) : connectInjected(was, chain, true);
+    void taken.then((s) => {
       if (!stopped && s !== null) setSigner(s);
     });
     return () => {
@@ -75,9 +71,8 @@ export function WalletProvider({ children }: { children: ReactNode }) {
   const here = useCallback(async () => {
     if (chain === undefined) throw new Error('The network is not known yet: wait a moment and try again.');
     const s = connectLocal(chain);
-    const { data: account } = await api.POST('/api/v1/faucet', { body: { account: s.account.address } });
     setSigner(s);
-    if (account !== undefined) await queries.invalidateQueries();
+    await queries.invalidateQueries();
   }, [chain, queries]);
   const leave = useCallback(() => {
     disconnect();

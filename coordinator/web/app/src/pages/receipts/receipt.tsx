@@ -100,7 +100,7 @@ function Fact({ name, children }: { name: string; children: React.ReactNode }) {
 }
 
 function Shares({ attribution }: { attribution: Schemas['Evidence']['attribution'] }) {
-  const shares = attribution?.shares ?? [];
+  const shares = attribution.shares ?? [];
   if (shares.length === 0) return <p className="dim">None: the answer comes from the bare base model, or no record was above the threshold.</p>;
   return (
     <>
@@ -131,7 +131,7 @@ function Shares({ attribution }: { attribution: Schemas['Evidence']['attribution
         </table>
       </div>
       <p className="dim small">
-        {percent((attribution?.pool ?? 0) / scale, 2)} was below the threshold and goes to the datanet&apos;s public pool. Algorithm: {attribution?.algorithm}
+        {percent(attribution.pool / scale, 2)} was below the threshold and goes to the datanet&apos;s public pool. Algorithm: {attribution.algorithm}
       </p>
     </>
   );

@@ -74,7 +74,7 @@ function ReceiptList() {
                     <td className="num">
                       <Amount wei={BigInt(r.receipt.compute) + BigInt(r.receipt.access)} />
                     </td>
-                    <td className="num">{count(r.evidence.attribution?.shares?.length ?? 0)}</td>
+                    <td className="num">{count(r.evidence.attribution.shares?.length ?? 0)}</td>
                     <td className="nowrap">{ago(r.receipt.finished_at, now)}</td>
                     <td>{r.settled ? <Badge tone="good">on chain</Badge> : <Badge>not yet</Badge>}</td>
                   </tr>
