@@ -41,7 +41,7 @@ manifest of every version; the manifest itself is a block that the coordinator p
 	cmd.AddCommand(agentRegister(c), agentUpdate(c), agentList(c), agentShow(c), agentStake(c), agentUnstake(c), agentWithdraw(c),
 		agentSet(c, "retire", "Offer the agent no more; its stake can leave then", false),
 		agentSet(c, "activate", "Offer the agent; it needs the least stake", true),
-		agentTransfer(c), agentAccept(c))
+		agentTransfer(c), agentAccept(c), agentHistory(c))
 	return cmd
 }
 

@@ -23,7 +23,7 @@ func newChain(c *cli) *cobra.Command {
 		Short:   "A development chain in this process, or the contracts on another chain",
 		Example: "  openledger chain run --home ./chain --listen 127.0.0.1:8545",
 	}
-	cmd.AddCommand(chainRun(c), chainDeploy(c), chainVerify(c))
+	cmd.AddCommand(chainRun(c), chainDeploy(c), chainVerify(c), chainEvents(c))
 	return cmd
 }
 

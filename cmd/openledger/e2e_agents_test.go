@@ -65,6 +65,28 @@ func (s *separate) agents(t *testing.T) {
 	run(t, &list, s.verb("agent", "list")...)
 	require.Len(t, list.Agents, 1)
 	require.False(t, list.Agents[0].Active)
+
+	require.Equal(t, []string{"AgentRegistered", "VersionPublished", "Staked", "ActiveChanged", "VersionPublished",
+		"OwnershipOffered", "OwnershipTransferred", "Staked", "ActiveChanged", "Unbonded"}, s.reported(t, "agent", "history", "poet", "--as", "bob"))
+	refused(t, "agent", s.verb("agent", "history", "7")...)
+	require.Equal(t, []string{"OwnershipOffered", "OwnershipTransferred", "Staked"},
+		s.reported(t, "chain", "events", "--contract", "agents", "--about", "bob"))
+	require.Empty(t, s.reported(t, "chain", "events", "--contract", "agents", "--about", "0x"+strings.Repeat("07", 32)))
+	refused(t, "no contract", s.verb("chain", "events", "--contract", "agent")...)
+	refused(t, "no number, no hash and no account", s.verb("chain", "events", "--about", "nobody")...)
+}
+
+// reported are the names of the events that a verb lists.
+func (s *separate) reported(t *testing.T, verb ...string) (names []string) {
+	t.Helper()
+	var out struct {
+		Events []chain.Report `json:"events"`
+	}
+	run(t, &out, s.verb(verb...)...)
+	for _, e := range out.Events {
+		names = append(names, e.Name)
+	}
+	return names
 }
 
 // contributorStakes has a datanet ask for a stake, and an abusive contribution cost a part
@@ -113,6 +135,8 @@ func (s *separate) contributorStakes(t *testing.T) {
 	require.Equal(t, node.Open(1), stake.Leaving)
 	refused(t, "still unstaking", s.verb("datanet", "withdraw", id, "--as", "bob")...)
 	refused(t, "asks contributors for a stake", s.verb("datanet", "contribute", id, file, "--as", "alice")...)
+	require.Equal(t, []string{"DatanetCreated", "RequirementChanged", "Staked", "Accused", "Appealed", "Unstaked"}, s.reported(t, "datanet", "history", id))
+	refused(t, "datanet", s.verb("datanet", "history", "99")...)
 }
 
 func decimal(n uint64) string { return strconv.FormatUint(n, 10) }

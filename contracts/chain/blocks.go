@@ -69,10 +69,15 @@ type Log struct {
 	Data      hexutil.Bytes    `json:"data"`
 }
 
-// Reporting are the contracts whose events are of interest.
+// Reporting are the contracts whose events are of interest: all that are deployed.
 func (c *Client) Reporting() []protocol.Account {
-	a := c.cfg.Addresses
-	return []protocol.Account{a.Staking, a.Escrow, a.Datanets, a.Models, a.Settlement, a.Disputes, a.Validators, a.Epochs}
+	var out []protocol.Account
+	for _, at := range c.cfg.Addresses.All() {
+		if at != (protocol.Account{}) {
+			out = append(out, at)
+		}
+	}
+	return out
 }
 
 // LogsIn are our contracts' events in the blocks from..to, in order. An error of kind
@@ -100,9 +105,13 @@ func (c *Client) filter(ctx context.Context, q ethereum.FilterQuery) ([]Log, err
 		if l.Removed {
 			continue
 		}
-		out = append(out, Log{Block: l.BlockNumber, BlockHash: l.BlockHash, Index: l.Index, Tx: l.TxHash, Contract: l.Address, Topics: l.Topics, Data: l.Data})
+		out = append(out, logOf(l))
 	}
 	return out, nil
+}
+
+func logOf(l *types.Log) Log {
+	return Log{Block: l.BlockNumber, BlockHash: l.BlockHash, Index: l.Index, Tx: l.TxHash, Contract: l.Address, Topics: l.Topics, Data: l.Data}
 }
 
 // Decode reads a log; ok is false for kinds that Event does not list.

@@ -94,6 +94,9 @@ type Client struct {
 	mu      sync.Mutex
 	senders map[protocol.Account]*Sender
 
+	naming sync.Once
+	names  map[protocol.Account]string // of contracts
+
 	lists lists
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 
-	"github.com/openledger/openledger/contracts/bindings"
 	"github.com/openledger/openledger/protocol"
 )
 
@@ -23,12 +22,23 @@ func eventID(m *bind.MetaData, name string) common.Hash {
 
 type decoder func(*Event, *types.Log) error
 
-// decoders maps an event's id to what reads it.
-var decoders = sync.OnceValue(func() map[common.Hash]decoder {
+// source is what tells a kind of event: two contracts may report the same signature, with
+// other words for its parameters.
+type source struct {
+	contract string // as in [Addresses.All]
+	id       protocol.Hash
+}
+
+func on(contract, event string) source {
+	return source{contract, interfaces()[contract].Events[event].ID}
+}
+
+// decoders has what reads the events that services act on.
+var decoders = sync.OnceValue(func() map[source]decoder {
 	all := disputeDecoders()
 	maps.Copy(all, epochDecoders())
-	maps.Copy(all, map[common.Hash]decoder{
-		eventID(&bindings.WorkerStakingMetaData, "Staked"): func(e *Event, l *types.Log) error {
+	maps.Copy(all, map[source]decoder{
+		on("staking", "Staked"): func(e *Event, l *types.Log) error {
 			ev, err := staking.UnpackStakedEvent(l)
 			if err != nil {
 				return err
@@ -37,7 +47,7 @@ var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 			e.Staked.Amount, err = toU256(ev.Amount)
 			return err
 		},
-		eventID(&bindings.WorkerStakingMetaData, "Registered"): func(e *Event, l *types.Log) error {
+		on("staking", "Registered"): func(e *Event, l *types.Log) error {
 			ev, err := staking.UnpackRegisteredEvent(l)
 			if err != nil {
 				return err
@@ -45,7 +55,7 @@ var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 			e.Worker = &WorkerEvent{Worker: ev.Worker, NodeKey: ev.NodeKey, Payout: ev.Payout, Peer: protocol.PeerID(ev.Peer), Expires: int64(ev.Expires)}
 			return nil
 		},
-		eventID(&bindings.EscrowMetaData, "Deposited"): func(e *Event, l *types.Log) error {
+		on("escrow", "Deposited"): func(e *Event, l *types.Log) error {
 			ev, err := escrow.UnpackDepositedEvent(l)
 			if err != nil {
 				return err
@@ -54,7 +64,7 @@ var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 			e.Deposited.Amount, err = toU256(ev.Amount)
 			return err
 		},
-		eventID(&bindings.EscrowMetaData, "Drawn"): func(e *Event, l *types.Log) error {
+		on("escrow", "Drawn"): func(e *Event, l *types.Log) error {
 			ev, err := escrow.UnpackDrawnEvent(l)
 			if err != nil {
 				return err
@@ -65,7 +75,7 @@ var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 			e.Drawn.Cumulative, cerr = toU256(ev.Cumulative)
 			return errors.Join(aerr, cerr)
 		},
-		eventID(&bindings.DatanetRegistryMetaData, "DatanetCreated"): func(e *Event, l *types.Log) error {
+		on("datanets", "DatanetCreated"): func(e *Event, l *types.Log) error {
 			ev, err := datanets.UnpackDatanetCreatedEvent(l)
 			if err != nil {
 				return err
@@ -75,7 +85,7 @@ var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 			}}
 			return nil
 		},
-		eventID(&bindings.DatanetRegistryMetaData, "VersionPublished"): func(e *Event, l *types.Log) error {
+		on("datanets", "VersionPublished"): func(e *Event, l *types.Log) error {
 			ev, err := datanets.UnpackVersionPublishedEvent(l)
 			if err != nil {
 				return err
@@ -85,7 +95,7 @@ var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 			}}
 			return nil
 		},
-		eventID(&bindings.ModelRegistryMetaData, "AdapterRegistered"): func(e *Event, l *types.Log) error {
+		on("models", "AdapterRegistered"): func(e *Event, l *types.Log) error {
 			ev, err := models.UnpackAdapterRegisteredEvent(l)
 			if err != nil {
 				return err
@@ -97,7 +107,7 @@ var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 			e.Adapter.Access, err = toU256(ev.Access)
 			return err
 		},
-		eventID(&bindings.ModelRegistryMetaData, "LineageRegistered"): func(e *Event, l *types.Log) error {
+		on("models", "LineageRegistered"): func(e *Event, l *types.Log) error {
 			ev, err := models.UnpackLineageRegisteredEvent(l)
 			if err != nil {
 				return err
@@ -105,7 +115,7 @@ var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 			e.Lineage = &LineageEvent{Digest: ev.Digest, Revision: ev.Revision, RoyaltyBps: ev.RoyaltyBps, Parents: hashesOf(ev.Parents)}
 			return nil
 		},
-		eventID(&bindings.ModelRegistryMetaData, "RoyaltyLowered"): func(e *Event, l *types.Log) error {
+		on("models", "RoyaltyLowered"): func(e *Event, l *types.Log) error {
 			ev, err := models.UnpackRoyaltyLoweredEvent(l)
 			if err != nil {
 				return err
@@ -113,7 +123,7 @@ var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 			e.Royalty = &RoyaltyEvent{Digest: ev.Digest, Bps: ev.RoyaltyBps}
 			return nil
 		},
-		eventID(&bindings.AttributionSettlementMetaData, "BatchSubmitted"): func(e *Event, l *types.Log) error {
+		on("settlement", "BatchSubmitted"): func(e *Event, l *types.Log) error {
 			ev, err := settlement.UnpackBatchSubmittedEvent(l)
 			if err != nil {
 				return err
@@ -124,7 +134,7 @@ var decoders = sync.OnceValue(func() map[common.Hash]decoder {
 			e.Batch.Total, err = toU256(ev.Total)
 			return err
 		},
-		eventID(&bindings.AttributionSettlementMetaData, "Claimed"): func(e *Event, l *types.Log) error {
+		on("settlement", "Claimed"): func(e *Event, l *types.Log) error {
 			ev, err := settlement.UnpackClaimedEvent(l)
 			if err != nil {
 				return err

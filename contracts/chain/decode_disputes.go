@@ -3,17 +3,15 @@ package chain
 import (
 	"errors"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 
-	"github.com/openledger/openledger/contracts/bindings"
 	"github.com/openledger/openledger/protocol"
 )
 
 // disputeDecoders read what disputes report, on all contracts that they touch.
-func disputeDecoders() map[common.Hash]decoder {
-	return map[common.Hash]decoder{
-		eventID(&bindings.AttributionSettlementMetaData, "BatchFrozen"): func(e *Event, l *types.Log) error {
+func disputeDecoders() map[source]decoder {
+	return map[source]decoder{
+		on("settlement", "BatchFrozen"): func(e *Event, l *types.Log) error {
 			ev, err := settlement.UnpackBatchFrozenEvent(l)
 			if err != nil {
 				return err
@@ -21,7 +19,7 @@ func disputeDecoders() map[common.Hash]decoder {
 			e.Ruling = &RulingEvent{Worker: ev.Worker, Nonce: ev.Nonce, Status: BatchDisputed}
 			return nil
 		},
-		eventID(&bindings.AttributionSettlementMetaData, "BatchUpheld"): func(e *Event, l *types.Log) error {
+		on("settlement", "BatchUpheld"): func(e *Event, l *types.Log) error {
 			ev, err := settlement.UnpackBatchUpheldEvent(l)
 			if err != nil {
 				return err
@@ -29,7 +27,7 @@ func disputeDecoders() map[common.Hash]decoder {
 			e.Ruling = &RulingEvent{Worker: ev.Worker, Nonce: ev.Nonce, Status: BatchPending, ClaimableAt: int64(ev.ClaimableAt)}
 			return nil
 		},
-		eventID(&bindings.AttributionSettlementMetaData, "BatchRejected"): func(e *Event, l *types.Log) error {
+		on("settlement", "BatchRejected"): func(e *Event, l *types.Log) error {
 			ev, err := settlement.UnpackBatchRejectedEvent(l)
 			if err != nil {
 				return err
@@ -37,7 +35,7 @@ func disputeDecoders() map[common.Hash]decoder {
 			e.Ruling = &RulingEvent{Worker: ev.Worker, Nonce: ev.Nonce, Status: BatchRejected}
 			return nil
 		},
-		eventID(&bindings.AttributionSettlementMetaData, "Refunded"): func(e *Event, l *types.Log) error {
+		on("settlement", "Refunded"): func(e *Event, l *types.Log) error {
 			ev, err := settlement.UnpackRefundedEvent(l)
 			if err != nil {
 				return err
@@ -46,7 +44,7 @@ func disputeDecoders() map[common.Hash]decoder {
 			e.Refunded.Amount, err = toU256(ev.Amount)
 			return err
 		},
-		eventID(&bindings.DisputeCommitteeMetaData, "Challenged"): func(e *Event, l *types.Log) error {
+		on("disputes", "Challenged"): func(e *Event, l *types.Log) error {
 			ev, err := committee.UnpackChallengedEvent(l)
 			if err != nil {
 				return err
@@ -58,7 +56,7 @@ func disputeDecoders() map[common.Hash]decoder {
 			e.Challenged.Bond, err = toU256(ev.Bond)
 			return err
 		},
-		eventID(&bindings.DisputeCommitteeMetaData, "Drawn"): func(e *Event, l *types.Log) error {
+		on("disputes", "Drawn"): func(e *Event, l *types.Log) error {
 			ev, err := committee.UnpackDrawnEvent(l)
 			if err != nil {
 				return err
@@ -66,7 +64,7 @@ func disputeDecoders() map[common.Hash]decoder {
 			e.Committee = &CommitteeEvent{Dispute: ev.Dispute, Round: ev.Round, Members: ev.Members, Quorum: ev.Quorum, Deadline: int64(ev.Deadline)}
 			return nil
 		},
-		eventID(&bindings.DisputeCommitteeMetaData, "VerdictSubmitted"): func(e *Event, l *types.Log) error {
+		on("disputes", "VerdictSubmitted"): func(e *Event, l *types.Log) error {
 			ev, err := committee.UnpackVerdictSubmittedEvent(l)
 			if err != nil {
 				return err
@@ -74,7 +72,7 @@ func disputeDecoders() map[common.Hash]decoder {
 			e.Verdict = &VerdictEvent{Dispute: ev.Dispute, Member: ev.Member, Guilty: ev.Guilty, Reason: protocol.DisputeReason(ev.Reason)}
 			return nil
 		},
-		eventID(&bindings.DisputeCommitteeMetaData, "Resolved"): func(e *Event, l *types.Log) error {
+		on("disputes", "Resolved"): func(e *Event, l *types.Log) error {
 			ev, err := committee.UnpackResolvedEvent(l)
 			if err != nil {
 				return err
@@ -88,7 +86,7 @@ func disputeDecoders() map[common.Hash]decoder {
 			e.Resolved.Slashed, err = toU256(ev.Slashed)
 			return err
 		},
-		eventID(&bindings.WorkerStakingMetaData, "Slashed"): func(e *Event, l *types.Log) error {
+		on("staking", "Slashed"): func(e *Event, l *types.Log) error {
 			ev, err := staking.UnpackSlashedEvent(l)
 			if err != nil {
 				return err
@@ -99,7 +97,7 @@ func disputeDecoders() map[common.Hash]decoder {
 			e.Slashed.Unbonding, uerr = toU256(ev.Unbonding)
 			return errors.Join(serr, uerr)
 		},
-		eventID(&bindings.WorkerStakingMetaData, "Jailed"): func(e *Event, l *types.Log) error {
+		on("staking", "Jailed"): func(e *Event, l *types.Log) error {
 			ev, err := staking.UnpackJailedEvent(l)
 			if err != nil {
 				return err

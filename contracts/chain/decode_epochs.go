@@ -3,17 +3,15 @@ package chain
 import (
 	"errors"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 
-	"github.com/openledger/openledger/contracts/bindings"
 	"github.com/openledger/openledger/protocol"
 )
 
 // epochDecoders read what the epoch distributor reports.
-func epochDecoders() map[common.Hash]decoder {
-	return map[common.Hash]decoder{
-		eventID(&bindings.EpochDistributorMetaData, "EpochCommitted"): func(e *Event, l *types.Log) error {
+func epochDecoders() map[source]decoder {
+	return map[source]decoder{
+		on("epochs", "EpochCommitted"): func(e *Event, l *types.Log) error {
 			ev, err := epochs.UnpackEpochCommittedEvent(l)
 			if err != nil {
 				return err
@@ -24,7 +22,7 @@ func epochDecoders() map[common.Hash]decoder {
 			e.Epoch.Cumulative, cerr = toU256(ev.Cumulative)
 			return errors.Join(aerr, cerr)
 		},
-		eventID(&bindings.EpochDistributorMetaData, "EpochClaimed"): func(e *Event, l *types.Log) error {
+		on("epochs", "EpochClaimed"): func(e *Event, l *types.Log) error {
 			ev, err := epochs.UnpackEpochClaimedEvent(l)
 			if err != nil {
 				return err
@@ -35,7 +33,7 @@ func epochDecoders() map[common.Hash]decoder {
 			e.Received.Cumulative, cerr = toU256(ev.Cumulative)
 			return errors.Join(aerr, cerr)
 		},
-		eventID(&bindings.EpochDistributorMetaData, "EpochOpened"): func(e *Event, l *types.Log) error {
+		on("epochs", "EpochOpened"): func(e *Event, l *types.Log) error {
 			ev, err := epochs.UnpackEpochOpenedEvent(l)
 			if err != nil {
 				return err
@@ -44,7 +42,7 @@ func epochDecoders() map[common.Hash]decoder {
 			e.Stage.Bond, err = toU256(ev.Bond)
 			return err
 		},
-		eventID(&bindings.EpochDistributorMetaData, "EpochFrozen"): func(e *Event, l *types.Log) error {
+		on("epochs", "EpochFrozen"): func(e *Event, l *types.Log) error {
 			ev, err := epochs.UnpackEpochFrozenEvent(l)
 			if err != nil {
 				return err
@@ -52,7 +50,7 @@ func epochDecoders() map[common.Hash]decoder {
 			e.Stage = &EpochStageEvent{ID: ev.Epoch, Stage: EpochDisputed}
 			return nil
 		},
-		eventID(&bindings.EpochDistributorMetaData, "EpochUpheld"): func(e *Event, l *types.Log) error {
+		on("epochs", "EpochUpheld"): func(e *Event, l *types.Log) error {
 			ev, err := epochs.UnpackEpochUpheldEvent(l)
 			if err != nil {
 				return err
@@ -60,7 +58,7 @@ func epochDecoders() map[common.Hash]decoder {
 			e.Stage = &EpochStageEvent{ID: ev.Epoch, Stage: EpochProposed}
 			return nil
 		},
-		eventID(&bindings.EpochDistributorMetaData, "EpochDropped"): func(e *Event, l *types.Log) error {
+		on("epochs", "EpochDropped"): func(e *Event, l *types.Log) error {
 			ev, err := epochs.UnpackEpochDroppedEvent(l)
 			if err != nil {
 				return err
@@ -72,7 +70,7 @@ func epochDecoders() map[common.Hash]decoder {
 			e.Stage.Bond, err = toU256(ev.Forfeited)
 			return err
 		},
-		eventID(&bindings.EpochDistributorMetaData, "EpochFinalised"): func(e *Event, l *types.Log) error {
+		on("epochs", "EpochFinalised"): func(e *Event, l *types.Log) error {
 			ev, err := epochs.UnpackEpochFinalisedEvent(l)
 			if err != nil {
 				return err

@@ -14,8 +14,8 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
-// Event is something that a contract reported. Of the fields after Time exactly
-// one is set.
+// Event is something that a contract reported and that services act on. Of the fields
+// after Tx exactly one is set. [Report] has every event, by the names of its parameters.
 type Event struct {
 	Block uint64
 	Index uint // in the block
@@ -319,7 +319,7 @@ func (c *Client) event(l *types.Log) (e Event, ok bool, err error) {
 	if len(l.Topics) == 0 {
 		return e, false, nil
 	}
-	decode, ok := decoders()[l.Topics[0]]
+	decode, ok := decoders()[source{c.contractAt(l.Address), l.Topics[0]}]
 	if !ok {
 		return e, false, nil
 	}

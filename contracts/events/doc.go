@@ -13,5 +13,6 @@
 // A branch that leaves ours more than Depth blocks ago is refused with an error that
 // says so: by then others have acted on what is gone.
 //
-// It decodes through contracts/chain and interprets nothing.
+// Every event of every contract of the deployment is kept, and found by each of its
+// indexed parameters. It decodes through contracts/chain and interprets nothing.
 package events

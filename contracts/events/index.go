@@ -105,16 +105,25 @@ func (x *Index) EachLog(from, to uint64, fn func(chain.Log) error) error {
 // EachOf calls fn for the events of one kind, by the event's id (such as [chain.RegisteredEvent]), whose
 // first indexed parameter is subject, in order.
 func (x *Index) EachOf(id, subject protocol.Hash, fn func(chain.Event) error) error {
-	return store.ScanFirst(x.cfg.DB, topicTable, topics, store.PairOf(id, subject), func(at store.Pair[uint64, uint64], _ store.Mark) error {
-		l, ok, err := logTable.Get(x.cfg.DB, at)
-		if err != nil || !ok { // rolled back since
-			return err
-		}
+	return x.EachLogOf(id, 1, subject, func(l chain.Log) error {
 		e, ok, err := x.cfg.Chain.Decode(l)
 		if err != nil || !ok {
 			return err
 		}
 		return fn(e)
+	})
+}
+
+// EachLogOf calls fn for the events of any one kind whose nth indexed parameter, from 1, is
+// subject, in order, as the chain has them: [chain.Client.Report] reads them.
+func (x *Index) EachLogOf(id protocol.Hash, nth uint64, subject protocol.Hash, fn func(chain.Log) error) error {
+	at := store.PairOf(store.PairOf(id, nth), subject)
+	return store.ScanFirst(x.cfg.DB, topicTable, topics, at, func(at place, _ store.Mark) error {
+		l, ok, err := logTable.Get(x.cfg.DB, at)
+		if err != nil || !ok { // rolled back since
+			return err
+		}
+		return fn(l)
 	})
 }
 

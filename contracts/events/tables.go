@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	topics = store.PairKey(store.HashKey(), store.HashKey())
+	topics = store.PairKey(store.PairKey(store.HashKey(), store.Uint64Key()), store.HashKey())
 	places = store.PairKey(store.Uint64Key(), store.Uint64Key())
 )
 
@@ -21,35 +21,39 @@ var (
 	blockTable = store.NewTable(130, "indexed blocks", store.Uint64Key(), store.JSON[chain.BlockRef]())
 	// logTable has the events by height and place in the block.
 	logTable = store.NewTable(131, "events", places, store.JSON[chain.Log]())
-	// topicTable finds events by kind and first indexed parameter.
-	topicTable = store.NewTable(133, "events by topic", store.PairKey(topics, places), store.Marks())
+	// topicTable finds events by kind, which indexed parameter (from 1), and its value.
+	topicTable = store.NewTable(134, "events by parameter", store.PairKey(topics, places), store.Marks())
 	// identityTable says what is indexed.
 	identityTable = store.NewTable(132, "what is indexed", store.StringKey[string](), store.JSON[protocol.Hash]())
 )
 
-// topicsOf is where an event stands in topicTable; ok is false for one without.
-func topicsOf(l chain.Log) (k store.Pair[store.Pair[protocol.Hash, protocol.Hash], store.Pair[uint64, uint64]], ok bool) {
-	if len(l.Topics) < 2 {
-		return k, false
+type (
+	topic = store.Pair[store.Pair[protocol.Hash, uint64], protocol.Hash]
+	place = store.Pair[uint64, uint64]
+)
+
+// eachTopic calls fn with where an event stands in topicTable.
+func eachTopic(l chain.Log, fn func(store.Pair[topic, place]) error) error {
+	for i := 1; i < len(l.Topics); i++ {
+		at := store.PairOf(store.PairOf(l.Topics[0], uint64(i)), l.Topics[i])
+		if err := fn(store.PairOf(at, store.PairOf(l.Block, uint64(l.Index)))); err != nil {
+			return err
+		}
 	}
-	return store.PairOf(store.PairOf(l.Topics[0], l.Topics[1]), store.PairOf(l.Block, uint64(l.Index))), true
+	return nil
 }
 
 func putLog(tx *store.Tx, l chain.Log) error {
-	if k, ok := topicsOf(l); ok {
-		if err := topicTable.Put(tx, k, store.Mark{}); err != nil {
-			return err
-		}
+	if err := eachTopic(l, func(k store.Pair[topic, place]) error { return topicTable.Put(tx, k, store.Mark{}) }); err != nil {
+		return err
 	}
 	return logTable.Put(tx, store.PairOf(l.Block, uint64(l.Index)), l)
 }
 
 func deleteLogs(tx *store.Tx, logs []chain.Log) error {
 	for _, l := range logs {
-		if k, ok := topicsOf(l); ok {
-			if err := topicTable.Delete(tx, k); err != nil {
-				return err
-			}
+		if err := eachTopic(l, func(k store.Pair[topic, place]) error { return topicTable.Delete(tx, k) }); err != nil {
+			return err
 		}
 		if err := logTable.Delete(tx, store.PairOf(l.Block, uint64(l.Index))); err != nil {
 			return err
@@ -104,7 +108,7 @@ func (x *Index) begin() error {
 				return nil
 			}
 			// The newest first: what is left is an earlier state.
-			if err := logTable.ScanReverse(tx, func(_ store.Pair[uint64, uint64], l chain.Log) error {
+			if err := logTable.ScanReverse(tx, func(_ place, l chain.Log) error {
 				logs = append(logs, l)
 				return stop()
 			}); err != nil {
