@@ -22,6 +22,7 @@ var (
 	acceptedByTime  = NewTable(24, "accepted receipts by time", timeAndHash, Marks())
 	cumulativeTable = NewTable(25, "cumulative vouchers", accountPair, JSON[protocol.SignedVoucher]())
 	logProbTable    = NewTable(26, "log-probabilities of answers", HashKey(), JSON[[]protocol.TokenLogProbs]())
+	faucetTable     = NewTable(27, "grants of the faucet", AccountKey(), JSON[FaucetGrant]())
 
 	adapterTable = NewTable(40, "adapters", StringKey[protocol.CID](), JSON[AdapterRecord]())
 	adapterName  = NewTable(41, "adapter names", PairKey(AccountKey(), StringKey[string]()), JSON[protocol.CID]())

@@ -47,7 +47,7 @@ serves the OpenAI-compatible API. Requesters authorise its session key in the es
 			if err != nil {
 				return err
 			}
-			n, err := c.openCoordinator(cmd, rpc, at, listen, peer, false)
+			n, err := c.openCoordinator(cmd, rpc, at, listen, peer, false, nil)
 			if err != nil {
 				return err
 			}
@@ -74,7 +74,7 @@ serves the OpenAI-compatible API. Requesters authorise its session key in the es
 }
 
 // openCoordinator opens the coordinator of this home.
-func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses, listen string, peer node.PeerConfig, light bool) (*node.Coordinator, error) {
+func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses, listen string, peer node.PeerConfig, light bool, faucet *node.FaucetSettings) (*node.Coordinator, error) {
 	w, err := c.Home().Wallet(c.password, light)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses
 	}
 	return node.OpenCoordinator(cmd.Context(), node.CoordinatorConfig{
 		Home: node.Home{Dir: c.Home().Path("coordinator")}, RPC: rpc, Addresses: at, API: listen, Peer: peer,
-		Base: bundle.Hash, BaseName: node.NameOfBase(c.baseModel), SessionKey: session, Logger: c.logger(),
+		Base: bundle.Hash, BaseName: node.NameOfBase(c.baseModel), SessionKey: session, Faucet: faucet, Logger: c.logger(),
 	})
 }
 

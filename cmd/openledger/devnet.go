@@ -24,6 +24,13 @@ const (
 	requesterKey = "requester" // its escrow pays for the API key's requests
 	netOwnerKey  = "owner"     // creates datanets and orders adapters
 	delegatorKey = "delegator" // stakes on every worker
+	faucetKey    = "faucet"    // funds accounts that ask for it
+)
+
+// The faucet of a development network, in OPEN.
+const (
+	faucetGrant = 1_000
+	faucetTotal = 1_000_000
 )
 
 // devnet is a development network in this process: chain, coordinator, API.
@@ -67,7 +74,12 @@ func (c *cli) openDevnet(cmd *cobra.Command, cfg devnetConfig) (_ *devnet, err e
 	if err != nil {
 		return nil, err
 	}
-	if d.coord, err = c.openCoordinator(cmd, d.chain.RPC(), d.chain.Addresses, cfg.api, cfg.peer, true); err != nil {
+	faucet, err := d.wallet.Ensure(faucetKey)
+	if err != nil {
+		return nil, err
+	}
+	if d.coord, err = c.openCoordinator(cmd, d.chain.RPC(), d.chain.Addresses, cfg.api, cfg.peer, true,
+		&node.FaucetSettings{Key: faucet, Amount: node.Open(faucetGrant), Total: node.Open(faucetTotal)}); err != nil {
 		return nil, err
 	}
 	run, stop := context.WithCancel(ctx)
@@ -96,6 +108,9 @@ func (d *devnet) furnish(ctx context.Context, cmd *cobra.Command) error {
 		return err
 	}
 	if _, err := d.account(ctx, netOwnerKey, 10_000); err != nil {
+		return err
+	}
+	if _, err := d.account(ctx, faucetKey, faucetTotal+100); err != nil { // and gas
 		return err
 	}
 	if err := node.EnsureRequester(ctx, d.chain.Client, requester, node.Open(1000), d.coord.SessionAccount()); err != nil {
@@ -226,7 +241,7 @@ func newDevnet(c *cli) *cobra.Command {
 		Long: `Devnet starts a development chain with the contracts, a coordinator with its API, and
 workers, and prints where they are. Its accounts are in the home's wallet: owner (for
 datanets and adapters), requester (whose escrow pays for the API key), deployer (has all
-the OPEN), delegator. Stop it with Ctrl-C; started again, it continues.`,
+the OPEN), delegator, faucet (POST /api/v1/faucet funds an account once a day). Stop it with Ctrl-C; started again, it continues.`,
 		Example: `  openledger devnet
   openledger datanet create notes --license CC0-1.0 --as owner
   openledger infer openledger-tiny 'Hello'`,

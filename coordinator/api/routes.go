@@ -57,6 +57,8 @@ func (s *Server) table() []route {
 
 		{"GET", "/api/v1/network", "getNetwork", scopeOff, 0, open(s.network)},
 		{"GET", "/api/v1/workers", "listWorkers", scopeOff, 0, open(s.workers)},
+		{"POST", "/api/v1/rpc", "callRPC", scopeOff, maxRPCBody, open(s.rpc)},
+		{"POST", "/api/v1/faucet", "drip", scopeOff, smallBody, open(s.drip)},
 		{"POST", "/api/v1/keys", "createKey", scopeOff, smallBody, open(s.issueKey)},
 		{"GET", "/api/v1/models", "listAllModels", scopeOff, 0, open(s.models)},
 		{"POST", "/api/v1/adapters/{id}/{action}", "orderAdapter", ScopeInference, smallBody, s.orderAdapter},

@@ -12,7 +12,7 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
-// Config wires the server. Every interface is required; Metrics may be nil.
+// Config wires the server. Every interface is required, but for those that say otherwise.
 type Config struct {
 	Listen    string // TCP address, "127.0.0.1:0" picks a port
 	Inference Inference
@@ -24,7 +24,9 @@ type Config struct {
 	Agents    Agents
 	Ledger    Ledger
 	Network   Network
-	Metrics   http.Handler // serves /metrics
+	RPC       RPC
+	Faucet    Faucet       // nil: this network has none
+	Metrics   http.Handler // serves /metrics; may be nil
 	Logger    *slog.Logger
 	// MaxBody bounds a request body in bytes.
 	MaxBody int64
@@ -51,6 +53,7 @@ func (c *Config) Validate() error {
 	}{
 		{"inference", c.Inference == nil}, {"adapters", c.Adapters == nil}, {"keys", c.Keys == nil}, {"training", c.Training == nil}, {"datanets", c.Datanets == nil},
 		{"versions", c.Versions == nil}, {"agents", c.Agents == nil}, {"ledger", c.Ledger == nil}, {"network", c.Network == nil},
+		{"rpc", c.RPC == nil},
 	} {
 		if f.missing {
 			return protocol.Errorf(protocol.KindInvalid, f.name, "the API needs it")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/holiman/uint256"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -17,6 +18,7 @@ import (
 	"github.com/openledger/openledger/coordinator"
 	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/store"
 )
 
 // BaseName is what requests call the embedded base model.
@@ -32,7 +34,15 @@ type CoordinatorConfig struct {
 	Base       protocol.Hash
 	BaseName   string // what requests call it (default: the embedded base's name)
 	SessionKey *keystore.Key
+	Faucet     *FaucetSettings // nil: none
 	Logger     *slog.Logger
+}
+
+// FaucetSettings describe a development network's faucet.
+type FaucetSettings struct {
+	Key    *keystore.Key // pays, and sends nothing else
+	Amount uint256.Int   // of one grant, wei
+	Total  uint256.Int   // of all grants together, wei
 }
 
 // Coordinator is an open coordinator.
@@ -66,15 +76,31 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 	if err != nil {
 		return nil, err
 	}
+	faucet, err := c.faucet(cfg)
+	if err != nil {
+		return nil, err
+	}
 	c.API, err = api.New(api.Config{
 		Listen: cfg.API, Inference: c.Coordinator, Adapters: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
-		Versions: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator,
+		Versions: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator, RPC: c.Coordinator, Faucet: faucet,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// faucet is nil where the network has none.
+func (c *Coordinator) faucet(cfg CoordinatorConfig) (api.Faucet, error) {
+	if cfg.Faucet == nil {
+		return nil, nil //nolint:nilnil // an API without a faucet is served
+	}
+	sender := c.client.As(cfg.Faucet.Key)
+	if err := sender.Keep(store.NewSendings(c.peer.db)); err != nil {
+		return nil, err
+	}
+	return coordinator.NewFaucet(coordinator.FaucetConfig{DB: c.peer.db, Sender: sender, Amount: cfg.Faucet.Amount, Total: cfg.Faucet.Total, Logger: cfg.Logger})
 }
 
 // Addrs are where peers reach the coordinator.
