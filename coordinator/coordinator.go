@@ -35,6 +35,7 @@ type Coordinator struct {
 	session *ecdsa.PrivateKey
 	metrics *metrics
 	models  modelList
+	agents  agentList
 
 	escrowDomain, settlementDomain, modelsDomain, datanetsDomain wire.Domain
 

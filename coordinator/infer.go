@@ -70,7 +70,13 @@ func (c *Coordinator) Infer(ctx context.Context, by api.Caller, r api.Request, o
 	case protocol.KindOf(err) != protocol.KindNotFound:
 		return api.Answer{}, err
 	}
-	adapter, err := c.resolve(ctx, r.Model)
+	model, markup := r.Model, amount{}
+	var agent uint64
+	var version uint32
+	if a := r.Agent; a != nil {
+		model, markup, agent, version = a.Model, a.Markup, a.ID, a.Version
+	}
+	adapter, err := c.resolve(ctx, model)
 	if err != nil {
 		return api.Answer{}, err
 	}
@@ -82,10 +88,10 @@ func (c *Coordinator) Infer(ctx context.Context, by api.Caller, r api.Request, o
 	onText = firstText(c.metrics, onText)
 	deadline, _ := ctx.Deadline()
 	j := &liveJob{ctx: ctx, adapter: adapter, onText: onText, done: make(chan struct{}), job: protocol.InferenceJob{
-		ID: r.ID, Requester: requester, Base: c.cfg.Base, Adapter: adapter.CID, Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs,
+		ID: r.ID, Requester: requester, Base: c.cfg.Base, Adapter: adapter.CID, Agent: agent, AgentVersion: version, Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs,
 		Embedding: r.Embedding, Sampling: r.Sampling, Deadline: deadline.UnixMilli(), Sources: c.sources(adapter.Digest),
 	}}
-	j.job.Price.Access = adapter.Access
+	j.job.Price.Access, j.job.Price.Markup = adapter.Access, markup
 	j.prompt = estimateTokens(j.job)
 
 	submit, err := c.admit(ctx, j)

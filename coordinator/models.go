@@ -60,7 +60,8 @@ func (c *Coordinator) resolve(ctx context.Context, model string) (chain.Adapter,
 	return chain.Adapter{}, protocol.Errorf(protocol.KindNotFound, "model", "there is no model %q here; GET /v1/models lists them", model)
 }
 
-// Models lists the base and the adapters registered for it.
+// Models lists the base, the adapters registered for it, and the agents that answer with
+// them.
 func (c *Coordinator) Models(ctx context.Context) ([]api.Model, error) {
 	adapters, err := c.models.get(ctx, c.chain)
 	if err != nil {
@@ -86,7 +87,8 @@ func (c *Coordinator) Models(ctx context.Context) ([]api.Model, error) {
 		out = append(out, api.Model{ID: id, CID: a.CID, Base: a.Base, Owner: a.Owner, Datanet: a.Datanet, Version: a.Version, Access: a.Access, Created: a.At,
 			Revision: a.Revision, RoyaltyBps: a.RoyaltyBps, Parents: a.Parents})
 	}
-	return out, nil
+	agents, err := c.agentModels(ctx, adapters)
+	return append(out, agents...), err
 }
 
 // revisionName names one revision of an adapter; adapters' names have no "@".

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,4 +44,54 @@ func TestManifestsAreTakenAsTheyAre(t *testing.T) {
 
 func bytesOf(s string) string {
 	return `{"bytes":"` + base64.StdEncoding.EncodeToString([]byte(s)) + `"}`
+}
+
+// Agent knows agent/poet, which has one function.
+func (s *service) Agent(_ context.Context, model string) (Agent, error) {
+	if model != "agent/poet" {
+		return Agent{}, protocol.Errorf(protocol.KindNotFound, "model", "there is no agent %q", model)
+	}
+	return Agent{ID: 7, Version: 2, Model: hash.Hex(), Markup: huge, Instructions: "Answer in <verse>.",
+		Tools: json.RawMessage(`[{"type":"function","function":{"name":"look-up","parameters":{"type":"object","properties":{}}}}]`)}, nil
+}
+
+// What an agent is told comes before what its requester says, its functions beside the
+// requester's.
+func TestAnAgentIsToldItsInstructions(t *testing.T) {
+	s := &service{}
+	url := serve(t, s, nil)
+	own := `{"type":"function","function":{"name":"own","parameters":{"type":"object","properties":{}}}}`
+	status, _, body := send(t, "POST", url+"/v1/chat/completions", `{"model":"agent/poet","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hi"}],"tools":[`+own+`]}`)
+	require.Equal(t, http.StatusOK, status, body)
+	got := s.asked[len(s.asked)-1]
+	require.Equal(t, "agent/poet", got.Model)
+	require.Equal(t, uint64(7), got.Agent.ID)
+	require.Equal(t, []protocol.Message{{Role: "system", Content: "Answer in <verse>."}, {Role: "system", Content: "Be brief."}, {Role: "user", Content: "Hi"}}, got.Messages)
+	require.Equal(t, `[{"type":"function","function":{"name":"look-up","parameters":{"type":"object","properties":{}}}},`+own+`]`, got.Tools)
+
+	for body, words := range map[string]string{
+		`{"model":"agent/poet","messages":[]}`:                                                                                           "at least one message",
+		`{"model":"agent/else","messages":[{"role":"user","content":"Hi"}]}`:                                                             "there is no agent",
+		`{"model":"agent/poet","messages":[{"role":"user","content":"Hi"}],"tools":{"a":1}}`:                                             "must be a list",
+		`{"model":"agent/poet","messages":[{"role":"user","content":"Hi"}],"tools":[` + strings.Replace(own, "own", "look-up", 1) + `]}`: "two functions called",
+	} {
+		status, _, got := send(t, "POST", url+"/v1/chat/completions", body)
+		require.GreaterOrEqual(t, status, 400, body)
+		require.Contains(t, got, words, body)
+	}
+	s.agents = []Model{{ID: "agent/poet", Base: hash, Owner: owner, Created: 1_700_000_000, Agent: &AgentModel{ID: 7, Version: 2, Manifest: "bafk", Markup: huge, Stake: huge}}}
+	for _, path := range []string{"/v1/models/agent/poet", "/v1/models/agent%2Fpoet"} {
+		status, _, body = send(t, "GET", url+path, "")
+		require.Equal(t, http.StatusOK, status, path)
+		require.Contains(t, body, `"agent":{"id":7,"version":2,"manifest":"bafk","markup":"`+huge.Dec()+`"`)
+	}
+	status, _, body = send(t, "GET", url+"/v1/models", "")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, `"id":"agent/poet"`)
+	status, _, body = send(t, "POST", url+"/v1/completions", `{"model":"agent/poet","prompt":"Hi"}`)
+	require.Equal(t, http.StatusBadRequest, status)
+	require.Contains(t, body, "/v1/chat/completions")
+	status, _, _ = send(t, "POST", url+"/v1/chat/completions", `{"model":"x","messages":[{"role":"user","content":"Hi"}]}`)
+	require.Equal(t, http.StatusOK, status)
+	require.Nil(t, s.asked[len(s.asked)-1].Agent)
 }

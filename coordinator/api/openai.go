@@ -168,13 +168,26 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, by Caller, sha
 		return err
 	}
 	if in.Model == "" {
-		return protocol.Errorf(protocol.KindInvalid, "model", "name an adapter, its CID, or the base model; GET /v1/models lists them")
+		return protocol.Errorf(protocol.KindInvalid, "model", "name an adapter, its CID, an agent, or the base model; GET /v1/models lists them")
 	}
 	if err := in.unsupported(); err != nil {
 		return err
 	}
 	req := Request{Model: in.Model}
 	var err error
+	if strings.HasPrefix(in.Model, AgentPrefix) {
+		if _, chat := shape.(*chatShape); !chat {
+			return invalid("model", "%s is an agent, and agents take part in chats: use POST /v1/chat/completions", in.Model)
+		}
+		a, err := s.cfg.Agents.Agent(r.Context(), in.Model)
+		if err != nil {
+			return err
+		}
+		if err := in.ask(&a); err != nil {
+			return err
+		}
+		req.Agent = &a
+	}
 	if req.ID, err = requestID(r, by.Account); err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ type route struct {
 func (s *Server) table() []route {
 	table := []route{
 		{"GET", "/v1/models", "listModels", ScopeAny, 0, s.listModels},
-		{"GET", "/v1/models/{id}", "getModel", ScopeAny, 0, s.getModel},
+		{"GET", "/v1/models/{id...}", "getModel", ScopeAny, 0, s.getModel},
 		{"POST", "/v1/chat/completions", "createChatCompletion", ScopeInference, 0, s.chatCompletions},
 		{"POST", "/v1/completions", "createCompletion", ScopeInference, 0, s.completions},
 		{"POST", "/v1/embeddings", "createEmbedding", ScopeInference, 0, s.embeddings},

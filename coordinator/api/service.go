@@ -21,6 +21,7 @@ type Request struct {
 	Tools, TemplateArgs string
 	// Embedding asks for vectors instead of an answer.
 	Embedding *protocol.EmbeddingJob
+	Agent     *Agent // that Model names; nil for other models
 }
 
 // Answer is a finished inference.
@@ -55,6 +56,7 @@ type Model struct {
 	Revision   uint32          `json:"revision,omitempty"`
 	RoyaltyBps uint16          `json:"royalty_bps,omitempty"`
 	Parents    []protocol.Hash `json:"parents,omitempty"`
+	Agent      *AgentModel     `json:"agent,omitempty"` // of an agent
 }
 
 // Called says whether a request that names the model so means this one.
@@ -146,12 +148,6 @@ type Versions interface {
 	Versions(ctx context.Context, datanet uint64) ([]protocol.Version, error)
 	// ExportCAR writes a version as a content-addressed archive.
 	ExportCAR(ctx context.Context, datanet uint64, version uint32, w io.Writer) error
-}
-
-// Agents keeps what agents are made of.
-type Agents interface {
-	// StoreManifest keeps the manifest of a version that is registered on the chain.
-	StoreManifest(ctx context.Context, agent uint64, version uint32, manifest []byte) (protocol.CID, error)
 }
 
 // ReceiptView is a receipt with what people want to see beside it.

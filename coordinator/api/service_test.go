@@ -33,8 +33,9 @@ const hugeText = `"123456789012345678901234567890123456789"`
 
 // service is a coordinator of this test's own: fixed answers, with hooks.
 type service struct {
-	mu    sync.Mutex
-	asked []Request
+	agents []Model
+	mu     sync.Mutex
+	asked  []Request
 
 	infer  func(ctx context.Context, r Request, onText func(Delta) error) (Answer, error)
 	export func(w io.Writer) error
@@ -66,10 +67,10 @@ func (s *service) Authenticate(_ context.Context, key string) (Caller, error) {
 }
 
 func (s *service) Models(context.Context) ([]Model, error) {
-	return []Model{
+	return append([]Model{
 		{ID: "tiny", Base: hash},
 		{ID: "fables", CID: "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", Base: hash, Owner: owner, Datanet: 1, Version: 2, Access: huge, Created: 1_700_000_000},
-	}, s.err
+	}, s.agents...), s.err
 }
 
 func (s *service) Infer(ctx context.Context, by Caller, r Request, onText func(Delta) error) (Answer, error) {

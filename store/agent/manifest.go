@@ -211,8 +211,8 @@ func (m *Manifest) tools() error {
 	}
 	seen := map[string]bool{}
 	for _, t := range m.Tools {
-		if !nameOK(t.Name) || seen[t.Name] {
-			return invalid("tools", "%q is not a name of its own of a-z, 0-9, dot, underscore and hyphen", clip(t.Name))
+		if !nameOK(t.Name) || strings.Contains(t.Name, ".") || seen[t.Name] {
+			return invalid("tools", "%q is not a name of its own of a-z, 0-9, underscore and hyphen", clip(t.Name))
 		}
 		seen[t.Name] = true
 		if err := text("tools."+t.Name, t.Description, maxDescription); err != nil {

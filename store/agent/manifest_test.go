@@ -99,6 +99,20 @@ func TestManifestFieldsAreChecked(t *testing.T) {
 	require.ErrorContains(t, err, "the limit is 65536")
 }
 
+func TestFunctionsAreInOpenAIsForm(t *testing.T) {
+	m, err := Parse([]byte(written), me)
+	require.NoError(t, err)
+	got, err := m.Functions()
+	require.NoError(t, err)
+	require.Equal(t, `[{"type":"function","function":{"name":"look-up","description":"Looks a word up","parameters":{"type":"object","properties":{"word":{"type":"string"}},"required":["word"]}}}]`, string(got))
+	m.Tools[0].Name = "look.up"
+	require.ErrorContains(t, m.Validate(), "tools", "models' APIs know no dots in the names of functions")
+	m.Tools = nil
+	got, err = m.Functions()
+	require.NoError(t, err)
+	require.Nil(t, got)
+}
+
 func FuzzDecode(f *testing.F) {
 	m, err := Parse([]byte(written), me)
 	require.NoError(f, err)
