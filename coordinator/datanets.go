@@ -13,16 +13,53 @@ import (
 )
 
 // signatures checks contributions and reviews under the registry's domain.
-type signatures struct{ domain wire.Domain }
-
-// VerifyContribution checks the contributor's signature.
-func (s signatures) VerifyContribution(c protocol.SignedContribution) error {
-	return wire.VerifyContribution(s.domain, c)
+type signatures struct {
+	domain wire.Domain
+	chain  *chain.Client
 }
 
-// VerifyReview checks the owner's signature.
-func (s signatures) VerifyReview(r protocol.SignedReview, owner protocol.Account) error {
-	return wire.VerifyReview(s.domain, owner, r)
+// VerifyContribution checks the contributor's signature, or that of its delegate. Where a
+// contributor's stake answers for it, only its own will do: ContributorStaking takes no other.
+func (s signatures) VerifyContribution(ctx context.Context, k protocol.SignedContribution) error {
+	own := wire.VerifyContribution(s.domain, k)
+	if own == nil {
+		return nil
+	}
+	signer, err := wire.ContributionSigner(s.domain, k)
+	if err != nil {
+		return own
+	}
+	if err := s.chain.SpeaksFor(ctx, signer, k.Contribution.Contributor, protocol.ScopeContribute); err != nil {
+		return notBy(own, err)
+	}
+	required, err := s.chain.StakeRequired(ctx, k.Contribution.Datanet)
+	if err == nil && !required.IsZero() {
+		err = protocol.Errorf(protocol.KindUnauthorized, "signature", "datanet %d asks contributors for a stake, which answers for what they sign: the contributor itself must sign, not its delegate", k.Contribution.Datanet)
+	}
+	return err
+}
+
+// VerifyReview checks the owner's signature, or that of its delegate. That a contribution is
+// abusive may cost its contributor a stake: only the owner says that.
+func (s signatures) VerifyReview(ctx context.Context, r protocol.SignedReview, owner protocol.Account) error {
+	own := wire.VerifyReview(s.domain, owner, r)
+	if own == nil || r.Review.Status == protocol.ReviewAbusive {
+		return own
+	}
+	signer, err := wire.ReviewSigner(s.domain, r)
+	if err != nil {
+		return own
+	}
+	return notBy(own, s.chain.SpeaksFor(ctx, signer, owner, protocol.ScopePublish))
+}
+
+// notBy tells of a signature that is neither the account's own nor its delegate's as of one
+// that is not its own.
+func notBy(own, delegated error) error {
+	if protocol.KindOf(delegated) == protocol.KindUnauthorized {
+		return own
+	}
+	return delegated
 }
 
 // stakes asks the chain whether a contributor may contribute.
@@ -42,7 +79,7 @@ func (s stakes) CheckStake(ctx context.Context, datanet uint64, contributor prot
 }
 
 func (c *Coordinator) openRecords() (*datanet.Book, error) {
-	return datanet.New(datanet.Config{DB: c.cfg.DB, Content: c.ipfs, Verifier: signatures{c.datanetsDomain}, Stakes: stakes{c.chain}, Logger: c.log})
+	return datanet.New(datanet.Config{DB: c.cfg.DB, Content: c.ipfs, Verifier: signatures{c.datanetsDomain, c.chain}, Stakes: stakes{c.chain}, Logger: c.log})
 }
 
 // Datanets lists the registry's datanets and notes those that are new here.
@@ -99,7 +136,7 @@ func (c *Coordinator) Review(ctx context.Context, r protocol.SignedReview) (api.
 	if err := c.know(ctx, r.Review.Datanet); err != nil {
 		return api.ContributionStatus{}, err
 	}
-	e, err := c.records.Review(r)
+	e, err := c.records.Review(ctx, r)
 	return contributionStatus(e), err
 }
 

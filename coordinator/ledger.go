@@ -194,7 +194,7 @@ func (c *Coordinator) Info(context.Context) (api.NetworkInfo, error) {
 	at := c.chain.Addresses()
 	return api.NetworkInfo{
 		ChainID: c.chain.ChainID(), RPC: c.cfg.RPC,
-		Contracts: api.Contracts{FromBlock: at.Block, Staking: at.Staking, Escrow: at.Escrow, Datanets: at.Datanets, Models: at.Models,
+		Contracts: api.Contracts{FromBlock: at.Block, Staking: at.Staking, Escrow: at.Escrow, Delegates: at.Delegates, Datanets: at.Datanets, Models: at.Models,
 			Settlement: at.Settlement, Validators: at.Validators, Disputes: at.Disputes, Agents: at.Agents, Contributors: at.Contributors,
 			Treasury: at.Treasury, Fees: at.Fees, Epochs: at.Epochs,
 			GOPEN: at.GOPEN, Timelock: at.Timelock, Governor: at.Governor},

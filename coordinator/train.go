@@ -101,7 +101,11 @@ func (c *Coordinator) checkOrder(ctx context.Context, job protocol.TrainingJob) 
 	if err := job.Hyper.Validate(); err != nil {
 		return err
 	}
-	if err := wire.VerifyTrainingOrder(c.modelsDomain, o, job.Signature); err != nil {
+	signer, err := wire.TrainingOrderSigner(c.modelsDomain, o, job.Signature)
+	if err != nil {
+		return err
+	}
+	if err := c.chain.SpeaksFor(ctx, signer, o.Owner, protocol.ScopeTrain); err != nil {
 		return err
 	}
 	hash, err := wire.HyperHash(job.Hyper)

@@ -31,7 +31,7 @@ func (w *Worker) Train(ctx context.Context, from protocol.PeerID, job protocol.T
 	if !w.cfg.Trains {
 		return protocol.TrainingResult{}, protocol.Errorf(protocol.KindBusy, "", "this worker does not train: choose one whose announcement says that it does")
 	}
-	if err := w.checkOrder(job); err != nil {
+	if err := w.checkOrder(ctx, job); err != nil {
 		return protocol.TrainingResult{}, err
 	}
 	if err := w.storeHasRoom(); err != nil {
@@ -114,11 +114,15 @@ func (w *Worker) enterTraining(id protocol.Hash) (leave func(), err error) {
 	}, nil
 }
 
-func (w *Worker) checkOrder(job protocol.TrainingJob) error {
+func (w *Worker) checkOrder(ctx context.Context, job protocol.TrainingJob) error {
 	if err := job.Hyper.Validate(); err != nil {
 		return err
 	}
-	if err := wire.VerifyTrainingOrder(w.modelsDomain, job.Order, job.Signature); err != nil {
+	signer, err := wire.TrainingOrderSigner(w.modelsDomain, job.Order, job.Signature)
+	if err != nil {
+		return err
+	}
+	if err := w.chain.SpeaksFor(ctx, signer, job.Order.Owner, protocol.ScopeTrain); err != nil {
 		return err
 	}
 	hash, err := wire.HyperHash(job.Hyper)

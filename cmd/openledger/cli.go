@@ -90,7 +90,7 @@ Start with 'openledger demo', which runs the whole story in a few minutes, or wi
 	root.AddCommand(
 		newDemo(c), newDevnet(c), newChain(c), newCoordinator(c), newWorker(c), newValidator(c),
 		newDatanet(c), newAgent(c), newAdapter(c), newInfer(c), newChat(c), newReceipts(c), newAttribution(c), newRewards(c), newClaim(c), newEpoch(c),
-		newWallet(c), newStake(c), newEscrow(c), newToken(c), newGov(c), newDisputes(c), newSim(c), newBase(c), newModel(c), newVersion(c),
+		newWallet(c), newStake(c), newEscrow(c), newDelegate(c), newToken(c), newGov(c), newDisputes(c), newSim(c), newBase(c), newModel(c), newVersion(c),
 	)
 	return root
 }
@@ -260,7 +260,7 @@ func (c *cli) network(ctx context.Context) (*client.Client, api.NetworkInfo, *ch
 // addressesOf reads where the contracts are.
 func addressesOf(i api.NetworkInfo) chain.Addresses {
 	at := i.Contracts
-	return chain.Addresses{ChainID: i.ChainID, Block: at.FromBlock, Staking: at.Staking, Escrow: at.Escrow, Datanets: at.Datanets,
+	return chain.Addresses{ChainID: i.ChainID, Block: at.FromBlock, Staking: at.Staking, Escrow: at.Escrow, Delegates: at.Delegates, Datanets: at.Datanets,
 		Models: at.Models, Settlement: at.Settlement, Validators: at.Validators, Disputes: at.Disputes, Agents: at.Agents, Contributors: at.Contributors,
 		Treasury: at.Treasury, Fees: at.Fees, Epochs: at.Epochs,
 		GOPEN: at.GOPEN, Timelock: at.Timelock, Governor: at.Governor}

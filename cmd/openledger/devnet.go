@@ -116,6 +116,14 @@ func (d *devnet) furnish(ctx context.Context, cmd *cobra.Command) error {
 	if err := node.EnsureRequester(ctx, d.chain.Client, requester, node.Open(1000), d.coord.SessionAccount()); err != nil {
 		return err
 	}
+	// Files and fine-tuning of the API act in the requester's name; the coordinator's key pays
+	// for the transactions.
+	if err := d.fund(ctx, d.coord.SessionAccount(), 100); err != nil {
+		return err
+	}
+	if err := node.EnsureDelegate(ctx, d.chain.Client, requester, d.coord.SessionAccount()); err != nil {
+		return err
+	}
 	keyFile := d.c.Home().Path("api.key")
 	if d.apiKey = readLine(keyFile); d.apiKey == "" {
 		if d.apiKey, err = issueKey(cmd, d.api, requester, "devnet"); err != nil {

@@ -21,7 +21,7 @@ var errorABIs = sync.OnceValue(func() []*abi.ABI {
 		&bindings.TreasuryMetaData, &bindings.DatanetPoolMetaData, &bindings.GOPENMetaData,
 		&bindings.TimelockMetaData, &bindings.OpenGovernorMetaData, &bindings.OPENMetaData,
 		&bindings.VestingVaultMetaData, &bindings.DisputeCommitteeMetaData, &bindings.ValidatorPoolMetaData,
-		&bindings.AgentRegistryMetaData, &bindings.ContributorStakingMetaData,
+		&bindings.AgentRegistryMetaData, &bindings.ContributorStakingMetaData, &bindings.DelegateRegistryMetaData,
 	} {
 		if parsed, err := m.ParseABI(); err == nil {
 			out = append(out, parsed)

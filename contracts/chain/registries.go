@@ -78,11 +78,20 @@ func (c *Client) Versions(ctx context.Context, datanet uint64) ([]protocol.Versi
 	return out, nil
 }
 
+// CreateDatanetFor creates a datanet in the name of an owner whose delegate the sender is.
+func (s *Sender) CreateDatanetFor(ctx context.Context, owner protocol.Account, d protocol.Datanet) (protocol.Datanet, error) {
+	return s.createDatanet(ctx, d, datanets.PackCreateFor(owner, d.Name, d.License, d.Description))
+}
+
 // CreateDatanet creates a datanet owned by the sender. The registry gives id and
 // pool; ID, Owner and Pool of d are not looked at.
 func (s *Sender) CreateDatanet(ctx context.Context, d protocol.Datanet) (protocol.Datanet, error) {
+	return s.createDatanet(ctx, d, datanets.PackCreate(d.Name, d.License, d.Description))
+}
+
+func (s *Sender) createDatanet(ctx context.Context, d protocol.Datanet, call []byte) (protocol.Datanet, error) {
 	at := s.c.cfg.Addresses.Datanets
-	tx, err := s.Call(ctx, "create a datanet", at, uint256.Int{}, datanets.PackCreate(d.Name, d.License, d.Description))
+	tx, err := s.Call(ctx, "create a datanet", at, uint256.Int{}, call)
 	if err != nil {
 		return protocol.Datanet{}, err
 	}
@@ -98,7 +107,8 @@ func (s *Sender) CreateDatanet(ctx context.Context, d protocol.Datanet) (protoco
 	return protocol.Datanet{}, protocol.Errorf(protocol.KindCorrupt, "", "create a datanet: transaction %s has no event", tx.Hash)
 }
 
-// PublishVersion publishes the next version of the sender's datanet. Publishing
+// PublishVersion publishes the next version of a datanet of the sender, or of an owner whose
+// delegate it is. Publishing
 // the same version again, after an interruption, succeeds without a transaction.
 func (s *Sender) PublishVersion(ctx context.Context, v protocol.Version) (Tx, error) {
 	if v.Records < 0 {
@@ -151,7 +161,7 @@ func adapterOf(a bindings.ModelRegistryAdapter) (Adapter, error) {
 	access, err := toU256(a.Access)
 	return Adapter{
 		Digest: a.Digest, CID: protocol.CID(a.Cid), Owner: a.Owner, Name: a.Name, Base: a.Base, Datanet: a.Datanet,
-		Version: a.Version, DatanetRoot: a.DatanetRoot, HyperHash: a.HyperHash, Access: access, Registrant: a.Registrant,
+		Version: a.Version, DatanetRoot: a.DatanetRoot, HyperHash: a.HyperHash, Access: access, Registrant: a.Registrant, Signer: a.Signer,
 		At: int64(a.RegisteredAt), Revision: a.Revision, RoyaltyBps: a.RoyaltyBps, Parents: hashesOf(a.Parents), Depth: a.Depth, Ancestors: a.Ancestors,
 	}, err
 }

@@ -29,7 +29,7 @@ var interfaces = sync.OnceValue(func() map[string]*abi.ABI {
 		"datanets": &bindings.DatanetRegistryMetaData, "models": &bindings.ModelRegistryMetaData,
 		"settlement": &bindings.AttributionSettlementMetaData, "validators": &bindings.ValidatorPoolMetaData,
 		"disputes": &bindings.DisputeCommitteeMetaData, "epochs": &bindings.EpochDistributorMetaData,
-		"agents": &bindings.AgentRegistryMetaData, "contributors": &bindings.ContributorStakingMetaData,
+		"agents": &bindings.AgentRegistryMetaData, "contributors": &bindings.ContributorStakingMetaData, "delegates": &bindings.DelegateRegistryMetaData,
 		"gopen": &bindings.GOPENMetaData, "timelock": &bindings.TimelockMetaData, "governor": &bindings.OpenGovernorMetaData,
 	} {
 		parsed, err := m.ParseABI()

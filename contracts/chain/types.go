@@ -20,6 +20,7 @@ type Addresses struct {
 	Treasury   protocol.Account `json:"treasury"`
 	Staking    protocol.Account `json:"staking"`
 	Escrow     protocol.Account `json:"escrow"`
+	Delegates  protocol.Account `json:"delegates"`
 	Datanets   protocol.Account `json:"datanets"`
 	Models     protocol.Account `json:"models"`
 	Settlement protocol.Account `json:"settlement"`
@@ -161,6 +162,7 @@ type Adapter struct {
 	HyperHash   protocol.Hash    `json:"hyper_hash"`
 	Access      uint256.Int      `json:"access"`
 	Registrant  protocol.Account `json:"registrant"` // as a rule the worker that trained it
+	Signer      protocol.Account `json:"signer"`     // of the order: the owner, or its delegate then
 	At          int64            `json:"at"`         // Unix seconds
 	Revision    uint32           `json:"revision"`   // number among the owner's adapters of this name, from 1
 	RoyaltyBps  uint16           `json:"royalty_bps"`

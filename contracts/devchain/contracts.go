@@ -31,7 +31,8 @@ func contractsOf(o *chain.Addresses, n Params, admin protocol.Account) []deploye
 		{"escrow", "Escrow", &o.Escrow, func() []byte {
 			return bindings.NewEscrow().PackConstructor(admin, n.Escrow.WithdrawalDelaySeconds)
 		}},
-		{"datanets", "DatanetRegistry", &o.Datanets, func() []byte { return nil }},
+		{"delegates", "DelegateRegistry", &o.Delegates, func() []byte { return nil }},
+		{"datanets", "DatanetRegistry", &o.Datanets, func() []byte { return bindings.NewDatanetRegistry().PackConstructor(o.Delegates) }},
 		{"models", "ModelRegistry", &o.Models, func() []byte {
 			return bindings.NewModelRegistry().PackConstructor(admin, o.Datanets, bindings.LineageRules{
 				RoyaltyBps: n.Lineage.MaxRoyaltyBps, TotalBps: n.Lineage.MaxTotalBps, Parents: n.Lineage.MaxParents, Depth: n.Lineage.MaxDepth,

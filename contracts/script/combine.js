@@ -10,6 +10,7 @@ const names = [
   'ContributorStaking',
   'DatanetPool',
   'DatanetRegistry',
+  'DelegateRegistry',
   'DisputeCommittee',
   'EpochDistributor',
   'Escrow',

@@ -6,11 +6,13 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {Cid} from "./Cid.sol";
 import {DatanetPool, IDatanetOwners} from "./DatanetPool.sol";
+import {DelegateRegistry} from "./DelegateRegistry.sol";
 import {Contribution, Review} from "./Types.sol";
 import {TypedData} from "./TypedData.sol";
 
 /// @title Datanet registry
 /// @notice Datanets and their published versions. A version is immutable: a number, the CID of its root and its licence.
+/// A delegate of the owner with the scope PUBLISH may create and publish in the owner's name.
 contract DatanetRegistry is IDatanetOwners, EIP712 {
     uint256 private constant MAX_NAME_BYTES = 64;
     uint256 private constant MAX_LICENSE_BYTES = 256;
@@ -40,6 +42,9 @@ contract DatanetRegistry is IDatanetOwners, EIP712 {
         string license;
     }
 
+    uint32 private constant PUBLISH = 2; // DelegateRegistry.PUBLISH
+
+    DelegateRegistry private immutable _DELEGATES;
     address private immutable _POOL_IMPLEMENTATION;
     uint64 private _count;
     mapping(uint64 datanet => Datanet) private _datanets;
@@ -49,8 +54,12 @@ contract DatanetRegistry is IDatanetOwners, EIP712 {
     error UnknownDatanet(uint64 datanet);
     /// @notice No such version.
     error UnknownVersion(uint64 datanet, uint32 version);
-    /// @notice Only the datanet's owner publishes.
+    /// @notice The zero address cannot be used here.
+    error ZeroAddress();
+    /// @notice Only the datanet's owner, and its delegates with the scope PUBLISH, publish.
     error NotDatanetOwner(uint64 datanet, address caller);
+    /// @notice The caller is no delegate of the owner with the scope PUBLISH.
+    error NotDelegate(address owner, address caller);
     /// @notice This number is published already.
     error VersionExists(uint64 datanet, uint32 version);
     /// @notice Versions come in sequence.
@@ -63,6 +72,8 @@ contract DatanetRegistry is IDatanetOwners, EIP712 {
     event DatanetCreated(
         uint64 indexed datanet, address indexed owner, address pool, string name, string license, string metadata
     );
+    /// @notice A delegate created the datanet, or published the version, in its owner's name; version 0: the datanet.
+    event DelegateActed(uint64 indexed datanet, uint32 indexed version, address indexed delegate);
     event VersionPublished(
         uint64 indexed datanet,
         uint32 indexed version,
@@ -72,7 +83,9 @@ contract DatanetRegistry is IDatanetOwners, EIP712 {
         uint64 recordCount
     );
 
-    constructor() EIP712(TypedData.NAME, TypedData.VERSION) {
+    constructor(DelegateRegistry delegates_) EIP712(TypedData.NAME, TypedData.VERSION) {
+        if (address(delegates_) == address(0)) revert ZeroAddress();
+        _DELEGATES = delegates_;
         _POOL_IMPLEMENTATION = address(new DatanetPool());
     }
 
@@ -82,28 +95,30 @@ contract DatanetRegistry is IDatanetOwners, EIP712 {
         external
         returns (uint64 datanet)
     {
-        _checkLength("name", name, 1, MAX_NAME_BYTES);
-        _checkLength("license", license, 1, MAX_LICENSE_BYTES);
-        _checkLength("metadata", metadata, 0, MAX_METADATA_BYTES);
-        datanet = ++_count;
-        address pool = Clones.cloneWithImmutableArgs(_POOL_IMPLEMENTATION, abi.encode(address(this), datanet));
-        Datanet storage d = _datanets[datanet];
-        d.owner = msg.sender;
-        d.pool = pool;
-        d.createdAt = uint64(block.timestamp);
-        d.name = name;
-        d.license = license;
-        d.metadata = metadata;
-        emit DatanetCreated(datanet, msg.sender, pool, name, license, metadata);
+        return _create(msg.sender, name, license, metadata);
     }
 
-    /// @notice Publishes the next version of the caller's datanet.
+    /// @notice Creates a datanet in the name of an owner whose delegate with the scope PUBLISH the caller is.
+    /// @return datanet its id, from 1.
+    function createFor(address owner, string calldata name, string calldata license, string calldata metadata)
+        external
+        returns (uint64 datanet)
+    {
+        if (!_DELEGATES.isDelegate(owner, msg.sender, PUBLISH)) revert NotDelegate(owner, msg.sender);
+        datanet = _create(owner, name, license, metadata);
+        emit DelegateActed(datanet, 0, msg.sender);
+    }
+
+    /// @notice Publishes the next version of a datanet of the caller, or of an owner whose delegate with the scope PUBLISH it is.
     /// @param root CIDv1 (base32, SHA2-256) of the version's manifest.
     function publish(uint64 datanet, uint32 version, string calldata root, string calldata license, uint64 recordCount)
         external
     {
         Datanet storage d = _existing(datanet);
-        if (d.owner != msg.sender) revert NotDatanetOwner(datanet, msg.sender);
+        bool delegated = d.owner != msg.sender;
+        if (delegated && !_DELEGATES.isDelegate(d.owner, msg.sender, PUBLISH)) {
+            revert NotDatanetOwner(datanet, msg.sender);
+        }
         uint32 next = d.versions + 1;
         if (version != 0 && version < next) revert VersionExists(datanet, version);
         if (version != next) revert VersionGap(datanet, next, version);
@@ -119,6 +134,12 @@ contract DatanetRegistry is IDatanetOwners, EIP712 {
             license: license
         });
         emit VersionPublished(datanet, version, rootDigest, root, license, recordCount);
+        if (delegated) emit DelegateActed(datanet, version, msg.sender);
+    }
+
+    /// @notice Who says who may act for an owner.
+    function delegates() external view returns (DelegateRegistry) {
+        return _DELEGATES;
     }
 
     /// @notice How many datanets there are; their ids are 1 to this.
@@ -161,6 +182,25 @@ contract DatanetRegistry is IDatanetOwners, EIP712 {
     /// @notice EIP-712 digest that a datanet's owner signs.
     function reviewDigest(Review calldata review) external view returns (bytes32) {
         return _hashTypedDataV4(TypedData.structHash(review));
+    }
+
+    function _create(address owner, string calldata name, string calldata license, string calldata metadata)
+        private
+        returns (uint64 datanet)
+    {
+        _checkLength("name", name, 1, MAX_NAME_BYTES);
+        _checkLength("license", license, 1, MAX_LICENSE_BYTES);
+        _checkLength("metadata", metadata, 0, MAX_METADATA_BYTES);
+        datanet = ++_count;
+        address pool = Clones.cloneWithImmutableArgs(_POOL_IMPLEMENTATION, abi.encode(address(this), datanet));
+        Datanet storage d = _datanets[datanet];
+        d.owner = owner;
+        d.pool = pool;
+        d.createdAt = uint64(block.timestamp);
+        d.name = name;
+        d.license = license;
+        d.metadata = metadata;
+        emit DatanetCreated(datanet, owner, pool, name, license, metadata);
     }
 
     function _existing(uint64 datanet) private view returns (Datanet storage d) {

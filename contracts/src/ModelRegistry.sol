@@ -2,11 +2,13 @@
 pragma solidity 0.8.34;
 
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 import {Cid} from "./Cid.sol";
 import {DatanetRegistry} from "./DatanetRegistry.sol";
+import {DelegateRegistry} from "./DelegateRegistry.sol";
 import {FeeSplitter} from "./FeeSplitter.sol";
 import {LineageRules, Royalty, TrainingOrder} from "./Types.sol";
 import {TypedData} from "./TypedData.sol";
@@ -27,6 +29,7 @@ contract ModelRegistry is AccessControl, EIP712 {
     uint256 private constant MAX_PARENTS = 32;
     uint256 private constant MAX_DEPTH = 16;
     uint256 private constant MAX_ANCESTORS = 64;
+    uint32 private constant TRAIN = 1; // DelegateRegistry.TRAIN
 
     /// @notice A base model.
     struct Base {
@@ -45,6 +48,7 @@ contract ModelRegistry is AccessControl, EIP712 {
     /// @param royaltyBps what the owner asks of the owners of derived adapters.
     /// @param depth longest way to an ancestor without parents.
     /// @param ancestors steps of its lineage, those that several ways lead to counted for each.
+    /// @param signer who signed the order: the owner, or who was its delegate when it was registered.
     /// @param parents adapters that it is derived from.
     struct Adapter {
         bytes32 digest;
@@ -61,12 +65,14 @@ contract ModelRegistry is AccessControl, EIP712 {
         uint16 royaltyBps;
         uint8 depth;
         uint16 ancestors;
+        address signer;
         string name;
         string cid;
         bytes32[] parents;
     }
 
     DatanetRegistry private immutable _DATANETS;
+    DelegateRegistry private immutable _DELEGATES;
     bytes32[] private _baseHashes;
     bytes32[] private _adapterDigests;
     mapping(bytes32 hash => Base) private _bases;
@@ -119,7 +125,7 @@ contract ModelRegistry is AccessControl, EIP712 {
     error InvalidBase(bytes32 hash);
     /// @notice The order names another root than the datanet version has.
     error RootMismatch(uint64 datanet, uint32 version, string expected, string actual);
-    /// @notice The signature is not the owner's over this order.
+    /// @notice The signature over this order is neither the owner's nor that of a delegate with the scope TRAIN.
     error InvalidSignature(address owner);
     /// @notice Only the adapter's owner sets its price and royalty.
     error NotAdapterOwner(bytes32 digest, address caller);
@@ -139,6 +145,8 @@ contract ModelRegistry is AccessControl, EIP712 {
     event LineageRegistered(
         bytes32 indexed digest, uint32 revision, uint16 royaltyBps, uint8 depth, uint16 ancestors, bytes32[] parents
     );
+    /// @notice A delegate signed the adapter's order in its owner's name.
+    event DelegateOrdered(bytes32 indexed digest, address indexed owner, address indexed delegate);
     event AccessChanged(bytes32 indexed digest, uint256 access);
     event RoyaltyLowered(bytes32 indexed digest, uint16 royaltyBps);
     event LineageRulesChanged(uint16 royaltyBps, uint16 totalBps, uint8 parents, uint8 depth);
@@ -150,6 +158,7 @@ contract ModelRegistry is AccessControl, EIP712 {
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
         _grantRole(REGISTRAR_ROLE, admin);
         _DATANETS = datanets_;
+        _DELEGATES = datanets_.delegates();
         _setLineageRules(rules);
     }
 
@@ -163,7 +172,8 @@ contract ModelRegistry is AccessControl, EIP712 {
         emit BaseRegistered(hash, name, uri);
     }
 
-    /// @notice Registers a trained adapter in the name of the order's owner. Anybody may bring the owner's signature.
+    /// @notice Registers a trained adapter in the name of the order's owner. Anybody may bring the signature of the owner or of
+    /// a delegate that has the scope TRAIN now.
     /// @return digest the adapter's name in receipts.
     function registerAdapter(TrainingOrder calldata order, string calldata cid, bytes calldata signature)
         external
@@ -171,7 +181,8 @@ contract ModelRegistry is AccessControl, EIP712 {
     {
         digest = Cid.digest(cid);
         if (_adapters[digest].owner != address(0)) revert AdapterAlreadyRegistered(digest);
-        bytes32 datanetRoot = _checkOrder(order, signature);
+        bytes32 datanetRoot = _checkOrder(order);
+        address signer = _signerOf(order, signature);
         _takeRevision(order, digest);
         _usedNonces[order.owner][order.nonce] = true;
         _adapterDigests.push(digest);
@@ -186,6 +197,7 @@ contract ModelRegistry is AccessControl, EIP712 {
         a.datanet = order.datanet;
         a.version = order.version;
         a.registrant = msg.sender;
+        a.signer = signer;
         a.registeredAt = uint64(block.timestamp);
         a.name = order.name;
         a.cid = cid;
@@ -365,8 +377,8 @@ contract ModelRegistry is AccessControl, EIP712 {
         emit LineageRulesChanged(rules.royaltyBps, rules.totalBps, rules.parents, rules.depth);
     }
 
-    /// @dev Everything about an order but its revision and lineage. Returns the digest of the datanet version's root.
-    function _checkOrder(TrainingOrder calldata order, bytes calldata signature) private view returns (bytes32) {
+    /// @dev Everything about an order but its signature, revision and lineage. Returns the digest of the datanet version's root.
+    function _checkOrder(TrainingOrder calldata order) private view returns (bytes32) {
         if (order.owner == address(0)) revert ZeroAddress();
         if (block.timestamp > order.deadline) revert OrderExpired(order.deadline, block.timestamp);
         if (_usedNonces[order.owner][order.nonce]) revert OrderNonceUsed(order.owner, order.nonce);
@@ -376,15 +388,27 @@ contract ModelRegistry is AccessControl, EIP712 {
         if (keccak256(bytes(v.root)) != keccak256(bytes(order.root))) {
             revert RootMismatch(order.datanet, order.version, v.root, order.root);
         }
-        if (!SignatureChecker.isValidSignatureNowCalldata(order.owner, trainingOrderDigest(order), signature)) {
+        return v.rootDigest;
+    }
+
+    /// @dev A delegate signs with a key of its own; an owner may be a contract (ERC-1271).
+    function _signerOf(TrainingOrder calldata order, bytes calldata signature) private view returns (address) {
+        bytes32 hash = trainingOrderDigest(order);
+        (address signer, ECDSA.RecoverError failed,) = ECDSA.tryRecoverCalldata(hash, signature);
+        if (
+            failed == ECDSA.RecoverError.NoError && signer != order.owner
+                && _DELEGATES.isDelegate(order.owner, signer, TRAIN)
+        ) return signer;
+        if (!SignatureChecker.isValidSignatureNowCalldata(order.owner, hash, signature)) {
             revert InvalidSignature(order.owner);
         }
-        return v.rootDigest;
+        return order.owner;
     }
 
     function _emitRegistered(Adapter storage a) private {
         emit AdapterRegistered(a.digest, a.owner, a.base, a.datanet, a.version, a.access, a.name, a.cid, a.registrant);
         emit LineageRegistered(a.digest, a.revision, a.royaltyBps, a.depth, a.ancestors, a.parents);
+        if (a.signer != a.owner) emit DelegateOrdered(a.digest, a.owner, a.signer);
     }
 
     function _checkName(string calldata name) private pure {

@@ -5,6 +5,7 @@ import {
     AgentOrder,
     Binding,
     Contribution,
+    Delegation,
     Opening,
     Receipt,
     Review,
@@ -32,6 +33,9 @@ library TypedData {
     );
     bytes32 internal constant AGENT_ORDER_TYPEHASH = keccak256(
         "AgentOrder(address owner,uint64 agent,uint32 version,string name,string manifest,uint256 price,uint64 deadline)"
+    );
+    bytes32 internal constant DELEGATION_TYPEHASH = keccak256(
+        "Delegation(address owner,address delegate,uint32 scopes,uint64 expiry,uint256 nonce,uint64 deadline)"
     );
     bytes32 internal constant CONTRIBUTION_TYPEHASH =
         keccak256("Contribution(uint64 datanet,bytes32 record,address contributor,string license,uint64 at)");
@@ -111,6 +115,11 @@ library TypedData {
                 o.deadline
             )
         );
+    }
+
+    /// @dev As of a voucher.
+    function structHash(Delegation calldata d) internal pure returns (bytes32) {
+        return keccak256(abi.encode(DELEGATION_TYPEHASH, d));
     }
 
     function structHash(Contribution calldata c) internal pure returns (bytes32) {

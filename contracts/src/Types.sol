@@ -91,6 +91,20 @@ struct AgentOrder {
     uint64 deadline;
 }
 
+/// @notice What an owner signs to let a delegate act in its name, in place of what it was authorised for before.
+/// @param scopes bits of what it is for (DelegateRegistry).
+/// @param expiry Unix seconds; the delegate's authority ends then.
+/// @param nonce the owner's next one in the registry of delegates.
+/// @param deadline Unix seconds; it cannot be brought after it.
+struct Delegation {
+    address owner;
+    address delegate;
+    uint32 scopes;
+    uint64 expiry;
+    uint256 nonce;
+    uint64 deadline;
+}
+
 /// @notice A contributor's signed offer of one record to one datanet.
 struct Contribution {
     uint64 datanet;

@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.34;
 
-import {AgentOrder, Binding, Contribution, Opening, Receipt, Review, TrainingOrder, Voucher} from "../src/Types.sol";
+import {
+    AgentOrder,
+    Binding,
+    Contribution,
+    Delegation,
+    Opening,
+    Receipt,
+    Review,
+    TrainingOrder,
+    Voucher
+} from "../src/Types.sol";
 import {Fixture} from "./support/Fixture.sol";
 
 /// @notice Digests against forge's own EIP-712 encoder, from the type strings as everybody else writes them.
@@ -32,6 +42,14 @@ contract TypedDataTest is Fixture {
             abi.encode(o)
         );
         _expect(address(escrow), want, escrow.openingDigest(o));
+    }
+
+    function testFuzz_DelegationDigest_Succeeds(Delegation calldata d) public view {
+        bytes32 want = vm.eip712HashStruct(
+            "Delegation(address owner,address delegate,uint32 scopes,uint64 expiry,uint256 nonce,uint64 deadline)",
+            abi.encode(d)
+        );
+        _expect(address(delegates), want, delegates.delegationDigest(d));
     }
 
     function testFuzz_BindingDigest_Succeeds(Binding calldata b) public view {

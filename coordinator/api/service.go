@@ -203,9 +203,11 @@ type NetworkInfo struct {
 
 // Contracts says where the network's contracts are.
 type Contracts struct {
-	FromBlock  uint64           `json:"from_block"` // there are no events before it
-	Staking    protocol.Account `json:"staking"`
-	Escrow     protocol.Account `json:"escrow"`
+	FromBlock uint64           `json:"from_block"` // there are no events before it
+	Staking   protocol.Account `json:"staking"`
+	Escrow    protocol.Account `json:"escrow"`
+	// Delegates says who may act in whose name.
+	Delegates  protocol.Account `json:"delegates"`
 	Datanets   protocol.Account `json:"datanets"`
 	Models     protocol.Account `json:"models"`
 	Settlement protocol.Account `json:"settlement"`

@@ -264,9 +264,45 @@ func VerifyReview(d Domain, owner protocol.Account, s protocol.SignedReview) err
 	return verifyInBatch(ReviewData(d, s.Review), ReviewBatch, owner, s.Signature)
 }
 
-// SignTrainingOrder signs with the owner's key.
-func SignTrainingOrder(d Domain, o protocol.TrainingOrder, owner *ecdsa.PrivateKey) ([]byte, error) {
-	return Sign(TrainingOrderData(d, o), owner)
+// DelegationData is the typed data of a delegation (contract: DelegateRegistry).
+func DelegationData(d Domain, g protocol.Delegation) TypedData {
+	t := TypedData{domain: d, primary: "Delegation"}
+	t.account("owner", g.Owner)
+	t.account("delegate", g.Delegate)
+	t.uint("scopes", 32, uint64(g.Scopes))
+	t.time("expiry", g.Expiry)
+	t.amount("nonce", g.Nonce)
+	t.time("deadline", g.Deadline)
+	return t
+}
+
+// SignDelegation signs with the owner's key.
+func SignDelegation(d Domain, g protocol.Delegation, owner *ecdsa.PrivateKey) (protocol.SignedDelegation, error) {
+	sig, err := Sign(DelegationData(d, g), owner)
+	return protocol.SignedDelegation{Delegation: g, Signature: sig}, err
+}
+
+// SignTrainingOrder signs with the owner's key, or with that of its delegate.
+func SignTrainingOrder(d Domain, o protocol.TrainingOrder, key *ecdsa.PrivateKey) ([]byte, error) {
+	return Sign(TrainingOrderData(d, o), key)
+}
+
+// TrainingOrderSigner gives the account that signed an order, not whether it may speak
+// for the order's owner.
+func TrainingOrderSigner(d Domain, o protocol.TrainingOrder, signature []byte) (protocol.Account, error) {
+	return Recover(TrainingOrderData(d, o), signature)
+}
+
+// ContributionSigner gives the account that signed a contribution by itself, not whether it
+// may speak for the contributor.
+func ContributionSigner(d Domain, s protocol.SignedContribution) (protocol.Account, error) {
+	return Recover(ContributionData(d, s.Contribution), s.Signature)
+}
+
+// ReviewSigner gives the account that signed a review by itself, not whether it may speak for
+// the datanet's owner.
+func ReviewSigner(d Domain, s protocol.SignedReview) (protocol.Account, error) {
+	return Recover(ReviewData(d, s.Review), s.Signature)
 }
 
 // VerifyTrainingOrder checks the signature against the order's owner.

@@ -22,10 +22,11 @@ import (
 // Verifier checks signatures; protocol/wire's functions with the registry's
 // domain fit.
 type Verifier interface {
-	// VerifyContribution checks that the contributor named inside signed it.
-	VerifyContribution(protocol.SignedContribution) error
-	// VerifyReview checks that owner signed it.
-	VerifyReview(protocol.SignedReview, protocol.Account) error
+	// VerifyContribution checks that the contributor named inside signed it, or who may
+	// sign for it.
+	VerifyContribution(context.Context, protocol.SignedContribution) error
+	// VerifyReview checks that owner signed it, or who may sign for it.
+	VerifyReview(context.Context, protocol.SignedReview, protocol.Account) error
 }
 
 // Stakes says who may contribute where.
@@ -191,7 +192,7 @@ func (b *Book) Datanets() ([]protocol.Datanet, error) {
 func (b *Book) Contribute(ctx context.Context, sc protocol.SignedContribution, canonical []byte) (Entry, error) {
 	c := sc.Contribution
 	now := b.cfg.Now()
-	rec, err := b.checkContribution(sc, canonical, now)
+	rec, err := b.checkContribution(ctx, sc, canonical, now)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -258,7 +259,7 @@ func replaceable(tx *store.Tx, key entryKey, old Entry, contributor protocol.Acc
 	return nil
 }
 
-func (b *Book) checkContribution(sc protocol.SignedContribution, canonical []byte, now int64) (Record, error) {
+func (b *Book) checkContribution(ctx context.Context, sc protocol.SignedContribution, canonical []byte, now int64) (Record, error) {
 	c := sc.Contribution
 	d, err := b.Datanet(c.Datanet)
 	if err != nil {
@@ -280,7 +281,7 @@ func (b *Book) checkContribution(sc protocol.SignedContribution, canonical []byt
 	if err != nil {
 		return Record{}, err
 	}
-	if err := b.cfg.Verifier.VerifyContribution(sc); err != nil {
+	if err := b.cfg.Verifier.VerifyContribution(ctx, sc); err != nil {
 		return Record{}, fmt.Errorf("contribution: %w", err)
 	}
 	return rec, nil
@@ -289,7 +290,7 @@ func (b *Book) checkContribution(sc protocol.SignedContribution, canonical []byt
 // Review applies the owner's decision on a contribution. The newest decision
 // counts; one that is not newer is refused with kind stale, the same again changes
 // nothing. Published versions stay as they are.
-func (b *Book) Review(sr protocol.SignedReview) (Entry, error) {
+func (b *Book) Review(ctx context.Context, sr protocol.SignedReview) (Entry, error) {
 	r := sr.Review
 	switch {
 	case r.Status != protocol.ReviewAccepted && !r.Status.Refused():
@@ -307,7 +308,7 @@ func (b *Book) Review(sr protocol.SignedReview) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	if err := b.cfg.Verifier.VerifyReview(sr, d.Owner); err != nil {
+	if err := b.cfg.Verifier.VerifyReview(ctx, sr, d.Owner); err != nil {
 		return Entry{}, fmt.Errorf("review: %w", err)
 	}
 	var entry Entry

@@ -28,11 +28,11 @@ import (
 // wireVerifier is what the services pass in: the real signatures.
 type wireVerifier struct{ domain wire.Domain }
 
-func (v wireVerifier) VerifyContribution(s protocol.SignedContribution) error {
+func (v wireVerifier) VerifyContribution(_ context.Context, s protocol.SignedContribution) error {
 	return wire.VerifyContribution(v.domain, s)
 }
 
-func (v wireVerifier) VerifyReview(s protocol.SignedReview, owner protocol.Account) error {
+func (v wireVerifier) VerifyReview(_ context.Context, s protocol.SignedReview, owner protocol.Account) error {
 	return wire.VerifyReview(v.domain, owner, s)
 }
 
@@ -128,7 +128,7 @@ func (r *rig) contribute(who byte, s string) (Record, error) {
 func (r *rig) review(rec Record, status protocol.ReviewStatus, reason string, at int64) error {
 	sr, err := wire.SignReview(domain, protocol.Review{Datanet: 1, Record: rec.ID, Status: status, Reason: reason, At: at}, key(owner))
 	require.NoError(r.t, err)
-	_, err = r.Review(sr)
+	_, err = r.Review(r.t.Context(), sr)
 	return err
 }
 
@@ -268,7 +268,7 @@ func TestReview(t *testing.T) {
 
 	forged, err := wire.SignReview(domain, protocol.Review{Datanet: 1, Record: rec.ID, Status: protocol.ReviewAccepted, At: now + 2}, key(alice))
 	require.NoError(t, err)
-	_, err = r.Review(forged)
+	_, err = r.Review(t.Context(), forged)
 	require.Error(t, err, "only the owner reviews")
 }
 
@@ -295,7 +295,7 @@ func TestVersionsAreReproducibleAndImmutable(t *testing.T) {
 
 		opened, err := OpenVersion(t.Context(), r.node, v.Root, nil)
 		require.NoError(t, err)
-		require.NoError(t, opened.Verify(wireVerifier{domain}))
+		require.NoError(t, opened.Verify(t.Context(), wireVerifier{domain}))
 		require.Equal(t, v, opened.Version())
 		require.Len(t, opened.Records, 20)
 		for i, rec := range opened.Records {
@@ -505,7 +505,7 @@ func TestManifestIsChecked(t *testing.T) {
 	require.NoError(t, err)
 	opened, err := OpenVersion(t.Context(), r.node, root, nil)
 	require.NoError(t, err)
-	require.Error(t, opened.Verify(wireVerifier{domain}))
+	require.Error(t, opened.Verify(t.Context(), wireVerifier{domain}))
 }
 
 // Where a stake is asked for, nothing of a contributor without it enters; what entered
@@ -537,7 +537,7 @@ func TestAbusiveIsARejection(t *testing.T) {
 	review := func(reason string) error {
 		sr, err := wire.SignReview(domain, protocol.Review{Datanet: 1, Record: rec.ID, Status: protocol.ReviewAbusive, Reason: reason, At: now}, key(owner))
 		require.NoError(t, err)
-		_, err = r.Review(sr)
+		_, err = r.Review(t.Context(), sr)
 		return err
 	}
 	require.ErrorContains(t, review(" "), "reason")

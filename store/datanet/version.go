@@ -195,11 +195,11 @@ func ReadManifest(ctx context.Context, content *ipfs.Node, root protocol.CID, pr
 }
 
 // Verify checks every contributor's signature.
-func (v *OpenedVersion) Verify(check Verifier) error {
+func (v *OpenedVersion) Verify(ctx context.Context, check Verifier) error {
 	for i := range v.Manifest.Records {
 		sc, err := v.Manifest.Contribution(i)
 		if err == nil {
-			err = check.VerifyContribution(sc)
+			err = check.VerifyContribution(ctx, sc)
 		}
 		if err != nil {
 			return fmt.Errorf("record %s: %w", v.Manifest.Records[i].CID, err)

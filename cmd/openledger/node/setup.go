@@ -97,3 +97,18 @@ func EnsureRequester(ctx context.Context, client *chain.Client, requester *keyst
 	_, err = sender.Authorize(ctx, session, limit, time.Now().AddDate(1, 0, 0).Unix())
 	return err
 }
+
+// EnsureDelegate lets a coordinator's session key order trainings, publish datanets and
+// contribute in a requester's name for half a year, unless it may for another month.
+func EnsureDelegate(ctx context.Context, client *chain.Client, requester keystore.Signer, session protocol.Account) error {
+	scopes := protocol.ScopeTrain | protocol.ScopePublish | protocol.ScopeContribute
+	has, err := client.DelegateOf(ctx, requester.Account(), session)
+	if err != nil {
+		return err
+	}
+	if has.Scopes.Has(scopes) && has.Until > time.Now().AddDate(0, 1, 0).Unix() {
+		return nil
+	}
+	_, err = client.As(requester).AuthorizeDelegate(ctx, session, scopes, time.Now().AddDate(0, 6, 0).Unix())
+	return err
+}

@@ -6,6 +6,7 @@ import {AttributionSettlement} from "../../src/AttributionSettlement.sol";
 import {ContributorRules, ContributorStaking} from "../../src/ContributorStaking.sol";
 import {DisputeCommittee} from "../../src/DisputeCommittee.sol";
 import {DatanetRegistry} from "../../src/DatanetRegistry.sol";
+import {DelegateRegistry} from "../../src/DelegateRegistry.sol";
 import {EpochDistributor} from "../../src/EpochDistributor.sol";
 import {Escrow} from "../../src/Escrow.sol";
 import {FeeParameters} from "../../src/FeeParameters.sol";
@@ -56,6 +57,7 @@ abstract contract Fixture {
     FeeParameters internal fees;
     WorkerStaking internal staking;
     Escrow internal escrow;
+    DelegateRegistry internal delegates;
     DatanetRegistry internal datanets;
     ModelRegistry internal models;
     AttributionSettlement internal settlement;
@@ -95,7 +97,8 @@ abstract contract Fixture {
         fees = new FeeParameters(admin, address(treasury), sharesIn(config, ".fees"));
         staking = new WorkerStaking(admin, minStake, minDelegation, unbonding, jailTerm);
         escrow = new Escrow(admin, delay);
-        datanets = new DatanetRegistry();
+        delegates = new DelegateRegistry();
+        datanets = new DatanetRegistry(delegates);
         models = new ModelRegistry(admin, datanets, lineageIn(config));
         settlement = new AttributionSettlement(admin, escrow, staking, window, coverBps);
         agents = new AgentRegistry(
