@@ -40,17 +40,8 @@ func newAdapter(c *cli) *cobra.Command {
 	return cmd
 }
 
-// defaultHyper are the trainer's defaults in the protocol's words.
-func defaultHyper() protocol.Hyper {
-	d := finetune.Defaults()
-	return protocol.Hyper{
-		Rank: d.Rank, Alpha: d.Alpha, Targets: d.Targets, LearningRate: d.LearningRate, WeightDecay: d.WeightDecay,
-		Epochs: d.Epochs, BatchSize: d.BatchSize, MaxLength: d.MaxLength, WarmupRatio: d.WarmupRatio,
-	}
-}
-
 func adapterTrain(c *cli) *cobra.Command {
-	h := defaultHyper()
+	h := node.DefaultHyper()
 	var id uint64
 	var number uint32
 	var access, royalty string

@@ -23,8 +23,8 @@ const (
 	demoSlots     = 2 // answers that a worker gives at once, so that all of them have work
 	demoQuestions = 60
 	demoAdapter   = "fable-lessons"
-	demoPrompt    = `What is the lesson of the fable "{title}"?`
-	demoAnswer    = `{lesson}`
+	demoPrompt    = node.FablesPrompt
+	demoAnswer    = node.FablesAnswer
 )
 
 // contributors of the demo. The fables are dealt to them in turn.

@@ -71,7 +71,7 @@ func (m *demo) contribute(ctx context.Context) error {
 }
 
 func (m *demo) train(ctx context.Context) error {
-	h := defaultHyper()
+	h := node.DefaultHyper()
 	h.PromptTemplate, h.AnswerTemplate = demoPrompt, demoAnswer
 	if m.epochs > 0 {
 		h.Epochs = m.epochs

@@ -200,7 +200,7 @@ func (s *separate) badContributions(t *testing.T, empty uint64) {
 func (s *separate) badOrders(t *testing.T) {
 	v, err := s.chain.Version(t.Context(), 1, 1)
 	require.NoError(t, err)
-	h := defaultHyper()
+	h := node.DefaultHyper()
 	h.PromptTemplate, h.AnswerTemplate = "{title}", "{lesson}"
 	for name, c := range map[string]struct {
 		change  func(*protocol.TrainingJob)

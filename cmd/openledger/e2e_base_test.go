@@ -77,7 +77,7 @@ func (n *network) requireOtherBaseRefused(t *testing.T, home, base string, recei
 	require.NoError(t, err)
 	v, err := n.chain.Version(t.Context(), 1, 1)
 	require.NoError(t, err)
-	h := defaultHyper()
+	h := node.DefaultHyper()
 	h.PromptTemplate, h.AnswerTemplate = askLesson, "{lesson}"
 	info := n.info
 	info.Base = other

@@ -13,6 +13,7 @@ func (s *Server) network(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	info.Faucet = s.cfg.Faucet != nil
 	return writeJSON(w, http.StatusOK, info)
 }
 

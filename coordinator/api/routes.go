@@ -74,6 +74,10 @@ func (s *Server) table() []route {
 
 		{"POST", "/api/v1/agents/{id}/versions/{version}/manifest", "storeManifest", scopeOff, 0, open(s.storeManifest)},
 
+		{"GET", "/api/v1/samples", "listSamples", scopeOff, 0, open(s.samples)},
+		{"GET", "/api/v1/samples/{name}", "getSample", scopeOff, 0, open(s.sample)},
+
+		{"GET", "/api/v1/training_options", "getTrainingOptions", scopeOff, 0, open(s.trainingOptions)},
 		{"GET", "/api/v1/training_jobs", "listTrainingJobs", scopeOff, 0, open(s.trainingJobs)},
 		{"POST", "/api/v1/training_jobs", "startTraining", scopeOff, 0, open(s.startTraining)},
 		{"GET", "/api/v1/training_jobs/{id}", "getTrainingJob", scopeOff, 0, open(s.trainingJob)},

@@ -27,7 +27,11 @@ type Config struct {
 	RPC       RPC
 	Faucet    Faucet       // nil: this network has none
 	Metrics   http.Handler // serves /metrics; may be nil
-	Logger    *slog.Logger
+	// TrainingDefaults are the trainer's own hyper-parameters.
+	TrainingDefaults protocol.Hyper
+	// Samples are files of records to begin with. There may be none.
+	Samples []Sample
+	Logger  *slog.Logger
 	// MaxBody bounds a request body in bytes.
 	MaxBody int64
 }

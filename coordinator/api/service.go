@@ -199,6 +199,7 @@ type NetworkInfo struct {
 	Bootstrap  []string         `json:"bootstrap"`
 	Peer       protocol.PeerID  `json:"peer"`
 	SessionKey protocol.Account `json:"session_key"` // to be authorised in the escrow
+	Faucet     bool             `json:"faucet"`      // new accounts can be funded here
 }
 
 // Contracts says where the network's contracts are.

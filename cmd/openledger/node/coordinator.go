@@ -80,9 +80,14 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 	if err != nil {
 		return nil, err
 	}
+	samples, err := Samples()
+	if err != nil {
+		return nil, err
+	}
 	c.API, err = api.New(api.Config{
 		Listen: cfg.API, Inference: c.Coordinator, Adapters: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
 		Versions: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator, RPC: c.Coordinator, Faucet: faucet,
+		TrainingDefaults: DefaultHyper(), Samples: samples,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
 	})
 	if err != nil {

@@ -72,6 +72,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/embeddings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Vectors of texts or tokens, by the base */
+        post: operations["createEmbedding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/network": {
         parameters: {
             query?: never;
@@ -100,6 +117,52 @@ export interface paths {
         get: operations["listWorkers"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rpc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * JSON-RPC of the chain's node, as far as a page needs it
+         * @description JSON-RPC 2.0, one request or a batch of up to 100, for reading contracts and for
+         *     sending what the user signed: eth_chainId, eth_blockNumber, eth_getBlockByNumber,
+         *     eth_getBlockByHash, eth_getLogs (one filter with an address, over up to 10,000
+         *     blocks), eth_call, eth_estimateGas, eth_gasPrice, eth_maxPriorityFeePerGas,
+         *     eth_feeHistory, eth_getBalance, eth_getCode, eth_getTransactionCount,
+         *     eth_getTransactionByHash, eth_getTransactionReceipt, eth_sendRawTransaction.
+         *     What goes wrong is told in JSON-RPC's shape, with status 200.
+         */
+        post: operations["callRPC"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/faucet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fund an account of a development network
+         * @description At most once per account and day. Other networks have no faucet and answer 404.
+         */
+        post: operations["drip"];
         delete?: never;
         options?: never;
         head?: never;
@@ -275,6 +338,57 @@ export interface paths {
         put?: never;
         /** Keep the manifest of a registered version of an agent */
         post: operations["storeManifest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Files of records to begin with */
+        get: operations["listSamples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/samples/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of these files */
+        get: operations["getSample"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/training_options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What may be chosen for a fine-tune, and what is chosen where nothing is said */
+        get: operations["getTrainingOptions"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -543,6 +657,21 @@ export interface components {
             revision?: components["schemas"]["Uint32"];
             royalty_bps?: number;
             parents?: components["schemas"]["Hash"][];
+            agent?: components["schemas"]["AgentModel"];
+        };
+        /** @description what a model that is an agent has besides */
+        AgentModel: {
+            id: components["schemas"]["Uint64"];
+            /** @description the newest, which is asked */
+            version: components["schemas"]["Uint32"];
+            /** @description CID */
+            manifest: string;
+            /** @description that answers; none: the base */
+            adapter?: string;
+            description?: string;
+            /** @description wei per request, on top of what its model costs */
+            markup: components["schemas"]["Amount"];
+            stake: components["schemas"]["Amount"];
         };
         ChatMessage: {
             /** @enum {string} */
@@ -675,6 +804,44 @@ export interface components {
             /** @description GET /api/v1/receipts/{id} shows it */
             receipt: components["schemas"]["Hash"];
         };
+        EmbeddingRequest: {
+            /** @description the base; an adapter has no vectors of its own */
+            model: string;
+            /** @description a text, a list of texts, a list of token ids, or a list of such lists; none empty, at most 2,048 */
+            input: string | string[] | components["schemas"]["Uint32"][] | components["schemas"]["Uint32"][][];
+            /**
+             * @description base64 is of little-endian float32
+             * @enum {string}
+             */
+            encoding_format?: "float" | "base64";
+            /** @description as many as the model's vectors have, or left out */
+            dimensions?: number | null;
+            user?: string;
+        };
+        Embeddings: {
+            /** @enum {string} */
+            object: "list";
+            data: {
+                /** @enum {string} */
+                object: "embedding";
+                index: number;
+                embedding: number[] | string;
+            }[];
+            model: string;
+            usage: {
+                prompt_tokens: number;
+                total_tokens: number;
+                fee: components["schemas"]["Amount"];
+                /** @description the first of receipts */
+                receipt: components["schemas"]["Hash"];
+                /** @description one for each job that the inputs were cut into */
+                receipts: components["schemas"]["Hash"][];
+            };
+            openledger: {
+                /** @description how vectors are made: mean-l2-v1 */
+                algorithm: string;
+            };
+        };
         /** @enum {string|null} */
         FinishReason: "stop" | "length" | "tool_calls" | "cancelled" | null;
         ChatLogProb: {
@@ -760,6 +927,8 @@ export interface components {
             peer: string;
             /** @description to be authorised in the escrow */
             session_key: components["schemas"]["Account"];
+            /** @description new accounts can be funded here */
+            faucet: boolean;
         };
         /** @description where the contracts are */
         Contracts: {
@@ -772,6 +941,8 @@ export interface components {
             input_per_1k: components["schemas"]["Amount"];
             output_per_1k: components["schemas"]["Amount"];
             access: components["schemas"]["Amount"];
+            /** @description the agent's price per request */
+            markup: components["schemas"]["Amount"];
         };
         Worker: {
             peer: string;
@@ -819,6 +990,26 @@ export interface components {
             /** @description EIP-191 over the text of the request */
             signature: components["schemas"]["Hex"];
         };
+        RPCRequest: {
+            /** @constant */
+            jsonrpc?: "2.0";
+            id?: number | string | null;
+            method?: string;
+            params?: unknown[];
+        };
+        RPCAnswer: {
+            /** @constant */
+            jsonrpc: "2.0";
+            id: number | string | null;
+            /** @description as the node gives it */
+            result?: unknown;
+            error?: {
+                code: number;
+                message: string;
+                /** @description as the node gives it */
+                data?: unknown;
+            };
+        };
         Datanet: {
             id: components["schemas"]["Uint64"];
             owner: components["schemas"]["Account"];
@@ -865,6 +1056,33 @@ export interface components {
             license: string;
             records: number;
             owner: components["schemas"]["Account"];
+        };
+        Sample: {
+            /** @description of the file */
+            name: string;
+            title: string;
+            description: string;
+            /** @description SPDX expression */
+            license: string;
+            records: number;
+            prompt_template: string;
+            answer_template: string;
+        };
+        TrainingOptions: {
+            base: components["schemas"]["Hash"];
+            base_name: string;
+            defaults: components["schemas"]["Hyper"];
+            targets: string[];
+            schedules: string[];
+            /** @description the largest values */
+            limits: {
+                rank: number;
+                epochs: number;
+                /** @description records of an optimiser step */
+                batch: number;
+                eval_ratio: number;
+                patience: number;
+            };
         };
         /** @description hyper-parameters of a LoRA fine-tune, or of a merge; 0 is the trainer's default */
         Hyper: {
@@ -975,12 +1193,17 @@ export interface components {
             base: components["schemas"]["Hash"];
             /** @description digest of its CID; zero: the bare base */
             adapter: components["schemas"]["Hash"];
+            /** @description that was asked */
+            agent?: components["schemas"]["Uint64"];
+            agent_version?: components["schemas"]["Uint32"];
             datanet: components["schemas"]["Uint64"];
             datanet_root: components["schemas"]["Hash"];
             prompt_tokens: components["schemas"]["Uint32"];
             output_tokens: components["schemas"]["Uint32"];
             compute: components["schemas"]["Amount"];
             access: components["schemas"]["Amount"];
+            /** @description the agent's price */
+            markup: components["schemas"]["Amount"];
             output_hash: components["schemas"]["Hash"];
             attribution_root: components["schemas"]["Hash"];
             evidence: components["schemas"]["Hash"];
@@ -1013,6 +1236,8 @@ export interface components {
             requester: components["schemas"]["Account"];
             base: components["schemas"]["Hash"];
             adapter?: string;
+            agent?: components["schemas"]["Uint64"];
+            agent_version?: components["schemas"]["Uint32"];
             messages?: {
                 role: string;
                 content: string;
@@ -1021,6 +1246,15 @@ export interface components {
             prompt?: string;
             tools?: string;
             chat_template_kwargs?: string;
+            /** @description asks for vectors instead of an answer */
+            embedding?: {
+                algorithm: string;
+                dimensions?: number;
+                inputs: {
+                    text?: string;
+                    tokens?: components["schemas"]["Uint32"][];
+                }[];
+            };
             sampling: components["schemas"]["Sampling"];
             resume?: number[];
             price: components["schemas"]["Price"];
@@ -1059,6 +1293,8 @@ export interface components {
             text: string;
             finished_by: string;
             attribution: components["schemas"]["Attribution"];
+            /** @description of an embedding, one after the other */
+            vectors?: number[];
         };
         ReceiptView: {
             receipt: components["schemas"]["Receipt"];
@@ -1137,7 +1373,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description name, name@revision or CID
+                 * @description name, name@revision, CID or agent/NAME
                  * @example marrowland-facts
                  */
                 id: string;
@@ -1216,6 +1452,34 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    createEmbedding: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the same request with the same key gives the same answer and is paid once */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmbeddingRequest"];
+            };
+        };
+        responses: {
+            /** @description a vector for each input, in their order */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Embeddings"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     getNetwork: {
         parameters: {
             query?: never;
@@ -1254,6 +1518,71 @@ export interface operations {
                 content: {
                     "application/json": {
                         workers: components["schemas"]["Worker"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    callRPC: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RPCRequest"] | components["schemas"]["RPCRequest"][];
+            };
+        };
+        responses: {
+            /** @description the answer, or those of the batch */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RPCAnswer"] | components["schemas"]["RPCAnswer"][];
+                };
+            };
+            /** @description all were notifications */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    drip: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    account: components["schemas"]["Account"];
+                };
+            };
+        };
+        responses: {
+            /** @description the account has it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        account: components["schemas"]["Account"];
+                        amount: components["schemas"]["Amount"];
+                        tx_hash: components["schemas"]["Hash"];
+                        /** @description when it may ask again */
+                        next_at: components["schemas"]["Milliseconds"];
                     };
                 };
             };
@@ -1586,6 +1915,73 @@ export interface operations {
                     "application/json": {
                         cid: string;
                     };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listSamples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description those that this coordinator brings along */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        samples: components["schemas"]["Sample"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getSample: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JSON Lines, one record a line */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getTrainingOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description base, defaults and limits */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingOptions"];
                 };
             };
             default: components["responses"]["Error"];

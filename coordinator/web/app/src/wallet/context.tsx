@@ -10,7 +10,7 @@ export interface Wallet {
   signer: Signer | null;
   /** Wallets of this browser. */
   wallets: Injected[];
-  /** Whether the page may make a key of its own: on development networks, which fund it. */
+  /** Whether the page may make a key of its own: where a faucet funds it. */
   local: boolean;
   connect: (rdns: string) => Promise<void>;
   connectLocal: () => Promise<void>;
@@ -39,13 +39,20 @@ export function useReader(): PublicClient | null {
   return useMemo(() => (id === undefined ? null : reader(id)), [id]);
 }
 
+/** Sees that an account that has nothing gets something of the faucet. */
+async function fund(signer: Signer, chain: number): Promise<void> {
+  const account = signer.account.address;
+  if ((await reader(chain).getBalance({ address: account })) > 0n) return;
+  await api.POST('/api/v1/faucet', { body: { account } });
+}
+
 export function WalletProvider({ children }: { children: ReactNode }) {
   const network = useNetwork();
   const queries = useQueryClient();
   const wallets = useSyncExternalStore(subscribe, injected);
   const [signer, setSigner] = useState<Signer | null>(null);
   const chain = network.data?.chain_id;
-  const local = network.data?.bootstrap.length === 0;
+  const local = network.data?.faucet === true;
 
   // Takes up what an earlier visit chose, without asking.
   useEffect(() => {
@@ -71,6 +78,7 @@ export function WalletProvider({ children }: { children: ReactNode }) {
   const here = useCallback(async () => {
     if (chain === undefined) throw new Error('The network is not known yet: wait a moment and try again.');
     const s = connectLocal(chain);
+    await fund(s, chain);
     setSigner(s);
     await queries.invalidateQueries();
   }, [chain, queries]);
