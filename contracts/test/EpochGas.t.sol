@@ -9,6 +9,7 @@ import {StandardTree} from "./support/StandardTree.sol";
 contract EpochGasTest is EpochFixture {
     uint256 internal constant GOAL = 90_000;
     uint256 internal constant LEVELS = 20; // a million accounts
+    uint256 internal constant NEW_ACCOUNT = 25_000; // of the EVM (Yellow Paper, G_newaccount)
 
     bytes32[] internal long;
 
@@ -65,6 +66,14 @@ contract EpochGasTest is EpochFixture {
         vm.assertTrue(later <= GOAL, "later claim");
         vm.assertTrue(later <= first, "the number of epochs adds nothing");
         vm.assertEq(alice.balance, 120 ether + 1);
+    }
+
+    /// Whoever pays an account first makes it: 25,000 gas that a payer cannot save. All the rest is within the goal.
+    function test_Gas_Claim_ToANewAccount() public {
+        address nobody = address(0xdead1);
+        deep(refs(worker, 1, 1), long, nobody, 3 ether);
+        uint256 gas = gasOfClaim(nobody, 3 ether, long);
+        vm.assertTrue(gas - NEW_ACCOUNT <= GOAL, "all but the account");
     }
 
     /// The number of batches adds nothing.
