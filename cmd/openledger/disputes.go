@@ -19,9 +19,10 @@ func newDisputes(c *cli) *cobra.Command {
 		Use:   "disputes",
 		Short: "Challenges of batches and epochs: who judges them and what became of them",
 		Example: `  openledger disputes list
-  openledger disputes show 3 --json`,
+  openledger disputes show 3 --json
+  openledger disputes challenge 0x52908400098527886E0F7030069857D2E4169EE7 3 --dry-run`,
 	}
-	cmd.AddCommand(disputesList(c), disputesShow(c))
+	cmd.AddCommand(disputesList(c), disputesShow(c), disputesChallenge(c))
 	return cmd
 }
 

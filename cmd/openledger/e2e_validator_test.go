@@ -12,6 +12,7 @@ import (
 	"github.com/holiman/uint256"
 	"github.com/stretchr/testify/require"
 
+	"github.com/openledger/openledger/cmd/openledger/client"
 	"github.com/openledger/openledger/cmd/openledger/node"
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/contracts/devchain"
@@ -29,6 +30,8 @@ func judged(dev **devchain.Chain) ledger {
 		*dev = c
 		return deployed(t, home, c.RPC(), func(params map[string]any) {
 			params["settlement"].(map[string]any)["challenge_window_seconds"] = 3600
+			params["epochs"].(map[string]any)["challenge_window_seconds"] = 3600
+			params["epochs"].(map[string]any)["build_window_seconds"] = 3600
 			params["disputes"].(map[string]any)["seats"] = 1
 		})
 	}
@@ -67,7 +70,9 @@ func TestValidatorFromTheCommandLine(t *testing.T) {
 	})
 	batch := s.audit(t).batches[0]
 	v.check(t, batch.Worker, batch.Nonce)
+	v.tryChallenges(t, batch.Worker, batch.Nonce)
 	v.judge(t, batch.Worker, batch.Nonce)
+	v.lyingEpoch(t, dev, chain.BatchRef{Worker: batch.Worker, Nonce: batch.Nonce})
 	v.leave(t, dev)
 }
 
@@ -173,8 +178,7 @@ func (v *validating) judge(t *testing.T, worker protocol.Account, nonce uint64) 
 	run(t, &verdicts, v.verb("verdicts")...)
 	require.Empty(t, verdicts.Disputes)
 
-	id, _, err := v.chain.As(v.secret(t, "requester")).Challenge(t.Context(), worker, nonce, protocol.ReasonOutput, protocol.Hash{1})
-	require.NoError(t, err)
+	id := v.challenge(t, worker.Hex(), fmt.Sprint(nonce), "--force", "--reason", "output").Dispute
 	eventually(t, 2*time.Minute, "the committee decides", func() error {
 		d, err := v.chain.Dispute(t.Context(), id)
 		if err == nil && d.Status.Open() {
@@ -210,6 +214,76 @@ func (v *validating) judge(t *testing.T, worker protocol.Account, nonce uint64) 
 	require.True(t, mine.Collect.IsZero())
 	require.True(t, mine.Balance.Gt(&before.Balance), "the share is far above the gas")
 	refused(t, "nothing to collect", v.verb("collect")...)
+}
+
+// challenging are the words of a challenge by the requester.
+func (v *validating) challenging(args ...string) []string {
+	return append(append([]string{"disputes", "challenge"}, args...), "--home", v.user, "--api", v.api, "--as", requesterKey)
+}
+
+func (v *validating) challenge(t *testing.T, args ...string) (out challengeView) {
+	t.Helper()
+	run(t, &out, v.challenging(args...)...)
+	return out
+}
+
+// tryChallenges finds nothing wrong with an honest batch, and challenges nothing.
+func (v *validating) tryChallenges(t *testing.T, worker protocol.Account, nonce uint64) {
+	batch := []string{worker.Hex(), fmt.Sprint(nonce)}
+	with := func(more ...string) []string { return v.challenging(append(batch, more...)...) }
+	tried := v.challenge(t, append(batch, "--dry-run", "--share", "1")...)
+	require.False(t, tried.Finding.Guilty, tried.Finding.Detail)
+	require.Equal(t, tried.Finding.Receipts, tried.Finding.Rerun)
+	require.Positive(t, tried.Finding.Receipts)
+	require.True(t, tried.Open)
+	require.Equal(t, node.Open(100), tried.Bond)
+	people, errs, code := verb(t, with("--dry-run")...)
+	require.Zero(t, code, errs)
+	require.Contains(t, people, "holds")
+	refused(t, "fault: none was found", with()...)
+	refused(t, "--force and --reason go together", with("--force")...)
+	refused(t, "one of adapter, arithmetic, attribution", with("--force", "--reason", "spite")...)
+	refused(t, "share: is 2", with("--share", "2")...)
+	refused(t, "batch: name its worker", v.challenging(worker.Hex())...)
+	refused(t, "epoch", v.challenging("--epoch", "1")...)
+	refused(t, "no batch beside it", with("--epoch", "1")...)
+	n, err := v.chain.DisputeCount(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n)
+}
+
+// lyingEpoch challenges an epoch whose root pays everything to its proposer.
+func (v *validating) lyingEpoch(t *testing.T, dev *devchain.Chain, batch chain.BatchRef) {
+	b, err := v.chain.Batch(t.Context(), batch.Worker, batch.Nonce)
+	require.NoError(t, err)
+	require.NoError(t, dev.AdvanceTime(time.Until(time.Unix(b.ClaimableAt, 0))+time.Hour))
+	liar := v.chain.As(v.secret(t, "owner"))
+	params, err := v.chain.EpochParams(t.Context())
+	require.NoError(t, err)
+	_, err = liar.OpenEpoch(t.Context(), params.Bond, []chain.BatchRef{batch})
+	require.NoError(t, err)
+	refused(t, "no root yet", v.challenging("--epoch", "1")...)
+	_, err = liar.CommitEpoch(t.Context(), 1, protocol.Hash{1}, protocol.Hash{2})
+	require.NoError(t, err)
+
+	found := v.challenge(t, "--epoch", "1", "--dry-run")
+	require.True(t, found.Finding.Guilty)
+	require.Equal(t, protocol.ReasonArithmetic, found.Finding.Reason)
+	require.NotEmpty(t, found.Finding.Detail)
+	require.False(t, found.Sent)
+	sent := v.challenge(t, "--epoch", "1")
+	require.True(t, sent.Sent)
+	require.NotZero(t, sent.Tx)
+	d, err := v.chain.Dispute(t.Context(), sent.Dispute)
+	require.NoError(t, err)
+	require.Equal(t, protocol.ReasonArithmetic, d.Reason)
+	require.Equal(t, uint32(1), d.Epoch)
+	require.Equal(t, v.accounts[requesterKey], d.Challenger)
+	// What it found is where the coordinator keeps it, for the committee.
+	raw, err := client.Blocks{Client: v.cl}.Get(t.Context(), d.Evidence)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), validator.ChallengeFormat)
+	refused(t, "is disputed", v.challenging("--epoch", "1")...)
 }
 
 func (v *validating) leave(t *testing.T, dev *devchain.Chain) {

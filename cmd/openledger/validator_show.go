@@ -1,17 +1,20 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/holiman/uint256"
 	"github.com/spf13/cobra"
 
+	"github.com/openledger/openledger/cmd/openledger/client"
 	"github.com/openledger/openledger/cmd/openledger/node"
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/contracts/events"
@@ -173,64 +176,102 @@ the worker's earlier documents can be had.`,
 
 // checkBatch judges a batch with a memory that is thrown away.
 func (c *cli) checkBatch(cmd *cobra.Command, worker protocol.Account, nonce uint64, share float64) (_ validator.Finding, err error) {
-	ctx := cmd.Context()
-	_, info, ch, err := c.network(ctx)
+	j, err := c.judge(cmd.Context())
 	if err != nil {
 		return validator.Finding{}, err
 	}
-	defer ch.Close()
+	defer func() { err = errors.Join(err, j.close()) }()
+	return j.batch(cmd.Context(), c, worker, nonce, share)
+}
+
+// judging is a judge of batches and epochs with what it is made of.
+type judging struct {
+	client  *client.Client
+	chain   *chain.Client
+	content *ipfs.Node
+	judge   *validator.Judge
+	closers []func() error
+}
+
+func (j *judging) close() (err error) {
+	for _, done := range slices.Backward(j.closers) {
+		err = errors.Join(err, done())
+	}
+	return err
+}
+
+// judge opens a judge whose memory is thrown away when it is closed.
+func (c *cli) judge(ctx context.Context) (_ *judging, err error) {
+	j := &judging{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, j.close())
+		}
+	}()
+	cl, info, ch, err := c.network(ctx)
+	if err != nil {
+		return nil, err
+	}
+	j.client, j.chain = cl, ch
+	j.closers = append(j.closers, func() error { ch.Close(); return nil })
 	dir, err := os.MkdirTemp("", "openledger-check-")
 	if err != nil {
-		return validator.Finding{}, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	j.closers = append(j.closers, func() error { return os.RemoveAll(dir) })
 	db, err := store.Open(store.Config{Dir: filepath.Join(dir, "db")})
 	if err != nil {
-		return validator.Finding{}, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	j.closers = append(j.closers, db.Close)
 	index, err := events.New(events.Config{DB: db, Chain: ch, Logger: c.logger()})
 	if err != nil {
-		return validator.Finding{}, err
+		return nil, err
 	}
 	if _, err := index.Sync(ctx); err != nil {
-		return validator.Finding{}, err
+		return nil, err
 	}
 	content, done, err := c.open(info)
 	if err != nil {
-		return validator.Finding{}, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, done()) }()
+	j.content = content
+	j.closers = append(j.closers, done)
 	m, err := node.OpenModelAt(c.baseModel, 0)
 	if err != nil {
-		return validator.Finding{}, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, m.Close()) }()
+	j.closers = append(j.closers, m.Close)
 	providers, err := ipfs.ParseProviders(info.Bootstrap)
 	if err != nil {
-		return validator.Finding{}, err
+		return nil, err
 	}
-	j := &validator.Judge{
+	j.judge = &validator.Judge{
 		Chain: ch, Index: index, Blocks: node.NewBlocks(content, providers, 20*time.Second), Auditor: node.AuditorOf(ch, m), Seen: validator.NewJournal(db),
 		Adapters: node.NewOpenAdapters(adapter.Source{Content: content, Registry: ch, Base: m.Bundle.Hash, Model: m.Model}, providers...),
 	}
-	t, err := j.Find(ctx, worker, nonce)
+	return j, nil
+}
+
+// batch judges a batch, and compares with the worker's earlier ones that can be had.
+func (j *judging) batch(ctx context.Context, c *cli, worker protocol.Account, nonce uint64, share float64) (validator.Finding, error) {
+	t, err := j.judge.Find(ctx, worker, nonce)
 	if err != nil {
 		return validator.Finding{}, err
 	}
 	for n := range nonce {
-		earlier, err := j.Find(ctx, worker, n)
+		earlier, err := j.judge.Find(ctx, worker, n)
 		if err != nil {
 			return validator.Finding{}, err
 		}
-		if err := j.Remember(ctx, worker, validator.Place{Nonce: n, DataDigest: earlier.DataDigest}); err != nil {
+		if err := j.judge.Remember(ctx, worker, validator.Place{Nonce: n, DataDigest: earlier.DataDigest}); err != nil {
 			c.say("batch %d cannot be compared with: %v", n, err)
 		}
 	}
 	// Chance is all that an unpredictable sample needs here: nobody waits for this one.
 	var seed protocol.Hash
-	if head, err := ch.Newest(ctx); err == nil {
+	if head, err := j.chain.Newest(ctx); err == nil {
 		seed = head.Hash
 	}
-	return j.Batch(ctx, t, validator.Sample(seed, share, 0))
+	return j.judge.Batch(ctx, t, validator.Sample(seed, share, 0))
 }

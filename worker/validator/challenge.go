@@ -25,6 +25,15 @@ type ChallengeDocument struct {
 
 const maxChallengeBytes = 64 << 10
 
+// EncodeChallenge is the document of a finding, as committees read it.
+func EncodeChallenge(c *chain.Client, f Finding) ([]byte, error) {
+	if len(f.Detail) > 4096 {
+		f.Detail = f.Detail[:4096]
+	}
+	f.Unable = nil
+	return json.Marshal(&ChallengeDocument{Format: ChallengeFormat, ChainID: c.ChainID(), Settlement: c.Addresses().Settlement, Finding: f})
+}
+
 // parseChallenge reads a foreign document strictly.
 func parseChallenge(b []byte) (d ChallengeDocument, err error) {
 	if len(b) > maxChallengeBytes {
@@ -57,11 +66,7 @@ func (s *Service) challenge(ctx context.Context, b BatchState) error {
 		return s.disputed(ctx, b)
 	}
 	f := *b.Finding
-	if len(f.Detail) > 4096 {
-		f.Detail = f.Detail[:4096]
-	}
-	f.Unable = nil
-	raw, err := json.Marshal(&ChallengeDocument{Format: ChallengeFormat, ChainID: s.cfg.Chain.ChainID(), Settlement: s.cfg.Chain.Addresses().Settlement, Finding: f})
+	raw, err := EncodeChallenge(s.cfg.Chain, f)
 	if err != nil {
 		return err
 	}
