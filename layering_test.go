@@ -44,6 +44,7 @@ var grants = map[string][]string{
 	"worker/doctor":            {"protocol/...", "cuda", "contracts/chain"},
 	"coordinator":              {"protocol/...", "store/...", "scheduler", "coordinator/...", "contracts/chain"},
 	"coordinator/api":          {"protocol", "coordinator/web"},
+	"coordinator/mcpserver":    {"protocol"},
 	"coordinator/web":          {},
 	"store":                    {"protocol"},
 	"store/ipfs":               {"protocol", "store"},

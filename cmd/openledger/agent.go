@@ -28,20 +28,22 @@ const orderLasts = time.Hour
 func newAgent(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "agent",
-		Short: "Agents: register, update, show, stake, hand over, retire",
+		Short: "Agents: register, update, show, ask, stake, hand over, retire",
 		Long: `An agent is a manifest (instructions, model, tools, datanets for retrieval, price) under
 an owner's signature, and a stake that disputes can slash. The registry keeps the CID of the
 manifest of every version; the manifest itself is a block that the coordinator provides.`,
 		Example: `  openledger agent register poet.json --stake 100 --as alice
   openledger agent update poet.json --as alice
   openledger agent show poet --as alice
+  openledger agent ask poet 'A wolf'
+  openledger agent earnings poet --as alice
   openledger agent transfer poet bob --as alice && openledger agent accept 1 --as bob
   openledger agent retire poet --as alice`,
 	}
 	cmd.AddCommand(agentRegister(c), agentUpdate(c), agentList(c), agentShow(c), agentStake(c), agentUnstake(c), agentWithdraw(c),
 		agentSet(c, "retire", "Offer the agent no more; its stake can leave then", false),
 		agentSet(c, "activate", "Offer the agent; it needs the least stake", true),
-		agentTransfer(c), agentAccept(c), agentHistory(c))
+		agentTransfer(c), agentAccept(c), agentAsk(c), agentEarnings(c), agentHistory(c))
 	return cmd
 }
 

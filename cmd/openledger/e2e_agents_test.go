@@ -1,11 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -140,3 +142,53 @@ func (s *separate) contributorStakes(t *testing.T) {
 }
 
 func decimal(n uint64) string { return strconv.FormatUint(n, 10) }
+
+// askAgent has an agent asked on the command line and by OpenAI's API, and its owner claim
+// what it earned, to the wei.
+func (s *separate) askAgent(t *testing.T) {
+	info, err := s.cl.Network(t.Context())
+	require.NoError(t, err)
+	manifest := filepath.Join(t.TempDir(), "bard.json")
+	raw := `{"name":"bard","instructions":"Answer in verse.","price":"1000000000000003","base":"` + info.Base.Hex() + `"}`
+	require.NoError(t, os.WriteFile(manifest, []byte(raw), 0o600))
+	var a chain.Agent
+	run(t, &a, s.verb("agent", "register", manifest, "--stake", "100", "--as", "alice")...)
+	s.awaitWorkers(t, 2)
+	var said answer
+	run(t, &said, s.verb("agent", "ask", "bard", "A wolf", "--max-tokens", "4")...)
+	run(t, &said, s.verb("infer", "agent/"+a.Owner.Hex()+"/bard@1", "A lamb", "--max-tokens", "4")...)
+	view, err := s.cl.Receipt(t.Context(), said.Receipt)
+	require.NoError(t, err)
+	require.Equal(t, a.ID, view.Receipt.Agent)
+	require.Equal(t, "1000000000000003", view.Receipt.Markup.Dec())
+	require.Equal(t, "Answer in verse.", view.Evidence.Job.Messages[0].Content)
+	refused(t, "there is no agent", s.verb("agent", "ask", "nobody", "A wolf")...)
+	refused(t, "is not on offer", s.verb("agent", "ask", "poet", "A wolf")...)
+
+	for i := range s.workers { // they settle when they start
+		s.workers[i].kill()
+		s.again(t, i)
+	}
+	var earned struct {
+		Batches []agentEarned `json:"batches"`
+		Earned  string        `json:"earned"`
+	}
+	// A tenth of the price is 100000000000000.3: the platform has the smaller remainder.
+	eventually(t, time.Minute, "both answers are settled", func() error {
+		run(t, &earned, s.verb("agent", "earnings", "bard", "--as", "alice")...)
+		if earned.Earned != "1800000000000006" {
+			return fmt.Errorf("earned %s", earned.Earned)
+		}
+		return nil
+	})
+	eventually(t, time.Minute, "the challenge window is over", func() error {
+		run(t, nil, s.verb("rewards", "claim", "--as", "alice")...)
+		run(t, &earned, s.verb("agent", "earnings", "bard", "--as", "alice")...)
+		for _, b := range earned.Batches {
+			if b.Status != "claimed" {
+				return fmt.Errorf("batch %d of %s: %s", b.Batch, b.Worker, b.Status)
+			}
+		}
+		return nil
+	})
+}

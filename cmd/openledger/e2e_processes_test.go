@@ -196,6 +196,7 @@ func separateProcesses(t *testing.T, on ledger) {
 	t.Run("stake, escrow, prices and votes", s.holders)
 	t.Run("bad input", s.badInput)
 	t.Run("agents", s.agents)
+	t.Run("an agent is asked and paid", s.askAgent)
 	t.Run("contributors' stakes", s.contributorStakes)
 }
 

@@ -93,6 +93,9 @@ func (s *Server) table() []route {
 		{"GET", "/healthz", "isAlive", scopeOff, 0, open(s.alive)},
 		{"GET", "/readyz", "isReady", scopeOff, 0, open(s.ready)},
 	}
+	if s.cfg.MCP != nil {
+		table = append(table, route{"POST", "/mcp", "callMCP", ScopeAny, 0, s.callMCP})
+	}
 	if s.cfg.Metrics != nil {
 		table = append(table, route{"GET", "/metrics", "getMetrics", scopeOff, 0, open(s.metrics)})
 	}
@@ -104,6 +107,9 @@ const smallBody = 64 << 10
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
+	if s.cfg.MCP != nil {
+		s.mcp = s.cfg.MCP(mux)
+	}
 	for _, e := range s.table() {
 		mux.HandleFunc(e.method+" "+e.pattern, s.endpoint(e))
 	}

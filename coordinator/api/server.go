@@ -31,7 +31,9 @@ type Config struct {
 	TrainingDefaults protocol.Hyper
 	// Samples are files of records to begin with. There may be none.
 	Samples []Sample
-	Logger  *slog.Logger
+	// MCP makes the handler of /mcp, which uses the API itself; nil: there is none.
+	MCP    func(own http.Handler) http.Handler
+	Logger *slog.Logger
 	// MaxBody bounds a request body in bytes.
 	MaxBody int64
 }
@@ -74,6 +76,7 @@ type Server struct {
 	cfg      Config
 	listener net.Listener
 	http     *http.Server
+	mcp      http.Handler
 	web      http.Handler
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/openledger/openledger/contracts/keystore"
 	"github.com/openledger/openledger/coordinator"
 	"github.com/openledger/openledger/coordinator/api"
+	"github.com/openledger/openledger/coordinator/mcpserver"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/store"
 )
@@ -88,6 +89,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 		Listen: cfg.API, Inference: c.Coordinator, Adapters: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
 		Versions: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator, RPC: c.Coordinator, Faucet: faucet,
 		TrainingDefaults: DefaultHyper(), Samples: samples,
+		MCP:     mcpserver.Handler,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
 	})
 	if err != nil {
