@@ -48,7 +48,9 @@ type Coordinator struct {
 	gone      map[protocol.PeerID]int64                 // when its last connection closed, in ms
 	stakes    map[protocol.PeerID]amount
 	reserved  map[protocol.Account]amount // what running jobs may cost, per requester
-	wake      chan struct{}               // a deadline may have moved
+	// keyReserved is that part of reserved which counts against the budget of an API key.
+	keyReserved map[protocol.Hash]amount
+	wake        chan struct{} // a deadline may have moved
 
 	prefetches chan struct{} // under way
 
@@ -81,7 +83,7 @@ func New(cfg Config) (*Coordinator, error) {
 		state: state, jobs: map[protocol.Hash]*liveJob{}, training: map[protocol.Hash]*liveTraining{},
 		bindings: map[protocol.PeerID]protocol.SignedBinding{}, announced: map[protocol.PeerID]protocol.Announcement{},
 		gone: map[protocol.PeerID]int64{}, stakes: map[protocol.PeerID]amount{},
-		reserved: map[protocol.Account]amount{}, wake: make(chan struct{}, 1), prefetches: make(chan struct{}, maxPrefetches),
+		reserved: map[protocol.Account]amount{}, keyReserved: map[protocol.Hash]amount{}, wake: make(chan struct{}, 1), prefetches: make(chan struct{}, maxPrefetches),
 	}
 	if c.metrics, err = newMetrics(cfg.Registerer, c); err != nil {
 		return nil, err

@@ -13,12 +13,15 @@ import (
 	"github.com/openledger/openledger/protocol/p2p"
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/scheduler"
+	"github.com/openledger/openledger/store"
 )
 
 // liveJob is an inference that runs now. Its tokens survive the worker that made
 // them: the next worker resumes after them.
 type liveJob struct {
 	ctx     context.Context // ends when the requester goes away
+	by      api.Caller
+	model   string // as the request named it
 	job     protocol.InferenceJob
 	adapter chain.Adapter // zero for the bare base
 	prompt  int           // its prompt can't have more tokens
@@ -29,7 +32,8 @@ type liveJob struct {
 	attempt  int
 	release  context.CancelFunc
 	reserved amount
-	failed   error // of the newest attempt that failed
+	budgeted amount // of its key's budget
+	failed   error  // of the newest attempt that failed
 
 	mu     sync.Mutex            // guards what follows; onText is called under it, so that text stays in order
 	onText func(api.Delta) error // nil once the requester is gone
@@ -87,7 +91,7 @@ func (c *Coordinator) Infer(ctx context.Context, by api.Caller, r api.Request, o
 	defer cancel()
 	onText = firstText(c.metrics, onText)
 	deadline, _ := ctx.Deadline()
-	j := &liveJob{ctx: ctx, adapter: adapter, onText: onText, done: make(chan struct{}), job: protocol.InferenceJob{
+	j := &liveJob{ctx: ctx, by: by, model: r.Model, adapter: adapter, onText: onText, done: make(chan struct{}), job: protocol.InferenceJob{
 		ID: r.ID, Requester: requester, Base: c.cfg.Base, Adapter: adapter.CID, Agent: agent, AgentVersion: version, Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs,
 		Embedding: r.Embedding, Sampling: r.Sampling, Deadline: deadline.UnixMilli(), Sources: c.sources(adapter.Digest),
 	}}
@@ -238,7 +242,7 @@ func (c *Coordinator) pay(j *liveJob, job protocol.InferenceJob, e scheduler.Eff
 		}
 	}
 	// The work is done: that the requester goes away now must not undo its payment.
-	if err := c.accept(context.WithoutCancel(j.ctx), e.Worker, s, ev, j.logProbs(ev)); err != nil {
+	if err := c.accept(context.WithoutCancel(j.ctx), e.Worker, s, ev, store.Bill{Key: j.by.Key, Model: j.model}, j.logProbs(ev)); err != nil {
 		return errors.Join(failed, err)
 	}
 	if failed != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/scheduler"
+	"github.com/openledger/openledger/store"
 )
 
 // voucherTimeout bounds the delivery of one voucher.
@@ -29,6 +30,10 @@ func (c *Coordinator) admit(ctx context.Context, j *liveJob) (*scheduler.Submit,
 	turn.Lock()
 	defer turn.Unlock()
 	free, err := c.spendable(ctx, j.job.Requester)
+	if err != nil {
+		return nil, err
+	}
+	keyLeft, limited, err := c.budgetOf(j.by)
 	if err != nil {
 		return nil, err
 	}
@@ -54,13 +59,29 @@ func (c *Coordinator) admit(ctx context.Context, j *liveJob) (*scheduler.Submit,
 		}
 	}
 	left := most
+	keyLeft = sub(keyLeft, c.keyReserved[j.by.Key])
+	if limited = limited && keyLeft.Lt(&left); limited {
+		left = keyLeft
+		if keyLeft.Lt(&budget) {
+			budget = keyLeft
+		}
+	}
 	estimate := quote(fees, left)
+	if limited && (left.Lt(&estimate) || left.IsZero()) {
+		return nil, overBudget(estimate, left)
+	}
 	if left.Lt(&estimate) || left.IsZero() {
 		return nil, protocol.Errorf(protocol.KindEscrow, "", "this request may cost %s wei, and %s wei of the escrow of %s are free: deposit more with 'openledger wallet deposit'",
 			estimate.Dec(), left.Dec(), j.job.Requester.Hex())
 	}
 	c.reserved[j.job.Requester] = add(reserved, estimate)
 	j.reserved = estimate
+	if j.by.Budget != nil || j.by.BudgetPerDay != nil {
+		if j.budgeted = estimate; len(fees) == 0 { // nobody knows what the worker that comes will ask
+			j.budgeted, credits = budget, nil
+		}
+		c.keyReserved[j.by.Key] = add(c.keyReserved[j.by.Key], j.budgeted)
+	}
 	// A dearer worker that comes later would exceed the reservation.
 	if len(fees) != 0 {
 		if !budget.Lt(&estimate) {
@@ -122,6 +143,15 @@ func (c *Coordinator) unreserve(j *liveJob) {
 		c.reserved[j.job.Requester] = left
 	}
 	j.reserved = amount{}
+	if j.budgeted.IsZero() {
+		return
+	}
+	if left := sub(c.keyReserved[j.by.Key], j.budgeted); left.IsZero() {
+		delete(c.keyReserved, j.by.Key)
+	} else {
+		c.keyReserved[j.by.Key] = left
+	}
+	j.budgeted = amount{}
 }
 
 // funds are what a requester may spend on new answers: at any worker, and at those for
@@ -219,7 +249,7 @@ func (c *Coordinator) workerAccounts(promises map[protocol.Account]amount) []pro
 // accept makes a checked receipt ours to pay: evidence and voucher are durable before
 // the worker gets the voucher. The voucher travels on its own: a worker that takes it
 // slowly holds nobody up, and one that can't be reached now asks for it later.
-func (c *Coordinator) accept(ctx context.Context, worker protocol.PeerID, s protocol.SignedReceipt, e protocol.Evidence, logprobs []protocol.TokenLogProbs) error {
+func (c *Coordinator) accept(ctx context.Context, worker protocol.PeerID, s protocol.SignedReceipt, e protocol.Evidence, bill store.Bill, logprobs []protocol.TokenLogProbs) error {
 	encoded, err := wire.EncodeEvidence(e)
 	if err != nil {
 		return err
@@ -227,7 +257,7 @@ func (c *Coordinator) accept(ctx context.Context, worker protocol.PeerID, s prot
 	if _, err := c.ipfs.AddBlock(ctx, encoded); err != nil {
 		return err
 	}
-	voucher, err := c.book.AcceptAnswer(s, logprobs, now(), c.sign)
+	voucher, err := c.book.AcceptAnswer(s, bill, logprobs, now(), c.sign)
 	if err != nil {
 		return err
 	}

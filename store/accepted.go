@@ -20,12 +20,13 @@ type AcceptedReceipt struct {
 // gets the voucher that it got before; another receipt for the same job is
 // refused with kind already_exists. The caller has verified the receipt.
 func (c *Coordinator) AcceptReceipt(r protocol.SignedReceipt, at int64, sign func(protocol.Voucher) (protocol.SignedVoucher, error)) (protocol.SignedVoucher, error) {
-	return c.AcceptAnswer(r, nil, at, sign)
+	return c.AcceptAnswer(r, Bill{}, nil, at, sign)
 }
 
 // AcceptAnswer is AcceptReceipt of an answer with log-probabilities, which are kept for
 // when it is asked for again. They are the worker's word: the receipt does not sign them.
-func (c *Coordinator) AcceptAnswer(r protocol.SignedReceipt, logprobs []protocol.TokenLogProbs, at int64, sign func(protocol.Voucher) (protocol.SignedVoucher, error)) (protocol.SignedVoucher, error) {
+// The answer is counted to whom the bill names.
+func (c *Coordinator) AcceptAnswer(r protocol.SignedReceipt, bill Bill, logprobs []protocol.TokenLogProbs, at int64, sign func(protocol.Voucher) (protocol.SignedVoucher, error)) (protocol.SignedVoucher, error) {
 	var out protocol.SignedVoucher
 	err := c.db.Update(func(tx *Tx) error {
 		id := r.Receipt.ID
@@ -60,6 +61,9 @@ func (c *Coordinator) AcceptAnswer(r protocol.SignedReceipt, logprobs []protocol
 			return errors.New("store: accept receipt: the signed voucher is not the one asked for")
 		}
 		if err := cumulativeTable.Put(tx, key, out); err != nil {
+			return err
+		}
+		if err := count(tx, bill, &r.Receipt, &fee, at); err != nil {
 			return err
 		}
 		if len(logprobs) > 0 {

@@ -291,13 +291,14 @@ func TestAPIKeys(t *testing.T) {
 	k := APIKey{Hash: HashAPIKey("sk-secret"), Name: "demo", Requester: alice}
 	require.NoError(t, c.AddKey(k))
 	require.Equal(t, protocol.KindExists, protocol.KindOf(c.AddKey(k)))
-	got, err := c.Key("sk-secret")
+	got, err := c.Key("sk-secret", 1)
 	require.NoError(t, err)
+	k.ID = k.Hash // as before keys had IDs of their own
 	require.Equal(t, k, got)
-	_, err = c.Key("sk-wrong")
+	_, err = c.Key("sk-wrong", 1)
 	require.Equal(t, protocol.KindUnauthorized, protocol.KindOf(err))
 	require.NoError(t, c.RevokeKey(k.Hash, 5))
-	_, err = c.Key("sk-secret")
+	_, err = c.Key("sk-secret", 1)
 	require.Equal(t, protocol.KindUnauthorized, protocol.KindOf(err))
 	keys, err := c.Keys()
 	require.NoError(t, err)

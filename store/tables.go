@@ -23,6 +23,8 @@ var (
 	cumulativeTable = NewTable(25, "cumulative vouchers", accountPair, JSON[protocol.SignedVoucher]())
 	logProbTable    = NewTable(26, "log-probabilities of answers", HashKey(), JSON[[]protocol.TokenLogProbs]())
 	faucetTable     = NewTable(27, "grants of the faucet", AccountKey(), JSON[FaucetGrant]())
+	usageTable      = NewTable(28, "usage by key, day and model", PairKey(HashKey(), PairKey(Int64Key(), StringKey[string]())), JSON[Usage]())
+	spendingTable   = NewTable(29, "spending by key", HashKey(), JSON[Spending]())
 
 	adapterTable = NewTable(40, "adapters", StringKey[protocol.CID](), JSON[AdapterRecord]())
 	adapterName  = NewTable(41, "adapter names", PairKey(AccountKey(), StringKey[string]()), JSON[protocol.CID]())

@@ -4,18 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/openledger/openledger/cmd/openledger/client"
 	"github.com/openledger/openledger/cmd/openledger/node"
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/contracts/devchain"
-	"github.com/openledger/openledger/contracts/keystore"
-	"github.com/openledger/openledger/coordinator/api"
-	"github.com/openledger/openledger/protocol"
 )
 
 // sessionKey signs vouchers for the requesters that authorise it.
@@ -94,55 +88,4 @@ func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses
 		Home: node.Home{Dir: c.Home().Path("coordinator")}, RPC: rpc, Addresses: at, API: listen, Peer: peer,
 		Base: bundle.Hash, BaseName: node.NameOfBase(c.baseModel), SessionKey: session, Faucet: faucet, Logger: c.logger(),
 	})
-}
-
-func coordinatorKey(c *cli) *cobra.Command {
-	var label string
-	cmd := &cobra.Command{
-		Use:   "key",
-		Short: "Issue an API key that spends the escrow of the account that signs",
-		Long: `Key asks the coordinator for an API key; the request is signed by the account whose
-escrow the key will spend, within what the account deposited ('openledger wallet
-deposit'). The key is shown once and kept as a hash only.`,
-		Example: "  openledger coordinator key --as alice --label laptop",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			key, err := c.signer()
-			if err != nil {
-				return err
-			}
-			cl, err := c.coordinator()
-			if err != nil {
-				return err
-			}
-			secret, err := issueKey(cmd, cl, key, label)
-			if err != nil {
-				return err
-			}
-			return c.print(map[string]string{"key": secret}, func(w io.Writer) { fmt.Fprintln(w, secret) })
-		},
-	}
-	cmd.Flags().StringVar(&label, "label", "", "what the key is for")
-	return cmd
-}
-
-func issueKey(cmd *cobra.Command, cl *client.Client, key keystore.Signer, label string) (string, error) {
-	info, err := cl.Network(cmd.Context())
-	if err != nil {
-		return "", err
-	}
-	r := api.KeyRequest{Requester: key.Account(), Label: label, At: time.Now().UnixMilli()}
-	if r.Signature, err = key.SignText(cmd.Context(), api.KeyRequestText(info.Peer, r)); err != nil {
-		return "", err
-	}
-	var out struct {
-		Key string `json:"key"`
-	}
-	if err := cl.Call(cmd.Context(), http.MethodPost, "/api/v1/keys", r, &out); err != nil {
-		return "", err
-	}
-	if out.Key == "" {
-		return "", protocol.Errorf(protocol.KindInternal, "", "the coordinator issued an empty key")
-	}
-	return out.Key, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -159,16 +160,24 @@ func errorBody(err error) (int, apiError) {
 	if kind == protocol.KindNotFound && body.Param != nil && *body.Param == "model" {
 		body.Code = "model_not_found"
 	}
+	if r := (*statusError)(nil); errors.As(err, &r) {
+		body.Type, body.Code = r.kind, r.code
+		return r.status, body
+	}
 	return at.status, body
 }
 
 func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	status, body := errorBody(err)
 	if status >= http.StatusInternalServerError {
-		s.cfg.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+		s.cfg.Logger.Error("request failed", "request", w.Header().Get(requestIDHeader), "method", r.Method, "path", r.URL.Path, "err", err)
 	}
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
+		after := int64(1)
+		if r := (*statusError)(nil); errors.As(err, &r) && r.after > 0 {
+			after = int64(math.Ceil(r.after.Seconds()))
+		}
+		w.Header().Set("Retry-After", strconv.FormatInt(after, 10))
 	}
 	_ = writeJSON(w, status, map[string]apiError{"error": body})
 }

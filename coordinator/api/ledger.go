@@ -45,32 +45,9 @@ func (s *Server) models(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, map[string]any{"models": list(found)})
 }
 
-// KeyRequestText is what the requester signs (EIP-191) to be issued an API key. It
-// names the coordinator, so that a signature can't be used at another one.
-func KeyRequestText(coordinator protocol.PeerID, r KeyRequest) string {
-	return fmt.Sprintf("Issue an OpenLedger API key\ncoordinator: %s\naccount: %s\nlabel: %s\nat: %d",
-		coordinator, r.Requester.Hex(), r.Label, r.At)
-}
-
 // CancelText is what a job's owner signs (EIP-191) to stop it.
 func CancelText(id protocol.Hash, r CancelRequest) string {
 	return fmt.Sprintf("Cancel an OpenLedger training job\njob: %s\nat: %d", id.Hex(), r.At)
-}
-
-func (s *Server) issueKey(w http.ResponseWriter, r *http.Request) error {
-	var in KeyRequest
-	if err := readJSON(r, &in); err != nil {
-		return err
-	}
-	if len(in.Label) > protocol.MaxNameBytes {
-		return protocol.Errorf(protocol.KindInvalid, "label", "it is longer than %d bytes", protocol.MaxNameBytes)
-	}
-	key, err := s.cfg.Keys.IssueKey(r.Context(), in)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	return writeJSON(w, http.StatusCreated, map[string]string{"key": key})
 }
 
 func (s *Server) startTraining(w http.ResponseWriter, r *http.Request) error {

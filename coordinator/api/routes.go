@@ -1,6 +1,8 @@
 package api
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"net/http"
 	"strings"
 
@@ -20,12 +22,6 @@ const (
 	ScopeAny Scope = "any"
 	scopeOff Scope = "" // no key
 )
-
-// Caller is who sends a request.
-type Caller struct {
-	Account protocol.Account // pays
-	Key     protocol.Hash    // of the API key; zero where none is needed
-}
 
 // handler serves a request. The caller is zero where the route needs no API key.
 type handler func(w http.ResponseWriter, r *http.Request, by Caller) error
@@ -60,6 +56,9 @@ func (s *Server) table() []route {
 		{"POST", "/api/v1/rpc", "callRPC", scopeOff, maxRPCBody, open(s.rpc)},
 		{"POST", "/api/v1/faucet", "drip", scopeOff, smallBody, open(s.drip)},
 		{"POST", "/api/v1/keys", "createKey", scopeOff, smallBody, open(s.issueKey)},
+		{"POST", "/api/v1/keys/list", "listKeys", scopeOff, smallBody, open(s.listKeys)},
+		{"POST", "/api/v1/keys/{id}/revoke", "revokeKey", scopeOff, smallBody, open(s.revokeKey)},
+		{"POST", "/api/v1/keys/{id}/rotate", "rotateKey", scopeOff, smallBody, open(s.rotateKey)},
 		{"GET", "/api/v1/models", "listAllModels", scopeOff, 0, open(s.models)},
 		{"POST", "/api/v1/adapters/{id}/{action}", "orderAdapter", ScopeInference, smallBody, s.orderAdapter},
 
@@ -135,10 +134,17 @@ func (s *Server) endpoint(e route) http.HandlerFunc {
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		w.Header().Set(requestIDHeader, newRequestID())
 		var by Caller
 		var err error
 		if e.scope != scopeOff {
 			by, err = s.caller(w, r)
+			if err == nil {
+				err = by.allows(e.scope)
+			}
+			if err == nil {
+				err = s.limits.request(w.Header(), &by)
+			}
 		}
 		if err == nil {
 			err = e.serve(w, r, by)
@@ -147,6 +153,15 @@ func (s *Server) endpoint(e route) http.HandlerFunc {
 			s.writeError(w, r, err)
 		}
 	}
+}
+
+// requestIDHeader names the header with which an answer can be found in the log.
+const requestIDHeader = "X-Request-Id"
+
+func newRequestID() string {
+	var id [12]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return "req_" + hex.EncodeToString(id[:])
 }
 
 // caller finds out who sends a request that needs an API key.

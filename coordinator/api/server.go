@@ -74,6 +74,7 @@ func (c *Config) Validate() error {
 // Server is the HTTP server.
 type Server struct {
 	cfg      Config
+	limits   *limits
 	listener net.Listener
 	http     *http.Server
 	mcp      http.Handler
@@ -94,7 +95,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, protocol.Errorf(protocol.KindUnavailable, "listen", "%w: choose another address with --listen", err)
 	}
-	s := &Server{cfg: cfg, listener: l, web: pages}
+	s := &Server{cfg: cfg, limits: &limits{now: time.Now, keys: map[protocol.Hash]*buckets{}}, listener: l, web: pages}
+	s.cfg.Inference = limited{Inference: cfg.Inference, limits: s.limits}
 	s.http = &http.Server{
 		Handler:           s.routes(),
 		ReadHeaderTimeout: 10 * time.Second,

@@ -80,21 +80,6 @@ type Adapters interface {
 	OrderAdapter(ctx context.Context, requester protocol.Account, model string, action protocol.AdapterAction, worker protocol.PeerID) ([]AdapterPlacement, error)
 }
 
-// Keys issues API keys.
-type Keys interface {
-	// IssueKey gives a new API key to the account that signed the request.
-	IssueKey(ctx context.Context, r KeyRequest) (string, error)
-}
-
-// KeyRequest asks for an API key. Signature is EIP-191 (personal_sign) by Requester
-// over KeyRequestText.
-type KeyRequest struct {
-	Requester protocol.Account `json:"requester"`
-	Label     string           `json:"label"`
-	At        int64            `json:"at"` // Unix ms, at most five minutes old
-	Signature hexBytes         `json:"signature"`
-}
-
 // TrainingStatus is where a training job stands.
 type TrainingStatus struct {
 	ID       protocol.Hash             `json:"id"`

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/holiman/uint256"
@@ -43,7 +44,9 @@ type service struct {
 	contributed []byte
 	started     protocol.TrainingJob
 	keyed       KeyRequest
-	err         error // of everything that is not inference
+	limits      KeyLimits        // of the key
+	clock       func() time.Time // nil: the real one; of rate limits
+	err         error            // of everything that is not inference
 }
 
 func (s *service) requests() []Request {
@@ -63,7 +66,7 @@ func (s *service) Authenticate(_ context.Context, key string) (Caller, error) {
 	if key != testKey {
 		return Caller{}, protocol.Errorf(protocol.KindUnauthorized, "api_key", "it is unknown")
 	}
-	return Caller{Account: tenant, Key: hash}, nil
+	return Caller{Account: tenant, Key: hash, KeyLimits: s.limits}, nil
 }
 
 func (s *service) Models(context.Context) ([]Model, error) {
@@ -91,9 +94,9 @@ func (s *service) Infer(ctx context.Context, by Caller, r Request, onText func(D
 	return answerTo(r, "Slow and steady."), nil
 }
 
-func (s *service) IssueKey(_ context.Context, r KeyRequest) (string, error) {
+func (s *service) IssueKey(_ context.Context, r KeyRequest) (IssuedKey, error) {
 	s.keyed = r
-	return "ol-new", s.err
+	return IssuedKey{Secret: "ol-new", ID: hash}, s.err
 }
 
 func (s *service) StartTraining(_ context.Context, job protocol.TrainingJob) (TrainingStatus, error) {
@@ -195,6 +198,9 @@ func serve(t *testing.T, s *service, change func(*Config)) string {
 	}
 	server, err := New(cfg)
 	require.NoError(t, err)
+	if s.clock != nil {
+		server.limits.now = s.clock
+	}
 	server.http.Handler = described(t, server.http.Handler)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -40,7 +40,7 @@ func (n *network) apiKey(t *testing.T, who *keystore.Key) string {
 	require.NoError(t, err)
 	key, err := n.coord.IssueKey(t.Context(), r)
 	require.NoError(t, err)
-	return key
+	return key.Secret
 }
 
 // post sends a completion request; the caller closes the body.
