@@ -6,7 +6,7 @@ LDFLAGS := -X main.version=$(VERSION)
 BIN     := bin/openledger
 WEB     := coordinator/web/app
 
-.PHONY: build demo test test-go test-contracts test-web test-long test-nodes fuzz lint bench bench-lora bench-train bench-llama slither coverage generate check-generated clean
+.PHONY: build demo test test-go test-contracts test-web test-long screenshots test-nodes fuzz lint bench bench-lora bench-train bench-llama slither coverage generate check-generated clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/openledger
@@ -16,7 +16,7 @@ demo: build
 
 test: test-contracts test-web test-go
 
-test-go:
+test-go: $(WEB)/node_modules/.package-lock.json
 	$(GO) test -timeout 14m ./...
 
 # Node 20+ brings the Solidity compiler and forge.
@@ -38,6 +38,10 @@ contracts/node_modules/.package-lock.json: contracts/package.json contracts/pack
 test-long: contracts/node_modules/.package-lock.json
 	$(GO) test -tags long -race -timeout 60m ./...
 	cd contracts && FOUNDRY_PROFILE=long npx forge test
+
+# Pictures of every page for the docs, made by the tests of the pages.
+screenshots: $(WEB)/node_modules/.package-lock.json
+	SCREENSHOTS=1 $(GO) test -count=1 -run 'TestEveryPageOfTheWebApplication|TestTheStoryInABrowser' ./cmd/openledger
 
 # The whole network on the embedded chain, on anvil and on geth, and the real clef.
 test-nodes:

@@ -34,7 +34,7 @@ export default function Home() {
         <Stat label="Workers" value={workers.data === undefined ? '–' : count(workers.data.workers.length)} hint={`${count(workers.data?.workers.reduce((n, w) => n + w.running, 0) ?? 0)} answers under way`} />
         <Stat label="Adapters" value={adapters === undefined ? '–' : count(adapters)} hint={training > 0 ? `${count(training)} in training` : 'none in training'} />
         <Stat label="Datanets" value={datanets.data === undefined ? '–' : count(datanets.data.datanets.length)} />
-        <Stat label={list.length < shown ? 'OPEN paid' : `OPEN paid by the last ${shown} answers`} value={<Amount wei={paid} digits={4} />} hint={`${count(list.length)}${list.length < shown ? '' : '+'} answers`} />
+        <Stat label={list.length < shown ? 'OPEN paid' : `OPEN paid by the last ${shown} answers`} value={<Amount wei={paid} digits={4} />} hint={list.length === 1 ? 'for one answer' : `for ${count(list.length)}${list.length < shown ? '' : '+'} answers`} />
       </div>
       <Card title="What happens now">
         <Flow

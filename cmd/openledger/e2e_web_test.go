@@ -1,0 +1,55 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Every page, narrow and wide, light and dark: it fits, nothing serious stands in the way
+// of a keyboard or a screen reader, no error, nothing asked of anybody but the
+// coordinator, and no more JavaScript than it may have.
+func TestEveryPageOfTheWebApplication(t *testing.T) {
+	d := newDevnetProcess(t)
+	var receipt string
+	{
+		a, err := d.stream(t.Context(), rambling(1, 12), nil)
+		require.NoError(t, err)
+		receipt = a.receipt.Hex()
+	}
+	workers, err := d.cl.Workers(t.Context())
+	require.NoError(t, err)
+	b := newBrowser(t, d.ready.API)
+
+	b.open("/")
+	b.see("answers under way")
+	require.LessOrEqual(t, b.scripts(), int64(300<<10), "JavaScript of the first page, gzipped")
+	for _, p := range []struct{ name, path, words string }{
+		{"home", "/", "Latest answers"},
+		{"workers", "/workers", "All workers"},
+		{"worker", "/workers/" + string(workers[0].Peer), "Where it is reached"},
+		{"receipts", "/receipts", "Asked by"},
+		{"receipt", "/receipts/" + receipt, "What the worker signed"},
+	} {
+		for _, v := range []struct {
+			width int64
+			theme string
+		}{{360, "dark"}, {1280, "light"}} {
+			b.view(v.width, v.theme)
+			b.open(p.path)
+			b.see(p.words)
+			assert.Empty(t, b.violations(), "%s at %d px, %s", p.path, v.width, v.theme)
+			over := eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`)
+			assert.LessOrEqual(t, over, 0, "%s at %d px is wider than the window", p.path, v.width)
+			paint := eval[float64](b, `performance.getEntriesByName('first-contentful-paint')[0].startTime`)
+			t.Logf("%s at %d px: first contentful paint after %.0f ms", p.path, v.width, paint)
+			assert.Empty(t, b.faults(), "%s at %d px", p.path, v.width)
+			if v.width > 600 {
+				b.shoot(p.name)
+			} else {
+				b.shoot(p.name + "-narrow")
+			}
+		}
+	}
+}
