@@ -86,6 +86,7 @@ func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses
 	}
 	return node.OpenCoordinator(cmd.Context(), node.CoordinatorConfig{
 		Home: node.Home{Dir: c.Home().Path("coordinator")}, RPC: rpc, Addresses: at, API: listen, Peer: peer,
-		Base: bundle.Hash, BaseName: node.NameOfBase(c.baseModel), SessionKey: session, Faucet: faucet, Logger: c.logger(),
+		BaseModel: c.baseModel,
+		Base:      bundle.Hash, BaseName: node.NameOfBase(c.baseModel), SessionKey: session, Faucet: faucet, Logger: c.logger(),
 	})
 }

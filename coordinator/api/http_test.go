@@ -265,13 +265,15 @@ func TestAmountsAreDecimalStrings(t *testing.T) {
 	url := serve(t, &service{}, nil)
 	for path, want := range map[string]int{
 		"/v1/models": 1, "/v1/models/fables": 1, "/api/v1/models": 1, "/api/v1/workers": 3,
-		"/api/v1/receipts/" + hash.Hex(): 6, "/api/v1/batches": 1,
+		"/api/v1/receipts/" + hash.Hex(): 6, "/api/v1/batches": 1, "/api/v1/receipts/" + hash.Hex() + "/attribution": 2,
 	} {
 		status, _, body := send(t, "GET", url+path, "")
 		require.Equal(t, http.StatusOK, status, "%s: %s", path, body)
 		require.Equal(t, want, strings.Count(body, hugeText), "%s: %s", path, body)
 	}
-	_, _, body := send(t, "POST", url+"/v1/chat/completions", fmt.Sprintf(chatBody, ""))
+	status, _, body := send(t, "POST", url+"/api/v1/receipts/"+hash.Hex()+"/verify", "")
+	require.Equal(t, http.StatusOK, status, body)
+	_, _, body = send(t, "POST", url+"/v1/chat/completions", fmt.Sprintf(chatBody, ""))
 	require.Equal(t, 1, strings.Count(body, `"fee":`+hugeText))
 	_, _, body = send(t, "POST", url+"/v1/chat/completions", fmt.Sprintf(chatBody, `,"stream":true,"stream_options":{"include_usage":true}`))
 	require.Equal(t, 1, strings.Count(body, `"fee":`+hugeText))

@@ -84,6 +84,8 @@ func (s *Server) table() []route {
 
 		{"GET", "/api/v1/receipts", "listReceipts", scopeOff, 0, open(s.receipts)},
 		{"GET", "/api/v1/receipts/{id}", "getReceipt", scopeOff, 0, open(s.receipt)},
+		{"GET", "/api/v1/receipts/{id}/attribution", "explainReceipt", scopeOff, 0, open(s.explain)},
+		{"POST", "/api/v1/receipts/{id}/verify", "verifyReceipt", scopeOff, smallBody, open(s.verifyReceipt)},
 		{"GET", "/api/v1/batches", "listBatches", scopeOff, 0, open(s.batches)},
 		{"GET", "/api/v1/blocks/{digest}", "getBlock", scopeOff, 0, open(s.block)},
 

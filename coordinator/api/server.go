@@ -23,6 +23,7 @@ type Config struct {
 	Versions  Versions
 	Agents    Agents
 	Ledger    Ledger
+	Explainer Explainer
 	Network   Network
 	RPC       RPC
 	Faucet    Faucet       // nil: this network has none
@@ -60,6 +61,7 @@ func (c *Config) Validate() error {
 		{"inference", c.Inference == nil}, {"adapters", c.Adapters == nil}, {"keys", c.Keys == nil}, {"training", c.Training == nil}, {"datanets", c.Datanets == nil},
 		{"versions", c.Versions == nil}, {"agents", c.Agents == nil}, {"ledger", c.Ledger == nil}, {"network", c.Network == nil},
 		{"rpc", c.RPC == nil},
+		{"explainer", c.Explainer == nil},
 	} {
 		if f.missing {
 			return protocol.Errorf(protocol.KindInvalid, f.name, "the API needs it")

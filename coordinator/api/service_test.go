@@ -178,6 +178,18 @@ func (s *service) Block(context.Context, protocol.Hash) ([]byte, error) {
 	return []byte("<script>alert(1)</script>"), s.err
 }
 
+func (s *service) Explain(_ context.Context, id protocol.Hash) (Explanation, error) {
+	return Explanation{Receipt: id, Algorithm: "gradient-v1", Parts: []AnswerPart{{Text: "Slow and "}, {Text: "steady", Records: []protocol.Hash{hash}}},
+		Records:  []RecordBehind{{Record: hash, Contributor: owner, Weight: 900_000_000, Repeated: 1, Title: "The Tortoise", Fields: map[string]string{"text": "steady"}}},
+		Pool:     100_000_000,
+		Payments: []Payment{{Account: owner, Role: "worker", Amount: huge}, {Account: owner, Role: "contributor", Amount: huge, Record: &hash}},
+		Batch:    &BatchName{Worker: owner, Nonce: 4}}, s.err
+}
+
+func (s *service) Verify(_ context.Context, id protocol.Hash) (Verification, error) {
+	return Verification{Receipt: id, Steps: []VerificationStep{{Name: "output", Detail: "the tokens differ from position 3 on"}}, TookMS: 7}, s.err
+}
+
 func (s *service) Info(context.Context) (NetworkInfo, error) {
 	return NetworkInfo{ChainID: 1, Base: hash, Bootstrap: []string{"/ip4/127.0.0.1/tcp/1"}}, s.err
 }
@@ -192,7 +204,8 @@ func (s *service) Workers(context.Context) ([]WorkerView, error) {
 func serve(t *testing.T, s *service, change func(*Config)) string {
 	t.Helper()
 	cfg := Config{Listen: "127.0.0.1:0", Inference: s, Adapters: s, Keys: s, Training: s, Datanets: s, Versions: s, Agents: s, Ledger: s, Network: s, RPC: s, Faucet: s,
-		Logger: slog.New(slog.DiscardHandler)}
+		Explainer: s,
+		Logger:    slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&cfg)
 	}

@@ -3,6 +3,7 @@ package settle
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/holiman/uint256"
 
@@ -21,6 +22,12 @@ type Claims struct {
 	// do not follow from it, and Earnings goes on without them: one bad batch must not
 	// stand between an account and what the others owe it. Else they are errors.
 	Unreadable func(chain.BatchEvent, error)
+	// Keep is how many batches are kept worked out for the next question.
+	Keep int
+
+	mu    sync.Mutex
+	kept  map[protocol.Hash]*Result // by digest of the document
+	order []protocol.Hash           // of kept, the oldest first
 }
 
 // Earning is what one batch owes, or has paid, to an account.
@@ -93,13 +100,42 @@ func (c *Claims) Earnings(ctx context.Context, account protocol.Account, from ui
 // Batch fetches a submitted batch's document, works it out and compares it with
 // what was submitted.
 func (c *Claims) Batch(ctx context.Context, b chain.BatchEvent) (*Result, error) {
-	r, err := Recompute(ctx, c.Blocks, b.DataDigest, c.Checks)
+	r, err := c.result(ctx, b.DataDigest)
 	if err != nil {
 		return nil, fmt.Errorf("batch %d of worker %s: %w", b.Nonce, b.Worker, err)
 	}
 	m := &r.Document.Manifest
 	if r.Root != b.Root || !r.Total.Eq(&b.Total) || m.Worker != b.Worker || m.Nonce != b.Nonce {
 		return nil, protocol.Errorf(protocol.KindCorrupt, "root", "batch %d of worker %s does not follow from its document %s: it should be challenged", b.Nonce, b.Worker, b.DataDigest)
+	}
+	return r, nil
+}
+
+// result works a document out, or has it from before: what follows from a digest never
+// changes.
+func (c *Claims) result(ctx context.Context, digest protocol.Hash) (*Result, error) {
+	c.mu.Lock()
+	r := c.kept[digest]
+	c.mu.Unlock()
+	if r != nil {
+		return r, nil
+	}
+	r, err := Recompute(ctx, c.Blocks, digest, c.Checks)
+	if err != nil || c.Keep == 0 {
+		return r, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.kept == nil {
+		c.kept = map[protocol.Hash]*Result{}
+	}
+	if c.kept[digest] == nil {
+		if len(c.order) >= c.Keep {
+			delete(c.kept, c.order[0])
+			c.order = c.order[1:]
+		}
+		c.kept[digest] = r
+		c.order = append(c.order, digest)
 	}
 	return r, nil
 }

@@ -34,6 +34,7 @@ type CoordinatorConfig struct {
 	Peer       PeerConfig
 	Base       protocol.Hash
 	BaseName   string // what requests call it (default: the embedded base's name)
+	BaseModel  string // its files, as OpenBase has them
 	SessionKey *keystore.Key
 	Faucet     *FaucetSettings // nil: none
 	Logger     *slog.Logger
@@ -49,9 +50,10 @@ type FaucetSettings struct {
 // Coordinator is an open coordinator.
 type Coordinator struct {
 	*coordinator.Coordinator
-	API    *api.Server
-	peer   *peerNode
-	client *chain.Client
+	API       *api.Server
+	peer      *peerNode
+	client    *chain.Client
+	explainer *explainer
 }
 
 // OpenCoordinator opens a coordinator. Run runs it, Close closes it.
@@ -85,8 +87,10 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 	if err != nil {
 		return nil, err
 	}
+	c.explainer = newExplainer(c.Coordinator, c.client, c.peer.ipfs, cfg.BaseModel, cfg.Base)
 	c.API, err = api.New(api.Config{
-		Listen: cfg.API, Inference: c.Coordinator, Adapters: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
+		Explainer: c.explainer,
+		Listen:    cfg.API, Inference: c.Coordinator, Adapters: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
 		Versions: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator, RPC: c.Coordinator, Faucet: faucet,
 		TrainingDefaults: DefaultHyper(), Samples: samples,
 		MCP:     mcpserver.Handler,
@@ -126,6 +130,9 @@ func (c *Coordinator) Close() error {
 	var err error
 	if c.API != nil {
 		err = c.API.Close()
+	}
+	if c.explainer != nil {
+		err = errors.Join(err, c.explainer.close())
 	}
 	if c.peer != nil {
 		err = errors.Join(err, c.peer.close())
