@@ -20,7 +20,14 @@ const worker = createRoute({ getParentRoute, path: '/workers/$id', component: la
 const receipts = createRoute({ getParentRoute, path: '/receipts', component: lazyRouteComponent(() => import('./pages/receipts/receipts')) });
 const receipt = createRoute({ getParentRoute, path: '/receipts/$id', component: lazyRouteComponent(() => import('./pages/receipts/receipt')) });
 
-const routes = root.addChildren([home, workers, worker, receipts, receipt]);
+const playground = createRoute({
+  getParentRoute,
+  path: '/playground',
+  validateSearch: (s: Record<string, unknown>): { model?: string } => (typeof s.model === 'string' ? { model: s.model } : {}),
+  component: lazyRouteComponent(() => import('./pages/playground/playground')),
+});
+
+const routes = root.addChildren([home, workers, worker, receipts, receipt, playground]);
 
 export const router = createRouter({
   routeTree: routes,

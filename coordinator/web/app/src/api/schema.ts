@@ -186,6 +186,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/keys/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An account's API keys, the newest first, without their secrets */
+        post: operations["listKeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End an API key */
+        post: operations["revokeKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give an API key a new secret; what it spent still counts */
+        post: operations["rotateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models": {
         parameters: {
             query?: never;
@@ -484,6 +535,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/receipts/{id}/attribution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whose records an answer rests on, and who has what of its fee */
+        get: operations["explainReceipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/receipts/{id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run an answer and its attribution again, and compare every bit
+         * @description The coordinator runs one at a time; `busy` means that others wait already.
+         */
+        post: operations["verifyReceipt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/batches": {
         parameters: {
             query?: never;
@@ -580,6 +668,28 @@ export interface paths {
         get: operations["isReady"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mcp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The Model Context Protocol over Streamable HTTP, for other agents
+         * @description Tools list_models, chat, get_receipt and list_datanets; receipts and blocks as
+         *     resources. Each tool is a request to this API under the same key. There are no
+         *     sessions and no stream: one message, one answer.
+         */
+        post: operations["callMCP"];
         delete?: never;
         options?: never;
         head?: never;
@@ -989,6 +1099,48 @@ export interface components {
             at: components["schemas"]["Milliseconds"];
             /** @description EIP-191 over the text of the request */
             signature: components["schemas"]["Hex"];
+            /** @description left out, all */
+            scopes?: ("inference" | "training" | "datanets" | "read")[];
+            /** @description names, which stand for all of their revisions; left out, all */
+            models?: string[];
+            expires?: components["schemas"]["Milliseconds"];
+            requests_per_minute?: number;
+            /** @description of prompts and answers */
+            tokens_per_minute?: number;
+            /** @description in all */
+            budget?: components["schemas"]["Amount"];
+            /** @description of a UTC day */
+            budget_per_day?: components["schemas"]["Amount"];
+        };
+        IssuedKey: {
+            /** @description the secret */
+            key: string;
+            /** @description names the key when it is listed */
+            id: components["schemas"]["Hash"];
+        };
+        Key: {
+            id: components["schemas"]["Hash"];
+            account: components["schemas"]["Account"];
+            label: string;
+            /** @description of its newest secret */
+            created_at: components["schemas"]["Milliseconds"];
+            revoked_at?: components["schemas"]["Milliseconds"];
+            /** @description left out, all */
+            scopes?: ("inference" | "training" | "datanets" | "read")[];
+            /** @description names, which stand for all of their revisions; left out, all */
+            models?: string[];
+            expires?: components["schemas"]["Milliseconds"];
+            requests_per_minute?: number;
+            /** @description of prompts and answers */
+            tokens_per_minute?: number;
+            /** @description in all */
+            budget?: components["schemas"]["Amount"];
+            /** @description of a UTC day */
+            budget_per_day?: components["schemas"]["Amount"];
+            /** @description in all */
+            spent: components["schemas"]["Amount"];
+            /** @description this UTC day */
+            spent_today: components["schemas"]["Amount"];
         };
         RPCRequest: {
             /** @constant */
@@ -1316,6 +1468,63 @@ export interface components {
             /** @description end of the challenge window */
             opens_at: components["schemas"]["Seconds"];
         };
+        Explanation: {
+            receipt: components["schemas"]["Hash"];
+            algorithm: string;
+            /** @description the answer's text, cut where the records that repeat it change; together they are the text */
+            parts: {
+                text: string;
+                /** @description that have it word for word */
+                records: components["schemas"]["Hash"][];
+            }[];
+            /** @description by descending weight */
+            records: components["schemas"]["RecordBehind"][];
+            /** @description weight under the threshold, of 10^9: the datanet's public pool has it */
+            pool: number;
+            /** @description shares of the fee, which add up to it */
+            payments: components["schemas"]["Payment"][];
+            /** @description the batch that pays them; without one they follow from the parties and rules of now */
+            batch?: components["schemas"]["BatchName"];
+        };
+        RecordBehind: {
+            record: components["schemas"]["Hash"];
+            contributor: components["schemas"]["Account"];
+            /** @description of 10^9 */
+            weight: number;
+            /** @description tokens of the answer that it has word for word */
+            repeated: number;
+            title?: string;
+            /** @description of a text record, each cut to 4 KiB */
+            fields?: {
+                [key: string]: string;
+            };
+            /** @description why the content is not shown */
+            missing?: string;
+        };
+        Payment: {
+            account: components["schemas"]["Account"];
+            /** @enum {unknown} */
+            role: "platform" | "worker" | "agent" | "owner" | "royalty" | "staker" | "contributor" | "pool";
+            amount: components["schemas"]["Amount"];
+            /** @description of a contributor */
+            record?: components["schemas"]["Hash"];
+        };
+        BatchName: {
+            worker: components["schemas"]["Account"];
+            nonce: components["schemas"]["Uint64"];
+        };
+        Verification: {
+            receipt: components["schemas"]["Hash"];
+            /** @description every step is */
+            ok: boolean;
+            steps: {
+                name: string;
+                ok: boolean;
+                /** @description what differs */
+                detail?: string;
+            }[];
+            took_ms: number;
+        };
     };
     responses: {
         /** @description what went wrong, which field it is about, and what to do */
@@ -1333,10 +1542,23 @@ export interface components {
         IdempotencyKey: string;
         /** @description number in the registry */
         Datanet: components["schemas"]["Uint64"];
+        /** @description of the API key; not its secret */
+        Key: components["schemas"]["HashParameter"];
         /** @description of the job */
         Job: components["schemas"]["HashParameter"];
     };
-    requestBodies: never;
+    requestBodies: {
+        SignedRequest: {
+            content: {
+                "application/json": {
+                    /** @description at most five minutes old */
+                    at: components["schemas"]["Milliseconds"];
+                    /** @description EIP-191 by the key's account over the text of the request */
+                    signature: components["schemas"]["Hex"];
+                };
+            };
+        };
+    };
     headers: never;
     pathItems: never;
 }
@@ -1608,9 +1830,88 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["IssuedKey"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    account: components["schemas"]["Account"];
+                    /** @description at most five minutes old */
+                    at: components["schemas"]["Milliseconds"];
+                    /** @description EIP-191 by the account over the text of the request */
+                    signature: components["schemas"]["Hex"];
+                };
+            };
+        };
+        responses: {
+            /** @description with limits, and what they spent */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": {
-                        key: string;
+                        keys: components["schemas"]["Key"][];
                     };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the API key; not its secret */
+                id: components["parameters"]["Key"];
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["SignedRequest"];
+        responses: {
+            /** @description the key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    rotateKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the API key; not its secret */
+                id: components["parameters"]["Key"];
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["SignedRequest"];
+        responses: {
+            /** @description the new secret, which is shown once; the old one has ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedKey"];
                 };
             };
             default: components["responses"]["Error"];
@@ -2141,6 +2442,54 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    explainReceipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the job */
+                id: components["parameters"]["Job"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer's text with what repeats it, the records, the shares of the fee */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    verifyReceipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the job */
+                id: components["parameters"]["Job"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was checked; `ok` says whether all of it holds */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verification"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     listBatches: {
         parameters: {
             query?: never;
@@ -2279,6 +2628,46 @@ export interface operations {
                         workers: number;
                     };
                 };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    callMCP: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    jsonrpc: "2.0";
+                    id?: unknown;
+                    method?: string;
+                    params?: Record<string, never>;
+                };
+            };
+        };
+        responses: {
+            /** @description the answer, in JSON-RPC's shape */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description a notification was taken */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Error"];
         };

@@ -1,11 +1,12 @@
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
-import { Cpu, Home, Menu, ReceiptText } from 'lucide-react';
+import { Cpu, Home, Menu, MessagesSquare, ReceiptText } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { AccountMenu } from '../wallet/account';
 import { ThemeButton } from './theme';
 
 const pages = [
   { to: '/', label: 'Home', icon: Home },
+  { to: '/playground', label: 'Playground', icon: MessagesSquare },
   { to: '/receipts', label: 'Receipts', icon: ReceiptText },
   { to: '/workers', label: 'Workers', icon: Cpu },
 ] as const;

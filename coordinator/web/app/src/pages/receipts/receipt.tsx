@@ -1,14 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { api, data, type Schemas } from '../../api/client';
-import { count, percent } from '../../lib/format';
+import { count } from '../../lib/format';
 import { Amount, Badge, Card, Id, PageHead, Stat } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
+import { Explained } from './explained';
 
 const route = getRouteApi('/receipts/$id');
-
-/** What the weights of one attribution add up to, pool included. */
-const scale = 1_000_000_000;
 
 /** One receipt, whole: what was asked and answered, what it cost, whose records it rests on. */
 export default function Receipt() {
@@ -36,21 +34,17 @@ function Whole({ view }: { view: Schemas['ReceiptView'] }) {
   return (
     <>
       <div className="grid">
-        <Stat label="Fee" value={<Amount wei={BigInt(r.compute) + BigInt(r.access)} />} />
+        <Stat label="Fee" value={<Amount wei={BigInt(r.compute) + BigInt(r.access) + BigInt(r.markup)} />} />
         <Stat label="Compute" value={<Amount wei={r.compute} />} hint="to the worker" />
         <Stat label="Access" value={<Amount wei={r.access} />} hint="to owner, stakers and contributors" />
         <Stat label="Tokens in / out" value={`${count(r.prompt_tokens)} / ${count(r.output_tokens)}`} hint={`ended by ${e.finished_by}`} />
       </div>
-      <div className="grid two">
-        <Card title="Asked">
-          <pre>{prompt}</pre>
-        </Card>
-        <Card title="Answered">
-          <pre>{e.text}</pre>
-        </Card>
-      </div>
-      <Card title="Records behind the answer">
-        <Shares attribution={e.attribution} />
+      <Card title="Asked">
+        <pre>{prompt}</pre>
+      </Card>
+      <Card title="Answered">
+        <Explained receipt={r.id} />
+        <p className="dim small">Algorithm of the attribution: {e.attribution.algorithm}</p>
       </Card>
       <Card title="What the worker signed">
         <dl className="facts">
@@ -95,44 +89,6 @@ function Fact({ name, children }: { name: string; children: React.ReactNode }) {
     <>
       <dt>{name}</dt>
       <dd>{children}</dd>
-    </>
-  );
-}
-
-function Shares({ attribution }: { attribution: Schemas['Evidence']['attribution'] }) {
-  const shares = attribution.shares ?? [];
-  if (shares.length === 0) return <p className="dim">None: the answer comes from the bare base model, or no record was above the threshold.</p>;
-  return (
-    <>
-      <div className="table">
-        <table>
-          <thead>
-            <tr>
-              <th>Record</th>
-              <th>Contributor</th>
-              <th className="num">Weight</th>
-              <th className="num">Word for word</th>
-            </tr>
-          </thead>
-          <tbody>
-            {shares.map((s) => (
-              <tr key={s.record}>
-                <td>
-                  <Id value={s.record} label="record" />
-                </td>
-                <td>
-                  <Id value={s.contributor} label="account" />
-                </td>
-                <td className="num">{percent(s.weight / scale, 2)}</td>
-                <td className="num">{count(s.spans?.reduce((n, span) => n + span.length, 0) ?? 0)} tokens</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-      <p className="dim small">
-        {percent(attribution.pool / scale, 2)} was below the threshold and goes to the datanet&apos;s public pool. Algorithm: {attribution.algorithm}
-      </p>
     </>
   );
 }

@@ -1,0 +1,45 @@
+// What may be spent of an escrow, and opening one.
+import { type Address, encodeFunctionData } from 'viem';
+import type { Network } from '../wallet/context';
+import { escrowAbi } from './abi';
+import { contract } from './contract';
+import type { Call } from './transact';
+
+export interface Escrow {
+  /** Wei in the escrow. */
+  held: bigint;
+  /** Held, less reserves and a requested withdrawal. */
+  available: bigint;
+  /** What the coordinator may still spend of it, and until when (Unix seconds). */
+  limit: bigint;
+  spent: bigint;
+  expiry: number;
+  withdrawal: { amount: bigint; releaseAt: number } | null;
+  /** Seconds that a withdrawal takes. */
+  delay: number;
+}
+
+/** What may still be spent on answers: of the limit, and of what is there. */
+export function spendable(e: Escrow, now: number): bigint {
+  if (e.expiry * 1000 <= now) return 0n;
+  const left = e.limit > e.spent ? e.limit - e.spent : 0n;
+  return left < e.available ? left : e.available;
+}
+
+/** A year: how long the coordinator may spend before it is asked anew. */
+const lasts = 365 * 24 * 3600;
+
+/** Puts OPEN aside and lets the coordinator spend that much more, in one transaction. */
+export function openEscrow(network: Network, e: Escrow, amount: bigint, now: number): Call {
+  const left = e.limit > e.spent ? e.limit - e.spent : 0n;
+  const free = e.available > left ? e.available - left : 0n;
+  return {
+    to: contract(network, 'escrow'),
+    value: amount,
+    data: encodeFunctionData({
+      abi: escrowAbi,
+      functionName: 'open',
+      args: [network.session_key as Address, (e.limit > e.spent ? e.limit : e.spent) + free + amount, BigInt(Math.floor(now / 1000) + lasts), [], []],
+    }),
+  };
+}
