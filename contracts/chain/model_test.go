@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -20,16 +21,26 @@ import (
 )
 
 // model is a node and its chain in memory, as a sender sees them: a pool that loses
-// transactions, blocks that take some of the pool, and reorganisations.
+// transactions, blocks that take some of the pool, or a version that was replaced in it
+// (another node still had it), a base fee that climbs and falls, reorganisations, and
+// times in which the node does not find its receipts.
 type model struct {
-	mu     sync.Mutex
-	rand   *rand.Rand
-	id     *big.Int
-	blocks []modelBlock
-	pool   map[common.Hash]*types.Transaction
-	forks  int
-	lost   int // transactions that a reorganisation or the pool forgot
+	mu       sync.Mutex
+	rand     *rand.Rand
+	id       *big.Int
+	blocks   []modelBlock
+	pool     map[common.Hash]*types.Transaction
+	replaced []*types.Transaction
+	base     int64
+	climbs   bool
+	dark     time.Time // receipts are not found until then
+	forks    int
+	lost     int // transactions that a reorganisation or the pool forgot
 }
+
+// Receipts are not found for at most so long, which is less than a sender waits before it
+// takes a used nonce for another's.
+const darkest = 2 * time.Second
 
 type modelBlock struct {
 	head *types.Header
@@ -37,7 +48,7 @@ type modelBlock struct {
 }
 
 func newModel(r *rand.Rand) *model {
-	m := &model{rand: r, id: big.NewInt(7), pool: map[common.Hash]*types.Transaction{}}
+	m := &model{rand: r, id: big.NewInt(7), pool: map[common.Hash]*types.Transaction{}, base: 10}
 	m.grow()
 	return m
 }
@@ -45,7 +56,15 @@ func newModel(r *rand.Rand) *model {
 // grow puts a block on top with some of the pool's transactions, in order of nonce.
 func (m *model) grow() {
 	number := len(m.blocks)
-	b := modelBlock{head: &types.Header{Number: big.NewInt(int64(number)), BaseFee: big.NewInt(int64(1 + m.rand.IntN(20))), Difficulty: new(big.Int),
+	if m.rand.IntN(15) == 0 {
+		m.climbs = !m.climbs
+	}
+	if m.climbs { // by an eighth, as EIP-1559 has it
+		m.base = min(m.base+m.base/8+1, 5000)
+	} else {
+		m.base = max(m.base-m.base/8, 1)
+	}
+	b := modelBlock{head: &types.Header{Number: big.NewInt(int64(number)), BaseFee: big.NewInt(m.base), Difficulty: new(big.Int),
 		GasLimit: 30_000_000, Extra: []byte{byte(m.forks), byte(m.forks >> 8)}}}
 	if number > 0 {
 		b.head.ParentHash = m.blocks[number-1].head.Hash()
@@ -55,6 +74,11 @@ func (m *model) grow() {
 		var fit []*types.Transaction
 		for _, tx := range m.pool {
 			if tx.Nonce() == next && tx.GasFeeCap().Cmp(b.head.BaseFee) >= 0 {
+				fit = append(fit, tx)
+			}
+		}
+		for _, tx := range m.replaced {
+			if tx.Nonce() == next && tx.GasFeeCap().Cmp(b.head.BaseFee) >= 0 && m.rand.IntN(4) == 0 {
 				fit = append(fit, tx)
 			}
 		}
@@ -112,6 +136,8 @@ func (m *model) step(maxDepth int) {
 		m.grow()
 	case k < 16:
 		m.reorganise(1 + m.rand.IntN(maxDepth))
+	case k < 17 && time.Since(m.dark) > 2*darkest:
+		m.dark = time.Now().Add(time.Duration(1 + m.rand.Int64N(int64(darkest))))
 	case k < 18 && len(m.pool) > 0:
 		var all []common.Hash
 		for h := range m.pool {
@@ -195,6 +221,7 @@ func (m *model) SendRawTransaction(raw hexutil.Bytes) (common.Hash, error) {
 				return common.Hash{}, errors.New("replacement transaction underpriced")
 			}
 			delete(m.pool, h)
+			m.replaced = append(m.replaced, old)
 		}
 	}
 	m.pool[tx.Hash()] = tx
@@ -204,6 +231,9 @@ func (m *model) SendRawTransaction(raw hexutil.Bytes) (common.Hash, error) {
 func (m *model) GetTransactionReceipt(h common.Hash) map[string]any {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if time.Now().Before(m.dark) {
+		return nil
+	}
 	for _, b := range m.blocks {
 		for i, tx := range b.txs {
 			if tx.Hash() == h {
