@@ -26,8 +26,11 @@ type Config struct {
 	RPC      string
 	Base     protocol.Hash // base model served here
 	BaseName string
-	// SessionKey signs vouchers on behalf of the requesters that authorised it.
+	// SessionKey signs vouchers on behalf of the requesters that authorised it, and what
+	// accounts delegated to it. Sender sends its transactions, once each also through a crash.
 	SessionKey *ecdsa.PrivateKey
+	Sender     *chain.Sender // required
+	FilesDir   string        // required: folder of uploaded files, made if need be
 
 	Scheduler scheduler.Config
 	// JobTimeout bounds one inference, queueing included. Default two minutes.
@@ -70,6 +73,7 @@ func (c *Config) Validate() error {
 	}{
 		{"db", c.DB == nil}, {"host", c.Host == nil}, {"ipfs", c.IPFS == nil}, {"chain", c.Chain == nil},
 		{"session_key", c.SessionKey == nil}, {"base", c.Base == protocol.Hash{}},
+		{"sender", c.Sender == nil}, {"files_dir", c.FilesDir == ""},
 	} {
 		if f.missing {
 			return protocol.Errorf(protocol.KindInvalid, f.name, "the coordinator needs it")

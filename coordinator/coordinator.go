@@ -33,9 +33,11 @@ type Coordinator struct {
 	chain   *chain.Client
 	records *datanet.Book
 	session *ecdsa.PrivateKey
+	sender  *chain.Sender
 	metrics *metrics
 	models  modelList
 	agents  agentList
+	tunes   tunes
 
 	escrowDomain, settlementDomain, modelsDomain, datanetsDomain wire.Domain
 
@@ -77,7 +79,7 @@ func New(cfg Config) (*Coordinator, error) {
 		return wire.Domain{ChainID: cfg.Chain.ChainID(), Contract: contract}
 	}
 	c := &Coordinator{
-		cfg: cfg, log: cfg.Logger, book: store.NewCoordinator(cfg.DB), host: cfg.Host, ipfs: cfg.IPFS, chain: cfg.Chain, session: cfg.SessionKey,
+		cfg: cfg, log: cfg.Logger, book: store.NewCoordinator(cfg.DB), host: cfg.Host, ipfs: cfg.IPFS, chain: cfg.Chain, session: cfg.SessionKey, sender: cfg.Sender, tunes: tunes{live: map[protocol.Hash]*liveTune{}},
 		escrowDomain: domain(at.Escrow), settlementDomain: domain(at.Settlement),
 		modelsDomain: domain(at.Models), datanetsDomain: domain(at.Datanets),
 		state: state, jobs: map[protocol.Hash]*liveJob{}, training: map[protocol.Hash]*liveTraining{},
@@ -89,6 +91,9 @@ func New(cfg Config) (*Coordinator, error) {
 		return nil, err
 	}
 	if c.records, err = c.openRecords(); err != nil {
+		return nil, err
+	}
+	if err := c.sweepFiles(); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -112,7 +117,12 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	tasks.Go(func() error { return c.tick(ctx) })
 	tasks.Go(func() error { return c.watchStakes(ctx) })
 	tasks.Go(func() error { return c.replicateBatches(ctx) })
-	tasks.Go(func() error { return c.resumeTraining(ctx) })
+	tasks.Go(func() error {
+		if err := c.resumeTraining(ctx); err != nil {
+			return err
+		}
+		return c.resumeTunes(ctx)
+	})
 	err := tasks.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil

@@ -47,7 +47,7 @@ func (c *Coordinator) resolve(ctx context.Context, model string) (chain.Adapter,
 	var elsewhere protocol.Hash
 	for _, a := range slices.Backward(adapters) { // of two with one name, the newest
 		switch {
-		case a.Name != model && string(a.CID) != model && revisionName(a) != model:
+		case a.Name != model && string(a.CID) != model && revisionName(a) != model && pinnedName(a.Name, a.CID) != model:
 		case a.Base == c.cfg.Base:
 			return c.chain.Adapter(ctx, a.Digest)
 		default:
@@ -90,6 +90,9 @@ func (c *Coordinator) Models(ctx context.Context) ([]api.Model, error) {
 	agents, err := c.agentModels(ctx, adapters)
 	return append(out, agents...), err
 }
+
+// pinnedName names an adapter for good: nobody else's can be called so.
+func pinnedName(name string, id protocol.CID) string { return name + "@" + string(id) }
 
 // revisionName names one revision of an adapter; adapters' names have no "@".
 func revisionName(a chain.Adapter) string { return fmt.Sprintf("%s@%d", a.Name, a.Revision) }

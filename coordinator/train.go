@@ -409,10 +409,21 @@ func (c *Coordinator) CancelTraining(ctx context.Context, id protocol.Hash, r ap
 	if err := checkPersonal(api.CancelText(id, r), r.At, t.owner, r.Signature); err != nil {
 		return err
 	}
+	c.stopTraining(id)
+	return nil
+}
+
+// stopTraining ends a training whose owner wants it to end.
+func (c *Coordinator) stopTraining(id protocol.Hash) {
+	c.mu.Lock()
+	t := c.training[id]
+	c.mu.Unlock()
+	if t == nil {
+		return
+	}
 	t.cancel()
 	c.step(scheduler.Cancel{At: now(), Job: id})
 	c.endTraining(t, nil, protocol.Errorf(protocol.KindCancelled, "", "cancelled by its owner"))
-	return nil
 }
 
 // update changes the status of a job that is not over.

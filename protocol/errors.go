@@ -15,6 +15,7 @@ const (
 	KindNotFound     Kind = "not_found"           // no such thing
 	KindExists       Kind = "already_exists"      // done before, or taken
 	KindUnauthorized Kind = "unauthorized"        // missing or wrong key or signature
+	KindForbidden    Kind = "forbidden"           // the key or account may not do this
 	KindEscrow       Kind = "insufficient_escrow" // deposit more
 	KindStale        Kind = "stale"               // a sequence or nonce already passed
 	KindBusy         Kind = "busy"                // try later or elsewhere

@@ -22,6 +22,22 @@ var (
 	HyperSchedules = []string{"cosine", "linear", "constant"}
 )
 
+// What the trainer takes where an order does not say.
+const (
+	DefaultRank         = 16
+	DefaultLearningRate = 4e-3
+	DefaultMaxLength    = 512
+	DefaultWarmupRatio  = 0.05
+)
+
+// ChatPromptTemplate is the prompt template for records of chats: their field "messages" is
+// a JSON list of {"role", "content"}, rendered as the turns of a request with these messages;
+// their field "answer" is what the assistant says next.
+const (
+	ChatPromptTemplate = "{messages|chat}"
+	ChatAnswerTemplate = "{answer}"
+)
+
 // Validate names the first hyper-parameter that no trainer would take, before anybody signs,
 // queues or fetches anything. Zero means the trainer's default. A merge has rules of its own.
 func (h Hyper) Validate() error {

@@ -190,6 +190,7 @@ type TrainingResult struct {
 	LossLast  float64 `json:"loss_last"`
 	Seconds   float64 `json:"seconds"`
 	Records   int     `json:"records"` // trained on
+	Tokens    int64   `json:"tokens"`  // of prompts and answers, in all steps; 0 of a merge
 	// Eval is that of the adapter, nil when no records were held out.
 	Eval   *TrainingEval `json:"eval,omitempty"`
 	TxHash Hash          `json:"tx_hash"` // registration of adapter and lineage; zero when an attempt that was cut off had done it

@@ -26,6 +26,13 @@ var (
 	usageTable      = NewTable(28, "usage by key, day and model", PairKey(HashKey(), PairKey(Int64Key(), StringKey[string]())), JSON[Usage]())
 	spendingTable   = NewTable(29, "spending by key", HashKey(), JSON[Spending]())
 
+	fileTable   = NewTable(30, "uploaded files", HashKey(), JSON[FileRecord]())
+	fileByOwner = NewTable(31, "uploaded files by account", ownedKey, Marks())
+	tuneTable   = NewTable(32, "fine-tuning jobs", HashKey(), JSON[TuneRecord]())
+	tuneByOwner = NewTable(33, "fine-tuning jobs by account", ownedKey, Marks())
+	tuneEvents  = NewTable(34, "events of fine-tuning jobs", PairKey(HashKey(), Uint64Key()), JSON[TuneEvent]())
+	tuneMetrics = NewTable(35, "metrics of fine-tuning jobs", PairKey(HashKey(), Uint64Key()), JSON[TuneMetric]())
+
 	adapterTable = NewTable(40, "adapters", StringKey[protocol.CID](), JSON[AdapterRecord]())
 	adapterName  = NewTable(41, "adapter names", PairKey(AccountKey(), StringKey[string]()), JSON[protocol.CID]())
 	datanetTable = NewTable(42, "datanets", Uint64Key(), JSON[protocol.Datanet]())
@@ -34,6 +41,7 @@ var (
 
 var (
 	timeAndHash = PairKey(Int64Key(), HashKey())
+	ownedKey    = PairKey(AccountKey(), timeAndHash)
 	accountPair = PairKey(AccountKey(), AccountKey())
 )
 

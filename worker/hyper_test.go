@@ -15,6 +15,10 @@ import (
 func TestTrainerAndProtocolAgreeOnHyperParameters(t *testing.T) {
 	require.Equal(t, finetune.Targets, protocol.HyperTargets)
 	require.Equal(t, finetune.Schedules, protocol.HyperSchedules)
+	require.Equal(t, finetune.ChatPrompt, protocol.ChatPromptTemplate)
+	d := finetune.Defaults()
+	require.Equal(t, protocol.Hyper{Rank: d.Rank, Alpha: d.Alpha, LearningRate: d.LearningRate, MaxLength: d.MaxLength, WarmupRatio: d.WarmupRatio},
+		protocol.Hyper{Rank: protocol.DefaultRank, Alpha: 4 * protocol.DefaultRank, LearningRate: protocol.DefaultLearningRate, MaxLength: protocol.DefaultMaxLength, WarmupRatio: protocol.DefaultWarmupRatio})
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	with := func(change func(*protocol.Hyper)) protocol.Hyper {
 		h := protocol.Hyper{EvalRatio: 0.1}

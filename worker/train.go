@@ -202,7 +202,7 @@ func (w *Worker) train(ctx context.Context, job protocol.TrainingJob, progress f
 	}
 	return protocol.TrainingResult{
 		Adapter: id, Index: files[adapter.IndexFile], Steps: summary.Steps, LossFirst: summary.LossFirst, LossLast: summary.LossLast,
-		Seconds: time.Since(started).Seconds(), Records: len(r.trained), Eval: evaluation(summary.Best), TxHash: tx,
+		Seconds: time.Since(started).Seconds(), Records: len(r.trained), Tokens: summary.AllTokens, Eval: evaluation(summary.Best), TxHash: tx,
 	}, r.tell(protocol.TrainingProgress{Phase: "done", Step: summary.Steps, Steps: summary.Steps, Loss: summary.LossLast})
 }
 

@@ -135,6 +135,7 @@ var statuses = map[protocol.Kind]struct {
 	protocol.KindExists:       {http.StatusConflict, "invalid_request_error"},
 	protocol.KindStale:        {http.StatusConflict, "invalid_request_error"},
 	protocol.KindUnauthorized: {http.StatusUnauthorized, "authentication_error"},
+	protocol.KindForbidden:    {http.StatusForbidden, "permission_error"},
 	protocol.KindEscrow:       {http.StatusPaymentRequired, "insufficient_quota"},
 	protocol.KindBusy:         {http.StatusTooManyRequests, "rate_limit_error"},
 	protocol.KindUnavailable:  {http.StatusServiceUnavailable, "service_unavailable"},

@@ -51,6 +51,18 @@ func (s *Server) table() []route {
 		{"POST", "/v1/completions", "createCompletion", ScopeInference, 0, s.completions},
 		{"POST", "/v1/embeddings", "createEmbedding", ScopeInference, 0, s.embeddings},
 
+		{"POST", "/v1/files", "uploadFile", ScopeTraining, MaxFileBytes + formBytes, s.uploadFile},
+		{"GET", "/v1/files", "listFiles", ScopeTraining, 0, s.listFiles},
+		{"GET", "/v1/files/{id}", "getFile", ScopeTraining, 0, s.getFile},
+		{"GET", "/v1/files/{id}/content", "getFileContent", ScopeTraining, 0, s.fileContent},
+		{"DELETE", "/v1/files/{id}", "deleteFile", ScopeTraining, 0, s.deleteFile},
+		{"POST", "/v1/fine_tuning/jobs", "createFineTune", ScopeTraining, 0, s.createFineTune},
+		{"GET", "/v1/fine_tuning/jobs", "listFineTunes", ScopeTraining, 0, s.listFineTunes},
+		{"GET", "/v1/fine_tuning/jobs/{id}", "getFineTune", ScopeTraining, 0, s.getFineTune},
+		{"POST", "/v1/fine_tuning/jobs/{id}/cancel", "cancelFineTune", ScopeTraining, smallBody, s.cancelFineTune},
+		{"GET", "/v1/fine_tuning/jobs/{id}/events", "listFineTuneEvents", ScopeTraining, 0, s.fineTuneEvents},
+		{"GET", "/v1/fine_tuning/jobs/{id}/checkpoints", "listFineTuneCheckpoints", ScopeTraining, 0, s.fineTuneCheckpoints},
+
 		{"GET", "/api/v1/network", "getNetwork", scopeOff, 0, open(s.network)},
 		{"GET", "/api/v1/workers", "listWorkers", scopeOff, 0, open(s.workers)},
 		{"POST", "/api/v1/rpc", "callRPC", scopeOff, maxRPCBody, open(s.rpc)},

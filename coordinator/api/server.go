@@ -14,20 +14,22 @@ import (
 
 // Config wires the server. Every interface is required, but for those that say otherwise.
 type Config struct {
-	Listen    string // TCP address, "127.0.0.1:0" picks a port
-	Inference Inference
-	Adapters  Adapters
-	Keys      Keys
-	Training  Training
-	Datanets  Datanets
-	Versions  Versions
-	Agents    Agents
-	Ledger    Ledger
-	Explainer Explainer
-	Network   Network
-	RPC       RPC
-	Faucet    Faucet       // nil: this network has none
-	Metrics   http.Handler // serves /metrics; may be nil
+	Listen     string // TCP address, "127.0.0.1:0" picks a port
+	Inference  Inference
+	Adapters   Adapters
+	Keys       Keys
+	Training   Training
+	Files      Files
+	FineTuning FineTuning
+	Datanets   Datanets
+	Versions   Versions
+	Agents     Agents
+	Ledger     Ledger
+	Explainer  Explainer
+	Network    Network
+	RPC        RPC
+	Faucet     Faucet       // nil: this network has none
+	Metrics    http.Handler // serves /metrics; may be nil
 	// TrainingDefaults are the trainer's own hyper-parameters.
 	TrainingDefaults protocol.Hyper
 	// Samples are files of records to begin with. There may be none.
@@ -58,7 +60,7 @@ func (c *Config) Validate() error {
 		name    string
 		missing bool
 	}{
-		{"inference", c.Inference == nil}, {"adapters", c.Adapters == nil}, {"keys", c.Keys == nil}, {"training", c.Training == nil}, {"datanets", c.Datanets == nil},
+		{"inference", c.Inference == nil}, {"adapters", c.Adapters == nil}, {"keys", c.Keys == nil}, {"training", c.Training == nil}, {"files", c.Files == nil}, {"fine_tuning", c.FineTuning == nil}, {"datanets", c.Datanets == nil},
 		{"versions", c.Versions == nil}, {"agents", c.Agents == nil}, {"ledger", c.Ledger == nil}, {"network", c.Network == nil},
 		{"rpc", c.RPC == nil},
 		{"explainer", c.Explainer == nil},

@@ -61,7 +61,7 @@ type Model struct {
 
 // Called says whether a request that names the model so means this one.
 func (m Model) Called(name string) bool {
-	return m.ID == name || m.CID != "" && (string(m.CID) == name || fmt.Sprintf("%s@%d", m.ID, m.Revision) == name)
+	return m.ID == name || m.CID != "" && (string(m.CID) == name || fmt.Sprintf("%s@%d", m.ID, m.Revision) == name || fmt.Sprintf("%s@%s", m.ID, m.CID) == name)
 }
 
 // Inference answers requests on behalf of tenants.

@@ -239,7 +239,7 @@ func ProgressFromPB(m *pb.TrainingProgress) (protocol.TrainingProgress, error) {
 func ResultToPB(r protocol.TrainingResult) *pb.TrainingResult {
 	return &pb.TrainingResult{
 		Adapter: string(r.Adapter), Index: string(r.Index), Steps: number32(r.Steps), LossFirst: r.LossFirst, LossLast: r.LossLast,
-		Seconds: r.Seconds, Records: number32(r.Records), TxHash: r.TxHash[:], Eval: evalToPB(r.Eval),
+		Seconds: r.Seconds, Records: number32(r.Records), TxHash: r.TxHash[:], Eval: evalToPB(r.Eval), Tokens: uint64(max(r.Tokens, 0)),
 	}
 }
 
@@ -256,6 +256,7 @@ func ResultFromPB(m *pb.TrainingResult) (protocol.TrainingResult, error) {
 		Records:   f.count("records", m.GetRecords(), 1<<30),
 		TxHash:    f.hash("tx_hash", m.GetTxHash()),
 		Eval:      f.eval(m.GetEval()),
+		Tokens:    f.time("tokens", m.GetTokens()),
 	}
 	if r.Adapter == "" {
 		f.fail("adapter", "is empty")

@@ -29,7 +29,7 @@ func ErrorToPB(err error) *pb.Error {
 func ErrorFromPB(m *pb.Error) *protocol.Error {
 	e := &protocol.Error{Kind: protocol.KindInternal, Field: cut(m.GetField(), protocol.MaxNameBytes), Message: cut(m.GetMessage(), MaxErrorBytes)}
 	switch k := protocol.Kind(m.GetKind()); k {
-	case protocol.KindInvalid, protocol.KindNotFound, protocol.KindExists, protocol.KindUnauthorized, protocol.KindEscrow,
+	case protocol.KindInvalid, protocol.KindNotFound, protocol.KindExists, protocol.KindUnauthorized, protocol.KindForbidden, protocol.KindEscrow,
 		protocol.KindStale, protocol.KindBusy, protocol.KindUnavailable, protocol.KindDeadline, protocol.KindCancelled, protocol.KindCorrupt:
 		e.Kind = k
 	}

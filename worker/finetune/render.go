@@ -1,17 +1,27 @@
 package finetune
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 
 	"github.com/openledger/openledger/worker/engine/tokenizer"
 )
 
+// ChatPrompt is the prompt template for records of chats: their field "messages" is a JSON
+// list of {"role", "content"}, which are rendered as turns in the tokenizer's chat format, as
+// a request with these messages is.
+const ChatPrompt = "{messages|chat}"
+
+// maxChatTurns bounds the messages of one record.
+const maxChatTurns = 1024
+
 // Renderer turns records into examples: the prompt as a user's turn in the
-// tokenizer's chat format, the answer as the assistant's, up to and with the
-// token that ends it.
+// tokenizer's chat format, or with [ChatPrompt] as the turns of a chat, the answer as the
+// assistant's, up to and with the token that ends it.
 type Renderer struct {
 	tokens         *tokenizer.Tokenizer
-	prompt, answer *Template
+	prompt, answer *Template // prompt is nil for chats
 }
 
 // NewRenderer checks the templates (protocol.Hyper's PromptTemplate and
@@ -34,8 +44,10 @@ func CheckTemplates(promptTemplate, answerTemplate string) error {
 }
 
 func parseTemplates(promptTemplate, answerTemplate string) (p, a *Template, err error) {
-	if p, err = ParseTemplate(promptTemplate); err != nil {
-		return nil, nil, &FieldError{Field: "prompt_template", Message: err.Error()}
+	if promptTemplate != ChatPrompt {
+		if p, err = ParseTemplate(promptTemplate); err != nil {
+			return nil, nil, &FieldError{Field: "prompt_template", Message: err.Error()}
+		}
 	}
 	if a, err = ParseTemplate(answerTemplate); err != nil {
 		return nil, nil, &FieldError{Field: "answer_template", Message: err.Error()}
@@ -48,7 +60,7 @@ func parseTemplates(promptTemplate, answerTemplate string) (p, a *Template, err 
 
 // Example renders one record. An error names the missing field.
 func (r *Renderer) Example(record [32]byte, fields map[string]string) (Example, error) {
-	prompt, err := r.prompt.Render(fields)
+	messages, err := r.messages(fields)
 	if err != nil {
 		return Example{}, &FieldError{Field: "prompt_template", Message: err.Error()}
 	}
@@ -59,7 +71,7 @@ func (r *Renderer) Example(record [32]byte, fields map[string]string) (Example, 
 	if answer == "" {
 		return Example{}, &FieldError{Field: "answer_template", Message: fmt.Sprintf("renders to nothing for record %x: it has an empty field", record)}
 	}
-	ids, err := r.tokens.RenderChat([]tokenizer.Message{{Role: "user", Content: prompt}}, true)
+	ids, err := r.tokens.RenderChat(messages, true)
 	if err != nil {
 		return Example{}, err
 	}
@@ -69,4 +81,33 @@ func (r *Renderer) Example(record [32]byte, fields map[string]string) (Example, 
 		End:    r.tokens.StopIDs()[:1],
 		Record: record,
 	}, nil
+}
+
+// messages are what a record asks with.
+func (r *Renderer) messages(fields map[string]string) ([]tokenizer.Message, error) {
+	if r.prompt != nil {
+		prompt, err := r.prompt.Render(fields)
+		return []tokenizer.Message{{Role: "user", Content: prompt}}, err
+	}
+	text, ok := fields["messages"]
+	if !ok {
+		return nil, fmt.Errorf("%q: there is no field messages: records of chats have messages and an answer", ChatPrompt)
+	}
+	var turns []struct {
+		Role    string `json:"role"`
+		Content string `json:"content"`
+	}
+	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&turns); err != nil || dec.More() {
+		return nil, fmt.Errorf("%q: the field messages is not a list of {\"role\", \"content\"} in JSON", ChatPrompt)
+	}
+	if len(turns) == 0 || len(turns) > maxChatTurns {
+		return nil, fmt.Errorf("%q: there are %d messages, 1 to %d are possible", ChatPrompt, len(turns), maxChatTurns)
+	}
+	out := make([]tokenizer.Message, len(turns))
+	for i, m := range turns {
+		out[i] = tokenizer.Message(m)
+	}
+	return out, nil
 }

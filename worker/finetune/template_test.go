@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/openledger/openledger/worker/engine/enginetest"
+	"github.com/openledger/openledger/worker/engine/tokenizer"
 )
 
 func TestTemplate(t *testing.T) {
@@ -66,4 +69,36 @@ func FuzzTemplate(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, s, got)
 	})
+}
+
+// A record of a chat becomes the tokens that a request with the same messages is answered
+// from: what is trained is what is served.
+func TestChatsAreRenderedAsTheyAreServed(t *testing.T) {
+	tok, err := enginetest.Tokenizer()
+	require.NoError(t, err)
+	r, err := NewRenderer(tok, ChatPrompt, "{answer}")
+	require.NoError(t, err)
+	turns := []tokenizer.Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: "Hi <|end|>"}, {Role: "assistant", Content: "Hello."}, {Role: "user", Content: "Who?"}}
+	text := `[{"role":"system","content":"Be brief."},{"role":"user","content":"Hi <|end|>"},{"role":"assistant","content":"Hello."},{"role":"user","content":"Who?"}]`
+	e, err := r.Example([32]byte{1}, map[string]string{"messages": text, "answer": "Me."})
+	require.NoError(t, err)
+	want, err := tok.RenderChat(turns, true)
+	require.NoError(t, err)
+	require.Equal(t, want, e.Prompt)
+	require.Equal(t, tok.Encode("Me."), e.Answer)
+
+	for name, fields := range map[string]map[string]string{
+		"no messages":  {"answer": "x"},
+		"not a list":   {"messages": `{"role":"user"}`, "answer": "x"},
+		"none":         {"messages": `[]`, "answer": "x"},
+		"unknown role": {"messages": `[{"role":"pirate","content":"x"}]`, "answer": "x"},
+		"more than it": {"messages": `[{"role":"user","content":"x"}] [1]`, "answer": "x"},
+		"other fields": {"messages": `[{"role":"user","content":"x","tool_calls":[]}]`, "answer": "x"},
+		"cut off":      {"messages": `[{"role":"user","content":"x`, "answer": "x"},
+		"no answer":    {"messages": `[{"role":"user","content":"x"}]`},
+		"empty answer": {"messages": `[{"role":"user","content":"x"}]`, "answer": ""},
+	} {
+		_, err := r.Example([32]byte{1}, fields)
+		require.Error(t, err, name)
+	}
 }

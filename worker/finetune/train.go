@@ -39,6 +39,7 @@ type Summary struct {
 	LossFirst float64
 	LossLast  float64    // mean over the last epoch
 	Tokens    int        // trained on in this process
+	AllTokens int64      // trained on in all steps, those before a checkpoint too
 	Examples  int        // trained on; not those held out
 	Best      Evaluation // of the adapter that is the result; Step 0 without held-out examples
 	Elapsed   time.Duration
@@ -266,6 +267,10 @@ func (t *trainer) run(ctx context.Context, progress func(Progress)) (s Summary, 
 	}
 	t.finish()
 	s.Steps, s.Best, s.LossFirst, s.Elapsed = t.step, t.judge.best, t.lossFirst, time.Since(start)
+	for _, e := range t.examples {
+		s.AllTokens += int64(len(e.Tokens))
+	}
+	s.AllTokens = s.AllTokens * int64(t.step) / int64(t.perEpoch)
 	if t.epochTokens > 0 {
 		s.LossLast = t.epochLoss / float64(t.epochTokens)
 	}

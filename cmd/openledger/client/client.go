@@ -92,7 +92,7 @@ func refusal(res *http.Response) error {
 	}
 	kind := protocol.KindInternal
 	switch k := protocol.Kind(body.Error.Code); k {
-	case protocol.KindInvalid, protocol.KindNotFound, protocol.KindExists, protocol.KindUnauthorized, protocol.KindEscrow, protocol.KindStale,
+	case protocol.KindInvalid, protocol.KindNotFound, protocol.KindExists, protocol.KindUnauthorized, protocol.KindForbidden, protocol.KindEscrow, protocol.KindStale,
 		protocol.KindBusy, protocol.KindUnavailable, protocol.KindDeadline, protocol.KindCancelled, protocol.KindCorrupt:
 		kind = k
 	case "invalid_api_key":

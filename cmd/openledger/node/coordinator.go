@@ -72,9 +72,13 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 	if c.peer, err = openPeer(cfg.Home, cfg.Peer, c.client); err != nil {
 		return nil, err
 	}
+	sender := c.client.As(cfg.SessionKey)
+	if err = sender.Keep(store.NewSendings(c.peer.db)); err != nil {
+		return nil, err
+	}
 	c.Coordinator, err = coordinator.New(coordinator.Config{
 		DB: c.peer.db, Host: c.peer.host, IPFS: c.peer.ipfs, Chain: c.client, RPC: cfg.RPC, Base: cfg.Base, BaseName: cmp.Or(cfg.BaseName, BaseName),
-		SessionKey: cfg.SessionKey.ECDSA(), Registerer: registry, Logger: cfg.Logger,
+		SessionKey: cfg.SessionKey.ECDSA(), Sender: sender, FilesDir: cfg.Home.Path("files"), Registerer: registry, Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -89,8 +93,8 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 	}
 	c.explainer = newExplainer(c.Coordinator, c.client, c.peer.ipfs, cfg.BaseModel, cfg.Base)
 	c.API, err = api.New(api.Config{
-		Explainer: c.explainer,
-		Listen:    cfg.API, Inference: c.Coordinator, Adapters: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
+		Explainer: c.explainer, Files: c.Coordinator, FineTuning: c.Coordinator,
+		Listen: cfg.API, Inference: c.Coordinator, Adapters: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
 		Versions: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator, RPC: c.Coordinator, Faucet: faucet,
 		TrainingDefaults: DefaultHyper(), Samples: samples,
 		MCP:     mcpserver.Handler,
