@@ -154,3 +154,24 @@ func TestBucketsAreExact(t *testing.T) {
 	_, err = l.tokens(by, 1)
 	require.NoError(t, err)
 }
+
+func (s *service) UsageOf(_ context.Context, by Caller, days int) ([]UsageRow, error) {
+	return []UsageRow{{Day: "2026-11-21", Model: "tiny", Requests: uint64(days), PromptTokens: 2, OutputTokens: 3, Fee: huge}}, s.err
+}
+
+func TestUsage(t *testing.T) {
+	s := &service{}
+	url := serve(t, s, nil) + "/api/v1/usage"
+	status, _, body := send(t, "GET", url+"?days=7", "")
+	require.Equal(t, http.StatusOK, status, body)
+	require.Contains(t, body, `"fee":`+hugeText)
+	require.Contains(t, body, `"requests":7`)
+	for _, bad := range []string{"0", "367", "x"} {
+		status, _, body = send(t, "GET", url+"?days="+bad, "")
+		require.Equal(t, http.StatusBadRequest, status)
+		require.Contains(t, body, `"param":"days"`)
+	}
+	s.limits.Scopes = []Scope{ScopeInference}
+	status, _, _ = send(t, "GET", url, "")
+	require.Equal(t, http.StatusForbidden, status)
+}

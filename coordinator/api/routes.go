@@ -71,6 +71,7 @@ func (s *Server) table() []route {
 		{"POST", "/api/v1/keys/list", "listKeys", scopeOff, smallBody, open(s.listKeys)},
 		{"POST", "/api/v1/keys/{id}/revoke", "revokeKey", scopeOff, smallBody, open(s.revokeKey)},
 		{"POST", "/api/v1/keys/{id}/rotate", "rotateKey", scopeOff, smallBody, open(s.rotateKey)},
+		{"GET", "/api/v1/usage", "getUsage", ScopeRead, 0, s.usageOf},
 		{"GET", "/api/v1/models", "listAllModels", scopeOff, 0, open(s.models)},
 		{"POST", "/api/v1/adapters/{id}/{action}", "orderAdapter", ScopeInference, smallBody, s.orderAdapter},
 

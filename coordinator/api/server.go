@@ -28,6 +28,7 @@ type Config struct {
 	Explainer  Explainer
 	Network    Network
 	RPC        RPC
+	Usage      Usage
 	Faucet     Faucet       // nil: this network has none
 	Metrics    http.Handler // serves /metrics; may be nil
 	// TrainingDefaults are the trainer's own hyper-parameters.
@@ -62,7 +63,7 @@ func (c *Config) Validate() error {
 	}{
 		{"inference", c.Inference == nil}, {"adapters", c.Adapters == nil}, {"keys", c.Keys == nil}, {"training", c.Training == nil}, {"files", c.Files == nil}, {"fine_tuning", c.FineTuning == nil}, {"datanets", c.Datanets == nil},
 		{"versions", c.Versions == nil}, {"agents", c.Agents == nil}, {"ledger", c.Ledger == nil}, {"network", c.Network == nil},
-		{"rpc", c.RPC == nil},
+		{"rpc", c.RPC == nil}, {"usage", c.Usage == nil},
 		{"explainer", c.Explainer == nil},
 	} {
 		if f.missing {

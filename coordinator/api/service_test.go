@@ -203,7 +203,7 @@ func (s *service) Workers(context.Context) ([]WorkerView, error) {
 // serve runs the server until the test ends and gives its URL.
 func serve(t *testing.T, s *service, change func(*Config)) string {
 	t.Helper()
-	cfg := Config{Listen: "127.0.0.1:0", Inference: s, Adapters: s, Keys: s, Training: s, Files: s, FineTuning: s, Datanets: s, Versions: s, Agents: s, Ledger: s, Network: s, RPC: s, Faucet: s,
+	cfg := Config{Listen: "127.0.0.1:0", Inference: s, Adapters: s, Keys: s, Training: s, Files: s, FineTuning: s, Datanets: s, Versions: s, Agents: s, Ledger: s, Network: s, RPC: s, Usage: s, Faucet: s,
 		Explainer: s,
 		Logger:    slog.New(slog.DiscardHandler)}
 	if change != nil {

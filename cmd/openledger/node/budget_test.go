@@ -105,6 +105,18 @@ func TestBudgetOfAKeyIsExact(t *testing.T) {
 	require.Equal(t, paid, keys[0].Spent)
 	require.False(t, keys[0].Spent.Gt(budget))
 
+	rows, err := net.coord.UsageOf(t.Context(), api.Caller{Key: key.ID}, 2)
+	require.NoError(t, err)
+	var used uint256.Int
+	requests := uint64(0)
+	for _, row := range rows {
+		require.Equal(t, node.BaseName, row.Model)
+		used.Add(&used, &row.Fee)
+		requests += row.Requests
+	}
+	require.Equal(t, paid, used)
+	require.EqualValues(t, served, requests)
+
 	stranger := net.key(t, 0)
 	_, err = net.coord.RotateKey(t.Context(), key.ID, keyAction(t, stranger, api.ActionRotate, key.ID))
 	require.Equal(t, protocol.KindUnauthorized, protocol.KindOf(err))

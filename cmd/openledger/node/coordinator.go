@@ -95,7 +95,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 	c.API, err = api.New(api.Config{
 		Explainer: c.explainer, Files: c.Coordinator, FineTuning: c.Coordinator,
 		Listen: cfg.API, Inference: c.Coordinator, Adapters: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
-		Versions: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator, RPC: c.Coordinator, Faucet: faucet,
+		Versions: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator, RPC: c.Coordinator, Usage: c.Coordinator, Faucet: faucet,
 		TrainingDefaults: DefaultHyper(), Samples: samples,
 		MCP:     mcpserver.Handler,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
