@@ -31,6 +31,9 @@ const maxFileName = 255
 func (c *Coordinator) AddFile(ctx context.Context, owner protocol.Account, u api.Upload) (api.File, error) {
 	if u.ID != (protocol.Hash{}) {
 		if have, err := c.book.File(shortID(u.ID)); err == nil {
+			if have.Owner != owner {
+				return api.File{}, protocol.Errorf(protocol.KindExists, "Idempotency-Key", "another file was uploaded under it")
+			}
 			return c.addedBefore(have, u)
 		}
 	}

@@ -3,7 +3,6 @@ package node_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -29,7 +28,7 @@ func TestFineTuneGoesOnAfterRestarts(t *testing.T) {
 	owner := net.requester(t, 1e18)
 	require.NoError(t, node.EnsureDelegate(t.Context(), net.chain.Client, owner, session.Account()))
 	net.worker(t, net.identity(t), func(s *node.WorkerSettings) { s.Trains = true })
-	home := node.Home{Dir: filepath.Join(net.dir, "second coordinator")}
+	home := node.Home{Dir: t.TempDir()}
 	run := func(do func(*node.Coordinator)) {
 		t.Helper()
 		ctx, stop := context.WithCancel(context.Background())
@@ -50,10 +49,10 @@ func TestFineTuneGoesOnAfterRestarts(t *testing.T) {
 	run(func(c *node.Coordinator) {
 		var f api.File
 		require.Eventually(t, func() bool { // until it runs
-			f, err = upload(t.Context(), c, owner, protocol.Hash{7}, chats)
+			f, err = upload(t.Context(), c, owner, idOf(owner, 1), chats)
 			require.NoError(t, err)
 			request := tuneRequest(f.ID)
-			request.ID = protocol.Hash{8}
+			request.ID = idOf(owner, 2)
 			var job api.FineTune
 			job, err = c.CreateFineTune(t.Context(), owner.Account(), request)
 			id = job.ID

@@ -32,6 +32,13 @@ func upload(ctx context.Context, c *node.Coordinator, owner *keystore.Key, id pr
 	return c.AddFile(ctx, owner.Account(), api.Upload{ID: id, Name: "chats.jsonl", Body: strings.NewReader(text), Purpose: func() (string, error) { return api.PurposeFineTune, nil }})
 }
 
+// idOf is an ID of an account's own, as an Idempotency-Key gives it.
+func idOf(owner *keystore.Key, n byte) (id protocol.Hash) {
+	copy(id[:], owner.Account().Bytes())
+	id[0] ^= n
+	return id
+}
+
 // tuned waits for a job's end.
 func tuned(t *testing.T, c *node.Coordinator, owner *keystore.Key, id string) api.FineTune {
 	t.Helper()
@@ -75,7 +82,7 @@ func TestFineTuneFromAFile(t *testing.T) {
 	require.Equal(t, protocol.KindNotFound, protocol.KindOf(err), "another's file is not there")
 
 	net.worker(t, net.identity(t), func(s *node.WorkerSettings) { s.Trains = true })
-	request.ID = protocol.Hash{1, 2, 3}
+	request.ID = idOf(owner, 1)
 	job, err := net.coord.CreateFineTune(ctx, owner.Account(), request)
 	require.NoError(t, err)
 	again, err := net.coord.CreateFineTune(ctx, owner.Account(), request)
@@ -172,13 +179,15 @@ func TestBadTrainingFiles(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 
-	f, err := upload(ctx, net.coord, owner, protocol.Hash{9}, "\xef\xbb\xbf"+good)
+	f, err := upload(ctx, net.coord, owner, idOf(owner, 2), "\xef\xbb\xbf"+good)
 	require.NoError(t, err, "with a byte order mark")
-	again, err := upload(ctx, net.coord, owner, protocol.Hash{9}, "\xef\xbb\xbf"+good)
+	again, err := upload(ctx, net.coord, owner, idOf(owner, 2), "\xef\xbb\xbf"+good)
 	require.NoError(t, err)
 	require.Equal(t, f, again, "the same upload again is the same file")
-	_, err = upload(ctx, net.coord, owner, protocol.Hash{9}, good+good)
+	_, err = upload(ctx, net.coord, owner, idOf(owner, 2), good+good)
 	require.Equal(t, protocol.KindExists, protocol.KindOf(err))
+	_, err = upload(ctx, net.coord, net.key(t, 0), idOf(owner, 2), "\xef\xbb\xbf"+good)
+	require.Equal(t, protocol.KindExists, protocol.KindOf(err), "nobody gets at another's file by its ID")
 	_, err = net.coord.CreateFineTune(ctx, owner.Account(), api.FineTuneRequest{Model: node.BaseName, TrainingFile: f.ID, ValidationFile: f.ID})
 	require.ErrorContains(t, err, "validation_share")
 	_, err = net.coord.CreateFineTune(ctx, owner.Account(), api.FineTuneRequest{Model: node.BaseName, TrainingFile: "datanet:999@1"})
