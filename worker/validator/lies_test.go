@@ -116,7 +116,9 @@ func TestLies(t *testing.T) {
 			r.Agent, r.AgentVersion, r.Markup = 1, 1, agentPrice
 		}}, reason: lineage},
 		"an agent that is not registered": {asked: true, lie: lie{receipt: func(r *protocol.Receipt) { r.Agent = 77 },
-			document: func(d *settle.Document) { d.Manifest.Agents = []settle.AgentParties{{Agent: 77, Owner: d.Manifest.Worker}} }}, reason: lineage, long: true},
+			document: func(d *settle.Document) {
+				d.Manifest.Agents = []settle.AgentParties{{Agent: 77, Owner: d.Manifest.Worker}}
+			}}, reason: lineage, long: true},
 		"a version that is not registered":       {asked: true, lie: lie{receipt: func(r *protocol.Receipt) { r.AgentVersion = 9 }}, reason: lineage, long: true},
 		"another markup than the agent's":        {asked: true, lie: lie{receipt: func(r *protocol.Receipt) { r.Markup.AddUint64(&r.Markup, 1) }}, reason: charge},
 		"a markup that is signed for, and wrong": {asked: true, lie: lie{price: func(p *protocol.Price) { p.Markup.AddUint64(&p.Markup, 1) }}, reason: charge, long: true},
