@@ -1,6 +1,7 @@
 import { createRootRoute, createRoute, createRouter, Link, lazyRouteComponent } from '@tanstack/react-router';
 import { Shell } from './layout/shell';
 import { Empty, ErrorNote, Loading } from './ui/basic';
+import { datanetTabs, type DatanetTab } from './pages/datanets/tabs';
 import Home from './pages/home/home';
 
 const root = createRootRoute({
@@ -27,7 +28,31 @@ const playground = createRoute({
   component: lazyRouteComponent(() => import('./pages/playground/playground')),
 });
 
-const routes = root.addChildren([home, workers, worker, receipts, receipt, playground]);
+const datanets = createRoute({ getParentRoute, path: '/datanets', component: lazyRouteComponent(() => import('./pages/datanets/datanets')) });
+const newDatanet = createRoute({ getParentRoute, path: '/datanets/new', component: lazyRouteComponent(() => import('./pages/datanets/new')) });
+const datanet = createRoute({
+  getParentRoute,
+  path: '/datanets/$id',
+  validateSearch: (s: Record<string, unknown>): { tab?: DatanetTab } => {
+    const tab = datanetTabs.find((t) => t === s.tab);
+    return tab === undefined ? {} : { tab };
+  },
+  component: lazyRouteComponent(() => import('./pages/datanets/datanet')),
+});
+const factory = createRoute({ getParentRoute, path: '/factory', component: lazyRouteComponent(() => import('./pages/factory/factory')) });
+const newTraining = createRoute({
+  getParentRoute,
+  path: '/factory/new',
+  validateSearch: (s: Record<string, unknown>): { datanet?: number; sample?: string } => ({
+    ...(typeof s.datanet === 'number' && Number.isSafeInteger(s.datanet) && s.datanet > 0 ? { datanet: s.datanet } : {}),
+    ...(typeof s.sample === 'string' ? { sample: s.sample } : {}),
+  }),
+  component: lazyRouteComponent(() => import('./pages/factory/new')),
+});
+const training = createRoute({ getParentRoute, path: '/factory/$id', component: lazyRouteComponent(() => import('./pages/factory/job')) });
+const models = createRoute({ getParentRoute, path: '/models', component: lazyRouteComponent(() => import('./pages/models/models')) });
+
+const routes = root.addChildren([datanets, newDatanet, datanet, factory, newTraining, training, models, home, workers, worker, receipts, receipt, playground]);
 
 export const router = createRouter({
   routeTree: routes,

@@ -1,5 +1,5 @@
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
-import { Cpu, Home, Menu, MessagesSquare, ReceiptText } from 'lucide-react';
+import { Boxes, Cpu, Database, Factory, Home, Menu, MessagesSquare, ReceiptText } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { AccountMenu } from '../wallet/account';
 import { ThemeButton } from './theme';
@@ -7,6 +7,9 @@ import { ThemeButton } from './theme';
 const pages = [
   { to: '/', label: 'Home', icon: Home },
   { to: '/playground', label: 'Playground', icon: MessagesSquare },
+  { to: '/datanets', label: 'Datanets', icon: Database },
+  { to: '/factory', label: 'ModelFactory', icon: Factory },
+  { to: '/models', label: 'Models', icon: Boxes },
   { to: '/receipts', label: 'Receipts', icon: ReceiptText },
   { to: '/workers', label: 'Workers', icon: Cpu },
 ] as const;

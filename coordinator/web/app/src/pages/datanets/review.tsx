@@ -1,0 +1,137 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, data, type Schemas } from '../../api/client';
+import { review } from '../../api/review';
+import { useAction } from '../../chain/action';
+import { bytes, count } from '../../lib/format';
+import { useNetwork, useWallet } from '../../wallet/context';
+import { Button, Card, Empty, ErrorNote, Id, Note } from '../../ui/basic';
+import { TextField } from '../../ui/form';
+import { Fetched } from '../../ui/query';
+
+/** Contributions that are shown at a time. */
+const most = 200;
+
+/** What waits for the owner: chosen in any number, decided with one signature. */
+export function Review({ datanet, owner }: { datanet: Schemas['Datanet']; owner: boolean }) {
+  const id = datanet.id;
+  const { signer } = useWallet();
+  const network = useNetwork().data;
+  const queries = useQueryClient();
+  const { busy, failed, run } = useAction();
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const [reason, setReason] = useState('');
+  const [needsReason, setNeedsReason] = useState(false);
+  const query = useQuery({
+    queryKey: ['contributions', id, 'pending'],
+    queryFn: () => data(api.GET('/api/v1/datanets/{id}/contributions', { params: { path: { id }, query: { status: 'pending' } } })),
+    refetchInterval: 10_000,
+  });
+  const decide = (records: string[], status: 'accepted' | 'rejected' | 'abusive') => {
+    if (status !== 'accepted' && reason.trim() === '') {
+      setNeedsReason(true);
+      return;
+    }
+    setNeedsReason(false);
+    run(
+      async () => {
+        if (signer === null || network === undefined) throw new Error('Connect the owner’s account first.');
+        await review(network, signer, id, records, status, status === 'accepted' ? '' : reason.trim());
+        setChosen(new Set());
+        setReason('');
+        await queries.invalidateQueries();
+      },
+      `${count(records.length)} ${records.length === 1 ? 'record' : 'records'} ${status}.`,
+    );
+  };
+  return (
+    <Fetched query={query} what="what waits for review">
+      {({ contributions }) => {
+        const list = contributions.slice(0, most);
+        if (list.length === 0) return <Empty title="Nothing waits for review" />;
+        const picked = list.filter((c) => chosen.has(c.contribution.record)).map((c) => c.contribution.record);
+        return (
+          <>
+            {!owner && <Note>Only the datanet&apos;s owner decides. Connect that account to review.</Note>}
+            {owner && (
+              <Card title={`${count(contributions.length)} wait for your decision`}>
+                <div className="row">
+                  <Button
+                    kind="primary"
+                    busy={busy}
+                    disabled={picked.length === 0}
+                    onClick={() => {
+                      decide(picked, 'accepted');
+                    }}
+                  >
+                    {`Accept ${count(picked.length)}`}
+                  </Button>
+                  <Button
+                    kind="danger"
+                    busy={busy}
+                    disabled={picked.length === 0}
+                    onClick={() => {
+                      decide(picked, 'rejected');
+                    }}
+                  >
+                    {`Reject ${count(picked.length)}`}
+                  </Button>
+                  <Button
+                    small
+                    onClick={() => {
+                      setChosen(picked.length === list.length ? new Set() : new Set(list.map((c) => c.contribution.record)));
+                    }}
+                  >
+                    {picked.length === list.length ? 'Choose none' : 'Choose all'}
+                  </Button>
+                </div>
+                <TextField
+                  label="Reason for rejecting"
+                  hint="The contributors read it."
+                  value={reason}
+                  maxLength={500}
+                  onChange={(e) => {
+                    setReason(e.target.value);
+                  }}
+                  wrong={needsReason && reason.trim() === '' ? 'Say why, so that the contributor can do better.' : undefined}
+                />
+                {failed !== null && <ErrorNote error={failed} />}
+                <p className="dim small">One signature for all that are chosen; it costs nothing.</p>
+              </Card>
+            )}
+            <ul className="plain">
+              {list.map((c) => {
+                const record = c.contribution.record;
+                return (
+                  <li key={record} className="card">
+                    <label className="row">
+                      {owner && (
+                        <input
+                          type="checkbox"
+                          checked={chosen.has(record)}
+                          onChange={(e) => {
+                            const set = new Set(chosen);
+                            if (e.target.checked) set.add(record);
+                            else set.delete(record);
+                            setChosen(set);
+                          }}
+                        />
+                      )}
+                      <strong>{c.title}</strong>
+                    </label>
+                    <div className="row small dim">
+                      <span>{bytes(c.bytes)}</span>
+                      <span className="row">
+                        by <Id value={c.contribution.contributor} label="account" />
+                      </span>
+                    </div>
+                  </li>
+                );
+              })}
+            </ul>
+          </>
+        );
+      }}
+    </Fetched>
+  );
+}

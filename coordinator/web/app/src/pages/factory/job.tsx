@@ -1,0 +1,197 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { lazy, Suspense } from 'react';
+import { api, data, type Schemas } from '../../api/client';
+import { useAction } from '../../chain/action';
+import { count, duration, percent } from '../../lib/format';
+import { useWallet } from '../../wallet/context';
+import { Amount, Button, Card, ErrorNote, Id, Loading, Note, PageHead, Stat } from '../../ui/basic';
+import { Fetched } from '../../ui/query';
+import { StateBadge } from './factory';
+
+const Chart = lazy(() => import('../../ui/chart'));
+const route = getRouteApi('/factory/$id');
+
+type Status = Schemas['TrainingStatus'];
+
+const phases: Record<string, string> = {
+  '': 'waiting for a worker',
+  fetch: 'fetching the records',
+  train: 'learning',
+  index: 'indexing the records, so that answers can be traced to them',
+  publish: 'publishing the adapter',
+  register: 'registering the adapter on the chain',
+  done: 'done',
+};
+const order = ['fetch', 'train', 'index', 'publish', 'register'];
+
+/** One training, as it goes, and what came of it. */
+export default function Job() {
+  const { id } = route.useParams();
+  const query = useQuery({
+    queryKey: ['training', id],
+    queryFn: () => data(api.GET('/api/v1/training_jobs/{id}', { params: { path: { id } } })),
+    refetchInterval: (q) => (q.state.data === undefined || q.state.data.state === 'queued' || q.state.data.state === 'running' ? 1000 : false),
+  });
+  return <Fetched query={query} what="the training">{(s) => <Dashboard status={s} />}</Fetched>;
+}
+
+/** The text that a job's owner signs to stop it: coordinator/api has the same. */
+export function cancelText(id: string, at: number): string {
+  return `Cancel an OpenLedger training job\njob: ${id}\nat: ${at}`;
+}
+
+function Dashboard({ status: s }: { status: Status }) {
+  const live = s.state === 'queued' || s.state === 'running';
+  const p = s.progress;
+  const evaluated = s.result?.eval ?? p.eval;
+  return (
+    <>
+      <PageHead title={s.name} sub={live ? (phases[p.phase] ?? p.phase) : undefined}>
+        <StateBadge state={s.state} />
+        {live && <Cancel id={s.id} />}
+      </PageHead>
+      {live && <Note>The training runs on a worker of the network. You can close this tab: nothing is lost, and this page shows it again, as does ModelFactory. If the worker fails, it goes on from its last checkpoint, or another worker starts over.</Note>}
+      {s.state === 'failed' && <ErrorNote error={new Error(s.error ?? 'The training failed.')} />}
+      {s.state === 'cancelled' && <Note tone="warn">The training was stopped. Nothing was registered.</Note>}
+      {live && (
+        <div className="stack tight" role="status">
+          <progress className="progress" {...(p.steps > 0 ? { max: p.steps, value: p.step } : {})} aria-label="Steps done" />
+          <span className="small dim">{p.steps > 0 ? `step ${count(p.step)} of ${count(p.steps)}` : (phases[p.phase] ?? p.phase)}</span>
+        </div>
+      )}
+      <div className="grid">
+        <Stat label="Loss" value={(s.result?.loss_last ?? p.loss).toFixed(4)} hint="how surprised it still is by the answers: lower is better" />
+        {evaluated !== undefined && <Stat label="Held-out loss" value={evaluated.loss.toFixed(4)} hint={`on ${count(evaluated.records)} records that it did not learn, at step ${count(evaluated.step)}`} />}
+        {evaluated !== undefined && <Stat label="Exact answers" value={evaluated.records === 0 ? '–' : percent(evaluated.exact / evaluated.records, 0)} hint={`${count(evaluated.exact)} of ${count(evaluated.records)} held-out answers word for word`} />}
+        {live && <Stat label="Speed" value={`${count(Math.round(p.tokens_per_second))} tokens/s`} />}
+        {live && <Stat label="Time left" value={p.eta_ms > 0 ? `about ${duration(p.eta_ms)}` : '–'} hint="of learning" />}
+        {s.result !== undefined && <Stat label="Took" value={duration(s.result.seconds * 1000)} hint={`${count(s.result.steps)} steps over ${count(s.result.records)} records`} />}
+      </div>
+      <Losses losses={s.losses ?? []} />
+      {s.result !== undefined && <Result status={s} result={s.result} />}
+      <Card title="What happens">
+        <ol>
+          {order.map((phase) => {
+            const at = order.indexOf(p.phase);
+            const i = order.indexOf(phase);
+            const done = s.state === 'succeeded' || (at >= 0 && i < at);
+            const now = live && i === at;
+            return (
+              <li key={phase} aria-current={now ? 'step' : undefined}>
+                {phases[phase]} <span className="dim small">{done ? 'done' : now ? 'under way' : ''}</span>
+              </li>
+            );
+          })}
+        </ol>
+        <dl className="facts">
+          <dt>Job</dt>
+          <dd>
+            <Id value={s.id} label="job" />
+          </dd>
+          {s.worker !== undefined && s.worker !== '' && (
+            <>
+              <dt>Worker</dt>
+              <dd>
+                <Link to="/workers/$id" params={{ id: s.worker }}>
+                  …{s.worker.slice(-10)}
+                </Link>
+              </dd>
+            </>
+          )}
+        </dl>
+      </Card>
+    </>
+  );
+}
+
+/** Points of the curve that are drawn: more are not told apart. */
+const points = 400;
+
+function Losses({ losses }: { losses: number[] }) {
+  if (losses.length < 2) return null;
+  const every = Math.ceil(losses.length / points);
+  const drawn = losses.flatMap((loss, i) => (i % every === 0 || i === losses.length - 1 ? [{ report: i + 1, loss }] : []));
+  const first = losses[0] ?? 0;
+  const last = losses.at(-1) ?? 0;
+  return (
+    <Card title="Loss">
+      <Suspense fallback={<Loading what="the curve" lines={4} />}>
+        <Chart
+          data={drawn}
+          x={{ key: 'report', label: 'report' }}
+          series={[{ key: 'loss', label: 'loss on what it learns' }]}
+          summary={`The loss went from ${first.toFixed(3)} to ${last.toFixed(3)} over ${count(losses.length)} reports.`}
+          format={(v) => v.toFixed(2)}
+        />
+      </Suspense>
+    </Card>
+  );
+}
+
+function Result({ status: s, result }: { status: Status; result: NonNullable<Status['result']> }) {
+  const models = useQuery({ queryKey: ['models'], queryFn: () => data(api.GET('/api/v1/models')) });
+  const model = models.data?.models.find((m) => m.cid === result.adapter);
+  return (
+    <Card title="The adapter">
+      <dl className="facts">
+        <dt>Ask for it as</dt>
+        <dd>
+          <code>{model?.id ?? s.name}</code>
+        </dd>
+        {model !== undefined && (
+          <>
+            <dt>Price per answer</dt>
+            <dd>
+              <Amount wei={model.access} />
+            </dd>
+            <dt>Revision</dt>
+            <dd>{model.revision ?? 1}</dd>
+          </>
+        )}
+        <dt>Content</dt>
+        <dd>
+          <Id value={result.adapter} label="CID" />
+        </dd>
+        <dt>Registered by</dt>
+        <dd>
+          <Id value={result.tx_hash} label="transaction" />
+        </dd>
+      </dl>
+      <div className="row">
+        <Link to="/playground" search={{ model: model?.id ?? s.name }} className="button primary">
+          Chat with it
+        </Link>
+        <Link to="/models" className="button">
+          All models
+        </Link>
+      </div>
+    </Card>
+  );
+}
+
+function Cancel({ id }: { id: string }) {
+  const { signer } = useWallet();
+  const queries = useQueryClient();
+  const { busy, failed, run } = useAction();
+  if (signer === null) return <span className="dim small">Its owner can stop it: connect that account.</span>;
+  return (
+    <>
+      <Button
+        kind="danger"
+        busy={busy}
+        onClick={() => {
+          run(async () => {
+            const at = Date.now();
+            const signature = await signer.signMessage({ message: cancelText(id, at) });
+            await data(api.POST('/api/v1/training_jobs/{id}/cancel', { params: { path: { id } }, body: { at, signature } }));
+            await queries.invalidateQueries();
+          }, 'The training is stopped.');
+        }}
+      >
+        Stop training
+      </Button>
+      {failed !== null && <ErrorNote error={failed} />}
+    </>
+  );
+}
