@@ -27,6 +27,12 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 	require.LessOrEqual(t, b.scripts(), int64(300<<10), "JavaScript of the first page, gzipped")
 	for _, p := range []struct{ name, path, words string }{
 		{"home", "/", "Latest answers"},
+		{"datanets", "/datanets", "Datanets"},
+		{"datanet-new", "/datanets/new", "Licence"},
+		{"factory", "/factory", "ModelFactory"},
+		{"factory-new", "/factory/new", "Datanet"},
+		{"models", "/models", "Models"},
+		{"playground", "/playground", "Playground"},
 		{"workers", "/workers", "All workers"},
 		{"worker", "/workers/" + string(workers[0].Peer), "Where it is reached"},
 		{"receipts", "/receipts", "Asked by"},

@@ -89,6 +89,150 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's files, the newest first */
+        get: operations["listFiles"];
+        put?: never;
+        /** Upload a training file; a bad line is refused with its number */
+        post: operations["uploadFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/files/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One file */
+        get: operations["getFile"];
+        put?: never;
+        post?: never;
+        /** Delete a file that no job still has to read */
+        delete: operations["deleteFile"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/files/{id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A file's bytes */
+        get: operations["getFileContent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/fine_tuning/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's fine-tuning jobs, the newest first */
+        get: operations["listFineTunes"];
+        put?: never;
+        /**
+         * Train the base on a file or on a published datanet version
+         * @description A file becomes a public datanet of the key's account under the licence that the
+         *     request names; the adapter is registered in its name. The account must have let the
+         *     coordinator do so (`openledger delegate authorize`).
+         */
+        post: operations["createFineTune"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/fine_tuning/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One fine-tuning job */
+        get: operations["getFineTune"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/fine_tuning/jobs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop a job; one that is over stays as it is */
+        post: operations["cancelFineTune"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/fine_tuning/jobs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to a job, the newest first */
+        get: operations["listFineTuneEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/fine_tuning/jobs/{id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The models of a job that can be asked - its result, once there is one */
+        get: operations["listFineTuneCheckpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/network": {
         parameters: {
             query?: never;
@@ -231,6 +375,23 @@ export interface paths {
         put?: never;
         /** Give an API key a new secret; what it spent still counts */
         post: operations["rotateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the API key was used for, by UTC day and model */
+        get: operations["getUsage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -735,6 +896,113 @@ export interface components {
         Seconds: number;
         /** @description events `data: {…}`, each as x-sse-data says, then `data: [DONE]`; one with a member `error` ends a stream that failed */
         EventStream: string;
+        OpenAIFile: {
+            id: string;
+            /** @constant */
+            object: "file";
+            bytes: number;
+            created_at: components["schemas"]["Seconds"];
+            expires_at: null;
+            filename: string;
+            /** @enum {unknown} */
+            purpose: "fine-tune" | "fine-tune-results";
+            /** @constant */
+            status: "processed";
+            status_details: null;
+        };
+        TuneNumber: "auto" | number;
+        TuneHyper: {
+            n_epochs?: components["schemas"]["TuneNumber"];
+            batch_size?: components["schemas"]["TuneNumber"];
+            learning_rate_multiplier?: components["schemas"]["TuneNumber"];
+        };
+        FineTuneRequest: {
+            /** @description the base */
+            model: string;
+            /** @description a file's ID, or a published version as datanet:ID@VERSION */
+            training_file: string;
+            /** @description is refused: openledger.validation_share holds out a share of the training file */
+            validation_file?: string | null;
+            hyperparameters?: components["schemas"]["TuneHyper"];
+            method?: {
+                /** @constant */
+                type: "supervised";
+                supervised?: {
+                    hyperparameters?: components["schemas"]["TuneHyper"];
+                };
+            };
+            suffix?: string | null;
+            seed?: number | null;
+            /** @description license: SPDX expression of the datanet that a file becomes */
+            metadata?: {
+                [key: string]: string;
+            } | null;
+            integrations?: unknown[] | null;
+            openledger?: {
+                /** @description as metadata.license */
+                license?: string;
+                /** @description of the datanet */
+                description?: string;
+                rank?: number;
+                alpha?: number;
+                targets?: string[];
+                /** @enum {unknown} */
+                schedule?: "cosine" | "linear" | "constant";
+                max_length?: number;
+                /** @description of the records, held out */
+                validation_share?: number;
+                /** @description evaluations without a lower held-out loss before the training stops */
+                patience?: number;
+                access?: components["schemas"]["Amount"];
+                royalty_bps?: number;
+                /** @description how a record of a datanet becomes a prompt */
+                prompt_template?: string;
+                answer_template?: string;
+            };
+        };
+        FineTune: {
+            id: string;
+            /** @constant */
+            object: "fine_tuning.job";
+            created_at: components["schemas"]["Seconds"];
+            finished_at: components["schemas"]["Seconds"] | null;
+            model: string;
+            /** @description name@CID, which nobody else's model can be called */
+            fine_tuned_model: string | null;
+            organization_id: components["schemas"]["Account"];
+            /** @enum {unknown} */
+            status: "validating_files" | "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            hyperparameters: components["schemas"]["TuneHyper"];
+            method: {
+                /** @constant */
+                type: "supervised";
+                supervised: {
+                    hyperparameters?: components["schemas"]["TuneHyper"];
+                };
+            };
+            training_file: string;
+            validation_file: null;
+            result_files: string[];
+            /** @description of prompts and answers in all steps */
+            trained_tokens: number | null;
+            error: null | {
+                code: string;
+                message: string;
+                param: string | null;
+            };
+            seed: components["schemas"]["Uint64"];
+            estimated_finish: components["schemas"]["Seconds"] | null;
+            integrations: unknown[];
+            metadata: {
+                [key: string]: string;
+            };
+            openledger: {
+                datanet?: components["schemas"]["Uint64"];
+                version?: components["schemas"]["Uint32"];
+                training_job?: components["schemas"]["Hash"];
+                license?: string;
+            };
+        };
         Error: {
             error: {
                 /** @description says what to do */
@@ -1328,6 +1596,8 @@ export interface components {
                 /** @description CID of the attribution index */
                 index: string;
                 steps: number;
+                /** @description of prompts and answers, in all steps */
+                tokens?: number;
                 loss_first: number;
                 loss_last: number;
                 seconds: number;
@@ -1540,6 +1810,22 @@ export interface components {
     parameters: {
         /** @description the same request with the same key gives the same answer and is paid once */
         IdempotencyKey: string;
+        /**
+         * @description of a file
+         * @example file-0123456789abcdef01234567
+         */
+        FileID: string;
+        /**
+         * @description of a fine-tuning job
+         * @example ftjob-0123456789abcdef01234567
+         */
+        FineTuneID: string;
+        /** @description entries of a page */
+        Limit: number;
+        /** @description the ID after which the page begins */
+        After: string;
+        /** @description the newest first unless it is asc */
+        Order: "asc" | "desc";
         /** @description number in the registry */
         Datanet: components["schemas"]["Uint64"];
         /** @description of the API key; not its secret */
@@ -1697,6 +1983,395 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Embeddings"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listFiles: {
+        parameters: {
+            query?: {
+                purpose?: string;
+                /** @description entries of a page */
+                limit?: components["parameters"]["Limit"];
+                /** @description the ID after which the page begins */
+                after?: components["parameters"]["After"];
+                /** @description the newest first unless it is asc */
+                order?: components["parameters"]["Order"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        data: components["schemas"]["OpenAIFile"][];
+                        has_more: boolean;
+                        first_id: string | null;
+                        last_id: string | null;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    uploadFile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the same request with the same key gives the same answer and is paid once */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** @enum {string} */
+                    purpose: "fine-tune";
+                    /** @description JSONL of at most 256 MiB; a line has messages, or prompt and completion */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description the file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIFile"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description of a file
+                 * @example file-0123456789abcdef01234567
+                 */
+                id: components["parameters"]["FileID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIFile"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description of a file
+                 * @example file-0123456789abcdef01234567
+                 */
+                id: components["parameters"]["FileID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is gone */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        /** @constant */
+                        object: "file";
+                        /** @constant */
+                        deleted: true;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getFileContent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description of a file
+                 * @example file-0123456789abcdef01234567
+                 */
+                id: components["parameters"]["FileID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as they were uploaded */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listFineTunes: {
+        parameters: {
+            query?: {
+                /** @description entries of a page */
+                limit?: components["parameters"]["Limit"];
+                /** @description the ID after which the page begins */
+                after?: components["parameters"]["After"];
+                /** @description the newest first unless it is asc */
+                order?: components["parameters"]["Order"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        data: components["schemas"]["FineTune"][];
+                        has_more: boolean;
+                        first_id: string | null;
+                        last_id: string | null;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createFineTune: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the same request with the same key gives the same answer and is paid once */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "model": "openledger-tiny",
+                 *       "training_file": "file-0123456789abcdef01234567",
+                 *       "suffix": "support",
+                 *       "hyperparameters": {
+                 *         "n_epochs": "auto"
+                 *       },
+                 *       "metadata": {
+                 *         "license": "CC-BY-4.0"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["FineTuneRequest"];
+            };
+        };
+        responses: {
+            /** @description the job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FineTune"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getFineTune: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description of a fine-tuning job
+                 * @example ftjob-0123456789abcdef01234567
+                 */
+                id: components["parameters"]["FineTuneID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FineTune"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    cancelFineTune: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description of a fine-tuning job
+                 * @example ftjob-0123456789abcdef01234567
+                 */
+                id: components["parameters"]["FineTuneID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FineTune"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listFineTuneEvents: {
+        parameters: {
+            query?: {
+                /** @description entries of a page */
+                limit?: components["parameters"]["Limit"];
+                /** @description the ID after which the page begins */
+                after?: components["parameters"]["After"];
+                /** @description the newest first unless it is asc */
+                order?: components["parameters"]["Order"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description of a fine-tuning job
+                 * @example ftjob-0123456789abcdef01234567
+                 */
+                id: components["parameters"]["FineTuneID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        data: {
+                            id: string;
+                            /** @constant */
+                            object: "fine_tuning.job.event";
+                            created_at: components["schemas"]["Seconds"];
+                            /** @enum {unknown} */
+                            level: "info" | "warn" | "error";
+                            message: string;
+                            /** @constant */
+                            type: "message";
+                        }[];
+                        has_more: boolean;
+                        first_id: string | null;
+                        last_id: string | null;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listFineTuneCheckpoints: {
+        parameters: {
+            query?: {
+                /** @description entries of a page */
+                limit?: components["parameters"]["Limit"];
+                /** @description the ID after which the page begins */
+                after?: components["parameters"]["After"];
+                /** @description the newest first unless it is asc */
+                order?: components["parameters"]["Order"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description of a fine-tuning job
+                 * @example ftjob-0123456789abcdef01234567
+                 */
+                id: components["parameters"]["FineTuneID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        data: {
+                            id: string;
+                            /** @constant */
+                            object: "fine_tuning.job.checkpoint";
+                            created_at: components["schemas"]["Seconds"];
+                            fine_tuned_model_checkpoint: string;
+                            fine_tuning_job_id: string;
+                            step_number: number;
+                            metrics: {
+                                [key: string]: number;
+                            };
+                        }[];
+                        has_more: boolean;
+                        first_id: string | null;
+                        last_id: string | null;
+                    };
                 };
             };
             default: components["responses"]["Error"];
@@ -1912,6 +2587,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IssuedKey"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getUsage: {
+        parameters: {
+            query?: {
+                /** @description up to today */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description sums of accepted receipts, the oldest day first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description its id */
+                        key: components["schemas"]["Hash"];
+                        usage: {
+                            /** Format: date */
+                            day: string;
+                            /** @description as requests named it */
+                            model: string;
+                            requests: components["schemas"]["Uint64"];
+                            prompt_tokens: components["schemas"]["Uint64"];
+                            output_tokens: components["schemas"]["Uint64"];
+                            fee: components["schemas"]["Amount"];
+                        }[];
+                    };
                 };
             };
             default: components["responses"]["Error"];

@@ -214,7 +214,7 @@ function Form({ options, samples }: { options: Options; samples: Schemas['Sample
           value={pace === null || faults > 0 || chosen === undefined ? '–' : `about ${duration(pace * steps)}`}
           hint={pace === null ? 'no training here yet to judge by; shown soon after the start' : 'judged by the trainings here before'}
         />
-        <Stat label="Cost to you now" value="0 OPEN" hint="starting is a signature, not a transaction" />
+        <Stat label="Cost" value="none" hint="workers are paid for answers, not for training; you only sign" />
       </div>
       {failed !== null && <ErrorNote error={failed} />}
       {tried && faults > 0 && <ErrorNote error={new Error(`Mend what is marked above first: ${count(faults)} ${faults === 1 ? 'field' : 'fields'}.`)} />}

@@ -1,0 +1,1 @@
+function e(e,t){let n=e.contracts[t];if(n===void 0||typeof n!=`string`)throw Error(`This network has no contract "${t}".`);return n}export{e as t};
