@@ -22,7 +22,14 @@ func serve(t *testing.T) *httptest.Server {
 	return s
 }
 
-func get(t *testing.T, url string, header ...string) (*http.Response, string) {
+// reply is an answer, read to its end.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func get(t *testing.T, url string, header ...string) reply {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -47,23 +54,23 @@ func get(t *testing.T, url string, header ...string) (*http.Response, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(b)
+	return reply{resp.StatusCode, resp.Header, string(b)}
 }
 
 // Every path that is no asset is a page: the browser's router reads it.
 func TestEveryPageIsTheApplication(t *testing.T) {
 	s := serve(t)
 	for _, p := range []string{"/", "/datanets/3", "/index.html", "/no/such/page"} {
-		resp, body := get(t, s.URL+p)
-		if resp.StatusCode != http.StatusOK || !strings.Contains(body, `<div id="root">`) {
-			t.Errorf("%s: %d %.60q", p, resp.StatusCode, body)
+		r := get(t, s.URL+p)
+		if r.status != http.StatusOK || !strings.Contains(r.body, `<div id="root">`) {
+			t.Errorf("%s: %d %.60q", p, r.status, r.body)
 		}
-		if got := resp.Header.Get("Content-Security-Policy"); got != policy {
+		if got := r.header.Get("Content-Security-Policy"); got != policy {
 			t.Errorf("%s: policy %q", p, got)
 		}
 	}
-	if resp, _ := get(t, s.URL+"/assets/none.js"); resp.StatusCode != http.StatusNotFound {
-		t.Errorf("an asset that is not there: %d", resp.StatusCode)
+	if r := get(t, s.URL+"/assets/none.js"); r.status != http.StatusNotFound {
+		t.Errorf("an asset that is not there: %d", r.status)
 	}
 }
 
@@ -71,7 +78,7 @@ func TestEveryPageIsTheApplication(t *testing.T) {
 // script, style or handler.
 func TestThePageKeepsItsOwnPolicy(t *testing.T) {
 	s := serve(t)
-	_, page := get(t, s.URL+"/")
+	page := get(t, s.URL+"/").body
 	names := regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(page, -1)
 	if len(names) < 3 {
 		t.Fatalf("the page names %d assets", len(names))
@@ -81,9 +88,9 @@ func TestThePageKeepsItsOwnPolicy(t *testing.T) {
 			t.Errorf("%s is not of this origin", m[1])
 			continue
 		}
-		resp, _ := get(t, s.URL+m[1])
-		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") == "" {
-			t.Errorf("%s: %d, type %q", m[1], resp.StatusCode, resp.Header.Get("Content-Type"))
+		r := get(t, s.URL+m[1])
+		if r.status != http.StatusOK || r.header.Get("Content-Type") == "" {
+			t.Errorf("%s: %d, type %q", m[1], r.status, r.header.Get("Content-Type"))
 		}
 	}
 	if inline := regexp.MustCompile(`<script[^>]*>[^<]|<style| on[a-z]+="| style="`).FindString(page); inline != "" {
@@ -99,22 +106,21 @@ func TestAssetsAreSmallAndKept(t *testing.T) {
 		t.Fatalf("assets: %v, %v", files, err)
 	}
 	url := s.URL + strings.TrimPrefix(files[0], "dist")
-	plain, a := get(t, url)
-	zipped, b := get(t, url, "Accept-Encoding", "br;q=1, gzip;q=0.8")
-	if zipped.Header.Get("Content-Encoding") != "gzip" || a != b {
-		t.Errorf("encoding %q, equal %v", zipped.Header.Get("Content-Encoding"), a == b)
+	plain := get(t, url)
+	zipped := get(t, url, "Accept-Encoding", "br;q=1, gzip;q=0.8")
+	if zipped.header.Get("Content-Encoding") != "gzip" || plain.body != zipped.body {
+		t.Errorf("encoding %q, equal %v", zipped.header.Get("Content-Encoding"), plain.body == zipped.body)
 	}
-	if refused, _ := get(t, url, "Accept-Encoding", "gzip;q=0"); refused.Header.Get("Content-Encoding") != "" {
+	if refused := get(t, url, "Accept-Encoding", "gzip;q=0"); refused.header.Get("Content-Encoding") != "" {
 		t.Error("gzip was sent to who refuses it")
 	}
-	if !strings.Contains(plain.Header.Get("Cache-Control"), "immutable") {
-		t.Errorf("cache: %q", plain.Header.Get("Cache-Control"))
+	if !strings.Contains(plain.header.Get("Cache-Control"), "immutable") {
+		t.Errorf("cache: %q", plain.header.Get("Cache-Control"))
 	}
-	if plain.Header.Get("ETag") == zipped.Header.Get("ETag") {
+	if plain.header.Get("ETag") == zipped.header.Get("ETag") {
 		t.Error("both encodings have one tag")
 	}
-	again, _ := get(t, url, "If-None-Match", plain.Header.Get("ETag"))
-	if again.StatusCode != http.StatusNotModified {
-		t.Errorf("asked again: %d", again.StatusCode)
+	if again := get(t, url, "If-None-Match", plain.header.Get("ETag")); again.status != http.StatusNotModified {
+		t.Errorf("asked again: %d", again.status)
 	}
 }
