@@ -79,6 +79,12 @@ type liveTune struct {
 	end   int64 // estimated, Unix ms; 0: not known
 }
 
+func (t *liveTune) over() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state.over()
+}
+
 func (t *liveTune) id() string { return tuneID(t.key) }
 
 func tuneID(key protocol.Hash) string { return "ftjob-" + hex.EncodeToString(key[:idBytes]) }
@@ -202,7 +208,8 @@ func stateOf(rec store.TuneRecord) (s tuneState, err error) {
 	return s, nil
 }
 
-// putTune changes a job's state and writes it down with what there is to tell of it.
+// putTune changes a job's state and writes it down with what there is to tell of it. A job
+// that is over stays as it is: whoever still works at it is told that it was cancelled.
 func (c *Coordinator) putTune(t *liveTune, change func(*tuneState), messages ...string) error {
 	return c.putTuneWith(t, change, "info", nil, messages...)
 }
@@ -210,6 +217,9 @@ func (c *Coordinator) putTune(t *liveTune, change func(*tuneState), messages ...
 func (c *Coordinator) putTuneWith(t *liveTune, change func(*tuneState), level string, metrics []store.TuneMetric, messages ...string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.state.over() {
+		return protocol.Errorf(protocol.KindCancelled, "", "the job is over")
+	}
 	next := t.state
 	if change != nil {
 		change(&next)
@@ -305,7 +315,7 @@ func (c *Coordinator) CancelFineTune(_ context.Context, owner protocol.Account, 
 	if err != nil || live == nil {
 		return viewOf(rec.ID, rec.Owner, rec.CreatedAt, s), err
 	}
-	if err := c.putTune(live, func(s *tuneState) { s.Cancel = true }); err != nil {
+	if err := c.putTune(live, func(s *tuneState) { s.Cancel = true }); err != nil && !live.over() {
 		return api.FineTune{}, err
 	}
 	live.cancel()

@@ -339,14 +339,11 @@ func (c *Coordinator) endTune(t *liveTune, err error) {
 	if err != nil {
 		t.mu.Lock()
 		training := t.state.Training
-		over := t.state.over()
 		t.mu.Unlock()
 		if training != nil && protocol.KindOf(err) == protocol.KindCancelled {
 			c.stopTraining(training.ID)
 		}
-		if !over {
-			c.failTune(t, err)
-		}
+		c.failTune(t, err)
 	}
 	c.tunes.mu.Lock()
 	if c.tunes.live[t.key] == t {
@@ -362,9 +359,6 @@ func (c *Coordinator) failTune(t *liveTune, why error) {
 		level, message = "info", "The job was cancelled"
 	}
 	err := c.putTuneWith(t, func(s *tuneState) {
-		if s.over() {
-			return
-		}
 		s.Finished = now()
 		if protocol.KindOf(why) == protocol.KindCancelled {
 			s.Status = tuneCancelled
@@ -376,7 +370,7 @@ func (c *Coordinator) failTune(t *liveTune, why error) {
 			s.Error.Param = &typed.Field
 		}
 	}, level, nil, message)
-	if err != nil {
+	if err != nil && !t.over() {
 		c.log.Error("outcome of a fine-tuning job not stored", "job", t.id(), "err", err)
 	}
 }
