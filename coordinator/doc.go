@@ -8,6 +8,7 @@
 // that goes away pays for what was delivered to it; a job that moves to another worker
 // is paid to the one that ends it.
 //
-// It runs no model, holds no requester's own key (only a session key with a limit
-// and an expiry), and decides no payout.
+// It runs no model, holds no requester's own key (only a session key with a limit and an
+// expiry, which may also be the account's delegate on the chain, to make datanets of files
+// and order fine-tunes in its name), and decides no payout.
 package coordinator
