@@ -41,6 +41,11 @@ type Config struct {
 	// with its checkpoint, before another worker starts over. Default one minute.
 	TrainingGrace time.Duration
 
+	// Uploads is the folder that holds files while they are uploaded. Required.
+	Uploads string
+	// UploadsPerDay is how many bytes one account may upload in a day. Default 2 GiB.
+	UploadsPerDay int64
+
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
 }
@@ -73,7 +78,7 @@ func (c *Config) Validate() error {
 	}{
 		{"db", c.DB == nil}, {"host", c.Host == nil}, {"ipfs", c.IPFS == nil}, {"chain", c.Chain == nil},
 		{"session_key", c.SessionKey == nil}, {"base", c.Base == protocol.Hash{}},
-		{"sender", c.Sender == nil}, {"files_dir", c.FilesDir == ""},
+		{"sender", c.Sender == nil}, {"files_dir", c.FilesDir == ""}, {"uploads", c.Uploads == ""},
 	} {
 		if f.missing {
 			return protocol.Errorf(protocol.KindInvalid, f.name, "the coordinator needs it")

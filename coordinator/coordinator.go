@@ -32,6 +32,7 @@ type Coordinator struct {
 	ipfs    *ipfs.Node
 	chain   *chain.Client
 	records *datanet.Book
+	uploads *datanet.Uploads
 	session *ecdsa.PrivateKey
 	sender  *chain.Sender
 	metrics *metrics
@@ -93,6 +94,9 @@ func New(cfg Config) (*Coordinator, error) {
 	if c.records, err = c.openRecords(); err != nil {
 		return nil, err
 	}
+	if c.uploads, err = datanet.NewUploads(datanet.UploadsConfig{Book: c.records, Dir: cfg.Uploads, PerDay: cfg.UploadsPerDay, Logger: c.log}); err != nil {
+		return nil, err
+	}
 	if err := c.sweepFiles(); err != nil {
 		return nil, err
 	}
@@ -123,6 +127,8 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		}
 		return c.resumeTunes(ctx)
 	})
+	tasks.Go(func() error { return c.uploads.Run(ctx) })
+	tasks.Go(func() error { return c.countEarnings(ctx) })
 	err := tasks.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil

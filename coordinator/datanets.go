@@ -23,7 +23,7 @@ type signatures struct {
 func (s signatures) VerifyContribution(ctx context.Context, k protocol.SignedContribution) error {
 	own := wire.VerifyContribution(s.domain, k)
 	if own == nil {
-		return nil
+		return s.alone(ctx, k)
 	}
 	signer, err := wire.ContributionSigner(s.domain, k)
 	if err != nil {
@@ -39,10 +39,26 @@ func (s signatures) VerifyContribution(ctx context.Context, k protocol.SignedCon
 	return err
 }
 
+// alone refuses a batch's signature where a contributor's stake answers for the contribution:
+// ContributorStaking reads signatures of single contributions only.
+func (s signatures) alone(ctx context.Context, k protocol.SignedContribution) error {
+	if len(k.Signature) == wire.SignatureBytes {
+		return nil
+	}
+	required, err := s.chain.StakeRequired(ctx, k.Contribution.Datanet)
+	if err == nil && !required.IsZero() {
+		err = protocol.Errorf(protocol.KindUnauthorized, "signature", "datanet %d asks contributors for a stake, which answers for each contribution by itself: sign them one by one, not as a batch", k.Contribution.Datanet)
+	}
+	return err
+}
+
 // VerifyReview checks the owner's signature, or that of its delegate. That a contribution is
 // abusive may cost its contributor a stake: only the owner says that.
 func (s signatures) VerifyReview(ctx context.Context, r protocol.SignedReview, owner protocol.Account) error {
 	own := wire.VerifyReview(s.domain, owner, r)
+	if own == nil && r.Review.Status == protocol.ReviewAbusive && len(r.Signature) != wire.SignatureBytes {
+		return protocol.Errorf(protocol.KindUnauthorized, "signature", "a rejection as abusive may cost a stake: sign it by itself, not as one of a batch")
+	}
 	if own == nil || r.Review.Status == protocol.ReviewAbusive {
 		return own
 	}
@@ -118,17 +134,17 @@ func (c *Coordinator) Contribute(ctx context.Context, sc protocol.SignedContribu
 	return contributionStatus(e), err
 }
 
-// Contributions lists what was contributed to a datanet.
-func (c *Coordinator) Contributions(ctx context.Context, id uint64) ([]api.ContributionStatus, error) {
+// ContributionsPage lists contributions to a datanet by record.
+func (c *Coordinator) ContributionsPage(ctx context.Context, id uint64, status protocol.ReviewStatus, after protocol.Hash, limit int) ([]api.ContributionStatus, protocol.Hash, error) {
 	if err := c.know(ctx, id); err != nil {
-		return nil, err
+		return nil, after, err
 	}
-	entries, err := c.records.Entries(id, "")
+	entries, next, err := c.records.EntriesPage(id, status, after, limit)
 	out := make([]api.ContributionStatus, len(entries))
 	for i, e := range entries {
 		out[i] = contributionStatus(e)
 	}
-	return out, err
+	return out, next, err
 }
 
 // Review applies the owner's signed decision.
@@ -141,7 +157,8 @@ func (c *Coordinator) Review(ctx context.Context, r protocol.SignedReview) (api.
 }
 
 func contributionStatus(e datanet.Entry) api.ContributionStatus {
-	s := api.ContributionStatus{SignedContribution: e.Signed, CID: e.CID(), Title: e.Title, Bytes: e.Bytes, Status: e.Status}
+	s := api.ContributionStatus{SignedContribution: e.Signed, CID: e.CID(), Title: e.Title, Bytes: e.Bytes, Status: e.Status,
+		Type: string(e.Type), Preview: e.Preview, Media: mediaView(e.Media)}
 	if e.Review != nil {
 		s.Reason = e.Review.Review.Reason
 	}

@@ -263,6 +263,12 @@ func (c *Coordinator) accept(ctx context.Context, worker protocol.PeerID, s prot
 	}
 	c.metrics.fees.Add(s.Receipt.Fee())
 	c.tasks.Go(func() error {
+		if err := c.earn(c.running, s.Receipt, e.Attribution); err != nil {
+			c.log.Warn("earnings not added up; they will be later", "receipt", s.Receipt.ID, "err", err)
+		}
+		return nil
+	})
+	c.tasks.Go(func() error {
 		ctx, cancel := context.WithTimeout(c.running, voucherTimeout)
 		defer cancel()
 		if err := c.host.SendVoucher(ctx, worker, voucher, s.Receipt.ID); err != nil {

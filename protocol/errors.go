@@ -12,6 +12,7 @@ type Kind string
 // Kinds of error.
 const (
 	KindInvalid      Kind = "invalid"             // the input is wrong: mend the named field
+	KindTooLarge     Kind = "too_large"           // more than is taken: split it
 	KindNotFound     Kind = "not_found"           // no such thing
 	KindExists       Kind = "already_exists"      // done before, or taken
 	KindUnauthorized Kind = "unauthorized"        // missing or wrong key or signature

@@ -171,8 +171,8 @@ func (r *run) mergeRecords() ([]attrib.Record, error) {
 			return nil, protocol.Errorf(protocol.KindInvalid, "hyper.merge", "%w", err)
 		}
 		for i, rec := range r.version.Records {
-			if rec.Type != datanet.TypeText {
-				return nil, protocol.Errorf(protocol.KindInvalid, "root", "record %s is not text: adapters here learn from text records", rec.CID())
+			if !rec.Trainable() {
+				return nil, protocol.Errorf(protocol.KindInvalid, "root", "record %s has no text: only text is learned from, and of pictures, sound and video their text fields", rec.CID())
 			}
 			e, err := renderer.Example(rec.ID, rec.Fields)
 			if err != nil {

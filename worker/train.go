@@ -221,8 +221,8 @@ func (r *run) fetch(ctx context.Context) error {
 		return err
 	}
 	for _, rec := range r.version.Records {
-		if rec.Type != datanet.TypeText {
-			return protocol.Errorf(protocol.KindInvalid, "root", "record %s is not text: this worker trains on text records", rec.CID())
+		if !rec.Trainable() {
+			return protocol.Errorf(protocol.KindInvalid, "root", "record %s has no text: only text is learned from, and of pictures, sound and video their text fields", rec.CID())
 		}
 		e, err := renderer.Example(rec.ID, rec.Fields)
 		if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -83,113 +82,6 @@ func datanetCreate(c *cli) *cobra.Command {
 	return cmd
 }
 
-// contributed is how one record fared.
-type contributed struct {
-	File   string       `json:"file"`
-	CID    protocol.CID `json:"cid"`
-	Title  string       `json:"title"`
-	Status string       `json:"status"` // the review's status, or "refused"
-	Error  string       `json:"error,omitempty"`
-}
-
-func datanetContribute(c *cli) *cobra.Command {
-	return &cobra.Command{
-		Use:   "contribute DATANET FILE...",
-		Short: "Sign and offer records: .jsonl gives one a line, .md and .txt one a file, anything else is kept as bytes",
-		Example: `  openledger datanet contribute 1 fables.jsonl --as alice
-  openledger datanet contribute 1 essay.md photo.png --as alice --json`,
-		Args: cobra.MinimumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := datanetID(args[0])
-			if err != nil {
-				return err
-			}
-			key, err := c.signer()
-			if err != nil {
-				return err
-			}
-			cl, info, ch, err := c.network(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer ch.Close()
-			d, err := ch.Datanet(cmd.Context(), id)
-			if err != nil {
-				return err
-			}
-			// Everything is parsed before anything is sent: a bad file sends nothing.
-			records := map[string][]datanet.Record{}
-			for _, file := range args[1:] {
-				if records[file], err = parseFile(file); err != nil {
-					return err
-				}
-			}
-			var out []contributed
-			failed := 0
-			for _, file := range args[1:] {
-				for _, r := range records[file] {
-					done := contributed{File: file, CID: r.CID(), Title: r.Title()}
-					sc := protocol.SignedContribution{Contribution: protocol.Contribution{
-						Datanet: id, Record: r.ID, Contributor: key.Account(), License: d.License, At: time.Now().UnixMilli(),
-					}}
-					if sc.Signature, err = key.SignTyped(cmd.Context(), wire.ContributionData(registryDomain(info), sc.Contribution)); err != nil {
-						return err
-					}
-					status, err := offer(cmd, cl.Call, id, sc, r.Canonical)
-					if err != nil {
-						if kind := protocol.KindOf(err); kind == protocol.KindUnavailable || cmd.Context().Err() != nil {
-							return err
-						}
-						done.Status, done.Error = "refused", err.Error()
-						failed++
-					} else {
-						done.Status = string(status.Status)
-					}
-					out = append(out, done)
-				}
-			}
-			if err := c.print(map[string]any{"contributions": out, "refused": failed}, func(w io.Writer) {
-				t := newTable(w, "record", "title", "status")
-				for _, r := range out {
-					status := r.Status
-					if r.Error != "" {
-						status += ": " + r.Error
-					}
-					t.AppendRow([]any{r.CID, r.Title, status})
-				}
-				t.Render()
-			}); err != nil {
-				return err
-			}
-			if failed > 0 {
-				c.say("%d of %d records were refused", failed, len(out))
-				return errReported
-			}
-			return nil
-		},
-	}
-}
-
-type caller func(ctx context.Context, method, path string, in, out any) error
-
-func offer(cmd *cobra.Command, call caller, id uint64, sc protocol.SignedContribution, canonical []byte) (api.ContributionStatus, error) {
-	var status api.ContributionStatus
-	err := call(cmd.Context(), http.MethodPost, fmt.Sprintf("/api/v1/datanets/%d/contributions", id), struct {
-		protocol.SignedContribution
-		Bytes string `json:"bytes"`
-	}{sc, base64.StdEncoding.EncodeToString(canonical)}, &status)
-	return status, err
-}
-
-func parseFile(path string) (_ []datanet.Record, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, protocol.Errorf(protocol.KindInvalid, "file", "%w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return datanet.Parse(filepath.Base(path), f)
-}
-
 func registryDomain(i api.NetworkInfo) wire.Domain {
 	return wire.Domain{ChainID: i.ChainID, Contract: i.Contracts.Datanets}
 }
@@ -245,7 +137,7 @@ func datanetReview(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var out []api.ContributionStatus
+			var reviews []protocol.Review
 			for _, p := range known {
 				status, decided := decisions[p.CID]
 				if !decided {
@@ -256,15 +148,11 @@ func datanetReview(c *cli) *cobra.Command {
 				if status == protocol.ReviewRejected {
 					r.Reason = reason
 				}
-				signed := protocol.SignedReview{Review: r}
-				if signed.Signature, err = key.SignTyped(cmd.Context(), wire.ReviewData(registryDomain(info), r)); err != nil {
-					return err
-				}
-				var after api.ContributionStatus
-				if err := cl.Call(cmd.Context(), http.MethodPost, fmt.Sprintf("/api/v1/datanets/%d/reviews", id), signed, &after); err != nil {
-					return err
-				}
-				out = append(out, after)
+				reviews = append(reviews, r)
+			}
+			out, err := c.sendReviews(cmd.Context(), cl, info, key, id, reviews)
+			if err != nil {
+				return err
 			}
 			for cid := range decisions { // any of them will do for the message
 				return protocol.Errorf(protocol.KindNotFound, "record", "%s was not contributed to datanet %d", cid, id)

@@ -165,8 +165,10 @@ func (s *separate) badContributions(t *testing.T, empty uint64) {
 	dir := t.TempDir()
 	refused(t, "refused", s.verb("datanet", "contribute", "1", writeFile(t, dir, "again.jsonl", lessons(0, 1)), "--as", "bob")...)
 	refused(t, "half.jsonl:2", s.verb("datanet", "contribute", "1", writeFile(t, dir, "half.jsonl", lessons(12, 13)+"{\"title\":"), "--as", "bob")...)
-	records, err := datanet.Parse("new.jsonl", strings.NewReader(lessons(12, 13)))
-	require.NoError(t, err)
+	var records []datanet.Record
+	lines := lessons(12, 13)
+	require.NoError(t, datanet.Parse(t.Context(), datanet.File{Name: "new.jsonl", Content: strings.NewReader(lines), Size: int64(len(lines))},
+		datanet.Target{Record: func(r datanet.Record) error { records = append(records, r); return nil }}))
 	bob := s.secret(t, "bob")
 	offer := func(license string, flip bool) (int, string) {
 		sc, err := wire.SignContribution(registryDomain(s.info), protocol.Contribution{Datanet: 1, Record: records[0].ID,

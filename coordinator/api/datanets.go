@@ -2,17 +2,61 @@ package api
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/openledger/openledger/protocol"
 )
 
 func (s *Server) datanets(w http.ResponseWriter, r *http.Request) error {
-	found, err := s.cfg.Datanets.Datanets(r.Context())
+	all, err := s.cfg.Datanets.Datanets(r.Context())
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"datanets": list(found)})
+	from, limit, err := page(r)
+	if err != nil {
+		return err
+	}
+	if r.URL.Query().Get("limit") == "" {
+		limit = maxPage
+	}
+	found, err := searchDatanets(all, r.URL.Query())
+	if err != nil {
+		return err
+	}
+	from = min(from, uint64(len(found)))
+	end, next := min(from+uint64(limit), uint64(len(found))), ""
+	if end < uint64(len(found)) {
+		next = strconv.FormatUint(end, 10)
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"datanets": found[from:end], "total": len(found), "next": next})
+}
+
+// searchDatanets keeps those that have all words of q in name or description, and the
+// licence and owner that are asked for.
+func searchDatanets(list []protocol.Datanet, query url.Values) ([]protocol.Datanet, error) {
+	words := strings.Fields(strings.ToLower(query.Get("q")))
+	license := query.Get("license")
+	var owner *protocol.Account
+	if raw := query.Get("owner"); raw != "" {
+		owner = new(protocol.Account)
+		if err := owner.UnmarshalText([]byte(raw)); err != nil {
+			return nil, protocol.Errorf(protocol.KindInvalid, "owner", "%q is not an account: %w", raw, err)
+		}
+	}
+	out := []protocol.Datanet{}
+	for _, d := range list {
+		text := strings.ToLower(d.Name + " " + d.Description)
+		lacks := slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
+		if !lacks && (license == "" || strings.EqualFold(license, d.License)) && (owner == nil || *owner == d.Owner) {
+			out = append(out, d)
+		}
+	}
+	return out, nil
 }
 
 func (s *Server) datanet(w http.ResponseWriter, r *http.Request) error {
@@ -37,20 +81,23 @@ func (s *Server) contributions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.cfg.Datanets.Contributions(r.Context(), id)
+	limit, err := pageLimit(r, maxPage)
 	if err != nil {
 		return err
 	}
-	if want := protocol.ReviewStatus(r.URL.Query().Get("status")); want != "" {
-		kept := found[:0]
-		for _, c := range found {
-			if c.Status == want {
-				kept = append(kept, c)
-			}
-		}
-		found = kept
+	after, err := parseRecordCursor(r.URL.Query().Get("cursor"))
+	if err != nil {
+		return err
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"contributions": list(found)})
+	found, next, err := s.cfg.Datanets.ContributionsPage(r.Context(), id, protocol.ReviewStatus(r.URL.Query().Get("status")), after, limit)
+	if err != nil {
+		return err
+	}
+	cursor := ""
+	if next != (protocol.Hash{}) {
+		cursor = hex.EncodeToString(next[:])
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"contributions": list(found), "next": cursor})
 }
 
 // contributeRequest carries one record in its canonical bytes.

@@ -131,6 +131,7 @@ var statuses = map[protocol.Kind]struct {
 }{
 	protocol.KindInvalid:      {http.StatusBadRequest, "invalid_request_error"},
 	protocol.KindCorrupt:      {http.StatusBadRequest, "invalid_request_error"},
+	protocol.KindTooLarge:     {http.StatusRequestEntityTooLarge, "invalid_request_error"},
 	protocol.KindNotFound:     {http.StatusNotFound, "invalid_request_error"},
 	protocol.KindExists:       {http.StatusConflict, "invalid_request_error"},
 	protocol.KindStale:        {http.StatusConflict, "invalid_request_error"},

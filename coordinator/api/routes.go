@@ -79,10 +79,22 @@ func (s *Server) table() []route {
 		{"GET", "/api/v1/datanets/{id}", "getDatanet", scopeOff, 0, open(s.datanet)},
 		{"GET", "/api/v1/datanets/{id}/contributions", "listContributions", scopeOff, 0, open(s.contributions)},
 		{"POST", "/api/v1/datanets/{id}/contributions", "contribute", scopeOff, 0, open(s.contribute)},
+		{"POST", "/api/v1/datanets/{id}/contributions/batch", "contributeBatch", scopeOff, batchBody, open(s.contributeBatch)},
 		{"POST", "/api/v1/datanets/{id}/reviews", "review", scopeOff, 0, open(s.review)},
+		{"POST", "/api/v1/datanets/{id}/reviews/batch", "reviewBatch", scopeOff, batchBody, open(s.reviewBatch)},
+		{"POST", "/api/v1/datanets/{id}/uploads", "upload", ScopeDatanets, maxUpload + 1, s.upload},
+		{"GET", "/api/v1/uploads/{upload}", "getUpload", ScopeDatanets, 0, s.getUpload},
+		{"DELETE", "/api/v1/uploads/{upload}", "deleteUpload", ScopeDatanets, 0, s.deleteUpload},
+		{"GET", "/api/v1/datanets/{id}/contributors", "listContributors", scopeOff, 0, open(s.contributors)},
+		{"GET", "/api/v1/datanets/{id}/limits", "getLimits", scopeOff, 0, open(s.datanetLimits)},
+		{"PUT", "/api/v1/datanets/{id}/limits", "setLimits", scopeOff, smallBody, open(s.setDatanetLimits)},
 		{"GET", "/api/v1/datanets/{id}/versions", "listVersions", scopeOff, 0, open(s.versions)},
 		{"POST", "/api/v1/datanets/{id}/versions", "buildVersion", scopeOff, 0, open(s.buildVersion)},
 		{"GET", "/api/v1/datanets/{id}/versions/{version}/car", "exportVersion", scopeOff, 0, open(s.exportCAR)},
+		{"GET", "/api/v1/datanets/{id}/versions/{version}/records", "listRecords", scopeOff, 0, open(s.versionRecords)},
+		{"GET", "/api/v1/datanets/{id}/versions/{version}/diff", "diffVersions", scopeOff, 0, open(s.versionDiff)},
+		{"GET", "/api/v1/records/{cid}", "getRecord", scopeOff, 0, open(s.record)},
+		{"GET", "/api/v1/records/{cid}/content", "getRecordContent", scopeOff, 0, open(s.recordContent)},
 
 		{"POST", "/api/v1/agents/{id}/versions/{version}/manifest", "storeManifest", scopeOff, 0, open(s.storeManifest)},
 
@@ -148,11 +160,14 @@ func (s *Server) endpoint(e route) http.HandlerFunc {
 		limit = s.cfg.MaxBody
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		body := r.Body
+		r.Body = http.MaxBytesReader(w, body, limit)
 		w.Header().Set(requestIDHeader, newRequestID())
 		var by Caller
 		var err error
-		if e.scope != scopeOff {
+		if signed := r.Header.Get(SignedHeader); signed != "" && e.scope == ScopeDatanets {
+			by, err = s.signed(signed)
+		} else if e.scope != scopeOff {
 			by, err = s.caller(w, r)
 			if err == nil {
 				err = by.allows(e.scope)
@@ -165,6 +180,7 @@ func (s *Server) endpoint(e route) http.HandlerFunc {
 			err = e.serve(w, r, by)
 		}
 		if err != nil {
+			r.Body = body // so that the server does not ask for a body that was refused unread
 			s.writeError(w, r, err)
 		}
 	}

@@ -38,6 +38,13 @@ type Config struct {
 	// MCP makes the handler of /mcp, which uses the API itself; nil: there is none.
 	MCP    func(own http.Handler) http.Handler
 	Logger *slog.Logger
+
+	// What the pages of datanets show and send.
+	Batches      Batches
+	Uploads      Uploads
+	Records      Records
+	Contributors Contributors
+
 	// MaxBody bounds a request body in bytes.
 	MaxBody int64
 }
@@ -65,6 +72,7 @@ func (c *Config) Validate() error {
 		{"versions", c.Versions == nil}, {"agents", c.Agents == nil}, {"ledger", c.Ledger == nil}, {"network", c.Network == nil},
 		{"rpc", c.RPC == nil}, {"usage", c.Usage == nil},
 		{"explainer", c.Explainer == nil},
+		{"batches", c.Batches == nil}, {"uploads", c.Uploads == nil}, {"records", c.Records == nil}, {"contributors", c.Contributors == nil},
 	} {
 		if f.missing {
 			return protocol.Errorf(protocol.KindInvalid, f.name, "the API needs it")

@@ -115,13 +115,19 @@ type ContributionStatus struct {
 	Bytes  int                   `json:"bytes"`
 	Status protocol.ReviewStatus `json:"status"`
 	Reason string                `json:"reason,omitempty"`
+
+	Type    string     `json:"type"`
+	Preview string     `json:"preview"` // beginning of its text
+	Media   *MediaView `json:"media,omitempty"`
 }
 
 // Datanets holds contributions until they are published.
 type Datanets interface {
 	Datanets(ctx context.Context) ([]protocol.Datanet, error)
+	// ContributionsPage lists contributions by record, those after one and of one status
+	// (empty: all). next is where to go on, zero at the end.
+	ContributionsPage(ctx context.Context, datanet uint64, status protocol.ReviewStatus, after protocol.Hash, limit int) (list []ContributionStatus, next protocol.Hash, err error)
 	Contribute(ctx context.Context, c protocol.SignedContribution, record []byte) (ContributionStatus, error)
-	Contributions(ctx context.Context, datanet uint64) ([]ContributionStatus, error)
 	Review(ctx context.Context, r protocol.SignedReview) (ContributionStatus, error)
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,6 +43,8 @@ type service struct {
 	export func(w io.Writer) error
 
 	contributed []byte
+	uploaded    []string // account, name, content
+	contentType string   // of records' content
 	started     protocol.TrainingJob
 	keyed       KeyRequest
 	limits      KeyLimits        // of the key
@@ -124,9 +127,19 @@ func (s *service) Contribute(_ context.Context, c protocol.SignedContribution, r
 	return ContributionStatus{SignedContribution: c, Bytes: len(record), Status: protocol.ReviewPending}, s.err
 }
 
-func (s *service) Contributions(context.Context, uint64) ([]ContributionStatus, error) {
+func (s *service) ContributionsPage(_ context.Context, _ uint64, status protocol.ReviewStatus, after protocol.Hash, limit int) ([]ContributionStatus, protocol.Hash, error) {
 	of := protocol.SignedContribution{Signature: []byte{1}}
-	return []ContributionStatus{{SignedContribution: of, Title: "a", Status: protocol.ReviewAccepted}, {SignedContribution: of, Title: "b", Status: protocol.ReviewPending}}, s.err
+	all := []ContributionStatus{{SignedContribution: of, Title: "a", Status: protocol.ReviewAccepted}, {SignedContribution: of, Title: "b", Status: protocol.ReviewPending}}
+	if status != "" {
+		all = slices.DeleteFunc(all, func(c ContributionStatus) bool { return c.Status != status })
+	}
+	if after == hash {
+		return all[1:], protocol.Hash{}, s.err
+	}
+	if limit < len(all) {
+		return all[:limit], hash, s.err
+	}
+	return all, protocol.Hash{}, s.err
 }
 
 func (s *service) Review(_ context.Context, r protocol.SignedReview) (ContributionStatus, error) {
@@ -203,7 +216,18 @@ func (s *service) Workers(context.Context) ([]WorkerView, error) {
 // serve runs the server until the test ends and gives its URL.
 func serve(t *testing.T, s *service, change func(*Config)) string {
 	t.Helper()
-	cfg := Config{Listen: "127.0.0.1:0", Inference: s, Adapters: s, Keys: s, Training: s, Files: s, FineTuning: s, Datanets: s, Versions: s, Agents: s, Ledger: s, Network: s, RPC: s, Usage: s, Faucet: s,
+	return serveAs(t, s, change, func(h http.Handler) http.Handler { return described(t, h) })
+}
+
+// serveBare serves without comparing with openapi.yaml, which reads bodies to their end.
+func serveBare(t *testing.T, s *service) string {
+	t.Helper()
+	return serveAs(t, s, nil, func(h http.Handler) http.Handler { return h })
+}
+
+func serveAs(t *testing.T, s *service, change func(*Config), wrap func(http.Handler) http.Handler) string {
+	t.Helper()
+	cfg := Config{Listen: "127.0.0.1:0", Inference: s, Adapters: s, Keys: s, Training: s, Files: s, FineTuning: s, Datanets: s, Versions: s, Batches: s, Uploads: s, Records: s, Contributors: s, Agents: s, Ledger: s, Network: s, RPC: s, Usage: s, Faucet: s,
 		Explainer: s,
 		Logger:    slog.New(slog.DiscardHandler)}
 	if change != nil {
@@ -214,7 +238,7 @@ func serve(t *testing.T, s *service, change func(*Config)) string {
 	if s.clock != nil {
 		server.limits.now = s.clock
 	}
-	server.http.Handler = described(t, server.http.Handler)
+	server.http.Handler = wrap(server.http.Handler)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()

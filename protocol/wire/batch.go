@@ -27,6 +27,9 @@ const MaxBatch = 1 << 20
 // sibling is on follows from index and count. testdata/batch.json holds vectors.
 const batchHeader = signatureBytes + 8
 
+// SignatureBytes is the length of a signature over one statement alone.
+const SignatureBytes = signatureBytes
+
 // MaxSignatureBytes is the longest signature of a statement in a batch.
 const MaxSignatureBytes = batchHeader + 20*32
 

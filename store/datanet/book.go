@@ -76,6 +76,8 @@ func (c *Config) Validate() error {
 type Book struct {
 	cfg     Config
 	publish sync.Mutex // one version is built at a time
+	media   media
+	cached  manifests
 }
 
 // New gives the book in cfg.DB.
@@ -84,7 +86,7 @@ func New(cfg Config) (*Book, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("datanet: %w", err)
 	}
-	return &Book{cfg: cfg}, nil
+	return &Book{cfg: cfg, media: media{db: cfg.DB, content: cfg.Content}}, nil
 }
 
 // maxSkew is how far a signed time may lie ahead of our clock, in ms.
@@ -93,7 +95,7 @@ const maxSkew = 10 * 60 * 1000
 const (
 	maxDescription = 4 << 10
 	maxReason      = 1 << 10
-	maxSignature   = 1 << 10
+	maxSignature   = 1 << 10 // of a batch too: wire.MaxSignatureBytes is less
 )
 
 // Entry is one contribution with the owner's decision on it.
@@ -105,6 +107,10 @@ type Entry struct {
 	Title    string                      `json:"title"`
 	Bytes    int                         `json:"bytes"`    // canonical
 	Received int64                       `json:"received"` // by this node, Unix ms
+	Preview  string                      `json:"preview,omitempty"`
+	Media    *Media                      `json:"media,omitempty"` // of a media record
+	// MediaGone: the record was rejected long ago, and its file was let go.
+	MediaGone bool `json:"media_gone,omitempty"`
 }
 
 // CID is the record's content identifier.
@@ -189,6 +195,8 @@ func (b *Book) Datanets() ([]protocol.Datanet, error) {
 // that this node stored first (the time inside a contribution is only the contributor's word), unless
 // that one was rejected and somebody else offers the record. A new contribution needs the
 // stake that the datanet asks for.
+//
+// The file of a media record must be here ([Uploads]) and be what the record says.
 func (b *Book) Contribute(ctx context.Context, sc protocol.SignedContribution, canonical []byte) (Entry, error) {
 	c := sc.Contribution
 	now := b.cfg.Now()
@@ -202,12 +210,20 @@ func (b *Book) Contribute(ctx context.Context, sc protocol.SignedContribution, c
 	if err := b.cfg.Stakes.CheckStake(ctx, c.Datanet, c.Contributor); err != nil {
 		return Entry{}, fmt.Errorf("contribution: %w", err)
 	}
+	if rec.Media != nil {
+		b.media.mu.RLock() // its file must not go before it is held
+		defer b.media.mu.RUnlock()
+		if err := b.media.check(ctx, *rec.Media); err != nil {
+			return Entry{}, err
+		}
+	}
 	// The block first: an entry must never name a record that is not here.
 	if _, err := b.cfg.Content.AddBlock(ctx, canonical); err != nil {
 		return Entry{}, fmt.Errorf("datanet: store record: %w", err)
 	}
 	entry := Entry{
 		Signed: sc, Status: protocol.ReviewPending, Type: rec.Type, Title: rec.Title(), Bytes: len(canonical), Received: now,
+		Preview: rec.Preview(), Media: rec.Media,
 	}
 	err = b.cfg.DB.Update(func(tx *store.Tx) error {
 		key := store.PairOf(c.Datanet, c.Record)
@@ -232,6 +248,20 @@ func (b *Book) Contribute(ctx context.Context, sc protocol.SignedContribution, c
 			}
 		}
 		if err := byAuthor.Put(tx, store.PairOf(c.Contributor, key), store.Mark{}); err != nil {
+			return err
+		}
+		if rec.Media != nil {
+			if err := hold(tx, rec.Media.Content, recordHolder(c.Datanet, c.Record)); err != nil {
+				return err
+			}
+		}
+		if err := countNew(tx, c, now); err != nil {
+			return err
+		}
+		if err := byRecord.Put(tx, store.PairOf(c.Record, c.Datanet), store.Mark{}); err != nil {
+			return err
+		}
+		if err := indexSketch(tx, c.Datanet, &rec); err != nil {
 			return err
 		}
 		return entryTable.Put(tx, key, entry)
@@ -323,6 +353,12 @@ func (b *Book) Review(ctx context.Context, sr protocol.SignedReview) (Entry, err
 			if r.At <= old.Review.At {
 				return protocol.Errorf(protocol.KindStale, "at", "%d is not after the review of %d that counts now", r.At, old.Review.At)
 			}
+		}
+		if entry.MediaGone && r.Status == protocol.ReviewAccepted {
+			return protocol.Errorf(protocol.KindInvalid, "record", "was rejected long ago, and its file is gone: have it uploaded and contributed again")
+		}
+		if err := countReview(tx, &entry, r.Status); err != nil {
+			return err
 		}
 		entry.Status, entry.Review = r.Status, &sr
 		return entryTable.Put(tx, store.PairOf(r.Datanet, r.Record), entry)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +22,16 @@ const (
 	colType        = "_type"
 	colMediaType   = "_media_type"
 	colData        = "_data"
+	colContent     = "_content"
+	colSize        = "_size"
+	colCodec       = "_codec"
+	colWidth       = "_width"
+	colHeight      = "_height"
+	colDuration    = "_duration_ms"
 )
+
+// mediaColumns are those of media records beside the media type.
+var mediaColumns = []string{colContent, colSize, colCodec, colWidth, colHeight, colDuration}
 
 // WriteJSONL writes the records one per line, by id: their fields, and who
 // contributed them.
@@ -34,6 +44,14 @@ func (v *OpenedVersion) WriteJSONL(w io.Writer) error {
 		if r.Type == TypeOpaque {
 			row[colMediaType] = r.MediaType
 			row[colData] = base64.StdEncoding.EncodeToString(r.Data)
+		}
+		if m := r.Media; m != nil {
+			row[colMediaType], row[colContent], row[colCodec] = m.MediaType, string(m.Content), m.Codec
+			for name, n := range map[string]int64{colSize: m.Size, colWidth: int64(m.Width), colHeight: int64(m.Height), colDuration: m.Duration} {
+				if n != 0 {
+					row[name] = strconv.FormatInt(n, 10)
+				}
+			}
 		}
 		for name, value := range r.Fields {
 			row[column(name)] = value
@@ -62,10 +80,11 @@ func column(field string) string {
 func (v *OpenedVersion) columns() []string {
 	out := []string{colCID, colContributor, colType}
 	seen := map[string]bool{}
-	opaque := false
+	opaque, media := false, false
 	var fields []string
 	for i := range v.Records {
 		opaque = opaque || v.Records[i].Type == TypeOpaque
+		media = media || v.Records[i].Type == TypeMedia
 		for name := range v.Records[i].Fields {
 			if !seen[name] {
 				seen[name] = true
@@ -74,8 +93,14 @@ func (v *OpenedVersion) columns() []string {
 		}
 	}
 	slices.SortFunc(fields, compareUTF16)
+	if opaque || media {
+		out = append(out, colMediaType)
+	}
 	if opaque {
-		out = append(out, colMediaType, colData)
+		out = append(out, colData)
+	}
+	if media {
+		out = append(out, mediaColumns...)
 	}
 	return append(out, fields...)
 }
@@ -127,10 +152,10 @@ func (v *OpenedVersion) Croissant(archive, records ExportedFile) ([]byte, error)
 		"datePublished": v.newest().Format(time.DateOnly),
 		"creator":       v.creators(),
 		"publisher":     map[string]any{"@type": "sc:Organization", "name": m.Owner.Hex()},
-		"distribution": []any{
+		"distribution": append([]any{
 			object(archive, "application/vnd.ipld.car", "The version as a content-addressed archive with root "+string(v.Root)),
 			object(records, "application/jsonlines", "The records, one per line"),
-		},
+		}, v.mediaFiles(archive)...),
 		"recordSet": []any{map[string]any{
 			"@type": "cr:RecordSet", "@id": "records", "name": "records",
 			"description": "One record per line with its content identifier and its contributor",
@@ -147,6 +172,27 @@ func (v *OpenedVersion) Croissant(archive, records ExportedFile) ([]byte, error)
 	return out.Bytes(), nil
 }
 
+// mediaFiles describes the pictures, sounds and videos inside the archive, a set of each
+// media type.
+func (v *OpenedVersion) mediaFiles(archive ExportedFile) []any {
+	var types []string
+	for i := range v.Records {
+		if m := v.Records[i].Media; m != nil && !slices.Contains(types, m.MediaType) {
+			types = append(types, m.MediaType)
+		}
+	}
+	slices.Sort(types)
+	var out []any
+	for _, t := range types {
+		out = append(out, map[string]any{
+			"@type": "cr:FileSet", "@id": mediaDirectory + "/" + t, "name": mediaDirectory + "/" + t, "encodingFormat": t,
+			"description": "Files of media records, by the CID in the column " + colContent,
+			"containedIn": map[string]any{"@id": archive.Name}, "includes": mediaDirectory + "/*",
+		})
+	}
+	return out
+}
+
 func describe(column string) string {
 	switch column {
 	case colCID:
@@ -154,9 +200,19 @@ func describe(column string) string {
 	case colContributor:
 		return "Account of the contributor, who signed the record"
 	case colType:
-		return "text or opaque"
+		return "text, opaque or media"
 	case colMediaType:
-		return "Media type of an opaque record"
+		return "Media type of an opaque or media record"
+	case colContent:
+		return "CID of a media record's file, which is in the archive under media/"
+	case colSize:
+		return "Bytes of a media record's file"
+	case colCodec:
+		return "What a media record's file is encoded with"
+	case colWidth, colHeight:
+		return "Pixels"
+	case colDuration:
+		return "Milliseconds"
 	case colData:
 		return "Bytes of an opaque record in base64"
 	}

@@ -28,6 +28,9 @@ type Exported struct {
 // JSON lines, and Croissant metadata. The same root gives the same bytes. Each
 // file appears whole or not at all.
 func Export(ctx context.Context, content *ipfs.Node, root protocol.CID, providers []peer.AddrInfo, dir string) (Exported, error) {
+	if _, err := content.Fetch(ctx, root, providers); err != nil { // media too
+		return Exported{}, fmt.Errorf("datanet: export: %w", err)
+	}
 	v, err := OpenVersion(ctx, content, root, providers)
 	if err != nil {
 		return Exported{}, err

@@ -14,8 +14,9 @@ import (
 // ManifestFormat names the format of manifest.json.
 const ManifestFormat = "openledger/datanet/1"
 
-// maxManifestBytes bounds manifest.json: 200,000 records need about 80 MB.
-const maxManifestBytes = 128 << 20
+// maxManifestBytes bounds manifest.json: 200,000 records need about 80 MB, or more where
+// signatures come with a proof of their batch.
+const maxManifestBytes = 256 << 20
 
 // Manifest is manifest.json of a version: what is in it and who gave it.
 type Manifest struct {

@@ -7,14 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/openledger/openledger/protocol"
 )
 
-// Limits of one file of contributions.
+// Limits of one file of contributions; the table of formats has those of each kind.
 const (
 	MaxFileBytes  = 256 << 20
 	MaxRecords    = 200_000
@@ -63,72 +62,11 @@ func (e *ParseError) Unwrap() error {
 	return &protocol.Error{Kind: protocol.KindInvalid, Field: e.Lines[0].Field, Message: e.Error()}
 }
 
-// Parse reads the records of a file by the ending of its name: one record per
-// line of a .jsonl file (an object of strings), one text record of a .md or .txt
-// file (fields text and title), one opaque record of anything else. It gives all
-// records or, with everything that is wrong, none.
-func Parse(name string, r io.Reader) ([]Record, error) {
-	base := path.Base(strings.ReplaceAll(name, "\\", "/"))
-	ext := strings.ToLower(path.Ext(base))
-	p := &parser{file: base}
-	in := io.LimitReader(r, MaxFileBytes+1)
-	switch ext {
-	case ".jsonl", ".ndjson":
-		p.lines(in)
-	case ".md", ".markdown", ".txt":
-		p.text(in, ext, strings.TrimSuffix(base, path.Ext(base)))
-	default:
-		p.opaque(in, ext)
+func (p *parser) lines() {
+	if p.binary() {
+		return
 	}
-	if p.failed != nil {
-		return nil, fmt.Errorf("read %s: %w", base, p.failed)
-	}
-	if len(p.errs.Lines) > 0 {
-		return nil, &p.errs
-	}
-	if len(p.records) == 0 {
-		p.wrong(0, protocol.Errorf(protocol.KindInvalid, "", "has no records"))
-		return nil, &p.errs
-	}
-	return p.records, nil
-}
-
-type parser struct {
-	file    string
-	records []Record
-	errs    ParseError
-	failed  error // reading itself
-}
-
-// wrong notes an error, and says whether there is room for more.
-func (p *parser) wrong(line int, err error) bool {
-	if len(p.errs.Lines) == maxLineErrors {
-		p.errs.More = true
-		return false
-	}
-	e := LineError{File: p.file, Line: line, Message: err.Error()}
-	if pe := (*protocol.Error)(nil); errors.As(err, &pe) {
-		e.Field, e.Message = pe.Field, pe.Message
-	}
-	p.errs.Lines = append(p.errs.Lines, e)
-	return true
-}
-
-func (p *parser) add(line int, r Record, err error) bool {
-	if err != nil {
-		return p.wrong(line, err)
-	}
-	if len(p.records) == MaxRecords {
-		p.wrong(line, protocol.Errorf(protocol.KindInvalid, "", "has more than %d records: split the file", MaxRecords))
-		return false
-	}
-	p.records = append(p.records, r)
-	return true
-}
-
-func (p *parser) lines(r io.Reader) {
-	in := bufio.NewReaderSize(r, 64<<10)
-	total := 0
+	in := bufio.NewReaderSize(p.reader(), 64<<10)
 	for n := 1; ; n++ {
 		line, err := readLine(in)
 		if errors.Is(err, errLongLine) {
@@ -137,10 +75,6 @@ func (p *parser) lines(r io.Reader) {
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			p.failed = err
-			return
-		}
-		if total += len(line) + 1; total > MaxFileBytes+1 {
-			p.tooLarge()
 			return
 		}
 		if n == 1 {
@@ -256,9 +190,26 @@ func lostSurrogate(decoded string, line []byte) bool {
 		!bytes.Contains(bytes.ToLower(line), []byte(`\ufffd`))
 }
 
+// binary refuses what is called text and is something else. HTML and scripts are text,
+// and stay text: nothing here runs them.
+func (p *parser) binary() bool {
+	head := p.head(1024)
+	if !bytes.ContainsRune(head, 0) && !bytes.HasPrefix(head, []byte("%PDF-")) || looksLike(head) == "" {
+		return false
+	}
+	p.wrong(0, p.disguised(errors.New("it has bytes that no text has")))
+	return true
+}
+
+func (p *parser) markdown() { p.text(true) }
+func (p *parser) plain()    { p.text(false) }
+
 // text reads one record from prose: line ends become \n.
-func (p *parser) text(r io.Reader, ext, stem string) {
-	data, ok := p.all(r)
+func (p *parser) text(headings bool) {
+	if p.binary() {
+		return
+	}
+	data, ok := p.all()
 	if !ok {
 		return
 	}
@@ -273,14 +224,11 @@ func (p *parser) text(r io.Reader, ext, stem string) {
 		p.wrong(0, protocol.Errorf(protocol.KindInvalid, "text", "is empty"))
 		return
 	}
-	title := stem
-	if ext != ".txt" {
+	title := p.stem
+	if headings {
 		if h := heading(text); h != "" {
 			title = h
 		}
-	}
-	if strings.TrimSpace(title) == "" || !utf8.ValidString(title) {
-		title = "untitled"
 	}
 	rec, err := NewText(map[string]string{"text": text, "title": title})
 	p.add(0, rec, err)
@@ -310,46 +258,4 @@ func heading(text string) string {
 		previous = trimmed
 	}
 	return ""
-}
-
-func (p *parser) opaque(r io.Reader, ext string) {
-	data, ok := p.all(r)
-	if !ok {
-		return
-	}
-	media, ok := mediaTypes[ext]
-	if !ok {
-		media = "application/octet-stream"
-	}
-	rec, err := NewOpaque(media, data)
-	p.add(0, rec, err)
-}
-
-// mediaTypes is fixed here, not asked of the machine: the media type is part of
-// the record's id.
-var mediaTypes = map[string]string{
-	".csv": "text/csv", ".flac": "audio/flac", ".gif": "image/gif", ".html": "text/html",
-	".jpeg": "image/jpeg", ".jpg": "image/jpeg", ".json": "application/json", ".mp3": "audio/mpeg",
-	".mp4": "video/mp4", ".ogg": "audio/ogg", ".parquet": "application/vnd.apache.parquet",
-	".pdf": "application/pdf", ".png": "image/png", ".svg": "image/svg+xml", ".wav": "audio/wav",
-	".webp": "image/webp", ".xml": "application/xml", ".zip": "application/zip",
-}
-
-// all reads a file that becomes one record.
-func (p *parser) all(r io.Reader) ([]byte, bool) {
-	const most = 2 * protocol.MaxRecordBytes
-	data, err := io.ReadAll(io.LimitReader(r, most+1))
-	if err != nil {
-		p.failed = err
-		return nil, false
-	}
-	if len(data) > most {
-		p.wrong(0, protocol.Errorf(protocol.KindInvalid, "", "is larger than one record may be (%d bytes): split it", protocol.MaxRecordBytes))
-		return nil, false
-	}
-	return data, true
-}
-
-func (p *parser) tooLarge() {
-	p.wrong(0, protocol.Errorf(protocol.KindInvalid, "", "is larger than %d bytes: split the file", MaxFileBytes))
 }

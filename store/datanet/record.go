@@ -34,33 +34,77 @@ const MaxFields = 64
 //
 //	{"fields":{"answer":"…","title":"…"},"type":"text"}
 //	{"data":"<base64>","media_type":"image/png","type":"opaque"}
+//
+// or those of a media record: see [NewMedia].
 type Record struct {
 	ID        protocol.Hash     // SHA2-256 of Canonical
 	Type      Type              //
-	Fields    map[string]string // of a text record: NFC
-	MediaType string            // of an opaque record
+	Fields    map[string]string // of a text or media record: NFC
+	MediaType string            // of an opaque or media record
 	Data      []byte            // of an opaque record
+	Media     *Media            // of a media record
 	Canonical []byte
 }
 
 // CID is the record's content identifier: its canonical bytes as one raw block.
 func (r *Record) CID() protocol.CID { return ipfs.RawCIDOf(r.ID) }
 
-// Title is a short name for people: the field title, or the first words of text.
+// Title is a short name for people: the field title with the page or section, or the
+// first words of text, or the media type.
 func (r *Record) Title() string {
-	if r.Type == TypeOpaque {
-		return r.MediaType
-	}
-	if t := r.Fields["title"]; t != "" {
-		return clip(t)
+	if t := strings.TrimSpace(r.Fields["title"]); t != "" {
+		t = clip(t)
+		if page := r.Fields["page"]; page != "" {
+			t += ", page " + clip(page)
+		} else if section := r.Fields["section"]; section != "" {
+			t += ": " + clip(section)
+		}
+		return t
 	}
 	for _, name := range sortedNames(r.Fields) {
 		if v := strings.TrimSpace(r.Fields[name]); v != "" {
 			return clip(v)
 		}
 	}
-	return ""
+	return r.MediaType
 }
+
+// maxPreview bounds a preview, in characters.
+const maxPreview = 280
+
+// Preview is the beginning of a record's text: of its longest field but the title, as one
+// line without characters that hide something. It is text, never markup.
+func (r *Record) Preview() string {
+	best := ""
+	for _, name := range sortedNames(r.Fields) {
+		if v := r.Fields[name]; name != "title" && len(v) > len(best) {
+			best = v
+		}
+	}
+	if len(best) > 16*maxPreview {
+		best = strings.ToValidUTF8(best[:16*maxPreview], "")
+	}
+	n := 0
+	line := strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		if unicode.Is(unicode.C, r) {
+			return -1
+		}
+		return r
+	}, best)), " ")
+	for i := range line {
+		if n++; n > maxPreview {
+			return line[:i] + "…"
+		}
+	}
+	return line
+}
+
+// Trainable says whether there is text to learn from. Of a media record only its fields
+// are; what is in its picture, sound or video is not.
+func (r *Record) Trainable() bool { return len(r.Fields) > 0 }
 
 func clip(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
@@ -177,14 +221,18 @@ func Decode(canonical []byte) (Record, error) {
 		MediaType string            `json:"media_type"`
 		Data      *string           `json:"data"`
 	}
-	d := json.NewDecoder(bytes.NewReader(canonical))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&w); err != nil {
-		return Record{}, protocol.Errorf(protocol.KindCorrupt, "record", "is not a record in canonical form: %w", err)
-	}
 	var r Record
 	var err error
+	media := bytes.Contains(canonical, []byte(`,"type":"media"`)) // in no string, where quotes are escaped
+	if !media {
+		d := json.NewDecoder(bytes.NewReader(canonical))
+		d.DisallowUnknownFields()
+		err = d.Decode(&w)
+	}
 	switch {
+	case err != nil:
+	case media:
+		r, err = decodeMedia(canonical)
 	case w.Type == TypeText:
 		r, err = NewText(w.Fields)
 	case w.Type == TypeOpaque && w.Data != nil:

@@ -56,6 +56,21 @@ func (b *Book) BuildVersion(ctx context.Context, datanet uint64) (protocol.Versi
 		return last.Version, nil
 	}
 	m.Version = last.Version.Number + 1
+	if size := len(m.Encode()); size > maxManifestBytes {
+		return protocol.Version{}, protocol.Errorf(protocol.KindInvalid, "datanet", "%d has a list of records of %d bytes, a version holds %d: sign contributions in smaller batches, or split the datanet", datanet, size, maxManifestBytes)
+	}
+	var files []protocol.CID
+	var size int64
+	seen := map[protocol.CID]bool{}
+	for _, e := range entries {
+		if e.Media != nil && !seen[e.Media.Content] {
+			seen[e.Media.Content] = true
+			files, size = append(files, e.Media.Content), size+e.Media.Size
+		}
+	}
+	if size > maxVersionData {
+		return protocol.Version{}, protocol.Errorf(protocol.KindInvalid, "datanet", "%d has %d bytes of pictures, sound and video, a version holds %d: split the datanet", datanet, size, maxVersionData)
+	}
 	root, err := WriteVersion(ctx, b.cfg.Content, m)
 	if err != nil {
 		return protocol.Version{}, err
@@ -64,6 +79,11 @@ func (b *Book) BuildVersion(ctx context.Context, datanet uint64) (protocol.Versi
 		Datanet: datanet, Number: m.Version, Root: root, License: d.License, Records: len(m.Records), Owner: d.Owner,
 	}
 	err = b.cfg.DB.Update(func(tx *store.Tx) error {
+		for _, c := range files {
+			if err := hold(tx, c, versionHolder(datanet, m.Version)); err != nil {
+				return err
+			}
+		}
 		return buildTable.Insert(tx, store.PairOf(datanet, uint64(m.Version)), build{Version: v, Content: content, BuiltAt: b.cfg.Now()})
 	})
 	if err != nil {
@@ -128,11 +148,42 @@ func WriteVersion(ctx context.Context, content *ipfs.Node, m *Manifest) (protoco
 	if err != nil {
 		return "", fmt.Errorf("datanet: write records: %w", err)
 	}
-	root, err := content.AddDirectory(ctx, []ipfs.Entry{{Name: manifestName, CID: manifest}, {Name: recordsName, CID: records}})
+	top := []ipfs.Entry{{Name: manifestName, CID: manifest}, {Name: recordsName, CID: records}}
+	files, err := mediaOf(ctx, content, m)
+	if err != nil {
+		return "", fmt.Errorf("datanet: write media: %w", err)
+	}
+	if len(files) > 0 {
+		c, err := content.AddDirectory(ctx, files)
+		if err != nil {
+			return "", fmt.Errorf("datanet: write media: %w", err)
+		}
+		top = append(top, ipfs.Entry{Name: mediaDirectory, CID: c})
+	}
+	root, err := content.AddDirectory(ctx, top)
 	if err != nil {
 		return "", fmt.Errorf("datanet: write version: %w", err)
 	}
 	return root, nil
+}
+
+// mediaOf lists the files of a version's media records, each once, by CID.
+func mediaOf(ctx context.Context, content *ipfs.Node, m *Manifest) ([]ipfs.Entry, error) {
+	cids := make([]protocol.CID, len(m.Records))
+	for i, r := range m.Records {
+		cids[i] = r.CID
+	}
+	seen := map[protocol.CID]bool{}
+	var out []ipfs.Entry
+	err := content.GetBlocks(ctx, cids, nil, func(_ protocol.CID, data []byte) error {
+		rec, err := Decode(data)
+		if err == nil && rec.Media != nil && !seen[rec.Media.Content] {
+			seen[rec.Media.Content] = true
+			out = append(out, ipfs.Entry{Name: string(rec.Media.Content), CID: rec.Media.Content})
+		}
+		return err
+	})
+	return out, err
 }
 
 // ContributedRecord is a record of a version with who gave it.
@@ -148,18 +199,25 @@ type OpenedVersion struct {
 	Records  []ContributedRecord
 }
 
-// OpenVersion reads the version behind root. What is not here is fetched from the
-// providers and stays, so that this node provides it too. Every block is checked against
+// OpenVersion reads the version behind root, without the files of media records: what is
+// learned from is their text. What is not here is fetched from the providers and stays,
+// so that this node provides it too. Every block is checked against
 // its hash, and the manifest and every record for canonical form; the
 // contributors' signatures are the caller's to check ([OpenedVersion.Verify]) if
 // it does not trust the registered root.
 func OpenVersion(ctx context.Context, content *ipfs.Node, root protocol.CID, providers []peer.AddrInfo) (*OpenedVersion, error) {
-	if _, err := content.Fetch(ctx, root, providers); err != nil {
-		return nil, fmt.Errorf("datanet: open version: %w", err)
-	}
-	m, err := ReadManifest(ctx, content, root, nil)
+	m, err := ReadManifest(ctx, content, root, providers)
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range []string{manifestName, recordsName} {
+		part, err := content.Resolve(ctx, root, name, providers)
+		if err != nil {
+			return nil, fmt.Errorf("datanet: open version: %w", err)
+		}
+		if _, err := content.Fetch(ctx, part, providers); err != nil {
+			return nil, fmt.Errorf("datanet: open version: %w", err)
+		}
 	}
 	v := &OpenedVersion{Root: root, Manifest: m, Records: make([]ContributedRecord, len(m.Records))}
 	at := make(map[protocol.CID]int, len(m.Records))

@@ -32,11 +32,25 @@ type fetcher struct {
 	dial    sync.Once
 	dialErr error
 	session boxofetch.Fetcher
+
+	mu      sync.Mutex // guards closed and reading.Add
+	closed  bool
+	reading sync.WaitGroup // what GetMany started
 }
 
 func (n *Node) fetch(ctx context.Context, providers []peer.AddrInfo) *fetcher {
 	ctx, cancel := context.WithCancel(ctx)
-	return &fetcher{node: n, ctx: ctx, close: cancel, providers: providers}
+	f := &fetcher{node: n, ctx: ctx, providers: providers}
+	// Readers of files read ahead in the background: that ends here, so that the database
+	// may be closed after.
+	f.close = func() {
+		cancel()
+		f.mu.Lock()
+		f.closed = true
+		f.mu.Unlock()
+		f.reading.Wait()
+	}
+	return f
 }
 
 // offline reads only what is here.
@@ -67,7 +81,16 @@ func (f *fetcher) Get(ctx context.Context, id cid.Cid) (format.Node, error) {
 // GetMany gives nodes in any order, or one error.
 func (f *fetcher) GetMany(ctx context.Context, ids []cid.Cid) <-chan *format.NodeOption {
 	out := make(chan *format.NodeOption, len(ids)+1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		out <- &format.NodeOption{Err: context.Canceled}
+		close(out)
+		return out
+	}
+	f.reading.Add(1)
 	go func() {
+		defer f.reading.Done()
 		defer close(out)
 		err := f.many(ctx, ids, func(b blocks.Block) error {
 			nd, err := decode(b)
@@ -93,6 +116,9 @@ func (f *fetcher) many(ctx context.Context, ids []cid.Cid, fn func(blocks.Block)
 			continue
 		}
 		seen[id] = struct{}{}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		b, err := f.node.blocks.Get(ctx, id)
 		switch {
 		case err == nil:

@@ -27,22 +27,68 @@ const maxLinks = 174
 // AddFile stores what r gives as a UnixFS file (balanced, chunks of ChunkBytes,
 // raw leaves) and makes it durable. Content up to one chunk is one raw block.
 func (n *Node) AddFile(ctx context.Context, r io.Reader) (protocol.CID, int64, error) {
-	in := &limited{r: r, left: n.cfg.MaxFileBytes}
-	params := helpers.DagBuilderParams{
-		Maxlinks:   maxLinks,
-		RawLeaves:  true,
-		CidBuilder: merkledag.V1CidPrefix(),
-		Dagserv:    merkledag.NewDAGService(n.local),
-	}
-	builder, err := params.New(chunker.NewSizeSplitter(withContext{ctx, in}, ChunkBytes))
+	root, size, err := n.layout(ctx, r, merkledag.NewDAGService(n.local))
 	if err != nil {
 		return "", 0, fmt.Errorf("ipfs: add file: %w", err)
+	}
+	return root, size, n.cfg.DB.Sync()
+}
+
+// PlanFile gives the CID that AddFile would give, and the digests of the file's leaves,
+// each once and in order. It stores nothing.
+func (n *Node) PlanFile(ctx context.Context, r io.Reader) (protocol.CID, []protocol.Hash, error) {
+	p := &planner{seen: map[protocol.Hash]struct{}{}}
+	root, _, err := n.layout(ctx, r, p)
+	if err != nil {
+		return "", nil, fmt.Errorf("ipfs: plan file: %w", err)
+	}
+	return root, p.leaves, nil
+}
+
+// layout builds the DAG of a file.
+func (n *Node) layout(ctx context.Context, r io.Reader, to format.DAGService) (protocol.CID, int64, error) {
+	in := &limited{r: r, left: n.cfg.MaxFileBytes}
+	params := helpers.DagBuilderParams{Maxlinks: maxLinks, RawLeaves: true, CidBuilder: merkledag.V1CidPrefix(), Dagserv: to}
+	builder, err := params.New(chunker.NewSizeSplitter(withContext{ctx, in}, ChunkBytes))
+	if err != nil {
+		return "", 0, err
 	}
 	root, err := balanced.Layout(builder)
 	if err != nil {
-		return "", 0, fmt.Errorf("ipfs: add file: %w", err)
+		return "", 0, err
 	}
-	return CIDText(root.Cid()), in.read, n.cfg.DB.Sync()
+	return CIDText(root.Cid()), in.read, nil
+}
+
+// planner notes the leaves of a DAG that is built, and drops it.
+type planner struct {
+	format.DAGService // nil: building only adds
+	leaves            []protocol.Hash
+	seen              map[protocol.Hash]struct{}
+}
+
+func (p *planner) Add(_ context.Context, nd format.Node) error {
+	if nd.Cid().Type() != cid.Raw {
+		return nil
+	}
+	d, err := digestOf(nd.Cid())
+	if err != nil {
+		return err
+	}
+	if _, ok := p.seen[d]; !ok {
+		p.seen[d] = struct{}{}
+		p.leaves = append(p.leaves, d)
+	}
+	return nil
+}
+
+func (p *planner) AddMany(ctx context.Context, list []format.Node) error {
+	for _, nd := range list {
+		if err := p.Add(ctx, nd); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // AddBytes is AddFile of bytes in memory.

@@ -92,7 +92,7 @@ func refusal(res *http.Response) error {
 	}
 	kind := protocol.KindInternal
 	switch k := protocol.Kind(body.Error.Code); k {
-	case protocol.KindInvalid, protocol.KindNotFound, protocol.KindExists, protocol.KindUnauthorized, protocol.KindForbidden, protocol.KindEscrow, protocol.KindStale,
+	case protocol.KindInvalid, protocol.KindTooLarge, protocol.KindNotFound, protocol.KindExists, protocol.KindUnauthorized, protocol.KindForbidden, protocol.KindEscrow, protocol.KindStale,
 		protocol.KindBusy, protocol.KindUnavailable, protocol.KindDeadline, protocol.KindCancelled, protocol.KindCorrupt:
 		kind = k
 	case "invalid_api_key":
@@ -110,6 +110,43 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(out); err != nil {
+		return fmt.Errorf("answer to %s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+// Send sends bytes (nil: none) and reads the JSON answer into out (nil: dropped).
+func (c *Client) Send(ctx context.Context, method, path string, body io.Reader, length int64, header http.Header, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return err
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	if body != nil {
+		req.ContentLength = length
+		req.Header.Set("Content-Type", "application/octet-stream")
+		req.Header.Set("Expect", "100-continue") // what is refused is not sent
+	}
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return protocol.Errorf(protocol.KindUnavailable, "api", "no coordinator answers at %s (%w): is 'openledger devnet' running?", c.base, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode >= 300 {
+		return refusal(res)
+	}
 	if out == nil {
 		return nil
 	}
@@ -143,11 +180,21 @@ func (c *Client) Versions(ctx context.Context, datanet uint64) ([]protocol.Versi
 
 // Contributions lists a datanet's contributions, of one status if it is not empty.
 func (c *Client) Contributions(ctx context.Context, datanet uint64, status protocol.ReviewStatus) ([]api.ContributionStatus, error) {
-	var out struct {
-		Contributions []api.ContributionStatus `json:"contributions"`
+	list := []api.ContributionStatus{}
+	for cursor := ""; ; {
+		var out struct {
+			Contributions []api.ContributionStatus `json:"contributions"`
+			Next          string                   `json:"next"`
+		}
+		path := fmt.Sprintf("/api/v1/datanets/%d/contributions?status=%s&cursor=%s", datanet, url.QueryEscape(string(status)), url.QueryEscape(cursor))
+		if err := c.Call(ctx, http.MethodGet, path, nil, &out); err != nil {
+			return nil, err
+		}
+		list = append(list, out.Contributions...)
+		if cursor = out.Next; cursor == "" {
+			return list, nil
+		}
 	}
-	path := fmt.Sprintf("/api/v1/datanets/%d/contributions?status=%s", datanet, url.QueryEscape(string(status)))
-	return out.Contributions, c.Call(ctx, http.MethodGet, path, nil, &out)
 }
 
 // Models lists the base and the adapters.

@@ -78,6 +78,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 	}
 	c.Coordinator, err = coordinator.New(coordinator.Config{
 		DB: c.peer.db, Host: c.peer.host, IPFS: c.peer.ipfs, Chain: c.client, RPC: cfg.RPC, Base: cfg.Base, BaseName: cmp.Or(cfg.BaseName, BaseName),
+		Uploads:    cfg.Home.Path("uploads"),
 		SessionKey: cfg.SessionKey.ECDSA(), Sender: sender, FilesDir: cfg.Home.Path("files"), Registerer: registry, Logger: cfg.Logger,
 	})
 	if err != nil {
@@ -95,6 +96,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 	c.API, err = api.New(api.Config{
 		Explainer: c.explainer, Files: c.Coordinator, FineTuning: c.Coordinator,
 		Listen: cfg.API, Inference: c.Coordinator, Adapters: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
+		Batches: c.Coordinator, Uploads: c.Coordinator, Records: c.Coordinator, Contributors: c.Coordinator,
 		Versions: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator, RPC: c.Coordinator, Usage: c.Coordinator, Faucet: faucet,
 		TrainingDefaults: DefaultHyper(), Samples: samples,
 		MCP:     mcpserver.Handler,
