@@ -439,7 +439,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All datanets */
+        /** All datanets, or those that match */
         get: operations["listDatanets"];
         put?: never;
         post?: never;
@@ -495,6 +495,196 @@ export interface paths {
         put?: never;
         /** The owner's signed decision on one contribution */
         post: operations["review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datanets/{id}/contributions/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Offer many records with one signature
+         * @description Each contribution has its signature, alone or with the proof of a batch; or the
+         *     batch's signature stands beside them, and they are all of its contributions in
+         *     order. The records come along, or are those of an upload. Each is taken or refused
+         *     by itself; the same again changes nothing.
+         */
+        post: operations["contributeBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datanets/{id}/reviews/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The owner's decisions on many contributions with one signature */
+        post: operations["reviewBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datanets/{id}/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload files to contribute
+         * @description One file as the body, named by the query, or several as multipart/form-data. Each is
+         *     read at once; the answer says what is wrong with it or how many records it would
+         *     contribute. Instead of an API key, the header `OpenLedger-Signed: ACCOUNT AT
+         *     SIGNATURE` names an account that signed (EIP-191) the text of docs/api.md not five
+         *     minutes ago.
+         */
+        post: operations["upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An upload and the records that it would contribute */
+        get: operations["getUpload"];
+        put?: never;
+        post?: never;
+        /** Let go of an upload; what was contributed from it stays */
+        delete: operations["deleteUpload"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datanets/{id}/contributors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who gave something to a datanet, how much was accepted, and what it earned */
+        get: operations["listContributors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datanets/{id}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much one contributor may give in a day */
+        get: operations["getLimits"];
+        /** Set how much one contributor may give in a day, signed by the owner */
+        put: operations["setLimits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datanets/{id}/versions/{version}/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Records of a version */
+        get: operations["listRecords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datanets/{id}/versions/{version}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a version differs from an earlier one */
+        get: operations["diffVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/{cid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A record with its text and where it was contributed */
+        get: operations["getRecord"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/{cid}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a record is about, as bytes
+         * @description The file of a media record, the bytes of an opaque one, a text's text. Untrusted: it
+         *     comes with a sandboxing content security policy, nosniff, and a media type of a
+         *     short list, or as a download. Ranges are served.
+         */
+        get: operations["getRecordContent"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1456,17 +1646,135 @@ export interface components {
             bytes: number;
             status: components["schemas"]["ReviewStatus"];
             reason?: string;
+            type?: components["schemas"]["RecordType"];
+            /** @description beginning of its text */
+            preview?: string;
+            media?: components["schemas"]["Media"];
+        };
+        Review: {
+            datanet: components["schemas"]["Uint64"];
+            record: components["schemas"]["Hash"];
+            status: components["schemas"]["ReviewStatus"];
+            /** @description required when it refuses */
+            reason?: string;
+            at: components["schemas"]["Milliseconds"];
         };
         SignedReview: {
-            review: {
-                datanet: components["schemas"]["Uint64"];
-                record: components["schemas"]["Hash"];
-                status: components["schemas"]["ReviewStatus"];
-                /** @description required when it refuses */
-                reason?: string;
-                at: components["schemas"]["Milliseconds"];
-            };
+            review: components["schemas"]["Review"];
             signature: components["schemas"]["Base64"];
+        };
+        BatchResults: {
+            failed: number;
+            results: {
+                record: components["schemas"]["Hash"];
+                contribution?: components["schemas"]["ContributionStatus"];
+                error?: {
+                    message: string;
+                    type: string;
+                    param: string | null;
+                    code: string;
+                };
+            }[];
+        };
+        /** @description cursor of the next page; empty at the end */
+        Next: string;
+        /** @enum {string} */
+        RecordType: "" | "text" | "opaque" | "media";
+        /** @description what the file of a media record is, by its own headers */
+        Media: {
+            /** @description CID of the file */
+            content: string;
+            media_type: string;
+            /** @description bytes */
+            size: number;
+            codec?: string;
+            /** @description pixels */
+            width?: number;
+            /** @description pixels */
+            height?: number;
+            duration_ms?: number;
+        };
+        Upload: {
+            /** @description absent where nothing was kept */
+            id?: string;
+            datanet: components["schemas"]["Uint64"];
+            account: components["schemas"]["Account"];
+            /** @description cleaned */
+            name: string;
+            bytes: number;
+            /** @enum {string} */
+            state: "checking" | "ready" | "refused";
+            errors: {
+                file: string;
+                line?: number;
+                field?: string;
+                message: string;
+            }[];
+            /** @description there are further errors */
+            more: boolean;
+            records: number;
+            /** @description records left out, because the file has them twice */
+            repeated: number;
+            at: components["schemas"]["Milliseconds"];
+            expires: components["schemas"]["Milliseconds"];
+        };
+        UploadedRecord: {
+            record: components["schemas"]["Hash"];
+            cid: string;
+            type: components["schemas"]["RecordType"];
+            title: string;
+            preview: string;
+            bytes: number;
+            media?: components["schemas"]["Media"];
+            /** @description the datanet has this record: how it stands there */
+            duplicate?: components["schemas"]["ReviewStatus"];
+            /** @description a record of the datanet that is much like it */
+            similar?: {
+                record: components["schemas"]["Hash"];
+                cid: string;
+                title: string;
+                per_cent: number;
+            };
+        };
+        RecordSummary: {
+            record: components["schemas"]["Hash"];
+            cid: string;
+            contributor: components["schemas"]["Account"];
+            at: components["schemas"]["Milliseconds"];
+            type: components["schemas"]["RecordType"];
+            title: string;
+            preview: string;
+            bytes: number;
+            media?: components["schemas"]["Media"];
+        };
+        Record: {
+            record: components["schemas"]["Hash"];
+            cid: string;
+            type: components["schemas"]["RecordType"];
+            title: string;
+            fields: {
+                [key: string]: string;
+            };
+            media_type?: string;
+            media?: components["schemas"]["Media"];
+            bytes: number;
+            /** @description there is text to learn from */
+            trainable: boolean;
+            earned: components["schemas"]["Amount"];
+            contributions: {
+                datanet: components["schemas"]["Uint64"];
+                contributor: components["schemas"]["Account"];
+                at: components["schemas"]["Milliseconds"];
+                status: components["schemas"]["ReviewStatus"];
+                reason?: string;
+            }[];
+        };
+        DatanetLimits: {
+            /** @description records of one contributor in a day (UTC) */
+            per_day: number;
+            at: components["schemas"]["Milliseconds"];
+            /** @description 0x-hex, EIP-191, of the owner; 0x where it is shown */
+            signature?: string;
         };
         Version: {
             datanet: components["schemas"]["Uint64"];
@@ -1797,6 +2105,21 @@ export interface components {
         };
     };
     responses: {
+        /** @description bytes */
+        Content: {
+            headers: {
+                "Content-Security-Policy"?: "sandbox; default-src 'none'";
+                "X-Content-Type-Options"?: "nosniff";
+                [name: string]: unknown;
+            };
+            content: {
+                "image/*": string;
+                "audio/*": string;
+                "video/*": string;
+                "text/plain": string;
+                "application/octet-stream": string;
+            };
+        };
         /** @description what went wrong, which field it is about, and what to do */
         Error: {
             headers: {
@@ -1830,6 +2153,14 @@ export interface components {
         Datanet: components["schemas"]["Uint64"];
         /** @description of the API key; not its secret */
         Key: components["schemas"]["HashParameter"];
+        /** @description CID of the record */
+        Record: string;
+        /** @description how many at most */
+        PageLimit: number;
+        /** @description `next` of the page before */
+        Cursor: string;
+        /** @description ACCOUNT AT SIGNATURE, instead of an API key */
+        Signed: string;
         /** @description of the job */
         Job: components["schemas"]["HashParameter"];
     };
@@ -2690,14 +3021,24 @@ export interface operations {
     };
     listDatanets: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description words that name or description have */
+                q?: string;
+                /** @description SPDX expression */
+                license?: string;
+                owner?: components["schemas"]["Account"];
+                /** @description how many at most */
+                limit?: components["parameters"]["PageLimit"];
+                /** @description `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description as the registry has them */
+            /** @description as the registry has them; a thousand a page where no limit is given */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2705,6 +3046,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         datanets: components["schemas"]["Datanet"][];
+                        total: number;
+                        next: components["schemas"]["Next"];
                     };
                 };
             };
@@ -2739,7 +3082,11 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description only these */
-                status?: components["schemas"]["ReviewStatus"];
+                status?: "" | "pending" | "accepted" | "rejected" | "abusive";
+                /** @description how many at most */
+                limit?: components["parameters"]["PageLimit"];
+                /** @description `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
             path: {
@@ -2750,7 +3097,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description all of them, or those with the status */
+            /** @description by record; a thousand a page where no limit is given */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2758,6 +3105,7 @@ export interface operations {
                 content: {
                     "application/json": {
                         contributions: components["schemas"]["ContributionStatus"][];
+                        next: components["schemas"]["Next"];
                     };
                 };
             };
@@ -2821,6 +3169,398 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ContributionStatus"];
                 };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    contributeBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description number in the registry */
+                id: components["parameters"]["Datanet"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description id of the upload that has the records */
+                    upload?: string;
+                    /** @description of ContributionBatch(bytes32 root,uint32 count), EIP-712 */
+                    signature?: components["schemas"]["Base64"];
+                    contributions: {
+                        contribution: components["schemas"]["Contribution"];
+                        signature?: string | null;
+                        /** @description the record's canonical bytes, unless an upload has them */
+                        bytes?: components["schemas"]["Base64"];
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description how each fared, in order */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchResults"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    reviewBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description number in the registry */
+                id: components["parameters"]["Datanet"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description of ReviewBatch(bytes32 root,uint32 count), EIP-712 */
+                    signature?: components["schemas"]["Base64"];
+                    reviews: {
+                        review: components["schemas"]["Review"];
+                        signature?: string | null;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description how each fared, in order */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchResults"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    upload: {
+        parameters: {
+            query?: {
+                /** @description name of the file in the body, whose ending says its kind */
+                name?: string;
+            };
+            header?: {
+                /** @description ACCOUNT AT SIGNATURE, instead of an API key */
+                "OpenLedger-Signed"?: components["parameters"]["Signed"];
+            };
+            path: {
+                /** @description number in the registry */
+                id: components["parameters"]["Datanet"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+                "multipart/form-data": {
+                    file?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description each file, in order; those that are refused with what is wrong */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        uploads: components["schemas"]["Upload"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getUpload: {
+        parameters: {
+            query?: {
+                /** @description how many at most */
+                limit?: components["parameters"]["PageLimit"];
+                /** @description `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: {
+                /** @description ACCOUNT AT SIGNATURE, instead of an API key */
+                "OpenLedger-Signed"?: components["parameters"]["Signed"];
+            };
+            path: {
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description fifty records a page where no limit is given */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        upload: components["schemas"]["Upload"];
+                        records: components["schemas"]["UploadedRecord"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ACCOUNT AT SIGNATURE, instead of an API key */
+                "OpenLedger-Signed"?: components["parameters"]["Signed"];
+            };
+            path: {
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listContributors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description number in the registry */
+                id: components["parameters"]["Datanet"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description those with most accepted records first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        contributors: {
+                            account: components["schemas"]["Account"];
+                            pending: number;
+                            accepted: number;
+                            rejected: number;
+                            /** @description of the reviewed ones that were accepted */
+                            ratio: number;
+                            /** @description by the receipts that this coordinator accepted */
+                            earned: components["schemas"]["Amount"];
+                        }[];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description number in the registry */
+                id: components["parameters"]["Datanet"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as the owner set it, or the default */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatanetLimits"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    setLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description number in the registry */
+                id: components["parameters"]["Datanet"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatanetLimits"];
+            };
+        };
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatanetLimits"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listRecords: {
+        parameters: {
+            query?: {
+                /** @description how many at most */
+                limit?: components["parameters"]["PageLimit"];
+                /** @description `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /** @description number in the registry */
+                id: components["parameters"]["Datanet"];
+                /** @description 0 is the newest */
+                version: components["schemas"]["Uint32"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description by record */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        records: components["schemas"]["RecordSummary"][];
+                        total: number;
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    diffVersions: {
+        parameters: {
+            query?: {
+                /** @description the earlier one, 0 is an empty one; default: the one before */
+                from?: components["schemas"]["Uint32"];
+            };
+            header?: never;
+            path: {
+                /** @description number in the registry */
+                id: components["parameters"]["Datanet"];
+                version: components["schemas"]["Uint32"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description up to a thousand records of each kind */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        from: components["schemas"]["Uint32"];
+                        to: components["schemas"]["Uint32"];
+                        added: components["schemas"]["RecordSummary"][];
+                        removed: components["schemas"]["RecordSummary"][];
+                        /** @description records of the same title and contributor */
+                        changed: {
+                            from: components["schemas"]["RecordSummary"];
+                            to: components["schemas"]["RecordSummary"];
+                        }[];
+                        counts: {
+                            added: number;
+                            removed: number;
+                            changed: number;
+                        };
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description CID of the record */
+                cid: components["parameters"]["Record"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description text as it is: whoever shows it escapes it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Record"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getRecordContent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description CID of the record */
+                cid: components["parameters"]["Record"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Content"];
+            206: components["responses"]["Content"];
+            /** @description not changed */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the range is not in it */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Error"];
         };
