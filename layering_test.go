@@ -84,7 +84,7 @@ var impure = map[string]string{
 // topLevel is everything that may stand at the root.
 var topLevel = map[string]bool{
 	"worker": true, "coordinator": true, "protocol": true, "scheduler": true, "cuda": true, "store": true,
-	"contracts": true, "sim": true, "cmd": true, "docs": true,
+	"contracts": true, "sim": true, "cmd": true, "docs": true, "sdk": true,
 	"go.mod": true, "go.sum": true, "README.md": true, "LICENSE": true, "Makefile": true,
 	"CONTRIBUTING.md": true, "SECURITY.md": true, "layering_test.go": true,
 }
