@@ -23,7 +23,8 @@ import {BatchRef} from "./Types.sol";
 /// dropped likewise. There is one epoch under way at a time.
 /// @dev The tree is OpenZeppelin's standard one: leaves keccak256(keccak256(abi.encode(account, amount))), pairs sorted.
 /// Invariants: the contract holds what the finalised epochs brought and nobody claimed, what the epoch under way has swept,
-/// and bonds; claims never exceed what finalised epochs brought, whatever a root says.
+/// and bonds; claims never reach into the latter two, whatever a root says. That is kept by what is *not* for claims, which a
+/// claim only has to read: it writes one slot, the account's.
 contract EpochDistributor is AccessControl, ReentrancyGuardTransient, IEpochDisputes {
     /// @notice Freezes and resolves proposed epochs.
     bytes32 public constant DISPUTE_ROLE = keccak256("DISPUTE_ROLE");
@@ -71,7 +72,7 @@ contract EpochDistributor is AccessControl, ReentrancyGuardTransient, IEpochDisp
     uint32 private _finalised;
     bytes32 private _root;
     uint128 private _total;
-    uint128 private _paid;
+    uint128 private _locked; // bonds, credited or at stake, and what the epoch under way has swept: not for claims
     mapping(uint32 id => Epoch) private _epochs;
     mapping(address account => uint256) private _claimed;
     mapping(address account => uint256) private _credits;
@@ -106,7 +107,7 @@ contract EpochDistributor is AccessControl, ReentrancyGuardTransient, IEpochDisp
     error InvalidEpochProof(address account, uint256 cumulative);
     /// @notice The account has had all of this amount.
     error NothingToClaim(address account, uint256 claimed);
-    /// @notice Claims would exceed what finalised epochs brought.
+    /// @notice Claims would exceed what finalised epochs brought and nobody claimed.
     error OverDistributed(uint256 needed, uint256 available);
     /// @notice Nothing is credited to the account.
     error NothingToCollect(address account);
@@ -162,6 +163,7 @@ contract EpochDistributor is AccessControl, ReentrancyGuardTransient, IEpochDisp
         id = _SETTLEMENT.beginHold();
         uint64 deadline = uint64(block.timestamp) + _buildWindow;
         _live = id;
+        _locked += uint128(msg.value);
         Epoch storage e = _epochs[id];
         (e.proposer, e.deadline, e.stage, e.bond) = (msg.sender, deadline, Stage.Building, uint128(msg.value));
         emit EpochOpened(id, msg.sender, msg.value, deadline);
@@ -197,13 +199,18 @@ contract EpochDistributor is AccessControl, ReentrancyGuardTransient, IEpochDisp
     function finalise(uint32 id, BatchRef[] calldata batches) external nonReentrant returns (bool done) {
         Epoch storage e = _at(id, Stage.Proposed);
         if (block.timestamp < e.deadline) revert EpochWindowOpen(id, e.deadline);
-        uint256 swept = e.swept + _SETTLEMENT.sweep(batches);
+        uint128 before = e.swept;
+        uint256 swept = before + _SETTLEMENT.sweep(batches);
         uint256 count = e.sweptCount + batches.length;
         (e.swept, e.sweptCount) = (uint128(swept), uint32(count));
-        if (count < e.count) return false;
+        if (count < e.count) {
+            _locked += uint128(swept - before);
+            return false;
+        }
         if (swept != e.amount) revert SweepMismatch(id, swept, e.amount);
         e.stage = Stage.Finalised;
-        (_live, _finalised, _root, _total) = (0, id, e.root, e.cumulative);
+        (_live, _finalised, _root) = (0, id, e.root);
+        (_total, _locked) = (e.cumulative, _locked - before);
         _credits[e.proposer] += e.bond;
         emit EpochFinalised(id, e.root, e.cumulative);
         _SETTLEMENT.endHold();
@@ -246,10 +253,9 @@ contract EpochDistributor is AccessControl, ReentrancyGuardTransient, IEpochDisp
         uint256 had = _claimed[account];
         if (cumulative <= had) revert NothingToClaim(account, had);
         amount = cumulative - had;
-        (uint256 total, uint256 paid) = (_total, _paid);
-        if (amount > total - paid) revert OverDistributed(amount, total - paid);
+        uint256 available = address(this).balance - _locked;
+        if (amount > available) revert OverDistributed(amount, available);
         _claimed[account] = cumulative;
-        _paid = uint128(paid + amount);
         emit EpochClaimed(account, amount, cumulative);
         Address.sendValue(payable(account), amount);
     }
@@ -260,6 +266,7 @@ contract EpochDistributor is AccessControl, ReentrancyGuardTransient, IEpochDisp
         amount = _credits[account];
         if (amount == 0) revert NothingToCollect(account);
         _credits[account] = 0;
+        _locked -= uint128(amount);
         emit Collected(account, amount);
         Address.sendValue(payable(account), amount);
     }
@@ -316,9 +323,12 @@ contract EpochDistributor is AccessControl, ReentrancyGuardTransient, IEpochDisp
         return (e.proposer, e.documentDigest);
     }
 
-    /// @notice The newest finalised root, what all finalised epochs brought and what of it was claimed, in wei.
+    /// @notice The newest finalised root, what all finalised epochs brought and what of it was claimed, in wei: all that is
+    /// not here any more. Money that was forced on the contract without a call counts against the latter.
     function distribution() external view returns (bytes32 root, uint256 total, uint256 paid) {
-        return (_root, _total, _paid);
+        uint256 left = address(this).balance - _locked;
+        total = _total;
+        return (_root, total, left < total ? total - left : 0);
     }
 
     /// @notice What an account has claimed here, over all epochs.

@@ -258,6 +258,47 @@ contract EpochDistributorTest is EpochFixture {
         epochs.claim(bob, 50 ether, proof);
     }
 
+    /// What the next epoch has swept, its bond and bonds that nobody collected lie in the same contract.
+    function test_WrongRoot_NeverReachesBondsNorTheNextEpoch() public {
+        settle(1);
+        epoch(refs(worker, 0, 1), 3 ether, 5 ether);
+        bytes32[] memory ofBob = proofOf(3 ether, 5 ether, bob, 5 ether);
+        settle(4);
+        uint32 id = open(refs(worker, 1, 4));
+        commit(id, 15 ether, 5 ether);
+        vm.warp(block.timestamp + epochWindow);
+        vm.assertFalse(epochs.finalise(id, refs(worker, 1, 1)));
+        vm.assertFalse(epochs.finalise(id, refs(worker, 2, 2)));
+        vm.assertEq(address(epochs).balance, 16 ether + 2 * epochBond);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.OverDistributed.selector, 5 ether, 4 ether));
+        epochs.claim(bob, 5 ether, ofBob);
+        epochs.claim(alice, 3 ether, proofOf(3 ether, 5 ether, alice, 3 ether));
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.OverDistributed.selector, 5 ether, 1 ether));
+        epochs.claim(bob, 5 ether, ofBob);
+        (, uint256 total, uint256 paid) = epochs.distribution();
+        vm.assertEq(total, 4 ether);
+        vm.assertEq(paid, 3 ether);
+
+        vm.assertTrue(epochs.finalise(id, refs(worker, 4, 1)));
+        epochs.collect(proposer);
+        epochs.claim(alice, 15 ether, proofOf(15 ether, 5 ether, alice, 15 ether));
+        epochs.claim(bob, 5 ether, proofOf(15 ether, 5 ether, bob, 5 ether));
+        vm.assertEq(address(epochs).balance, 0);
+    }
+
+    /// Money can be forced on any contract. It takes nothing from anybody here.
+    function test_ForcedMoney_ChangesNoClaim() public {
+        settle(1);
+        vm.deal(address(epochs), 1 ether);
+        epoch(refs(worker, 0, 1), 3 ether, 1 ether);
+        epochs.claim(alice, 3 ether, proofOf(3 ether, 1 ether, alice, 3 ether));
+        epochs.collect(proposer);
+        epochs.claim(bob, 1 ether, proofOf(3 ether, 1 ether, bob, 1 ether));
+        (, uint256 total, uint256 paid) = epochs.distribution();
+        vm.assertEq(total - paid, 1 ether);
+        vm.assertEq(address(epochs).balance, 1 ether);
+    }
+
     // ---- rights and parameters ----
 
     function test_Rights() public {

@@ -15,6 +15,7 @@ contract EpochHandler is Fixture {
 
     bool private immutable _HOSTILE;
     uint256 public hostileRoots;
+    uint256 public paid; // by epochs, in all
     mapping(address => uint256) public owed; // by all batches
     Batch[] private _batches;
     address[][] private _accounts;
@@ -184,9 +185,11 @@ contract EpochHandler is Fixture {
         uint256 amount = _cumulative[who % PEOPLE];
         uint256 had = epochs.claimedOf(account);
         if (amount <= had) return;
-        (, uint256 total, uint256 paid) = epochs.distribution();
+        (, uint256 total,) = epochs.distribution();
         if (amount - had > total - paid) return; // a lie that was not disputed
-        epochs.claim(account, amount, StandardTree.proof(_tree(_cumulative), StandardTree.leaf(account, amount)));
+        paid += epochs.claim(
+            account, amount, StandardTree.proof(_tree(_cumulative), StandardTree.leaf(account, amount))
+        );
     }
 
     function pass(uint256 seconds_) external {
@@ -302,6 +305,7 @@ abstract contract EpochSolvency is Fixture {
         vm.assertEq(address(settlement).balance, left);
         (, uint256 total, uint256 paid) = epochs.distribution();
         vm.assertTrue(paid <= total);
+        vm.assertEq(paid, handler.paid());
         EpochDistributor.Epoch memory e = epochs.epochOf(handler.live());
         bool open = handler.live() != 0;
         uint256 coming = open ? e.swept : 0;

@@ -37,8 +37,8 @@ func manyWorkers(t *testing.T, workers int) {
 		owed := w.owed[account]
 		o, tx := w.claimEpochs(account)
 		require.Equal(t, owed.Dec(), o.Due.Dec())
-		// Making the account costs 25,000 of these, as any first payment to it does.
-		require.LessOrEqual(t, tx.GasUsed, uint64(goalGas+25_000))
+		// Making the account costs 25,000 of these, as any first payment to it does. Few accounts make the proof short.
+		require.LessOrEqual(t, tx.GasUsed, uint64(goalGas))
 		t.Logf("%d workers, %d batches, 3 epochs: claim of a new account %d gas", workers, len(w.batches), tx.GasUsed)
 	}
 	w.everybodyHasTheirs()
