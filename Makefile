@@ -92,7 +92,7 @@ generate: contracts/node_modules/.package-lock.json $(WEB)/node_modules/.package
 
 # Fails when committed generated code is not what its sources generate now.
 check-generated: generate
-	@git diff --exit-code --stat -- protocol/wire/pb contracts/bindings contracts/snapshots worker/engine/tensor coordinator/web || \
+	@git diff --exit-code --stat -- protocol/wire/pb contracts/bindings contracts/snapshots worker/engine/tensor coordinator/web sdk || \
 	  { echo 'generated code is not current: run make generate and commit the result' >&2; exit 1; }
 	cd contracts && npm run --silent snapshot
 

@@ -60,6 +60,7 @@ var grants = map[string][]string{
 	"sim":                      {"protocol", "protocol/payout", "scheduler"},
 	"sim/cluster":              {"..."},
 	"cmd/...":                  {"..."},
+	"sdk/generate":             {},
 
 	"contracts/keystore/clef":          {"protocol", "contracts/keystore"},
 	"contracts/keystore/clef/cleftest": {"protocol", "contracts/keystore"},

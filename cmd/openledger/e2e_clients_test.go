@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,13 +24,15 @@ import (
 // clients is where the clients in other languages are.
 const clients = "../../sdk"
 
-// Clients in other languages work against one network: OpenAI's own, unchanged.
+// Clients in other languages work against one network: OpenAI's own, unchanged, and ours.
 func TestClientsOfOtherLanguages(t *testing.T) {
+	typescript := filepath.Join(clients, "typescript")
 	var tools sync.WaitGroup
 	var python string
-	var failed [2]error
+	var failed [3]error
 	tools.Go(func() { python, failed[0] = pythonOf(t.Context(), clients) })
 	tools.Go(func() { failed[1] = npmOf(t.Context(), filepath.Join(clients, "openai/javascript")) })
+	tools.Go(func() { failed[2] = errors.Join(npmOf(t.Context(), typescript), built(t.Context(), typescript)) })
 	tools.Wait()
 	for _, err := range failed {
 		require.NoError(t, err)
@@ -44,6 +48,7 @@ func TestClientsOfOtherLanguages(t *testing.T) {
 	start(t, &ready, "devnet", "--home", home, "--base-model", base, "--workers", "1", "--listen", "127.0.0.1:0", "--rpc-listen", "127.0.0.1:0")
 	n := connect(t, ready.API, readLine(ready.APIKeyFile))
 	n.awaitWorkers(t, 1)
+	run(t, nil, "datanet", "create", "notes", "--license", "CC0-1.0", "--as", netOwnerKey, "--home", home, "--api", n.api)
 	key := func(limits ...string) string {
 		var issued api.IssuedKey
 		run(t, &issued, append([]string{"coordinator", "key", "create", "--as", requesterKey, "--home", home, "--api", n.api}, limits...)...)
@@ -53,6 +58,8 @@ func TestClientsOfOtherLanguages(t *testing.T) {
 	for name, program := range map[string][]string{
 		"openai/python":     {python, "-m", "unittest", "discover", "-v"},
 		"openai/javascript": {"node", "--test"},
+		"python":            {python, "-m", "unittest", "discover", "-v"},
+		"typescript":        {"node", "--test", "test/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), program[0], program[1:]...)
@@ -97,6 +104,16 @@ func baseWithTools(t *testing.T, dir string) {
 	b, err = json.Marshal(settings)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "tokenizer_config.json"), b, 0o600))
+}
+
+// built compiles the TypeScript client.
+func built(ctx context.Context, dir string) error {
+	cmd := exec.CommandContext(ctx, "npm", "run", "--silent", "build")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
 }
 
 // pythonOf gives the interpreter of a folder's virtual environment, which has what its

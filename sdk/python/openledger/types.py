@@ -1,0 +1,1504 @@
+# Generated from coordinator/api/openapi.yaml by sdk/generate. Do not edit.
+"""What goes to the API and comes from it, as it is in JSON."""
+
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+Amount: TypeAlias = str
+
+Account: TypeAlias = str
+
+Hash: TypeAlias = str
+
+HashParameter: TypeAlias = str
+
+Hex: TypeAlias = str
+
+Base64: TypeAlias = str
+
+Uint64: TypeAlias = int
+
+Uint32: TypeAlias = int
+
+Milliseconds: TypeAlias = int
+
+Seconds: TypeAlias = int
+
+EventStream: TypeAlias = str
+
+
+class OpenAIFile(TypedDict):
+    id: "str"
+    object: "Literal['file']"
+    bytes: "int"
+    created_at: "Seconds"
+    expires_at: "None"
+    filename: "str"
+    purpose: "Literal['fine-tune', 'fine-tune-results']"
+    status: "Literal['processed']"
+    status_details: "None"
+
+
+TuneNumber: TypeAlias = "Literal['auto'] | float"
+
+
+class TuneHyper(TypedDict):
+    n_epochs: "NotRequired[TuneNumber]"
+    batch_size: "NotRequired[TuneNumber]"
+    learning_rate_multiplier: "NotRequired[TuneNumber]"
+
+
+
+class FineTuneRequestMethodSupervised(TypedDict):
+    hyperparameters: "NotRequired[TuneHyper]"
+
+
+
+class FineTuneRequestMethod(TypedDict):
+    type: "Literal['supervised']"
+    supervised: "NotRequired[FineTuneRequestMethodSupervised]"
+
+
+
+class FineTuneRequestOpenledger(TypedDict):
+    license: "NotRequired[str]"
+    """as metadata.license"""
+    description: "NotRequired[str]"
+    """of the datanet"""
+    rank: "NotRequired[int]"
+    alpha: "NotRequired[float]"
+    targets: "NotRequired[list[str]]"
+    schedule: "NotRequired[Literal['cosine', 'linear', 'constant']]"
+    max_length: "NotRequired[int]"
+    validation_share: "NotRequired[float]"
+    """of the records, held out"""
+    patience: "NotRequired[int]"
+    """evaluations without a lower held-out loss before the training stops"""
+    access: "NotRequired[Amount]"
+    royalty_bps: "NotRequired[int]"
+    prompt_template: "NotRequired[str]"
+    """how a record of a datanet becomes a prompt"""
+    answer_template: "NotRequired[str]"
+
+
+
+class FineTuneRequest(TypedDict):
+    model: "str"
+    """the base"""
+    training_file: "str"
+    """a file's ID, or a published version as datanet:ID@VERSION"""
+    validation_file: "NotRequired[str | None]"
+    """is refused: openledger.validation_share holds out a share of the training file"""
+    hyperparameters: "NotRequired[TuneHyper]"
+    method: "NotRequired[FineTuneRequestMethod]"
+    suffix: "NotRequired[str | None]"
+    seed: "NotRequired[int | None]"
+    metadata: "NotRequired[dict[str, str] | None]"
+    """license: SPDX expression of the datanet that a file becomes"""
+    integrations: "NotRequired[list[Any] | None]"
+    openledger: "NotRequired[FineTuneRequestOpenledger]"
+
+
+
+class FineTuneMethodSupervised(TypedDict):
+    hyperparameters: "NotRequired[TuneHyper]"
+
+
+
+class FineTuneMethod(TypedDict):
+    type: "Literal['supervised']"
+    supervised: "FineTuneMethodSupervised"
+
+
+
+class FineTuneError2(TypedDict):
+    code: "str"
+    message: "str"
+    param: "str | None"
+
+
+
+class FineTuneOpenledger(TypedDict):
+    datanet: "NotRequired[Uint64]"
+    version: "NotRequired[Uint32]"
+    training_job: "NotRequired[Hash]"
+    license: "NotRequired[str]"
+
+
+
+class FineTune(TypedDict):
+    id: "str"
+    object: "Literal['fine_tuning.job']"
+    created_at: "Seconds"
+    finished_at: "Seconds | None"
+    model: "str"
+    fine_tuned_model: "str | None"
+    """name@CID, which nobody else's model can be called"""
+    organization_id: "Account"
+    status: "Literal['validating_files', 'queued', 'running', 'succeeded', 'failed', 'cancelled']"
+    hyperparameters: "TuneHyper"
+    method: "FineTuneMethod"
+    training_file: "str"
+    validation_file: "None"
+    result_files: "list[str]"
+    trained_tokens: "int | None"
+    """of prompts and answers in all steps"""
+    error: "None | FineTuneError2"
+    seed: "Uint64"
+    estimated_finish: "Seconds | None"
+    integrations: "list[Any]"
+    metadata: "dict[str, str]"
+    openledger: "FineTuneOpenledger"
+
+
+
+class ErrorError(TypedDict):
+    message: "str"
+    """says what to do"""
+    type: "str"
+    param: "str | None"
+    """the field that it is about"""
+    code: "str"
+
+
+
+class Error(TypedDict):
+    error: "ErrorError"
+
+
+
+class OpenAIModel(TypedDict):
+    id: "str"
+    object: "Literal['model']"
+    created: "Seconds"
+    owned_by: "Account"
+    openledger: "Model"
+
+
+
+class Model(TypedDict):
+    id: "str"
+    """name; of an older revision name@revision"""
+    cid: "NotRequired[str]"
+    base: "Hash"
+    owner: "Account"
+    datanet: "NotRequired[Uint64]"
+    version: "NotRequired[Uint32]"
+    access: "Amount"
+    """wei per inference"""
+    created: "Seconds"
+    revision: "NotRequired[Uint32]"
+    royalty_bps: "NotRequired[int]"
+    parents: "NotRequired[list[Hash]]"
+    agent: "NotRequired[AgentModel]"
+
+
+
+class AgentModel(TypedDict):
+    id: "Uint64"
+    version: "Uint32"
+    """the newest, which is asked"""
+    manifest: "str"
+    """CID"""
+    adapter: "NotRequired[str]"
+    """that answers; none: the base"""
+    description: "NotRequired[str]"
+    markup: "Amount"
+    """wei per request, on top of what its model costs"""
+    stake: "Amount"
+
+
+
+class ChatMessageContent3Item(TypedDict):
+    type: "Literal['text']"
+    text: "str"
+
+
+
+class ChatMessage(TypedDict):
+    role: "Literal['system', 'developer', 'user', 'assistant', 'tool']"
+    content: "NotRequired[None | str | list[ChatMessageContent3Item]]"
+    """a text, or parts of it"""
+    name: "NotRequired[str]"
+    tool_call_id: "NotRequired[str]"
+    tool_calls: "NotRequired[list[ToolCall] | None]"
+
+
+
+class ToolCallFunction(TypedDict):
+    name: "NotRequired[str]"
+    arguments: "str"
+    """JSON as text"""
+
+
+
+class ToolCall(TypedDict):
+    index: "NotRequired[int]"
+    """in streams"""
+    id: "NotRequired[str]"
+    type: "NotRequired[Literal['function']]"
+    function: "ToolCallFunction"
+
+
+
+class ToolFunction(TypedDict):
+    name: "str"
+    description: "NotRequired[str]"
+    parameters: "NotRequired[dict[str, Any] | None]"
+    """JSON Schema"""
+    strict: "NotRequired[bool | None]"
+
+
+
+class Tool(TypedDict):
+    type: "Literal['function']"
+    function: "ToolFunction"
+
+
+
+class ChatCompletionRequestToolChoice3Function(TypedDict):
+    name: "str"
+
+
+
+class ChatCompletionRequestToolChoice3(TypedDict):
+    type: "Literal['function']"
+    function: "ChatCompletionRequestToolChoice3Function"
+
+
+
+class ChatCompletionRequest(TypedDict):
+    model: "ModelName"
+    messages: "list[ChatMessage]"
+    stream: "NotRequired[bool | None]"
+    stream_options: "NotRequired[StreamOptions]"
+    max_tokens: "NotRequired[MaxTokens]"
+    max_completion_tokens: "NotRequired[MaxTokens]"
+    temperature: "NotRequired[Temperature]"
+    top_p: "NotRequired[Probability]"
+    top_k: "NotRequired[TopK]"
+    min_p: "NotRequired[Probability]"
+    repetition_penalty: "NotRequired[RepetitionPenalty]"
+    presence_penalty: "NotRequired[Penalty]"
+    frequency_penalty: "NotRequired[Penalty]"
+    logit_bias: "NotRequired[LogitBias]"
+    seed: "NotRequired[Seed]"
+    stop: "NotRequired[Stop]"
+    response_format: "NotRequired[ResponseFormat]"
+    logprobs: "NotRequired[bool | None]"
+    top_logprobs: "NotRequired[int | None]"
+    tools: "NotRequired[list[Tool] | None]"
+    tool_choice: "NotRequired[None | Literal['none', 'auto', 'required'] | ChatCompletionRequestToolChoice3]"
+    """none, auto, required, or the function to call"""
+    parallel_tool_calls: "NotRequired[bool | None]"
+    chat_template_kwargs: "NotRequired[dict[str, Any] | None]"
+    """further variables for the model's chat template"""
+    n: "NotRequired[Literal[1, None]]"
+    user: "NotRequired[str | None]"
+
+
+
+class CompletionRequest(TypedDict):
+    model: "ModelName"
+    prompt: "str | list[str]"
+    stream: "NotRequired[bool | None]"
+    stream_options: "NotRequired[StreamOptions]"
+    max_tokens: "NotRequired[MaxTokens]"
+    temperature: "NotRequired[Temperature]"
+    top_p: "NotRequired[Probability]"
+    top_k: "NotRequired[TopK]"
+    min_p: "NotRequired[Probability]"
+    repetition_penalty: "NotRequired[RepetitionPenalty]"
+    presence_penalty: "NotRequired[Penalty]"
+    frequency_penalty: "NotRequired[Penalty]"
+    logit_bias: "NotRequired[LogitBias]"
+    seed: "NotRequired[Seed]"
+    stop: "NotRequired[Stop]"
+    response_format: "NotRequired[ResponseFormat]"
+    logprobs: "NotRequired[int | None]"
+    n: "NotRequired[Literal[1, None]]"
+    best_of: "NotRequired[Literal[1, None]]"
+    user: "NotRequired[str | None]"
+
+
+ModelName: TypeAlias = str
+
+
+class StreamOptions(TypedDict):
+    include_usage: "NotRequired[bool | None]"
+
+
+MaxTokens: TypeAlias = "int | None"
+
+Temperature: TypeAlias = "float | None"
+
+Probability: TypeAlias = "float | None"
+
+TopK: TypeAlias = "int | None"
+
+RepetitionPenalty: TypeAlias = "float | None"
+
+Penalty: TypeAlias = "float | None"
+
+Seed: TypeAlias = "int | None"
+
+LogitBias: TypeAlias = "dict[str, float] | None"
+
+Stop: TypeAlias = "None | str | list[str]"
+
+
+class ResponseFormatJsonSchema(TypedDict):
+    name: "NotRequired[str]"
+    strict: "NotRequired[bool | None]"
+    schema: "NotRequired[dict[str, Any]]"
+
+
+
+class ResponseFormat(TypedDict):
+    type: "Literal['text', 'json_object', 'json_schema']"
+    json_schema: "NotRequired[ResponseFormatJsonSchema | None]"
+
+
+
+class Usage(TypedDict):
+    prompt_tokens: "int"
+    completion_tokens: "int"
+    total_tokens: "int"
+    fee: "Amount"
+    receipt: "Hash"
+    """GET /api/v1/receipts/{id} shows it"""
+
+
+
+class EmbeddingRequest(TypedDict):
+    model: "str"
+    """the base; an adapter has no vectors of its own"""
+    input: "str | list[str] | list[Uint32] | list[list[Uint32]]"
+    """a text, a list of texts, a list of token ids, or a list of such lists; none empty, at most 2,048"""
+    encoding_format: "NotRequired[Literal['float', 'base64']]"
+    """base64 is of little-endian float32"""
+    dimensions: "NotRequired[int | None]"
+    """as many as the model's vectors have, or left out"""
+    user: "NotRequired[str]"
+
+
+
+class EmbeddingsDataItem(TypedDict):
+    object: "Literal['embedding']"
+    index: "int"
+    embedding: "list[float] | str"
+
+
+
+class EmbeddingsUsage(TypedDict):
+    prompt_tokens: "int"
+    total_tokens: "int"
+    fee: "Amount"
+    receipt: "Hash"
+    """the first of receipts"""
+    receipts: "list[Hash]"
+    """one for each job that the inputs were cut into"""
+
+
+
+class EmbeddingsOpenledger(TypedDict):
+    algorithm: "str"
+    """how vectors are made: mean-l2-v1"""
+
+
+
+class Embeddings(TypedDict):
+    object: "Literal['list']"
+    data: "list[EmbeddingsDataItem]"
+    model: "str"
+    usage: "EmbeddingsUsage"
+    openledger: "EmbeddingsOpenledger"
+
+
+FinishReason: TypeAlias = "Literal['stop', 'length', 'tool_calls', 'cancelled', None]"
+
+
+class ChatLogProbTopLogprobsItem(TypedDict):
+    token: "str"
+    logprob: "float"
+    bytes: "list[int] | None"
+
+
+
+class ChatLogProb(TypedDict):
+    token: "str"
+    logprob: "float"
+    bytes: "list[int] | None"
+    top_logprobs: "list[ChatLogProbTopLogprobsItem]"
+
+
+
+class ChatLogProbs(TypedDict):
+    content: "list[ChatLogProb]"
+    refusal: "None"
+
+
+
+class TextLogProbs(TypedDict):
+    tokens: "list[str]"
+    token_logprobs: "list[float]"
+    top_logprobs: "list[dict[str, float]]"
+    text_offset: "list[int]"
+
+
+
+class AnswerMessage(TypedDict):
+    role: "NotRequired[Literal['assistant']]"
+    content: "NotRequired[str]"
+    tool_calls: "NotRequired[list[ToolCall]]"
+
+
+
+class ChatCompletionChoicesItem(TypedDict):
+    index: "int"
+    message: "AnswerMessage"
+    logprobs: "ChatLogProbs"
+    finish_reason: "FinishReason"
+
+
+
+class ChatCompletion(TypedDict):
+    id: "str"
+    object: "Literal['chat.completion']"
+    created: "Seconds"
+    model: "str"
+    choices: "list[ChatCompletionChoicesItem]"
+    usage: "Usage"
+
+
+
+class ChatCompletionChunkChoicesItem(TypedDict):
+    index: "int"
+    delta: "AnswerMessage"
+    logprobs: "ChatLogProbs"
+    finish_reason: "FinishReason"
+
+
+
+class ChatCompletionChunk(TypedDict):
+    id: "str"
+    object: "Literal['chat.completion.chunk']"
+    created: "Seconds"
+    model: "str"
+    choices: "list[ChatCompletionChunkChoicesItem]"
+    usage: "NotRequired[Usage]"
+
+
+ChatCompletionEvent: TypeAlias = "ChatCompletionChunk | Error"
+
+
+class CompletionChoicesItem(TypedDict):
+    index: "int"
+    text: "str"
+    logprobs: "TextLogProbs"
+    finish_reason: "FinishReason"
+
+
+
+class Completion(TypedDict):
+    id: "str"
+    object: "Literal['text_completion']"
+    created: "Seconds"
+    model: "str"
+    choices: "list[CompletionChoicesItem]"
+    usage: "NotRequired[Usage]"
+
+
+CompletionEvent: TypeAlias = "Completion | Error"
+
+
+class Network(TypedDict):
+    chain_id: "Uint64"
+    rpc: "str"
+    contracts: "Contracts"
+    base: "Hash"
+    base_name: "str"
+    bootstrap: "list[str]"
+    """multiaddrs"""
+    peer: "str"
+    session_key: "Account"
+    """to be authorised in the escrow"""
+    faucet: "bool"
+    """new accounts can be funded here"""
+
+
+Contracts: TypeAlias = "dict[str, Any]"
+
+
+class Price(TypedDict):
+    input_per_1k: "Amount"
+    output_per_1k: "Amount"
+    access: "Amount"
+    markup: "Amount"
+    """the agent's price per request"""
+
+
+
+class WorkerAdaptersItem(TypedDict):
+    tag: "Uint64"
+    """the first 8 bytes of the adapter's digest"""
+    tier: "int"
+    """0 device, 1 host, 2 disk"""
+
+
+
+class Worker(TypedDict):
+    peer: "str"
+    worker: "Account"
+    """its owner"""
+    sequence: "Uint64"
+    issued_at: "Milliseconds"
+    expires_at: "Milliseconds"
+    base: "Hash"
+    profile: "str"
+    slots: "int"
+    running: "int"
+    waiting: "int"
+    free_kv: "int"
+    """tokens of KV cache left"""
+    total_kv: "NotRequired[int]"
+    """tokens of KV cache in all"""
+    trains: "bool"
+    decode_tps: "float"
+    price: "Price"
+    adapters: "NotRequired[list[WorkerAdaptersItem]]"
+    stake: "Amount"
+    addresses: "list[str]"
+    """multiaddrs"""
+    reason: "NotRequired[str]"
+    """why the scheduler would not choose it now"""
+
+
+
+class AdapterPlacement(TypedDict):
+    worker: "str"
+    tier: "NotRequired[str]"
+    """device, host, disk or network"""
+    pinned: "bool"
+    error: "NotRequired[str]"
+
+
+
+class KeyRequest(TypedDict):
+    requester: "Account"
+    label: "str"
+    at: "Milliseconds"
+    """at most five minutes old"""
+    signature: "Hex"
+    """EIP-191 over the text of the request"""
+    scopes: "NotRequired[list[Literal['inference', 'training', 'datanets', 'read']]]"
+    """left out, all"""
+    models: "NotRequired[list[str]]"
+    """names, which stand for all of their revisions; left out, all"""
+    expires: "NotRequired[Milliseconds]"
+    requests_per_minute: "NotRequired[int]"
+    tokens_per_minute: "NotRequired[int]"
+    """of prompts and answers"""
+    budget: "NotRequired[Amount]"
+    """in all"""
+    budget_per_day: "NotRequired[Amount]"
+    """of a UTC day"""
+
+
+
+class IssuedKey(TypedDict):
+    key: "str"
+    """the secret"""
+    id: "Hash"
+    """names the key when it is listed"""
+
+
+
+class Key(TypedDict):
+    id: "Hash"
+    account: "Account"
+    label: "str"
+    created_at: "Milliseconds"
+    """of its newest secret"""
+    revoked_at: "NotRequired[Milliseconds]"
+    scopes: "NotRequired[list[Literal['inference', 'training', 'datanets', 'read']]]"
+    """left out, all"""
+    models: "NotRequired[list[str]]"
+    """names, which stand for all of their revisions; left out, all"""
+    expires: "NotRequired[Milliseconds]"
+    requests_per_minute: "NotRequired[int]"
+    tokens_per_minute: "NotRequired[int]"
+    """of prompts and answers"""
+    budget: "NotRequired[Amount]"
+    """in all"""
+    budget_per_day: "NotRequired[Amount]"
+    """of a UTC day"""
+    spent: "Amount"
+    """in all"""
+    spent_today: "Amount"
+    """this UTC day"""
+
+
+
+class RPCRequest(TypedDict):
+    jsonrpc: "NotRequired[Literal['2.0']]"
+    id: "NotRequired[int | str | None]"
+    method: "NotRequired[str]"
+    params: "NotRequired[list[Any]]"
+
+
+
+class RPCAnswerError(TypedDict):
+    code: "int"
+    message: "str"
+    data: "NotRequired[Any]"
+    """as the node gives it"""
+
+
+
+class RPCAnswer(TypedDict):
+    jsonrpc: "Literal['2.0']"
+    id: "int | str | None"
+    result: "NotRequired[Any]"
+    """as the node gives it"""
+    error: "NotRequired[RPCAnswerError]"
+
+
+
+class Datanet(TypedDict):
+    id: "Uint64"
+    owner: "Account"
+    name: "str"
+    description: "str"
+    license: "str"
+    """SPDX expression"""
+    pool: "Account"
+
+
+ReviewStatus: TypeAlias = "Literal['pending', 'accepted', 'rejected', 'abusive']"
+
+
+class Contribution(TypedDict):
+    datanet: "Uint64"
+    record: "Hash"
+    contributor: "Account"
+    license: "str"
+    at: "Milliseconds"
+
+
+
+class ContributionStatus(TypedDict):
+    contribution: "Contribution"
+    signature: "Base64"
+    cid: "str"
+    title: "str"
+    bytes: "int"
+    status: "ReviewStatus"
+    reason: "NotRequired[str]"
+    type: "NotRequired[RecordType]"
+    preview: "NotRequired[str]"
+    """beginning of its text"""
+    media: "NotRequired[Media]"
+
+
+
+class Review(TypedDict):
+    datanet: "Uint64"
+    record: "Hash"
+    status: "ReviewStatus"
+    reason: "NotRequired[str]"
+    """required when it refuses"""
+    at: "Milliseconds"
+
+
+
+class SignedReview(TypedDict):
+    review: "Review"
+    signature: "Base64"
+
+
+
+class BatchResultsResultsItemError(TypedDict):
+    message: "str"
+    type: "str"
+    param: "str | None"
+    code: "str"
+
+
+
+class BatchResultsResultsItem(TypedDict):
+    record: "Hash"
+    contribution: "NotRequired[ContributionStatus]"
+    error: "NotRequired[BatchResultsResultsItemError]"
+
+
+
+class BatchResults(TypedDict):
+    failed: "int"
+    results: "list[BatchResultsResultsItem]"
+
+
+Next: TypeAlias = str
+
+RecordType: TypeAlias = "Literal['', 'text', 'opaque', 'media']"
+
+
+class Media(TypedDict):
+    content: "str"
+    """CID of the file"""
+    media_type: "str"
+    size: "int"
+    """bytes"""
+    codec: "NotRequired[str]"
+    width: "NotRequired[int]"
+    """pixels"""
+    height: "NotRequired[int]"
+    """pixels"""
+    duration_ms: "NotRequired[int]"
+
+
+
+class UploadErrorsItem(TypedDict):
+    file: "str"
+    line: "NotRequired[int]"
+    field: "NotRequired[str]"
+    message: "str"
+
+
+
+class Upload(TypedDict):
+    id: "NotRequired[str]"
+    """absent where nothing was kept"""
+    datanet: "Uint64"
+    account: "Account"
+    name: "str"
+    """cleaned"""
+    bytes: "int"
+    state: "Literal['checking', 'ready', 'refused']"
+    errors: "list[UploadErrorsItem]"
+    more: "bool"
+    """there are further errors"""
+    records: "int"
+    repeated: "int"
+    """records left out, because the file has them twice"""
+    at: "Milliseconds"
+    expires: "Milliseconds"
+
+
+
+class UploadedRecordSimilar(TypedDict):
+    record: "Hash"
+    cid: "str"
+    title: "str"
+    per_cent: "int"
+
+
+
+class UploadedRecord(TypedDict):
+    record: "Hash"
+    cid: "str"
+    type: "RecordType"
+    title: "str"
+    preview: "str"
+    bytes: "int"
+    media: "NotRequired[Media]"
+    duplicate: "NotRequired[ReviewStatus]"
+    """the datanet has this record: how it stands there"""
+    similar: "NotRequired[UploadedRecordSimilar]"
+    """a record of the datanet that is much like it"""
+
+
+
+class RecordSummary(TypedDict):
+    record: "Hash"
+    cid: "str"
+    contributor: "Account"
+    at: "Milliseconds"
+    type: "RecordType"
+    title: "str"
+    preview: "str"
+    bytes: "int"
+    media: "NotRequired[Media]"
+
+
+
+class RecordContributionsItem(TypedDict):
+    datanet: "Uint64"
+    contributor: "Account"
+    at: "Milliseconds"
+    status: "ReviewStatus"
+    reason: "NotRequired[str]"
+
+
+
+class Record(TypedDict):
+    record: "Hash"
+    cid: "str"
+    type: "RecordType"
+    title: "str"
+    fields: "dict[str, str]"
+    media_type: "NotRequired[str]"
+    media: "NotRequired[Media]"
+    bytes: "int"
+    trainable: "bool"
+    """there is text to learn from"""
+    earned: "Amount"
+    contributions: "list[RecordContributionsItem]"
+
+
+
+class DatanetLimits(TypedDict):
+    per_day: "int"
+    """records of one contributor in a day (UTC)"""
+    at: "Milliseconds"
+    signature: "NotRequired[str]"
+    """0x-hex, EIP-191, of the owner; 0x where it is shown"""
+
+
+
+class Version(TypedDict):
+    datanet: "Uint64"
+    version: "Uint32"
+    root: "str"
+    """CID"""
+    license: "str"
+    records: "int"
+    owner: "Account"
+
+
+
+class Sample(TypedDict):
+    name: "str"
+    """of the file"""
+    title: "str"
+    description: "str"
+    license: "str"
+    """SPDX expression"""
+    records: "int"
+    prompt_template: "str"
+    answer_template: "str"
+
+
+
+class TrainingOptionsLimits(TypedDict):
+    rank: "int"
+    epochs: "int"
+    batch: "int"
+    """records of an optimiser step"""
+    eval_ratio: "float"
+    patience: "int"
+
+
+
+class TrainingOptions(TypedDict):
+    base: "Hash"
+    base_name: "str"
+    defaults: "Hyper"
+    targets: "list[str]"
+    schedules: "list[str]"
+    limits: "TrainingOptionsLimits"
+    """the largest values"""
+
+
+
+class HyperMergeParentsItem(TypedDict):
+    adapter: "str"
+    """CID"""
+    weight: "float"
+
+
+
+class HyperMergeRenderingsItem(TypedDict):
+    prompt_template: "NotRequired[str]"
+    answer_template: "NotRequired[str]"
+
+
+
+class HyperMerge(TypedDict):
+    method: "str"
+    density: "NotRequired[float]"
+    frequency: "NotRequired[bool]"
+    parents: "list[HyperMergeParentsItem]"
+    renderings: "NotRequired[list[HyperMergeRenderingsItem] | None]"
+
+
+
+class Hyper(TypedDict):
+    rank: "NotRequired[int]"
+    alpha: "NotRequired[float]"
+    targets: "NotRequired[list[Literal['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj']] | None]"
+    learning_rate: "NotRequired[float]"
+    weight_decay: "NotRequired[float]"
+    epochs: "NotRequired[int]"
+    batch_size: "NotRequired[int]"
+    max_length: "NotRequired[int]"
+    warmup_ratio: "NotRequired[float]"
+    seed: "NotRequired[Uint64]"
+    prompt_template: "NotRequired[str]"
+    answer_template: "NotRequired[str]"
+    schedule: "NotRequired[Literal['', 'cosine', 'linear', 'constant']]"
+    accumulation: "NotRequired[int]"
+    clip_norm: "NotRequired[float]"
+    rslora: "NotRequired[bool]"
+    eval_ratio: "NotRequired[float]"
+    eval_steps: "NotRequired[int]"
+    patience: "NotRequired[int]"
+    merge: "NotRequired[HyperMerge | None]"
+
+
+
+class TrainingOrder(TypedDict):
+    owner: "Account"
+    name: "str"
+    base: "Hash"
+    datanet: "Uint64"
+    version: "Uint32"
+    root: "str"
+    """CID"""
+    hyper_hash: "Hash"
+    """SHA2-256 of the JSON of hyper"""
+    access: "Amount"
+    royalty_bps: "NotRequired[int]"
+    revision: "Uint32"
+    parents: "NotRequired[list[Hash] | None]"
+    nonce: "Hash"
+    deadline: "Seconds"
+
+
+
+class TrainingJob(TypedDict):
+    id: "Hash"
+    order: "TrainingOrder"
+    signature: "Base64"
+    """by the order's owner"""
+    hyper: "Hyper"
+    sources: "NotRequired[list[str] | None]"
+    """multiaddrs of peers that provide the content"""
+
+
+
+class TrainingEval(TypedDict):
+    step: "int"
+    loss: "float"
+    exact: "int"
+    """answers that it would give word for word"""
+    records: "int"
+
+
+
+class TrainingStatusProgress(TypedDict):
+    phase: "str"
+    """fetch, train, index, publish, register or done"""
+    step: "int"
+    steps: "int"
+    loss: "float"
+    tokens_per_second: "float"
+    eta_ms: "int"
+    eval: "NotRequired[TrainingEval]"
+
+
+
+class TrainingStatusResult(TypedDict):
+    adapter: "str"
+    """CID"""
+    index: "str"
+    """CID of the attribution index"""
+    steps: "int"
+    tokens: "NotRequired[int]"
+    """of prompts and answers, in all steps"""
+    loss_first: "float"
+    loss_last: "float"
+    seconds: "float"
+    records: "int"
+    eval: "NotRequired[TrainingEval]"
+    tx_hash: "Hash"
+
+
+
+class TrainingStatus(TypedDict):
+    id: "Hash"
+    name: "str"
+    state: "Literal['queued', 'running', 'succeeded', 'failed', 'cancelled']"
+    worker: "NotRequired[str]"
+    progress: "TrainingStatusProgress"
+    result: "NotRequired[TrainingStatusResult]"
+    error: "NotRequired[str]"
+    losses: "NotRequired[list[float]]"
+
+
+
+class Receipt(TypedDict):
+    id: "Hash"
+    requester: "Account"
+    worker: "Account"
+    base: "Hash"
+    adapter: "Hash"
+    """digest of its CID; zero: the bare base"""
+    agent: "NotRequired[Uint64]"
+    """that was asked"""
+    agent_version: "NotRequired[Uint32]"
+    datanet: "Uint64"
+    datanet_root: "Hash"
+    prompt_tokens: "Uint32"
+    output_tokens: "Uint32"
+    compute: "Amount"
+    access: "Amount"
+    markup: "Amount"
+    """the agent's price"""
+    output_hash: "Hash"
+    attribution_root: "Hash"
+    evidence: "Hash"
+    finished_at: "Milliseconds"
+
+
+
+class SamplingLogitBiasItem(TypedDict):
+    token: "int"
+    bias: "float"
+
+
+
+class Sampling(TypedDict):
+    temperature: "float"
+    top_k: "NotRequired[int]"
+    top_p: "NotRequired[float]"
+    min_p: "NotRequired[float]"
+    repetition_penalty: "NotRequired[float]"
+    presence_penalty: "NotRequired[float]"
+    frequency_penalty: "NotRequired[float]"
+    logit_bias: "NotRequired[list[SamplingLogitBiasItem]]"
+    seed: "Uint64"
+    max_tokens: "int"
+    stop: "NotRequired[list[str]]"
+    ignore_eos: "NotRequired[bool]"
+    format: "NotRequired[str]"
+    schema: "NotRequired[str]"
+    logprobs: "NotRequired[bool]"
+    top_logprobs: "NotRequired[int]"
+
+
+
+class InferenceJobMessagesItem(TypedDict):
+    role: "str"
+    content: "str"
+    fields: "NotRequired[str]"
+
+
+
+class InferenceJobEmbeddingInputsItem(TypedDict):
+    text: "NotRequired[str]"
+    tokens: "NotRequired[list[Uint32]]"
+
+
+
+class InferenceJobEmbedding(TypedDict):
+    algorithm: "str"
+    dimensions: "NotRequired[int]"
+    inputs: "list[InferenceJobEmbeddingInputsItem]"
+
+
+
+class InferenceJob(TypedDict):
+    id: "Hash"
+    requester: "Account"
+    base: "Hash"
+    adapter: "NotRequired[str]"
+    agent: "NotRequired[Uint64]"
+    agent_version: "NotRequired[Uint32]"
+    messages: "NotRequired[list[InferenceJobMessagesItem]]"
+    prompt: "NotRequired[str]"
+    tools: "NotRequired[str]"
+    chat_template_kwargs: "NotRequired[str]"
+    embedding: "NotRequired[InferenceJobEmbedding]"
+    """asks for vectors instead of an answer"""
+    sampling: "Sampling"
+    resume: "NotRequired[list[int]]"
+    price: "Price"
+    deadline: "Milliseconds"
+    sources: "NotRequired[list[str]]"
+    authorization: "NotRequired[Base64]"
+
+
+
+class RecordShareSpansItem(TypedDict):
+    start: "int"
+    """in output tokens"""
+    length: "int"
+    offset: "int"
+    """in the record's tokens"""
+
+
+
+class RecordShare(TypedDict):
+    record: "Hash"
+    contributor: "Account"
+    weight: "Uint64"
+    """of 1000000000"""
+    influence: "int"
+    spans: "NotRequired[list[RecordShareSpansItem]]"
+    """stretches of the output that the record repeats word for word"""
+
+
+
+class Attribution(TypedDict):
+    algorithm: "str"
+    index: "Hash"
+    root: "Hash"
+    shares: "list[RecordShare] | None"
+    pool: "Uint64"
+
+
+
+class Evidence(TypedDict):
+    job: "InferenceJob"
+    resumed: "NotRequired[int]"
+    profile: "str"
+    prompt: "list[int] | None"
+    output: "list[int] | None"
+    text: "str"
+    finished_by: "str"
+    attribution: "Attribution"
+    vectors: "NotRequired[list[float]]"
+    """of an embedding, one after the other"""
+
+
+
+class ReceiptView(TypedDict):
+    receipt: "Receipt"
+    node_key: "Account"
+    signature: "Base64"
+    evidence: "Evidence"
+    voucher_cumulative: "Amount"
+    settled: "bool"
+    """drawn on the chain, as far as this coordinator has seen"""
+
+
+
+class Batch(TypedDict):
+    worker: "Account"
+    nonce: "Uint64"
+    root: "Hash"
+    total: "Amount"
+    leaves: "Uint32"
+    document: "Hash"
+    """SHA2-256"""
+    opens_at: "Seconds"
+    """end of the challenge window"""
+
+
+
+class ExplanationPartsItem(TypedDict):
+    text: "str"
+    records: "list[Hash]"
+    """that have it word for word"""
+
+
+
+class Explanation(TypedDict):
+    receipt: "Hash"
+    algorithm: "str"
+    parts: "list[ExplanationPartsItem]"
+    """the answer's text, cut where the records that repeat it change; together they are the text"""
+    records: "list[RecordBehind]"
+    """by descending weight"""
+    pool: "int"
+    """weight under the threshold, of 10^9: the datanet's public pool has it"""
+    payments: "list[Payment]"
+    """shares of the fee, which add up to it"""
+    batch: "NotRequired[BatchName]"
+    """the batch that pays them; without one they follow from the parties and rules of now"""
+
+
+
+class RecordBehind(TypedDict):
+    record: "Hash"
+    contributor: "Account"
+    weight: "int"
+    """of 10^9"""
+    repeated: "int"
+    """tokens of the answer that it has word for word"""
+    title: "NotRequired[str]"
+    fields: "NotRequired[dict[str, str]]"
+    """of a text record, each cut to 4 KiB"""
+    missing: "NotRequired[str]"
+    """why the content is not shown"""
+
+
+
+class Payment(TypedDict):
+    account: "Account"
+    role: "Literal['platform', 'worker', 'agent', 'owner', 'royalty', 'staker', 'contributor', 'pool']"
+    amount: "Amount"
+    record: "NotRequired[Hash]"
+    """of a contributor"""
+
+
+
+class BatchName(TypedDict):
+    worker: "Account"
+    nonce: "Uint64"
+
+
+
+class VerificationStepsItem(TypedDict):
+    name: "str"
+    ok: "bool"
+    detail: "NotRequired[str]"
+    """what differs"""
+
+
+
+class Verification(TypedDict):
+    receipt: "Hash"
+    ok: "bool"
+    """every step is"""
+    steps: "list[VerificationStepsItem]"
+    took_ms: "int"
+
+
+
+class ListWorkersResult(TypedDict):
+    workers: "list[Worker]"
+
+
+
+class DripResult(TypedDict):
+    account: "Account"
+    amount: "Amount"
+    tx_hash: "Hash"
+    next_at: "Milliseconds"
+    """when it may ask again"""
+
+
+
+class DripBody(TypedDict):
+    account: "Account"
+
+
+
+class ListKeysResult(TypedDict):
+    keys: "list[Key]"
+
+
+
+class ListKeysBody(TypedDict):
+    account: "Account"
+    at: "Milliseconds"
+    """at most five minutes old"""
+    signature: "Hex"
+    """EIP-191 by the account over the text of the request"""
+
+
+
+class RevokeKeyBody(TypedDict):
+    at: "Milliseconds"
+    """at most five minutes old"""
+    signature: "Hex"
+    """EIP-191 by the key's account over the text of the request"""
+
+
+
+class RotateKeyBody(TypedDict):
+    at: "Milliseconds"
+    """at most five minutes old"""
+    signature: "Hex"
+    """EIP-191 by the key's account over the text of the request"""
+
+
+
+class GetUsageResultUsageItem(TypedDict):
+    day: "str"
+    model: "str"
+    """as requests named it"""
+    requests: "Uint64"
+    prompt_tokens: "Uint64"
+    output_tokens: "Uint64"
+    fee: "Amount"
+
+
+
+class GetUsageResult(TypedDict):
+    key: "Hash"
+    """its id"""
+    usage: "list[GetUsageResultUsageItem]"
+
+
+
+class ListAllModelsResult(TypedDict):
+    models: "list[Model]"
+
+
+
+class OrderAdapterResult(TypedDict):
+    adapter: "str"
+    action: "str"
+    workers: "list[AdapterPlacement]"
+
+
+
+class OrderAdapterBody(TypedDict):
+    worker: "NotRequired[str]"
+    """peer; left out, the coordinator chooses"""
+
+
+
+class ListDatanetsResult(TypedDict):
+    datanets: "list[Datanet]"
+    total: "int"
+    next: "Next"
+
+
+
+class ListContributionsResult(TypedDict):
+    contributions: "list[ContributionStatus]"
+    next: "Next"
+
+
+
+class ContributeBody(TypedDict):
+    contribution: "Contribution"
+    signature: "Base64"
+    bytes: "Base64"
+    """the record's canonical bytes"""
+
+
+
+class ContributeBatchBodyContributionsItem(TypedDict):
+    contribution: "Contribution"
+    signature: "NotRequired[str | None]"
+    bytes: "NotRequired[Base64]"
+    """the record's canonical bytes, unless an upload has them"""
+
+
+
+class ContributeBatchBody(TypedDict):
+    upload: "NotRequired[str]"
+    """id of the upload that has the records"""
+    signature: "NotRequired[Base64]"
+    """of ContributionBatch(bytes32 root,uint32 count), EIP-712"""
+    contributions: "list[ContributeBatchBodyContributionsItem]"
+
+
+
+class ReviewBatchBodyReviewsItem(TypedDict):
+    review: "Review"
+    signature: "NotRequired[str | None]"
+
+
+
+class ReviewBatchBody(TypedDict):
+    signature: "NotRequired[Base64]"
+    """of ReviewBatch(bytes32 root,uint32 count), EIP-712"""
+    reviews: "list[ReviewBatchBodyReviewsItem]"
+
+
+
+class UploadResult(TypedDict):
+    uploads: "list[Upload]"
+
+
+
+class GetUploadResult(TypedDict):
+    upload: "Upload"
+    records: "list[UploadedRecord]"
+    next: "Next"
+
+
+
+class ListContributorsResultContributorsItem(TypedDict):
+    account: "Account"
+    pending: "int"
+    accepted: "int"
+    rejected: "int"
+    ratio: "float"
+    """of the reviewed ones that were accepted"""
+    earned: "Amount"
+    """by the receipts that this coordinator accepted"""
+
+
+
+class ListContributorsResult(TypedDict):
+    contributors: "list[ListContributorsResultContributorsItem]"
+
+
+
+class ListRecordsResult(TypedDict):
+    records: "list[RecordSummary]"
+    total: "int"
+    next: "Next"
+
+
+DiffVersionsResultChangedItem = TypedDict("DiffVersionsResultChangedItem", {
+    "from": "RecordSummary",
+    "to": "RecordSummary",
+})
+
+
+class DiffVersionsResultCounts(TypedDict):
+    added: "int"
+    removed: "int"
+    changed: "int"
+
+
+DiffVersionsResult = TypedDict("DiffVersionsResult", {
+    "from": "Uint32",
+    "to": "Uint32",
+    "added": "list[RecordSummary]",
+    "removed": "list[RecordSummary]",
+    "changed": "list[DiffVersionsResultChangedItem]",
+    "counts": "DiffVersionsResultCounts",
+})
+
+
+class ListVersionsResult(TypedDict):
+    versions: "list[Version]"
+
+
+
+class StoreManifestResult(TypedDict):
+    cid: "str"
+
+
+
+class StoreManifestBody(TypedDict):
+    bytes: "Base64"
+    """canonical, as the registry's CID names them"""
+
+
+
+class ListSamplesResult(TypedDict):
+    samples: "list[Sample]"
+
+
+
+class ListTrainingJobsResult(TypedDict):
+    training_jobs: "list[TrainingStatus]"
+
+
+
+class CancelTrainingBody(TypedDict):
+    at: "Milliseconds"
+    """at most five minutes old"""
+    signature: "Hex"
+    """EIP-191 over the text of the request"""
+
+
+
+class ListReceiptsResult(TypedDict):
+    receipts: "list[ReceiptView]"
+
+
+
+class ListBatchesResult(TypedDict):
+    batches: "list[Batch]"
+
+
+
+class IsAliveResult(TypedDict):
+    status: "Literal['ok']"
+
+
+
+class IsReadyResult(TypedDict):
+    status: "Literal['ready']"
+    workers: "int"
+

@@ -1,0 +1,256 @@
+// Generated from coordinator/api/openapi.yaml by sdk/generate. Do not edit.
+import { Transport } from './transport.js'
+import type * as t from './transport.js'
+
+/** A method for each operation of the API, but for OpenAI's, which its own client has. */
+export class Operations extends Transport {
+  /** All that a client needs to join and to sign: `GET /api/v1/network` */
+  getNetwork(options?: t.Options): Promise<t.Result<'getNetwork'>> {
+    return this.json('GET', '/api/v1/network', { options })
+  }
+
+  /** Workers heard of lately: `GET /api/v1/workers` */
+  listWorkers(options?: t.Options): Promise<t.Result<'listWorkers'>> {
+    return this.json('GET', '/api/v1/workers', { options })
+  }
+
+  /** JSON-RPC of the chain's node, as far as a page needs it: `POST /api/v1/rpc` */
+  callRPC(body: t.Body<'callRPC'>, options?: t.Options): Promise<t.Result<'callRPC'>> {
+    return this.json('POST', '/api/v1/rpc', { body, options })
+  }
+
+  /** Fund an account of a development network: `POST /api/v1/faucet` */
+  drip(body: t.Body<'drip'>, options?: t.Options): Promise<t.Result<'drip'>> {
+    return this.json('POST', '/api/v1/faucet', { body, options })
+  }
+
+  /** An API key that spends the escrow of the account that signs: `POST /api/v1/keys` */
+  createKey(body: t.Body<'createKey'>, options?: t.Options): Promise<t.Result<'createKey'>> {
+    return this.json('POST', '/api/v1/keys', { body, options })
+  }
+
+  /** An account's API keys, the newest first, without their secrets: `POST /api/v1/keys/list` */
+  listKeys(body: t.Body<'listKeys'>, options?: t.Options): Promise<t.Result<'listKeys'>> {
+    return this.json('POST', '/api/v1/keys/list', { body, options })
+  }
+
+  /** End an API key: `POST /api/v1/keys/{id}/revoke` */
+  revokeKey(id: string, body: t.Body<'revokeKey'>, options?: t.Options): Promise<t.Result<'revokeKey'>> {
+    return this.json('POST', `/api/v1/keys/${this.part(id)}/revoke`, { body, options })
+  }
+
+  /** Give an API key a new secret; what it spent still counts: `POST /api/v1/keys/{id}/rotate` */
+  rotateKey(id: string, body: t.Body<'rotateKey'>, options?: t.Options): Promise<t.Result<'rotateKey'>> {
+    return this.json('POST', `/api/v1/keys/${this.part(id)}/rotate`, { body, options })
+  }
+
+  /** What the API key was used for, by UTC day and model: `GET /api/v1/usage` */
+  getUsage(query: t.Query<'getUsage'> = {}, options?: t.Options): Promise<t.Result<'getUsage'>> {
+    return this.json('GET', '/api/v1/usage', { keyed: true, query, options })
+  }
+
+  /** The base and the registered adapters, without an API key: `GET /api/v1/models` */
+  listAllModels(options?: t.Options): Promise<t.Result<'listAllModels'>> {
+    return this.json('GET', '/api/v1/models', { options })
+  }
+
+  /** Have workers load, pin, unpin or unload an adapter: `POST /api/v1/adapters/{id}/{action}` */
+  orderAdapter(id: string, action: 'load' | 'pin' | 'unpin' | 'unload', body?: t.Body<'orderAdapter'>, options?: t.Options): Promise<t.Result<'orderAdapter'>> {
+    return this.json('POST', `/api/v1/adapters/${this.part(id)}/${this.part(action)}`, { keyed: true, body, options })
+  }
+
+  /** All datanets, or those that match: `GET /api/v1/datanets` */
+  listDatanets(query: t.Query<'listDatanets'> = {}, options?: t.Options): Promise<t.Result<'listDatanets'>> {
+    return this.json('GET', '/api/v1/datanets', { query, options })
+  }
+
+  /** One datanet: `GET /api/v1/datanets/{id}` */
+  getDatanet(id: number | bigint, options?: t.Options): Promise<t.Result<'getDatanet'>> {
+    return this.json('GET', `/api/v1/datanets/${this.part(id)}`, { options })
+  }
+
+  /** Contributions with the owner's decisions: `GET /api/v1/datanets/{id}/contributions` */
+  listContributions(id: number | bigint, query: t.Query<'listContributions'> = {}, options?: t.Options): Promise<t.Result<'listContributions'>> {
+    return this.json('GET', `/api/v1/datanets/${this.part(id)}/contributions`, { query, options })
+  }
+
+  /** Offer one record, signed by its contributor: `POST /api/v1/datanets/{id}/contributions` */
+  contribute(id: number | bigint, body: t.Body<'contribute'>, options?: t.Options): Promise<t.Result<'contribute'>> {
+    return this.json('POST', `/api/v1/datanets/${this.part(id)}/contributions`, { body, options })
+  }
+
+  /** The owner's signed decision on one contribution: `POST /api/v1/datanets/{id}/reviews` */
+  review(id: number | bigint, body: t.Body<'review'>, options?: t.Options): Promise<t.Result<'review'>> {
+    return this.json('POST', `/api/v1/datanets/${this.part(id)}/reviews`, { body, options })
+  }
+
+  /** Offer many records with one signature: `POST /api/v1/datanets/{id}/contributions/batch` */
+  contributeBatch(id: number | bigint, body: t.Body<'contributeBatch'>, options?: t.Options): Promise<t.Result<'contributeBatch'>> {
+    return this.json('POST', `/api/v1/datanets/${this.part(id)}/contributions/batch`, { body, options })
+  }
+
+  /** The owner's decisions on many contributions with one signature: `POST /api/v1/datanets/{id}/reviews/batch` */
+  reviewBatch(id: number | bigint, body: t.Body<'reviewBatch'>, options?: t.Options): Promise<t.Result<'reviewBatch'>> {
+    return this.json('POST', `/api/v1/datanets/${this.part(id)}/reviews/batch`, { body, options })
+  }
+
+  /** Upload files to contribute: `POST /api/v1/datanets/{id}/uploads` */
+  upload(id: number | bigint, body: t.Bytes, query: t.Query<'upload'> = {}, options?: t.Options): Promise<t.Result<'upload'>> {
+    return this.json('POST', `/api/v1/datanets/${this.part(id)}/uploads`, { keyed: true, body, media: 'application/octet-stream', query, options })
+  }
+
+  /** An upload and the records that it would contribute: `GET /api/v1/uploads/{upload}` */
+  getUpload(upload: string, query: t.Query<'getUpload'> = {}, options?: t.Options): Promise<t.Result<'getUpload'>> {
+    return this.json('GET', `/api/v1/uploads/${this.part(upload)}`, { keyed: true, query, options })
+  }
+
+  /** Let go of an upload; what was contributed from it stays: `DELETE /api/v1/uploads/{upload}` */
+  deleteUpload(upload: string, options?: t.Options): Promise<void> {
+    return this.none('DELETE', `/api/v1/uploads/${this.part(upload)}`, { keyed: true, options })
+  }
+
+  /** Who gave something to a datanet, how much was accepted, and what it earned: `GET /api/v1/datanets/{id}/contributors` */
+  listContributors(id: number | bigint, options?: t.Options): Promise<t.Result<'listContributors'>> {
+    return this.json('GET', `/api/v1/datanets/${this.part(id)}/contributors`, { options })
+  }
+
+  /** How much one contributor may give in a day: `GET /api/v1/datanets/{id}/limits` */
+  getLimits(id: number | bigint, options?: t.Options): Promise<t.Result<'getLimits'>> {
+    return this.json('GET', `/api/v1/datanets/${this.part(id)}/limits`, { options })
+  }
+
+  /** Set how much one contributor may give in a day, signed by the owner: `PUT /api/v1/datanets/{id}/limits` */
+  setLimits(id: number | bigint, body: t.Body<'setLimits'>, options?: t.Options): Promise<t.Result<'setLimits'>> {
+    return this.json('PUT', `/api/v1/datanets/${this.part(id)}/limits`, { body, options })
+  }
+
+  /** Records of a version: `GET /api/v1/datanets/{id}/versions/{version}/records` */
+  listRecords(id: number | bigint, version: number | bigint, query: t.Query<'listRecords'> = {}, options?: t.Options): Promise<t.Result<'listRecords'>> {
+    return this.json('GET', `/api/v1/datanets/${this.part(id)}/versions/${this.part(version)}/records`, { query, options })
+  }
+
+  /** How a version differs from an earlier one: `GET /api/v1/datanets/{id}/versions/{version}/diff` */
+  diffVersions(id: number | bigint, version: number | bigint, query: t.Query<'diffVersions'> = {}, options?: t.Options): Promise<t.Result<'diffVersions'>> {
+    return this.json('GET', `/api/v1/datanets/${this.part(id)}/versions/${this.part(version)}/diff`, { query, options })
+  }
+
+  /** A record with its text and where it was contributed: `GET /api/v1/records/{cid}` */
+  getRecord(cid: string, options?: t.Options): Promise<t.Result<'getRecord'>> {
+    return this.json('GET', `/api/v1/records/${this.part(cid)}`, { options })
+  }
+
+  /** What a record is about, as bytes: `GET /api/v1/records/{cid}/content` */
+  getRecordContent(cid: string, options?: t.Options): Promise<Uint8Array> {
+    return this.bytes('GET', `/api/v1/records/${this.part(cid)}/content`, { options })
+  }
+
+  /** Published versions: `GET /api/v1/datanets/{id}/versions` */
+  listVersions(id: number | bigint, options?: t.Options): Promise<t.Result<'listVersions'>> {
+    return this.json('GET', `/api/v1/datanets/${this.part(id)}/versions`, { options })
+  }
+
+  /** Build the next version's blocks of what the owner accepted: `POST /api/v1/datanets/{id}/versions` */
+  buildVersion(id: number | bigint, options?: t.Options): Promise<t.Result<'buildVersion'>> {
+    return this.json('POST', `/api/v1/datanets/${this.part(id)}/versions`, { options })
+  }
+
+  /** A version as a content-addressed archive: `GET /api/v1/datanets/{id}/versions/{version}/car` */
+  exportVersion(id: number | bigint, version: number | bigint, options?: t.Options): Promise<Uint8Array> {
+    return this.bytes('GET', `/api/v1/datanets/${this.part(id)}/versions/${this.part(version)}/car`, { options })
+  }
+
+  /** Keep the manifest of a registered version of an agent: `POST /api/v1/agents/{id}/versions/{version}/manifest` */
+  storeManifest(id: number | bigint, version: number | bigint, body: t.Body<'storeManifest'>, options?: t.Options): Promise<t.Result<'storeManifest'>> {
+    return this.json('POST', `/api/v1/agents/${this.part(id)}/versions/${this.part(version)}/manifest`, { body, options })
+  }
+
+  /** Files of records to begin with: `GET /api/v1/samples` */
+  listSamples(options?: t.Options): Promise<t.Result<'listSamples'>> {
+    return this.json('GET', '/api/v1/samples', { options })
+  }
+
+  /** One of these files: `GET /api/v1/samples/{name}` */
+  getSample(name: string, options?: t.Options): Promise<Uint8Array> {
+    return this.bytes('GET', `/api/v1/samples/${this.part(name)}`, { options })
+  }
+
+  /** What may be chosen for a fine-tune, and what is chosen where nothing is said: `GET /api/v1/training_options` */
+  getTrainingOptions(options?: t.Options): Promise<t.Result<'getTrainingOptions'>> {
+    return this.json('GET', '/api/v1/training_options', { options })
+  }
+
+  /** Training jobs: `GET /api/v1/training_jobs` */
+  listTrainingJobs(options?: t.Options): Promise<t.Result<'listTrainingJobs'>> {
+    return this.json('GET', '/api/v1/training_jobs', { options })
+  }
+
+  /** An owner's signed order to train an adapter, or to merge some: `POST /api/v1/training_jobs` */
+  startTraining(body: t.Body<'startTraining'>, options?: t.Options): Promise<t.Result<'startTraining'>> {
+    return this.json('POST', '/api/v1/training_jobs', { body, options })
+  }
+
+  /** Where a training job stands: `GET /api/v1/training_jobs/{id}` */
+  getTrainingJob(id: string, options?: t.Options): Promise<t.Result<'getTrainingJob'>> {
+    return this.json('GET', `/api/v1/training_jobs/${this.part(id)}`, { options })
+  }
+
+  /** Stop a training job, signed by its owner: `POST /api/v1/training_jobs/{id}/cancel` */
+  cancelTraining(id: string, body: t.Body<'cancelTraining'>, options?: t.Options): Promise<t.Result<'cancelTraining'>> {
+    return this.json('POST', `/api/v1/training_jobs/${this.part(id)}/cancel`, { body, options })
+  }
+
+  /** Accepted receipts, the newest first: `GET /api/v1/receipts` */
+  listReceipts(query: t.Query<'listReceipts'> = {}, options?: t.Options): Promise<t.Result<'listReceipts'>> {
+    return this.json('GET', '/api/v1/receipts', { query, options })
+  }
+
+  /** One receipt: `GET /api/v1/receipts/{id}` */
+  getReceipt(id: string, options?: t.Options): Promise<t.Result<'getReceipt'>> {
+    return this.json('GET', `/api/v1/receipts/${this.part(id)}`, { options })
+  }
+
+  /** Whose records an answer rests on, and who has what of its fee: `GET /api/v1/receipts/{id}/attribution` */
+  explainReceipt(id: string, options?: t.Options): Promise<t.Result<'explainReceipt'>> {
+    return this.json('GET', `/api/v1/receipts/${this.part(id)}/attribution`, { options })
+  }
+
+  /** Run an answer and its attribution again, and compare every bit: `POST /api/v1/receipts/{id}/verify` */
+  verifyReceipt(id: string, options?: t.Options): Promise<t.Result<'verifyReceipt'>> {
+    return this.json('POST', `/api/v1/receipts/${this.part(id)}/verify`, { options })
+  }
+
+  /** Settled batches, as the chain has them: `GET /api/v1/batches` */
+  listBatches(options?: t.Options): Promise<t.Result<'listBatches'>> {
+    return this.json('GET', '/api/v1/batches', { options })
+  }
+
+  /** A content-addressed block: a record, evidence, a part of a batch's document: `GET /api/v1/blocks/{digest}` */
+  getBlock(digest: string, options?: t.Options): Promise<Uint8Array> {
+    return this.bytes('GET', `/api/v1/blocks/${this.part(digest)}`, { options })
+  }
+
+  /** This description, as JSON: `GET /api/openapi.json` */
+  getOpenAPI(options?: t.Options): Promise<t.Result<'getOpenAPI'>> {
+    return this.json('GET', '/api/openapi.json', { options })
+  }
+
+  /** This description, as YAML: `GET /api/openapi.yaml` */
+  getOpenAPIYAML(options?: t.Options): Promise<Uint8Array> {
+    return this.bytes('GET', '/api/openapi.yaml', { options })
+  }
+
+  /** Whether the coordinator answers: `GET /healthz` */
+  isAlive(options?: t.Options): Promise<t.Result<'isAlive'>> {
+    return this.json('GET', '/healthz', { options })
+  }
+
+  /** Whether a request would find a worker: `GET /readyz` */
+  isReady(options?: t.Options): Promise<t.Result<'isReady'>> {
+    return this.json('GET', '/readyz', { options })
+  }
+
+  /** Prometheus metrics: `GET /metrics` */
+  getMetrics(options?: t.Options): Promise<Uint8Array> {
+    return this.bytes('GET', '/metrics', { options })
+  }
+}
