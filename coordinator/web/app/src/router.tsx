@@ -29,7 +29,12 @@ const playground = createRoute({
 });
 
 const datanets = createRoute({ getParentRoute, path: '/datanets', component: lazyRouteComponent(() => import('./pages/datanets/datanets')) });
-const newDatanet = createRoute({ getParentRoute, path: '/datanets/new', component: lazyRouteComponent(() => import('./pages/datanets/new')) });
+const newDatanet = createRoute({
+  getParentRoute,
+  path: '/datanets/new',
+  validateSearch: (s: Record<string, unknown>): { sample?: boolean } => (s.sample === true ? { sample: true } : {}),
+  component: lazyRouteComponent(() => import('./pages/datanets/new')),
+});
 const datanet = createRoute({
   getParentRoute,
   path: '/datanets/$id',
@@ -39,6 +44,7 @@ const datanet = createRoute({
   },
   component: lazyRouteComponent(() => import('./pages/datanets/datanet')),
 });
+const record = createRoute({ getParentRoute, path: '/datanets/$id/records/$cid', component: lazyRouteComponent(() => import('./pages/datanets/record')) });
 const factory = createRoute({ getParentRoute, path: '/factory', component: lazyRouteComponent(() => import('./pages/factory/factory')) });
 const newTraining = createRoute({
   getParentRoute,
@@ -52,7 +58,7 @@ const newTraining = createRoute({
 const training = createRoute({ getParentRoute, path: '/factory/$id', component: lazyRouteComponent(() => import('./pages/factory/job')) });
 const models = createRoute({ getParentRoute, path: '/models', component: lazyRouteComponent(() => import('./pages/models/models')) });
 
-const routes = root.addChildren([datanets, newDatanet, datanet, factory, newTraining, training, models, home, workers, worker, receipts, receipt, playground]);
+const routes = root.addChildren([datanets, newDatanet, datanet, record, factory, newTraining, training, models, home, workers, worker, receipts, receipt, playground]);
 
 export const router = createRouter({
   routeTree: routes,

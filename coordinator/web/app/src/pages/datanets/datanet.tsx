@@ -1,12 +1,13 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
 import { api, data, type Schemas } from '../../api/client';
-import { bytes, count } from '../../lib/format';
+import { bytes, count, percent } from '../../lib/format';
 import { useWallet } from '../../wallet/context';
-import { Badge, Button, Card, Empty, Id, PageHead } from '../../ui/basic';
+import { Amount, Badge, Button, Card, Empty, ErrorNote, Id, Loading, PageHead } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 import { Tabs } from '../../ui/tabs';
+import { Contribute } from './contribute';
+import { Preview } from './preview';
 import { Review } from './review';
 import type { DatanetTab } from './tabs';
 import { Versions } from './versions';
@@ -55,8 +56,10 @@ export default function Datanet() {
               onChange={(key) => void navigate({ to: '/datanets/$id', params: { id: String(id) }, search: { tab: key }, replace: true, resetScroll: false })}
               tabs={[
                 { key: 'records', label: 'Records', panel: () => <Records id={id} /> },
+                { key: 'contribute', label: 'Contribute', panel: () => <Contribute datanet={d} /> },
                 { key: 'review', label: 'Review', panel: () => <Review datanet={d} owner={owner} /> },
                 { key: 'versions', label: 'Versions', panel: () => <Versions datanet={d} owner={owner} versions={versions.data?.versions ?? []} /> },
+                { key: 'contributors', label: 'Contributors', panel: () => <Contributors id={id} /> },
               ]}
             />
           </>
@@ -74,48 +77,98 @@ export function StatusBadge({ status }: { status: Schemas['ReviewStatus'] }) {
 }
 
 function Records({ id }: { id: number }) {
-  const query = useQuery({
+  const query = useInfiniteQuery({
     queryKey: ['contributions', id, 'all'],
-    queryFn: () => data(api.GET('/api/v1/datanets/{id}/contributions', { params: { path: { id } } })),
+    initialPageParam: '',
+    queryFn: ({ pageParam }) =>
+      data(api.GET('/api/v1/datanets/{id}/contributions', { params: { path: { id }, query: { limit: 50, ...(pageParam === '' ? {} : { cursor: pageParam }) } } })),
+    getNextPageParam: (last) => (last.next === '' ? undefined : last.next),
   });
-  const [most, setMost] = useState(50);
+  if (query.isPending) return <Loading what="records" />;
+  if (query.isError) return <ErrorNote error={query.error} retry={() => void query.refetch()} />;
+  const list = query.data.pages.flatMap((p) => p.contributions);
+  if (list.length === 0) {
+    return (
+      <Empty title="No records yet">
+        <p>
+          <Link to="/datanets/$id" params={{ id: String(id) }} search={{ tab: 'contribute' }}>
+            Contribute the first ones
+          </Link>
+        </p>
+      </Empty>
+    );
+  }
   return (
-    <Fetched query={query} what="records">
-      {({ contributions: list }) =>
-        list.length === 0 ? (
-          <Empty title="No records yet">
-            <p>
-              Contribute the first ones: <code>{`openledger datanet contribute ${id} FILE`}</code>
-            </p>
-          </Empty>
-        ) : (
-          <>
-            <div className="grid two">
-              {list.slice(0, most).map((c) => (
-                <Card key={c.cid} title={c.title} aside={<StatusBadge status={c.status} />}>
-                  {c.reason !== undefined && c.reason !== '' && <p className="small">The owner says: {c.reason}</p>}
-                  <div className="row small dim">
-                    <span>{bytes(c.bytes)}</span>
-                    <span className="row">
-                      by <Id value={c.contribution.contributor} label="account" />
-                    </span>
-                    <Id value={c.cid} label="CID" />
-                  </div>
-                </Card>
-              ))}
+    <>
+      <div className="grid two">
+        {list.map((c) => (
+          <Card key={c.cid} title={c.title} aside={<StatusBadge status={c.status} />}>
+            <Preview cid={c.cid} preview={c.preview} media={c.media} />
+            {c.reason !== undefined && c.reason !== '' && <p className="small">The owner says: {c.reason}</p>}
+            <div className="row small dim">
+              <Link to="/datanets/$id/records/$cid" params={{ id: String(id), cid: c.cid }}>
+                Whole record
+              </Link>
+              <span>{bytes(c.bytes)}</span>
+              <span className="row">
+                by <Id value={c.contribution.contributor} label="account" />
+              </span>
             </div>
-            {list.length > most && (
-              <div>
-                <Button
-                  onClick={() => {
-                    setMost(most + 200);
-                  }}
-                >
-                  {`Show more of ${count(list.length)}`}
-                </Button>
-              </div>
-            )}
-          </>
+          </Card>
+        ))}
+      </div>
+      {query.hasNextPage && (
+        <div>
+          <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+            Show more
+          </Button>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Contributors({ id }: { id: number }) {
+  const query = useQuery({ queryKey: ['contributors', id], queryFn: () => data(api.GET('/api/v1/datanets/{id}/contributors', { params: { path: { id } } })) });
+  return (
+    <Fetched query={query} what="contributors">
+      {({ contributors }) =>
+        contributors.length === 0 ? (
+          <Empty title="Nobody has contributed yet" />
+        ) : (
+          <Card title="Who gave records">
+            <div className="table">
+              <table>
+                <thead>
+                  <tr>
+                    <th>Contributor</th>
+                    <th className="num">Accepted</th>
+                    <th className="num">Rejected</th>
+                    <th className="num">Waiting</th>
+                    <th className="num">Acceptance</th>
+                    <th className="num">Earned</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {contributors.map((c) => (
+                    <tr key={c.account}>
+                      <td>
+                        <Id value={c.account} label="account" />
+                      </td>
+                      <td className="num">{count(c.accepted)}</td>
+                      <td className="num">{count(c.rejected)}</td>
+                      <td className="num">{count(c.pending)}</td>
+                      <td className="num">{c.accepted + c.rejected === 0 ? 'not reviewed' : percent(c.ratio, 0)}</td>
+                      <td className="num">
+                        <Amount wei={c.earned} />
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+            <p className="dim small">Earned counts the answers whose receipts this coordinator has accepted.</p>
+          </Card>
         )
       }
     </Fetched>

@@ -14,7 +14,10 @@ export default function Datanets() {
   return (
     <>
       <PageHead title="Datanets" sub="Collections of records with an owner and a licence. Who contributed a record earns when a model uses it.">
-        <Link to="/datanets/new" className="button primary">
+        <Link to="/datanets/new" search={{ sample: true }} className="button">
+          Start from sample records
+        </Link>
+        <Link to="/datanets/new" search={{}} className="button primary">
           Create a datanet
         </Link>
       </PageHead>
@@ -34,7 +37,7 @@ export default function Datanets() {
             return (
               <Card>
                 <Empty title="No datanet yet">
-                  <p>Create one for your records.</p>
+                  <p>Create one for your records, or start from sample records to see how it goes.</p>
                 </Empty>
               </Card>
             );

@@ -1,4 +1,4 @@
-import { useNavigate } from '@tanstack/react-router';
+import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { type SubmitEvent, useState } from 'react';
 import { useAction } from '../../chain/action';
 import { createDatanet, createdDatanet } from '../../chain/datanets';
@@ -7,6 +7,9 @@ import { NeedsAccount } from '../../wallet/account';
 import { useNetwork, useReader, useWallet } from '../../wallet/context';
 import { Button, Card, ErrorNote, PageHead } from '../../ui/basic';
 import { SelectField, TextArea, TextField } from '../../ui/form';
+import { FromSample } from './sample';
+
+const route = getRouteApi('/datanets/new');
 
 const licences = [
   { id: 'CC0-1.0', says: 'anybody may do anything with it' },
@@ -16,8 +19,13 @@ const licences = [
   { id: 'other', says: 'another one, by its SPDX name' },
 ] as const;
 
-/** The form for a datanet. */
+/** Creates a datanet, empty or with sample records that are published at once. */
 export default function NewDatanet() {
+  const { sample } = route.useSearch();
+  return sample === true ? <FromSample /> : <Blank />;
+}
+
+function Blank() {
   const { signer } = useWallet();
   const network = useNetwork().data;
   const reader = useReader();
@@ -41,7 +49,7 @@ export default function NewDatanet() {
     run(async () => {
       const hash = await transact(createDatanet(network, name.trim(), license, description.trim()));
       const id = await createdDatanet(reader, hash);
-      await navigate({ to: '/datanets/$id', params: { id: String(id) } });
+      await navigate({ to: '/datanets/$id', params: { id: String(id) }, search: { tab: 'contribute' } });
     }, 'The datanet is created.');
   };
   return (

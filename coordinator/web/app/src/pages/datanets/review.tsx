@@ -1,15 +1,16 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, data, type Schemas } from '../../api/client';
-import { review } from '../../api/review';
+import { review } from '../../api/uploads';
 import { useAction } from '../../chain/action';
 import { bytes, count } from '../../lib/format';
 import { useNetwork, useWallet } from '../../wallet/context';
 import { Button, Card, Empty, ErrorNote, Id, Note } from '../../ui/basic';
 import { TextField } from '../../ui/form';
 import { Fetched } from '../../ui/query';
+import { Preview } from './preview';
 
-/** Contributions that are shown at a time. */
 const most = 200;
 
 /** What waits for the owner: chosen in any number, decided with one signature. */
@@ -24,7 +25,7 @@ export function Review({ datanet, owner }: { datanet: Schemas['Datanet']; owner:
   const [needsReason, setNeedsReason] = useState(false);
   const query = useQuery({
     queryKey: ['contributions', id, 'pending'],
-    queryFn: () => data(api.GET('/api/v1/datanets/{id}/contributions', { params: { path: { id }, query: { status: 'pending' } } })),
+    queryFn: () => data(api.GET('/api/v1/datanets/{id}/contributions', { params: { path: { id }, query: { status: 'pending', limit: most } } })),
     refetchInterval: 10_000,
   });
   const decide = (records: string[], status: 'accepted' | 'rejected' | 'abusive') => {
@@ -36,25 +37,26 @@ export function Review({ datanet, owner }: { datanet: Schemas['Datanet']; owner:
     run(
       async () => {
         if (signer === null || network === undefined) throw new Error('Connect the owner’s account first.');
-        await review(network, signer, id, records, status, status === 'accepted' ? '' : reason.trim());
+        const results = await review(network, signer, id, records, status, status === 'accepted' ? '' : reason.trim());
         setChosen(new Set());
         setReason('');
         await queries.invalidateQueries();
+        const bad = results.find((r) => r.error !== undefined);
+        if (bad?.error !== undefined) throw new Error(bad.error.message);
       },
       `${count(records.length)} ${records.length === 1 ? 'record' : 'records'} ${status}.`,
     );
   };
   return (
     <Fetched query={query} what="what waits for review">
-      {({ contributions }) => {
-        const list = contributions.slice(0, most);
+      {({ contributions: list, next }) => {
         if (list.length === 0) return <Empty title="Nothing waits for review" />;
         const picked = list.filter((c) => chosen.has(c.contribution.record)).map((c) => c.contribution.record);
         return (
           <>
             {!owner && <Note>Only the datanet&apos;s owner decides. Connect that account to review.</Note>}
             {owner && (
-              <Card title={`${count(contributions.length)} wait for your decision`}>
+              <Card title={`${count(list.length)}${next === '' ? '' : '+'} wait for your decision`}>
                 <div className="row">
                   <Button
                     kind="primary"
@@ -119,7 +121,11 @@ export function Review({ datanet, owner }: { datanet: Schemas['Datanet']; owner:
                       )}
                       <strong>{c.title}</strong>
                     </label>
+                    <Preview cid={c.cid} preview={c.preview} media={c.media} />
                     <div className="row small dim">
+                      <Link to="/datanets/$id/records/$cid" params={{ id: String(id), cid: c.cid }}>
+                        Whole record
+                      </Link>
                       <span>{bytes(c.bytes)}</span>
                       <span className="row">
                         by <Id value={c.contribution.contributor} label="account" />

@@ -1,3 +1,5 @@
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { api, data, type Schemas } from '../../api/client';
 import { useAction } from '../../chain/action';
 import { latestVersion, publishVersion } from '../../chain/datanets';
@@ -6,6 +8,8 @@ import { count } from '../../lib/format';
 import { useNetwork, useReader } from '../../wallet/context';
 import { useToast } from '../../ui/toast';
 import { Badge, Button, Card, Empty, ErrorNote, Id } from '../../ui/basic';
+import { SelectField } from '../../ui/form';
+import { Fetched } from '../../ui/query';
 
 /** Published versions, how they differ, and the owner's way to the next one. */
 export function Versions({ datanet, owner, versions }: { datanet: Schemas['Datanet']; owner: boolean; versions: Schemas['Version'][] }) {
@@ -43,7 +47,8 @@ export function Versions({ datanet, owner, versions }: { datanet: Schemas['Datan
       {versions.length === 0 ? (
         <Empty title="No version is published yet">{!owner && <p>The datanet&apos;s owner publishes versions.</p>}</Empty>
       ) : (
-        <Card title="Versions">
+        <>
+          <Card title="Versions">
             <div className="table">
               <table>
                 <thead>
@@ -76,8 +81,102 @@ export function Versions({ datanet, owner, versions }: { datanet: Schemas['Datan
                 </tbody>
               </table>
             </div>
-        </Card>
+          </Card>
+          <Diff datanet={datanet.id} versions={versions} />
+        </>
       )}
     </>
+  );
+}
+
+function Diff({ datanet, versions }: { datanet: number; versions: Schemas['Version'][] }) {
+  const newest = versions.at(-1)?.version ?? 1;
+  const [to, setTo] = useState(newest);
+  const [from, setFrom] = useState(newest - 1);
+  const query = useQuery({
+    queryKey: ['diff', datanet, from, to],
+    enabled: from !== to,
+    queryFn: () => data(api.GET('/api/v1/datanets/{id}/versions/{version}/diff', { params: { path: { id: datanet, version: to }, query: { from } } })),
+    staleTime: Infinity,
+  });
+  return (
+    <Card title="What changed">
+      <div className="row">
+        <SelectField
+          label="From"
+          value={from}
+          onChange={(e) => {
+            setFrom(Number(e.target.value));
+          }}
+        >
+          <option value={0}>nothing</option>
+          {versions.map((v) => (
+            <option key={v.version} value={v.version}>
+              version {v.version}
+            </option>
+          ))}
+        </SelectField>
+        <SelectField
+          label="To"
+          value={to}
+          onChange={(e) => {
+            setTo(Number(e.target.value));
+          }}
+        >
+          {versions.map((v) => (
+            <option key={v.version} value={v.version}>
+              version {v.version}
+            </option>
+          ))}
+        </SelectField>
+      </div>
+      {from === to ? (
+        <p className="dim">Choose two different versions.</p>
+      ) : (
+        <Fetched query={query} what="the difference">
+          {(d) => (
+            <div className="stack">
+              <p>
+                {count(d.counts.added)} added, {count(d.counts.removed)} removed, {count(d.counts.changed)} changed.
+              </p>
+              {d.changed.length > 0 && (
+                <details>
+                  <summary>Changed</summary>
+                  <ul>
+                    {d.changed.map((c) => (
+                      <li key={c.to.cid}>
+                        <strong>{c.to.title}</strong>
+                        <div className="small">before: {c.from.preview}</div>
+                        <div className="small">now: {c.to.preview}</div>
+                      </li>
+                    ))}
+                  </ul>
+                </details>
+              )}
+              <Titles title="Added" list={d.added} />
+              <Titles title="Removed" list={d.removed} />
+            </div>
+          )}
+        </Fetched>
+      )}
+    </Card>
+  );
+}
+
+function Titles({ title, list }: { title: string; list: Schemas['RecordSummary'][] }) {
+  if (list.length === 0) return null;
+  return (
+    <details>
+      <summary>
+        {title} ({count(list.length)})
+      </summary>
+      <ul>
+        {list.map((r) => (
+          <li key={r.cid}>
+            <strong>{r.title}</strong> <span className="small dim">{r.preview}</span>
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }

@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+import type { Upload, UploadedRecord } from '../../api/uploads';
+import { fresh, offerOf } from './offer';
+
+const record = (record: string, duplicate?: 'accepted'): UploadedRecord => ({
+  record,
+  cid: `cid-${record}`,
+  type: 'text',
+  title: record,
+  preview: '',
+  bytes: 1,
+  ...(duplicate === undefined ? {} : { duplicate }),
+});
+const upload = (id?: string): Upload =>
+  ({ ...(id === undefined ? {} : { id }), datanet: 1, account: '0x', name: 'f', bytes: 1, state: id === undefined ? 'refused' : 'ready', errors: [], more: false, records: 1, repeated: 0, at: 0, expires: 0 });
+
+it('what the datanet has already is not chosen', () => {
+  expect([...fresh([record('a'), record('b', 'accepted'), record('c')])]).toEqual(['a', 'c']);
+});
+
+it('offers chosen records once, under the file that had them first', () => {
+  const item = (id: string | undefined, names: string[], chosen: string[]) => ({ upload: upload(id), records: names.map((n) => record(n)), chosen: new Set(chosen) });
+  expect(
+    offerOf([
+      item('one', ['a', 'b', 'c'], ['c', 'a']),
+      item('two', ['a', 'd'], ['a', 'd']),
+      item(undefined, ['e'], ['e']),
+      item('three', ['a'], ['a']),
+      { upload: null, records: [], chosen: new Set<string>() },
+    ]),
+  ).toEqual([
+    { upload: 'one', records: ['a', 'c'] },
+    { upload: 'two', records: ['d'] },
+  ]);
+});
