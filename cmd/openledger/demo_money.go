@@ -86,7 +86,10 @@ func (m *demo) claim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := m.wait(ctx, time.Minute, "the end of the challenge windows", func() (bool, error) { return time.Now().Add(-blockLag).Unix() >= opens, nil }); err != nil {
+	if err := m.wait(ctx, time.Minute, "the end of the challenge windows", func() (bool, error) {
+		now, err := m.d.chain.Client.Now(ctx)
+		return now >= opens, err
+	}); err != nil {
 		return err
 	}
 	bar := newBar(m.c.err, "claim", len(order))

@@ -163,8 +163,10 @@ func (d *onDevnet) requireVouchersDrawn(t *testing.T, b books, requester protoco
 func (d *onDevnet) claimTwice(t *testing.T, b books) {
 	t.Helper()
 	eventually(t, time.Minute, "the challenge windows end", func() error {
+		now, err := d.chain.Now(t.Context())
+		require.NoError(t, err)
 		for _, e := range b.batches {
-			if e.ClaimableAt > time.Now().Add(-blockLag).Unix() {
+			if e.ClaimableAt > now {
 				return fmt.Errorf("batch %d opens at %d", e.Nonce, e.ClaimableAt)
 			}
 		}

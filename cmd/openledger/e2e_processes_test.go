@@ -383,8 +383,10 @@ func (s *separate) settleAfterKill(t *testing.T) {
 // claimEverything claims after the challenge window, twice.
 func (s *separate) claimEverything(t *testing.T, b books) {
 	eventually(t, time.Minute, "the challenge windows end", func() error {
+		now, err := s.chain.Now(t.Context())
+		require.NoError(t, err)
 		for _, e := range b.batches {
-			if e.ClaimableAt > time.Now().Add(-blockLag).Unix() {
+			if e.ClaimableAt > now {
 				return fmt.Errorf("batch %d opens at %d", e.Nonce, e.ClaimableAt)
 			}
 		}

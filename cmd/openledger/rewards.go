@@ -126,9 +126,6 @@ func status(e *settle.Earning) string {
 	}
 }
 
-// blockLag is how far the time of the chain's next block may be behind the clock.
-const blockLag = 3 * time.Second
-
 // claimed is what a claim came to.
 type claimed struct {
 	Account protocol.Account `json:"account"`
@@ -195,7 +192,10 @@ the account itself.`,
 				if err != nil {
 					return err
 				}
-				now := time.Now().Add(-blockLag).Unix()
+				now, err := ch.Now(cmd.Context())
+				if err != nil {
+					return err
+				}
 				due := func(e settle.Earning) bool { return e.Due(now) }
 				var open []chain.Claim
 				for _, e := range list {

@@ -164,6 +164,17 @@ func (c *Client) Head(ctx context.Context) (number uint64, unix int64, err error
 	return h.Number.Uint64(), int64(h.Time), nil
 }
 
+// blockLag is how far the time of the next block may be behind the clock.
+const blockLag = 3 * time.Second
+
+// Now is a time (Unix seconds) that every block from now on has reached: what opened by
+// then can be claimed by a transaction sent now. A development chain's clock may be far
+// from ours in both ways: ahead after a burst of blocks, behind when nobody sent anything.
+func (c *Client) Now(ctx context.Context) (int64, error) {
+	_, head, err := c.Head(ctx)
+	return max(head, time.Now().Add(-blockLag).Unix()), err
+}
+
 // Balance is an account's balance of OPEN.
 func (c *Client) Balance(ctx context.Context, a protocol.Account) (uint256.Int, error) {
 	b, err := c.eth.BalanceAt(ctx, a, c.block)

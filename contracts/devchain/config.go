@@ -35,6 +35,11 @@ type Config struct {
 	// block advances it by a second at least, so a burst of blocks takes it ahead;
 	// then blocks come once a second. Default 60 s.
 	MaxAhead time.Duration
+	// Ticks makes an empty block now and then while the clock is ahead and nobody sends
+	// anything, so that a window or a deadline still passes at about the pace of the
+	// wall clock, which slowly catches up. Without it an idle chain's clock stands still
+	// until the wall clock is there.
+	Ticks bool
 	// CacheMiB is the memory for database caches. Default 32, at least 16.
 	CacheMiB int
 	Logger   *slog.Logger

@@ -8,12 +8,21 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
+// tickEvery is the pace of empty blocks, each a second of the chain's clock: a little
+// slower than the wall clock, which so catches up.
+const tickEvery = 1100 * time.Millisecond
+
 // produce makes a block whenever there are transactions for one.
 func (c *Chain) produce() {
 	defer c.wg.Done()
 	txs := make(chan core.NewTxsEvent, 128)
 	sub := c.eth.TxPool().SubscribeTransactions(txs, true)
 	defer sub.Unsubscribe()
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	if !c.cfg.Ticks {
+		ticker.Stop()
+	}
 	for {
 		select {
 		case <-c.done:
@@ -22,6 +31,10 @@ func (c *Chain) produce() {
 			return
 		case <-c.wake:
 		case <-txs:
+		case <-ticker.C:
+			if !c.executable() && c.ahead() > time.Second {
+				c.commit()
+			}
 		}
 		for c.executable() {
 			if !c.paced() {
@@ -29,6 +42,9 @@ func (c *Chain) produce() {
 			}
 			before, _ := c.Head()
 			c.commit()
+			if c.cfg.Ticks {
+				ticker.Reset(tickEvery)
+			}
 			if after, _ := c.Head(); after == before || c.executable() {
 				// Nothing moved, or the pool still has some: let it settle.
 				if !c.pause(time.Millisecond) {
@@ -54,12 +70,17 @@ func (c *Chain) executable() bool {
 // paced holds blocks back while the chain's clock is too far ahead of ours. It
 // returns false when the chain closes.
 func (c *Chain) paced() bool {
-	_, unix := c.Head()
-	ahead := time.Until(time.Unix(unix+1, 0))
+	ahead := c.ahead() + time.Second // after the next block
 	if skew := c.shift(); ahead > c.cfg.MaxAhead+skew {
 		return c.pause(ahead - c.cfg.MaxAhead - skew)
 	}
 	return true
+}
+
+// ahead is how far the chain's clock is before ours, whatever took it there.
+func (c *Chain) ahead() time.Duration {
+	_, unix := c.Head()
+	return time.Until(time.Unix(unix, 0))
 }
 
 func (c *Chain) pause(d time.Duration) bool {

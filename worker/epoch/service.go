@@ -11,9 +11,6 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
-// blockLag is how far the time of the chain's next block may be behind the clock.
-const blockLag = 3 * time.Second
-
 // Config is what proposing epochs needs.
 type Config struct {
 	// Sender proposes, pays the bond and the gas.
@@ -123,7 +120,7 @@ func (s *Service) Advance(ctx context.Context) (Progress, error) {
 		if err != nil {
 			return Progress{}, err
 		}
-		now, err := s.now(ctx)
+		now, err := s.cfg.Chain.Now(ctx)
 		if err != nil {
 			return Progress{Epoch: e}, err
 		}
@@ -154,12 +151,6 @@ func (s *Service) Advance(ctx context.Context) (Progress, error) {
 	}
 }
 
-// now is the chain's time: that of its newest block, or of the next one.
-func (s *Service) now(ctx context.Context) (int64, error) {
-	_, head, err := s.cfg.Chain.Head(ctx)
-	return max(head, time.Now().Add(-blockLag).Unix()), err
-}
-
 // open opens an epoch with the first batches; wait says why it does not.
 func (s *Service) open(ctx context.Context) (wait string, err error) {
 	if s.cfg.Interval > 0 {
@@ -169,7 +160,7 @@ func (s *Service) open(ctx context.Context) (wait string, err error) {
 		}
 		if n := len(all); n > 0 {
 			next := time.Unix(all[n-1].Deadline, 0).Add(s.cfg.Interval)
-			if now, err := s.now(ctx); err != nil || now < next.Unix() {
+			if now, err := s.cfg.Chain.Now(ctx); err != nil || now < next.Unix() {
 				return "the next epoch is due at " + next.UTC().Format(time.RFC3339), err
 			}
 		}
@@ -295,7 +286,7 @@ func (s *Service) unlessMoved(ctx context.Context, id uint32, from chain.EpochSt
 // Those whose document nobody has, or that do not follow from it, are left out: their
 // leaves can still be claimed singly.
 func (s *Service) choose(ctx context.Context) (list []chain.BatchRef, sum uint256.Int, err error) {
-	now, err := s.now(ctx)
+	now, err := s.cfg.Chain.Now(ctx)
 	if err != nil {
 		return nil, sum, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/holiman/uint256"
 
@@ -15,6 +16,10 @@ import (
 
 // DeploymentFile is where a chain's home keeps the addresses of the contracts.
 const DeploymentFile = "deployment.json"
+
+// maxAhead lets a burst of a few hundred transactions through at full speed; what is
+// signed for the chain is good for longer than that.
+const maxAhead = 10 * time.Minute
 
 // ChainConfig describes an embedded development chain with the contracts on it.
 type ChainConfig struct {
@@ -47,7 +52,7 @@ func OpenChain(ctx context.Context, cfg ChainConfig) (_ *Chain, err error) {
 	if err := cfg.Home.Make("chain"); err != nil {
 		return nil, err
 	}
-	dev, err := devchain.Open(devchain.Config{Dir: cfg.Home.Path("chain"), ChainID: params.ChainID, Listen: cfg.Listen, Fund: cfg.Fund, Logger: cfg.Logger})
+	dev, err := devchain.Open(devchain.Config{Dir: cfg.Home.Path("chain"), ChainID: params.ChainID, Listen: cfg.Listen, Fund: cfg.Fund, MaxAhead: maxAhead, Ticks: true, Logger: cfg.Logger})
 	if err != nil {
 		return nil, err
 	}
