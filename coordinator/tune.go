@@ -85,6 +85,13 @@ func (t *liveTune) over() bool {
 	return t.state.over()
 }
 
+// current is the state as it is now. The job's run writes it, its owner's cancel does too.
+func (t *liveTune) current() tuneState {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state
+}
+
 func (t *liveTune) id() string { return tuneID(t.key) }
 
 func tuneID(key protocol.Hash) string { return "ftjob-" + hex.EncodeToString(key[:idBytes]) }

@@ -29,7 +29,7 @@ const orderLifetime = 7 * 24 * time.Hour
 // runTune takes a job through its steps, each of which can be repeated: what an
 // interruption left undone is done by the next run, and what was done is found.
 func (c *Coordinator) runTune(t *liveTune) {
-	if t.state.Cancel {
+	if t.current().Cancel {
 		c.endTune(t, protocol.Errorf(protocol.KindCancelled, "", "cancelled by its owner"))
 		return
 	}
@@ -51,15 +51,15 @@ func (c *Coordinator) runTune(t *liveTune) {
 
 // publishTune makes the file a datanet of the owner with one published version.
 func (c *Coordinator) publishTune(ctx context.Context, t *liveTune) error {
-	if t.state.Version.Root != "" {
+	if t.current().Version.Root != "" {
 		return nil
 	}
 	records, err := c.tuneRecords(ctx, t)
 	if err != nil {
 		return err
 	}
-	license := t.state.Request.OpenLedger.License
-	if t.state.Datanet == 0 {
+	license := t.current().Request.OpenLedger.License
+	if t.current().Datanet == 0 {
 		d, err := c.sender.Once("fine-tune "+t.id()+" datanet").CreateDatanetFor(ctx, t.owner,
 			protocol.Datanet{Name: tuneName(t), License: license, Description: tuneDescription(t)})
 		if err != nil {
@@ -72,7 +72,7 @@ func (c *Coordinator) publishTune(ctx context.Context, t *liveTune) error {
 	if err := c.contributeTune(ctx, t, records, license); err != nil {
 		return err
 	}
-	v, err := c.BuildVersion(ctx, t.state.Datanet)
+	v, err := c.BuildVersion(ctx, t.current().Datanet)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (c *Coordinator) publishTune(ctx context.Context, t *liveTune) error {
 
 // tuneRecords reads the training file; the same example twice is one record.
 func (c *Coordinator) tuneRecords(ctx context.Context, t *liveTune) (out []datanet.Record, err error) {
-	rec, err := c.file(t.owner, t.state.Request.TrainingFile, "training_file")
+	rec, err := c.file(t.owner, t.current().Request.TrainingFile, "training_file")
 	if err != nil {
 		return nil, err
 	}
@@ -118,14 +118,14 @@ func (c *Coordinator) contributeTune(ctx context.Context, t *liveTune, records [
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		sc, err := wire.SignContribution(c.datanetsDomain, protocol.Contribution{Datanet: t.state.Datanet, Record: r.ID, Contributor: t.owner, License: license, At: t.created}, c.session)
+		sc, err := wire.SignContribution(c.datanetsDomain, protocol.Contribution{Datanet: t.current().Datanet, Record: r.ID, Contributor: t.owner, License: license, At: t.created}, c.session)
 		if err != nil {
 			return err
 		}
 		if _, err := c.Contribute(ctx, sc, r.Canonical); err != nil {
 			return err
 		}
-		review, err := wire.SignReview(c.datanetsDomain, protocol.Review{Datanet: t.state.Datanet, Record: r.ID, Status: protocol.ReviewAccepted, At: t.created}, c.session)
+		review, err := wire.SignReview(c.datanetsDomain, protocol.Review{Datanet: t.current().Datanet, Record: r.ID, Status: protocol.ReviewAccepted, At: t.created}, c.session)
 		if err != nil {
 			return err
 		}
@@ -138,7 +138,7 @@ func (c *Coordinator) contributeTune(ctx context.Context, t *liveTune, records [
 
 // orderTune signs the training order in the owner's name and has it carried out.
 func (c *Coordinator) orderTune(ctx context.Context, t *liveTune) error {
-	if t.state.Training == nil {
+	if t.current().Training == nil {
 		job, chosen, err := c.tuneOrder(ctx, t)
 		if err != nil {
 			return err
@@ -148,9 +148,9 @@ func (c *Coordinator) orderTune(ctx context.Context, t *liveTune) error {
 			return err
 		}
 	}
-	_, err := c.TrainingJob(ctx, t.state.Training.ID)
+	_, err := c.TrainingJob(ctx, t.current().Training.ID)
 	if protocol.KindOf(err) == protocol.KindNotFound {
-		_, err = c.StartTraining(ctx, *t.state.Training)
+		_, err = c.StartTraining(ctx, *t.current().Training)
 	}
 	return err
 }
@@ -159,7 +159,7 @@ func (c *Coordinator) tuneOrder(ctx context.Context, t *liveTune) (protocol.Trai
 	fail := func(err error) (protocol.TrainingJob, api.TuneHyper, error) {
 		return protocol.TrainingJob{}, api.TuneHyper{}, err
 	}
-	s := t.state
+	s := t.current()
 	s.Hyper = autoTune(s.Hyper, s.Version.Records)
 	h := hyperOf(&s)
 	hash, err := wire.HyperHash(h)
@@ -189,7 +189,7 @@ func (c *Coordinator) tuneOrder(ctx context.Context, t *liveTune) (protocol.Trai
 // it, and the job.
 func tuneName(t *liveTune) string {
 	var b strings.Builder
-	for _, r := range strings.ToLower(t.state.Request.Suffix) {
+	for _, r := range strings.ToLower(t.current().Request.Suffix) {
 		switch {
 		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
 			b.WriteRune(r)
@@ -205,7 +205,7 @@ func tuneName(t *liveTune) string {
 }
 
 func tuneDescription(t *liveTune) string {
-	if d := t.state.Request.OpenLedger.Description; d != "" {
+	if d := t.current().Request.OpenLedger.Description; d != "" {
 		return d
 	}
 	return "Chats of fine-tuning job " + t.id()
@@ -217,7 +217,7 @@ func (c *Coordinator) watchTune(ctx context.Context, t *liveTune) error {
 	defer tick.Stop()
 	var last protocol.TrainingProgress
 	for {
-		status, err := c.TrainingJob(ctx, t.state.Training.ID)
+		status, err := c.TrainingJob(ctx, t.current().Training.ID)
 		if err != nil {
 			return err
 		}
@@ -292,14 +292,14 @@ func (c *Coordinator) finishTune(ctx context.Context, t *liveTune, status api.Tr
 	if err != nil {
 		return err
 	}
+	model := pinnedName(t.current().Training.Order.Name, r.Adapter)
 	return c.putTune(t, func(s *tuneState) {
-		s.Status, s.Finished, s.Results = tuneSucceeded, now(), []string{file}
-		s.Model = pinnedName(t.state.Training.Order.Name, r.Adapter)
+		s.Status, s.Finished, s.Results, s.Model = tuneSucceeded, now(), []string{file}, model
 		s.Tokens, s.Steps, s.Loss = r.Tokens, r.Steps, r.LossLast
 		if r.Eval != nil {
 			s.Valid = &r.Eval.Loss
 		}
-	}, "New fine-tuned model created: "+pinnedName(t.state.Training.Order.Name, r.Adapter), "The job has successfully completed")
+	}, "New fine-tuned model created: "+model, "The job has successfully completed")
 }
 
 // tuneResults keeps the metrics as a file of the owner, once.
@@ -337,9 +337,7 @@ func (c *Coordinator) tuneResults(_ context.Context, t *liveTune) (string, error
 // endTune writes a job's outcome; the first one stands.
 func (c *Coordinator) endTune(t *liveTune, err error) {
 	if err != nil {
-		t.mu.Lock()
-		training := t.state.Training
-		t.mu.Unlock()
+		training := t.current().Training
 		if training != nil && protocol.KindOf(err) == protocol.KindCancelled {
 			c.stopTraining(training.ID)
 		}
