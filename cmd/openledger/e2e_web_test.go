@@ -37,6 +37,7 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 		{"worker", "/workers/" + string(workers[0].Peer), "Where it is reached"},
 		{"receipts", "/receipts", "Asked by"},
 		{"receipt", "/receipts/" + receipt, "What the worker signed"},
+		{"rewards", "/rewards?account=" + workers[0].Worker.Hex(), "To be claimed"},
 	} {
 		for _, v := range []struct {
 			width int64

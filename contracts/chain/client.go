@@ -184,6 +184,15 @@ func (c *Client) Balance(ctx context.Context, a protocol.Account) (uint256.Int, 
 	return toU256(b)
 }
 
+// Nonce is the number of an account's next transaction.
+func (c *Client) Nonce(ctx context.Context, a protocol.Account) (uint64, error) {
+	n, err := c.eth.NonceAt(ctx, a, c.block)
+	if err != nil {
+		return 0, c.unavailable("read a nonce", err)
+	}
+	return n, nil
+}
+
 // HasCode says whether there is a contract at an address.
 func (c *Client) HasCode(ctx context.Context, a protocol.Account) (bool, error) {
 	code, err := c.eth.CodeAt(ctx, a, c.block)

@@ -111,6 +111,8 @@ func (s *Server) table() []route {
 		{"GET", "/api/v1/receipts/{id}", "getReceipt", scopeOff, 0, open(s.receipt)},
 		{"GET", "/api/v1/receipts/{id}/attribution", "explainReceipt", scopeOff, 0, open(s.explain)},
 		{"POST", "/api/v1/receipts/{id}/verify", "verifyReceipt", scopeOff, smallBody, open(s.verifyReceipt)},
+		{"GET", "/api/v1/accounts/{address}", "getAccount", scopeOff, 0, open(s.account)},
+		{"GET", "/api/v1/accounts/{address}/earnings", "listEarnings", scopeOff, 0, open(s.earnings)},
 		{"GET", "/api/v1/batches", "listBatches", scopeOff, 0, open(s.batches)},
 		{"GET", "/api/v1/blocks/{digest}", "getBlock", scopeOff, 0, open(s.block)},
 

@@ -29,7 +29,8 @@ type Config struct {
 	Network    Network
 	RPC        RPC
 	Usage      Usage
-	Faucet     Faucet       // nil: this network has none
+	Faucet     Faucet // nil: this network has none
+	Accounts   Accounts
 	Metrics    http.Handler // serves /metrics; may be nil
 	// TrainingDefaults are the trainer's own hyper-parameters.
 	TrainingDefaults protocol.Hyper
@@ -73,6 +74,7 @@ func (c *Config) Validate() error {
 		{"rpc", c.RPC == nil}, {"usage", c.Usage == nil},
 		{"explainer", c.Explainer == nil},
 		{"batches", c.Batches == nil}, {"uploads", c.Uploads == nil}, {"records", c.Records == nil}, {"contributors", c.Contributors == nil},
+		{"accounts", c.Accounts == nil},
 	} {
 		if f.missing {
 			return protocol.Errorf(protocol.KindInvalid, f.name, "the API needs it")

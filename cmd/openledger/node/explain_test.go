@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/openledger/openledger/cmd/openledger/node"
+	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/contracts/keystore"
 	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/worker/finetune"
@@ -34,7 +37,10 @@ func TestAnswerIsExplainedAndRunsAgain(t *testing.T) {
 
 	call := func(method, path string, into any) {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, net.coord.API.URL()+"/api/v1/receipts/"+r.ID.Hex()+path, nil)
+		if !strings.HasPrefix(path, "/api") {
+			path = "/api/v1/receipts/" + r.ID.Hex() + path
+		}
+		req, err := http.NewRequestWithContext(t.Context(), method, net.coord.API.URL()+path, nil)
 		require.NoError(t, err)
 		res, err := http.DefaultClient.Do(req)
 		require.NoError(t, err)
@@ -79,8 +85,69 @@ func TestAnswerIsExplainedAndRunsAgain(t *testing.T) {
 	check(settled)
 	require.Equal(t, w.owner.Account(), settled.Batch.Worker)
 
+	earnedIsClaimed(t, settled, on.owner, func(path string, into any) {
+		t.Helper()
+		call(http.MethodGet, path, into)
+	})
 	var v api.Verification
 	call(http.MethodPost, "/verify", &v)
 	require.True(t, v.OK, "%+v", v.Steps)
 	require.Len(t, v.Steps, 7)
+}
+
+// earnedIsClaimed finds what an explained answer pays to an account among its earnings,
+// and claims it with the proofs that are there.
+func earnedIsClaimed(t *testing.T, e api.Explanation, who *keystore.Key, get func(path string, into any)) {
+	t.Helper()
+	var want uint256.Int
+	for _, p := range e.Payments {
+		if p.Account == who.Account() {
+			want.Add(&want, &p.Amount)
+		}
+	}
+	require.False(t, want.IsZero())
+	var all api.Earnings
+	var mine *api.Earning
+	find := func() bool {
+		all, mine = api.Earnings{}, nil
+		get("/api/v1/accounts/"+who.Account().Hex()+"/earnings", &all)
+		for i := range all.Earnings {
+			if c := &all.Earnings[i].Claim; c.Worker == e.Batch.Worker && c.Nonce == e.Batch.Nonce {
+				mine = &all.Earnings[i]
+			}
+		}
+		return mine != nil && mine.Due
+	}
+	find()
+	require.NotNil(t, mine)
+	require.NoError(t, net.chain.AdvanceTime(10*time.Second))
+	require.True(t, find(), "its window is over")
+	var got uint256.Int
+	for _, s := range mine.Shares {
+		if s.Receipt == e.Receipt {
+			got.Add(&got, &s.Amount)
+		}
+	}
+	require.Equal(t, want.Dec(), got.Dec())
+	var sum uint256.Int
+	sum.Add(&all.Claimed, &all.Claimable)
+	sum.Add(&sum, &all.Waiting)
+	require.Equal(t, all.Earned.Dec(), sum.Dec())
+
+	c := mine.Claim
+	claim := chain.Claim{Worker: c.Worker, Nonce: c.Nonce, Index: c.Index, Account: c.Account, Amount: c.Amount}
+	for _, p := range c.Proof {
+		claim.Proof = append(claim.Proof, chain.Sibling(p))
+	}
+	before, err := net.chain.Client.Balance(t.Context(), who.Account())
+	require.NoError(t, err)
+	_, err = net.chain.Client.As(net.key(t, 1)).ClaimMany(t.Context(), []chain.Claim{claim})
+	require.NoError(t, err)
+	var v api.AccountView
+	get("/api/v1/accounts/"+who.Account().Hex(), &v)
+	before.Add(&before, &c.Amount)
+	require.Equal(t, before.Dec(), v.Balance.Dec(), "whoever sends the claim, the account has the money")
+	require.False(t, find())
+	require.True(t, mine.Claimed)
+	require.Equal(t, all.Claimed.Dec(), v.Owed.Claimed.Dec())
 }

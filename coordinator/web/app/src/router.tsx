@@ -20,6 +20,12 @@ const workers = createRoute({ getParentRoute, path: '/workers', component: lazyR
 const worker = createRoute({ getParentRoute, path: '/workers/$id', component: lazyRouteComponent(() => import('./pages/workers/worker')) });
 const receipts = createRoute({ getParentRoute, path: '/receipts', component: lazyRouteComponent(() => import('./pages/receipts/receipts')) });
 const receipt = createRoute({ getParentRoute, path: '/receipts/$id', component: lazyRouteComponent(() => import('./pages/receipts/receipt')) });
+const rewards = createRoute({
+  getParentRoute,
+  path: '/rewards',
+  validateSearch: (s: Record<string, unknown>): { account?: string } => (typeof s.account === 'string' ? { account: s.account } : {}),
+  component: lazyRouteComponent(() => import('./pages/rewards/rewards')),
+});
 
 const playground = createRoute({
   getParentRoute,
@@ -58,7 +64,7 @@ const newTraining = createRoute({
 const training = createRoute({ getParentRoute, path: '/factory/$id', component: lazyRouteComponent(() => import('./pages/factory/job')) });
 const models = createRoute({ getParentRoute, path: '/models', component: lazyRouteComponent(() => import('./pages/models/models')) });
 
-const routes = root.addChildren([datanets, newDatanet, datanet, record, factory, newTraining, training, models, home, workers, worker, receipts, receipt, playground]);
+const routes = root.addChildren([datanets, newDatanet, datanet, record, factory, newTraining, training, models, home, workers, worker, receipts, receipt, rewards, playground]);
 
 export const router = createRouter({
   routeTree: routes,

@@ -27,8 +27,12 @@ export function refused(error: unknown): Error {
 export async function transact(reader: PublicClient, signer: Signer, call: Call): Promise<Hash> {
   try {
     const request = { to: call.to as Address, data: call.data, value: call.value ?? 0n };
-    await reader.call({ account: signer.account, ...request });
-    const hash = await signer.sendTransaction(request);
+    // In the block to come: the newest one's time may be long past, where blocks come with
+    // transactions only.
+    const next = { account: signer.account, ...request, blockTag: 'pending' } as const;
+    await reader.call(next);
+    const gas = await reader.estimateGas(next);
+    const hash = await signer.sendTransaction({ ...request, gas: (gas * 6n) / 5n });
     const { status } = await reader.waitForTransactionReceipt({ hash, timeout: 120_000 });
     if (status === 'reverted') throw new Error(`The contract refused transaction ${hash}. Try again: what it depends on may have changed meanwhile.`);
     return hash;

@@ -1,5 +1,5 @@
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
-import { Boxes, Cpu, Database, Factory, Home, Menu, MessagesSquare, ReceiptText } from 'lucide-react';
+import { Boxes, Coins, Cpu, Database, Factory, Home, Menu, MessagesSquare, ReceiptText } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { AccountMenu } from '../wallet/account';
 import { ThemeButton } from './theme';
@@ -11,6 +11,7 @@ const pages = [
   { to: '/factory', label: 'ModelFactory', icon: Factory },
   { to: '/models', label: 'Models', icon: Boxes },
   { to: '/receipts', label: 'Receipts', icon: ReceiptText },
+  { to: '/rewards', label: 'Rewards', icon: Coins },
   { to: '/workers', label: 'Workers', icon: Cpu },
 ] as const;
 

@@ -9,12 +9,13 @@ export interface Series {
  * Lines over one axis. `summary` says in words what the picture shows, for those who do
  * not see it. Loaded by itself: import it with React.lazy.
  */
-export default function Chart({ data, x, series, summary, format = String }: {
+export default function Chart({ data, x, series, summary, format = String, formatX = String }: {
   data: Record<string, number | null>[];
   x: Series;
   series: Series[];
   summary: string;
   format?: (v: number) => string;
+  formatX?: (v: number) => string;
 }) {
   return (
     <figure className="stack tight" style={{ margin: 0 }}>
@@ -22,11 +23,11 @@ export default function Chart({ data, x, series, summary, format = String }: {
         <ResponsiveContainer width="100%" height="100%">
           <LineChart data={data} margin={{ top: 8, right: 12, bottom: 4, left: 0 }}>
             <CartesianGrid stroke="var(--border)" strokeDasharray="3 4" />
-            <XAxis dataKey={x.key} type="number" domain={['dataMin', 'dataMax']} stroke="var(--text-2)" tickFormatter={(v) => String(v)} />
+            <XAxis dataKey={x.key} type="number" domain={['dataMin', 'dataMax']} stroke="var(--text-2)" tickFormatter={formatX} />
             <YAxis stroke="var(--text-2)" width={64} tickFormatter={(v: number) => format(v)} domain={['auto', 'auto']} />
             <Tooltip
               contentStyle={{ background: 'var(--surface)', border: '1px solid var(--border)', borderRadius: 8 }}
-              labelFormatter={(v) => `${x.label} ${typeof v === 'number' ? v : ''}`}
+              labelFormatter={(v) => `${x.label} ${typeof v === 'number' ? formatX(v) : ''}`}
               formatter={(v) => (typeof v === 'number' ? format(v) : '')}
             />
             {series.length > 1 && <Legend />}
