@@ -169,6 +169,14 @@ class Operations(Transport):
         """Stop a training job, signed by its owner: `POST /api/v1/training_jobs/{id}/cancel`"""
         return cast("types.TrainingStatus", self._json("POST", f"/api/v1/training_jobs/{part(id)}/cancel", body=body))
 
+    def get_account(self, address: types.Account) -> "types.AccountView":
+        """Balance, escrow, stake and earnings of an account: `GET /api/v1/accounts/{address}`"""
+        return cast("types.AccountView", self._json("GET", f"/api/v1/accounts/{part(address)}"))
+
+    def list_earnings(self, address: types.Account) -> "types.Earnings":
+        """What batches and epochs owe or have paid to an account, with the proofs to claim it: `GET /api/v1/accounts/{address}/earnings`"""
+        return cast("types.Earnings", self._json("GET", f"/api/v1/accounts/{part(address)}/earnings"))
+
     def list_receipts(self, *, limit: int | None = None) -> "types.ListReceiptsResult":
         """Accepted receipts, the newest first: `GET /api/v1/receipts`"""
         return cast("types.ListReceiptsResult", self._json("GET", "/api/v1/receipts", query={"limit": limit}))
@@ -372,6 +380,14 @@ class AsyncOperations(AsyncTransport):
     async def cancel_training(self, id: types.HashParameter, body: types.CancelTrainingBody) -> "types.TrainingStatus":
         """Stop a training job, signed by its owner: `POST /api/v1/training_jobs/{id}/cancel`"""
         return cast("types.TrainingStatus", await self._json("POST", f"/api/v1/training_jobs/{part(id)}/cancel", body=body))
+
+    async def get_account(self, address: types.Account) -> "types.AccountView":
+        """Balance, escrow, stake and earnings of an account: `GET /api/v1/accounts/{address}`"""
+        return cast("types.AccountView", await self._json("GET", f"/api/v1/accounts/{part(address)}"))
+
+    async def list_earnings(self, address: types.Account) -> "types.Earnings":
+        """What batches and epochs owe or have paid to an account, with the proofs to claim it: `GET /api/v1/accounts/{address}/earnings`"""
+        return cast("types.Earnings", await self._json("GET", f"/api/v1/accounts/{part(address)}/earnings"))
 
     async def list_receipts(self, *, limit: int | None = None) -> "types.ListReceiptsResult":
         """Accepted receipts, the newest first: `GET /api/v1/receipts`"""

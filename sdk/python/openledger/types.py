@@ -1226,11 +1226,131 @@ class RecordBehind(TypedDict):
 
 class Payment(TypedDict):
     account: "Account"
-    role: "Literal['platform', 'worker', 'agent', 'owner', 'royalty', 'staker', 'contributor', 'pool']"
+    role: "PayoutRole"
     amount: "Amount"
     record: "NotRequired[Hash]"
     """of a contributor"""
 
+
+
+class AccountViewEscrow(TypedDict):
+    held: "Amount"
+    available: "Amount"
+    """held, less reserves and a requested withdrawal"""
+    limit: "Amount"
+    """what it allowed this coordinator's session key to spend"""
+    spent: "Amount"
+    """of the limit"""
+    expires: "Seconds"
+    """when the allowance ends; 0: there is none"""
+
+
+
+class AccountViewStake(TypedDict):
+    own: "Amount"
+    delegated: "Amount"
+
+
+
+class AccountViewOwed(TypedDict):
+    earned: "Amount"
+    claimed: "Amount"
+    claimable: "Amount"
+    waiting: "Amount"
+
+
+
+class AccountView(TypedDict):
+    account: "Account"
+    balance: "Amount"
+    nonce: "Uint64"
+    """of its next transaction"""
+    escrow: "AccountViewEscrow"
+    """what it put aside for answers"""
+    stake: "AccountViewStake"
+    """on the account as a worker"""
+    owed: "AccountViewOwed"
+    """earned is claimed, claimable and waiting together"""
+
+
+
+class EarningsEpochs(TypedDict):
+    epoch: "Uint32"
+    """the newest finalised one; 0: none"""
+    cumulative: "Amount"
+    claimed: "Amount"
+    due: "Amount"
+    proof: "list[Hash]"
+
+
+
+class Earnings(TypedDict):
+    account: "Account"
+    earned: "Amount"
+    """claimed, claimable and waiting together"""
+    claimed: "Amount"
+    claimable: "Amount"
+    """now, from batches and from epochs"""
+    waiting: "Amount"
+    """in challenge windows, in disputes, or on its way through an epoch"""
+    earnings: "list[Earning]"
+    epochs: "EarningsEpochs"
+    """what finalised epochs owe, as EpochDistributor.claim takes it"""
+    unreadable: "int"
+    """batches whose documents nobody within reach has now; what they owe is in no sum"""
+
+
+
+class Earning(TypedDict):
+    claim: "Claim"
+    shares: "list[EarningShare]"
+    """parts in single receipts; they add up to the claim's amount"""
+    document: "Hash"
+    """of the batch"""
+    tx: "Hash"
+    """of the batch"""
+    claimable_at: "Seconds"
+    claimed: "bool"
+    """singly; what epochs paid is in epochs"""
+    due: "bool"
+    """it can be claimed now"""
+    status: "BatchStatus"
+    held: "bool"
+    """it waits for an epoch that is being made"""
+
+
+BatchStatus: TypeAlias = "Literal['pending', 'disputed', 'claimable', 'rejected', 'swept']"
+
+
+class ClaimProofItem(TypedDict):
+    hash: "Hash"
+    sum: "Amount"
+
+
+
+class Claim(TypedDict):
+    worker: "Account"
+    nonce: "Uint64"
+    index: "Uint32"
+    account: "Account"
+    amount: "Amount"
+    proof: "list[ClaimProofItem]"
+
+
+
+class EarningShare(TypedDict):
+    receipt: "Hash"
+    adapter: "Hash"
+    datanet: "NotRequired[Uint64]"
+    agent: "NotRequired[Uint64]"
+    role: "PayoutRole"
+    record: "Hash"
+    """of a contributor; else zero"""
+    amount: "Amount"
+    at: "Milliseconds"
+
+
+PayoutRole: TypeAlias = "Literal['platform', 'worker', 'agent', 'owner', 'royalty', 'staker', 'contributor', 'pool']"
 
 
 class BatchName(TypedDict):

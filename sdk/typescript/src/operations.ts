@@ -199,6 +199,16 @@ export class Operations extends Transport {
     return this.json('POST', `/api/v1/training_jobs/${this.part(id)}/cancel`, { body, options })
   }
 
+  /** Balance, escrow, stake and earnings of an account: `GET /api/v1/accounts/{address}` */
+  getAccount(address: string, options?: t.Options): Promise<t.Result<'getAccount'>> {
+    return this.json('GET', `/api/v1/accounts/${this.part(address)}`, { options })
+  }
+
+  /** What batches and epochs owe or have paid to an account, with the proofs to claim it: `GET /api/v1/accounts/{address}/earnings` */
+  listEarnings(address: string, options?: t.Options): Promise<t.Result<'listEarnings'>> {
+    return this.json('GET', `/api/v1/accounts/${this.part(address)}/earnings`, { options })
+  }
+
   /** Accepted receipts, the newest first: `GET /api/v1/receipts` */
   listReceipts(query: t.Query<'listReceipts'> = {}, options?: t.Options): Promise<t.Result<'listReceipts'>> {
     return this.json('GET', '/api/v1/receipts', { query, options })

@@ -852,6 +852,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts/{address}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Balance, escrow, stake and earnings of an account */
+        get: operations["getAccount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{address}/earnings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What batches and epochs owe or have paid to an account, with the proofs to claim it */
+        get: operations["listEarnings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/receipts": {
         parameters: {
             query?: never;
@@ -2081,12 +2115,107 @@ export interface components {
         };
         Payment: {
             account: components["schemas"]["Account"];
-            /** @enum {unknown} */
-            role: "platform" | "worker" | "agent" | "owner" | "royalty" | "staker" | "contributor" | "pool";
+            role: components["schemas"]["PayoutRole"];
             amount: components["schemas"]["Amount"];
             /** @description of a contributor */
             record?: components["schemas"]["Hash"];
         };
+        AccountView: {
+            account: components["schemas"]["Account"];
+            balance: components["schemas"]["Amount"];
+            /** @description of its next transaction */
+            nonce: components["schemas"]["Uint64"];
+            /** @description what it put aside for answers */
+            escrow: {
+                held: components["schemas"]["Amount"];
+                /** @description held, less reserves and a requested withdrawal */
+                available: components["schemas"]["Amount"];
+                /** @description what it allowed this coordinator's session key to spend */
+                limit: components["schemas"]["Amount"];
+                /** @description of the limit */
+                spent: components["schemas"]["Amount"];
+                /** @description when the allowance ends; 0: there is none */
+                expires: components["schemas"]["Seconds"];
+            };
+            /** @description on the account as a worker */
+            stake: {
+                own: components["schemas"]["Amount"];
+                delegated: components["schemas"]["Amount"];
+            };
+            /** @description earned is claimed, claimable and waiting together */
+            owed: {
+                earned: components["schemas"]["Amount"];
+                claimed: components["schemas"]["Amount"];
+                claimable: components["schemas"]["Amount"];
+                waiting: components["schemas"]["Amount"];
+            };
+        };
+        Earnings: {
+            account: components["schemas"]["Account"];
+            /** @description claimed, claimable and waiting together */
+            earned: components["schemas"]["Amount"];
+            claimed: components["schemas"]["Amount"];
+            /** @description now, from batches and from epochs */
+            claimable: components["schemas"]["Amount"];
+            /** @description in challenge windows, in disputes, or on its way through an epoch */
+            waiting: components["schemas"]["Amount"];
+            earnings: components["schemas"]["Earning"][];
+            /** @description what finalised epochs owe, as EpochDistributor.claim takes it */
+            epochs: {
+                /** @description the newest finalised one; 0: none */
+                epoch: components["schemas"]["Uint32"];
+                cumulative: components["schemas"]["Amount"];
+                claimed: components["schemas"]["Amount"];
+                due: components["schemas"]["Amount"];
+                proof: components["schemas"]["Hash"][];
+            };
+            /** @description batches whose documents nobody within reach has now; what they owe is in no sum */
+            unreadable: number;
+        };
+        Earning: {
+            claim: components["schemas"]["Claim"];
+            /** @description parts in single receipts; they add up to the claim's amount */
+            shares: components["schemas"]["EarningShare"][];
+            /** @description of the batch */
+            document: components["schemas"]["Hash"];
+            /** @description of the batch */
+            tx: components["schemas"]["Hash"];
+            claimable_at: components["schemas"]["Seconds"];
+            /** @description singly; what epochs paid is in epochs */
+            claimed: boolean;
+            /** @description it can be claimed now */
+            due: boolean;
+            status: components["schemas"]["BatchStatus"];
+            /** @description it waits for an epoch that is being made */
+            held: boolean;
+        };
+        /** @enum {unknown} */
+        BatchStatus: "pending" | "disputed" | "claimable" | "rejected" | "swept";
+        /** @description one payout of a batch with its proof, as AttributionSettlement.claimMany takes it */
+        Claim: {
+            worker: components["schemas"]["Account"];
+            nonce: components["schemas"]["Uint64"];
+            index: components["schemas"]["Uint32"];
+            account: components["schemas"]["Account"];
+            amount: components["schemas"]["Amount"];
+            proof: {
+                hash: components["schemas"]["Hash"];
+                sum: components["schemas"]["Amount"];
+            }[];
+        };
+        EarningShare: {
+            receipt: components["schemas"]["Hash"];
+            adapter: components["schemas"]["Hash"];
+            datanet?: components["schemas"]["Uint64"];
+            agent?: components["schemas"]["Uint64"];
+            role: components["schemas"]["PayoutRole"];
+            /** @description of a contributor; else zero */
+            record: components["schemas"]["Hash"];
+            amount: components["schemas"]["Amount"];
+            at: components["schemas"]["Milliseconds"];
+        };
+        /** @enum {unknown} */
+        PayoutRole: "platform" | "worker" | "agent" | "owner" | "royalty" | "staker" | "contributor" | "pool";
         BatchName: {
             worker: components["schemas"]["Account"];
             nonce: components["schemas"]["Uint64"];
@@ -2131,6 +2260,8 @@ export interface components {
         };
     };
     parameters: {
+        /** @description of the account */
+        Address: components["schemas"]["Account"];
         /** @description the same request with the same key gives the same answer and is paid once */
         IdempotencyKey: string;
         /**
@@ -3840,6 +3971,54 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TrainingStatus"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the account */
+                address: components["parameters"]["Address"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as the chain has it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listEarnings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the account */
+                address: components["parameters"]["Address"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Earnings"];
                 };
             };
             default: components["responses"]["Error"];
