@@ -15,6 +15,7 @@ func TestAdaptersArePlacedFromTheCommandLine(t *testing.T) {
 	s := newSeparate(t, 1, chosenLedger())
 	s.startWorker(t, 0)
 	s.awaitWorkers(t, 1)
+	s.keysFromTheCommandLine(t)
 	s.publishLessons(t)
 	s.trained(t, "lessons", askLesson, "{lesson}", "--epochs", "1")
 	type placed struct {
