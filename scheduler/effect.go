@@ -59,4 +59,6 @@ type WhyNot struct {
 	Eligible bool            `json:"eligible"`
 	Reason   string          `json:"reason"`
 	Score    int64           `json:"score_us"`
+	// FirstToken is the estimated time to the first token, in us; 0 where there is no estimate.
+	FirstToken int64 `json:"first_token_us,omitempty"`
 }

@@ -16,6 +16,10 @@ func Explain(s *State, id protocol.Hash) []WhyNot {
 	if j == nil {
 		return nil
 	}
+	return s.whyNot(j)
+}
+
+func (s *State) whyNot(j *job) []WhyNot {
 	var homes []*worker
 	if j.adapter != nil && len(j.pool.ring) > 0 {
 		homes = s.homesOf(j.pool, j.adapter)
@@ -79,6 +83,7 @@ func (s *State) explainScore(y *WhyNot, j *job, w *worker, homes []*worker) {
 		rank = i
 	}
 	est := s.estimate(w, j, h)
+	y.FirstToken = est
 	y.Score = est + s.terms(w, j, h, rank)
 	at := "needs no adapter"
 	if j.adapter != nil {

@@ -120,13 +120,8 @@ func (s *State) submit(e *Submit) {
 	j := s.newJob()
 	j.id, j.sub, j.seq = e.Job, *e, s.seq
 	j.sub.Deadline = deadline
-	j.hash = mix(s.cfg.Seed ^ uint64(e.Job[0])<<56 ^ uint64(e.Job[1])<<48 ^ uint64(e.Job[2])<<40 ^ uint64(e.Job[3])<<32 ^
-		uint64(e.Job[28])<<24 ^ uint64(e.Job[29])<<16 ^ uint64(e.Job[30])<<8 ^ uint64(e.Job[31]))
-	if left, short := new(uint256.Int).SubOverflow(&e.Budget, &e.Access); !short && len(e.Credits) == 0 {
-		j.budget, j.exact = left.Uint64(), left.IsUint64()
-	} else {
-		j.credits = true
-	}
+	j.hash = s.hashOf(e.Job)
+	j.setBudget()
 	j.pool = s.pool(e.Base)
 	if e.Adapter != 0 && !e.Training {
 		j.adapter = s.adapter(e.Adapter)
@@ -146,6 +141,20 @@ func (s *State) submit(e *Submit) {
 		return
 	}
 	s.try(j)
+}
+
+func (s *State) hashOf(id protocol.Hash) uint64 {
+	return mix(s.cfg.Seed ^ uint64(id[0])<<56 ^ uint64(id[1])<<48 ^ uint64(id[2])<<40 ^ uint64(id[3])<<32 ^
+		uint64(id[28])<<24 ^ uint64(id[29])<<16 ^ uint64(id[30])<<8 ^ uint64(id[31]))
+}
+
+// setBudget works out what is left for compute.
+func (j *job) setBudget() {
+	if left, short := new(uint256.Int).SubOverflow(&j.sub.Budget, &j.sub.Access); !short && len(j.sub.Credits) == 0 {
+		j.budget, j.exact = left.Uint64(), left.IsUint64()
+	} else {
+		j.credits = true
+	}
 }
 
 func (s *State) admit(e *Submit, deadline int64) (protocol.Kind, string) {

@@ -89,7 +89,7 @@ Start with 'openledger demo', which runs the whole story in a few minutes, or wi
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "log what happens to standard error")
 	root.AddCommand(
 		newDemo(c), newDevnet(c), newChain(c), newCoordinator(c), newWorker(c), newValidator(c),
-		newDatanet(c), newAgent(c), newMCP(c), newAdapter(c), newInfer(c), newChat(c), newReceipts(c), newAttribution(c), newRewards(c), newClaim(c), newEpoch(c),
+		newDatanet(c), newAgent(c), newMCP(c), newAdapter(c), newInfer(c), newChat(c), newQuote(c), newReceipts(c), newAttribution(c), newRewards(c), newClaim(c), newEpoch(c),
 		newWallet(c), newStake(c), newEscrow(c), newDelegate(c), newToken(c), newGov(c), newDisputes(c), newSim(c), newBase(c), newModel(c), newVersion(c),
 	)
 	return root

@@ -77,7 +77,7 @@ func readJSON(r *http.Request, v any) error {
 	case errors.As(err, &tooLarge):
 		return protocol.Errorf(protocol.KindInvalid, "body", "it is larger than %d bytes", tooLarge.Limit)
 	case errors.As(err, &wrongType):
-		field := strings.TrimPrefix(wrongType.Field, "samplingRequest.") // it is embedded: clients do not see it
+		field := strings.TrimPrefix(strings.TrimPrefix(wrongType.Field, "completionRequest."), "samplingRequest.") // they are embedded: clients do not see them
 		if field == "" {
 			field = "body"
 		}

@@ -98,6 +98,8 @@ func (s *Server) table() []route {
 
 		{"POST", "/api/v1/agents/{id}/versions/{version}/manifest", "storeManifest", scopeOff, 0, open(s.storeManifest)},
 
+		{"POST", "/api/v1/quotes", "quote", scopeOff, 0, open(s.quote)},
+
 		{"GET", "/api/v1/samples", "listSamples", scopeOff, 0, open(s.samples)},
 		{"GET", "/api/v1/samples/{name}", "getSample", scopeOff, 0, open(s.sample)},
 

@@ -48,6 +48,7 @@ type Config struct {
 
 	// MaxBody bounds a request body in bytes.
 	MaxBody int64
+	Quoter  Quoter
 }
 
 // EnsureDefaults fills what is left out.
@@ -73,6 +74,7 @@ func (c *Config) Validate() error {
 		{"versions", c.Versions == nil}, {"agents", c.Agents == nil}, {"ledger", c.Ledger == nil}, {"network", c.Network == nil},
 		{"rpc", c.RPC == nil}, {"usage", c.Usage == nil},
 		{"explainer", c.Explainer == nil},
+		{"quoter", c.Quoter == nil},
 		{"batches", c.Batches == nil}, {"uploads", c.Uploads == nil}, {"records", c.Records == nil}, {"contributors", c.Contributors == nil},
 		{"accounts", c.Accounts == nil},
 	} {

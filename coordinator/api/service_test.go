@@ -230,6 +230,7 @@ func serveAs(t *testing.T, s *service, change func(*Config), wrap func(http.Hand
 	cfg := Config{Listen: "127.0.0.1:0", Inference: s, Adapters: s, Keys: s, Training: s, Files: s, FineTuning: s, Datanets: s, Versions: s, Batches: s, Uploads: s, Records: s, Contributors: s, Agents: s, Ledger: s, Network: s, RPC: s, Usage: s, Faucet: s,
 		Explainer: s,
 		Accounts:  s,
+		Quoter:    s,
 		Logger:    slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&cfg)

@@ -100,6 +100,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 		Versions: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator, RPC: c.Coordinator, Usage: c.Coordinator, Faucet: faucet,
 		Accounts:         newAccounts(c.explainer),
 		TrainingDefaults: DefaultHyper(), Samples: samples,
+		Quoter:  c.explainer,
 		MCP:     mcpserver.Handler,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
 	})

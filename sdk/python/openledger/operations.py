@@ -141,6 +141,10 @@ class Operations(Transport):
         """Keep the manifest of a registered version of an agent: `POST /api/v1/agents/{id}/versions/{version}/manifest`"""
         return cast("types.StoreManifestResult", self._json("POST", f"/api/v1/agents/{part(id)}/versions/{part(version)}/manifest", body=body))
 
+    def quote(self, body: types.QuoteRequest) -> "types.Quote":
+        """What an inference or a training would cost, how long it may take, and who would do it: `POST /api/v1/quotes`"""
+        return cast("types.Quote", self._json("POST", "/api/v1/quotes", body=body))
+
     def list_samples(self) -> "types.ListSamplesResult":
         """Files of records to begin with: `GET /api/v1/samples`"""
         return cast("types.ListSamplesResult", self._json("GET", "/api/v1/samples"))
@@ -352,6 +356,10 @@ class AsyncOperations(AsyncTransport):
     async def store_manifest(self, id: types.Uint64, version: types.Uint32, body: types.StoreManifestBody) -> "types.StoreManifestResult":
         """Keep the manifest of a registered version of an agent: `POST /api/v1/agents/{id}/versions/{version}/manifest`"""
         return cast("types.StoreManifestResult", await self._json("POST", f"/api/v1/agents/{part(id)}/versions/{part(version)}/manifest", body=body))
+
+    async def quote(self, body: types.QuoteRequest) -> "types.Quote":
+        """What an inference or a training would cost, how long it may take, and who would do it: `POST /api/v1/quotes`"""
+        return cast("types.Quote", await self._json("POST", "/api/v1/quotes", body=body))
 
     async def list_samples(self) -> "types.ListSamplesResult":
         """Files of records to begin with: `GET /api/v1/samples`"""

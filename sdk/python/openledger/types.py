@@ -879,6 +879,83 @@ class Sample(TypedDict):
 
 
 
+class QuoteRequest(TypedDict):
+    kind: "Literal['inference', 'training']"
+    model: "NotRequired[ModelName]"
+    messages: "NotRequired[list[ChatMessage]]"
+    prompt: "NotRequired[str]"
+    prompt_tokens: "NotRequired[int]"
+    """stands for a prompt that is not told"""
+    max_tokens: "NotRequired[MaxTokens]"
+    datanet: "NotRequired[Uint64]"
+    version: "NotRequired[Uint32]"
+    """0 or left out, the newest"""
+    hyper: "NotRequired[Hyper]"
+
+
+
+class QuotePartsItem(TypedDict):
+    role: "Literal['platform', 'worker', 'agent', 'owner', 'royalty', 'staker', 'contributors']"
+    account: "NotRequired[Account]"
+    """left out for contributors, who are known when the answer is attributed"""
+    amount: "Amount"
+
+
+
+class QuoteTime(TypedDict):
+    first_token: "NotRequired[int]"
+    expected: "NotRequired[int]"
+    """with the largest answer"""
+    least: "NotRequired[int]"
+    """at the fastest worker, or the fastest training seen"""
+    most: "NotRequired[int]"
+    basis: "str"
+    """what it is judged by"""
+
+
+
+class QuoteWorkersItem(TypedDict):
+    peer: "str"
+    worker: "Account"
+    chosen: "bool"
+    eligible: "bool"
+    reason: "str"
+    cost: "Amount"
+    """at its price"""
+    tokens_per_second: "float"
+    """as it measured and announced"""
+    first_token: "NotRequired[int]"
+    """milliseconds, estimated"""
+
+
+
+class Quote(TypedDict):
+    kind: "Literal['inference', 'training']"
+    model: "str"
+    prompt_tokens: "int"
+    """as the worker will count them"""
+    max_tokens: "int"
+    records: "int"
+    """of a training"""
+    steps: "int"
+    """of a training"""
+    cost: "Amount"
+    """compute, access and markup"""
+    cost_open: "str"
+    """the same in OPEN"""
+    compute: "Amount"
+    access: "Amount"
+    markup: "Amount"
+    parts: "list[QuotePartsItem]"
+    """the cost by recipient"""
+    time: "QuoteTime"
+    """estimates in milliseconds; those that nothing tells are left out"""
+    workers: "list[QuoteWorkersItem]"
+    """those that serve the base; the one that would get it now first"""
+    note: "str"
+
+
+
 class TrainingOptionsLimits(TypedDict):
     rank: "int"
     epochs: "int"

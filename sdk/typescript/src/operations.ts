@@ -164,6 +164,11 @@ export class Operations extends Transport {
     return this.json('POST', `/api/v1/agents/${this.part(id)}/versions/${this.part(version)}/manifest`, { body, options })
   }
 
+  /** What an inference or a training would cost, how long it may take, and who would do it: `POST /api/v1/quotes` */
+  quote(body: t.Body<'quote'>, options?: t.Options): Promise<t.Result<'quote'>> {
+    return this.json('POST', '/api/v1/quotes', { body, options })
+  }
+
   /** Files of records to begin with: `GET /api/v1/samples` */
   listSamples(options?: t.Options): Promise<t.Result<'listSamples'>> {
     return this.json('GET', '/api/v1/samples', { options })

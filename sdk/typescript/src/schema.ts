@@ -746,6 +746,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/quotes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What an inference or a training would cost, how long it may take, and who would do it
+         * @description Nothing is run, reserved or promised. An inference is told as it would be asked
+         *     (`messages` or `prompt`, as in /v1/chat/completions and /v1/completions) or by how
+         *     many tokens its prompt has; its cost assumes the largest answer, so that one of that
+         *     length costs exactly this at the worker that is chosen. A training names a published
+         *     version.
+         */
+        post: operations["quote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/samples": {
         parameters: {
             query?: never;
@@ -1829,6 +1853,74 @@ export interface components {
             records: number;
             prompt_template: string;
             answer_template: string;
+        };
+        /** @description an inference has a model and a prompt in one of its forms; further fields of a completion may stand beside them */
+        QuoteRequest: {
+            /** @enum {string} */
+            kind: "inference" | "training";
+            model?: components["schemas"]["ModelName"];
+            messages?: components["schemas"]["ChatMessage"][];
+            prompt?: string;
+            /** @description stands for a prompt that is not told */
+            prompt_tokens?: number;
+            max_tokens?: components["schemas"]["MaxTokens"];
+            datanet?: components["schemas"]["Uint64"];
+            /** @description 0 or left out, the newest */
+            version?: components["schemas"]["Uint32"];
+            hyper?: components["schemas"]["Hyper"];
+        };
+        Quote: {
+            /** @enum {string} */
+            kind: "inference" | "training";
+            model: string;
+            /** @description as the worker will count them */
+            prompt_tokens: number;
+            max_tokens: number;
+            /** @description of a training */
+            records: number;
+            /** @description of a training */
+            steps: number;
+            /** @description compute, access and markup */
+            cost: components["schemas"]["Amount"];
+            /** @description the same in OPEN */
+            cost_open: string;
+            compute: components["schemas"]["Amount"];
+            access: components["schemas"]["Amount"];
+            markup: components["schemas"]["Amount"];
+            /** @description the cost by recipient */
+            parts: {
+                /** @enum {string} */
+                role: "platform" | "worker" | "agent" | "owner" | "royalty" | "staker" | "contributors";
+                /** @description left out for contributors, who are known when the answer is attributed */
+                account?: components["schemas"]["Account"];
+                amount: components["schemas"]["Amount"];
+            }[];
+            /** @description estimates in milliseconds; those that nothing tells are left out */
+            time: {
+                first_token?: number;
+                /** @description with the largest answer */
+                expected?: number;
+                /** @description at the fastest worker, or the fastest training seen */
+                least?: number;
+                most?: number;
+                /** @description what it is judged by */
+                basis: string;
+            };
+            /** @description those that serve the base; the one that would get it now first */
+            workers: {
+                peer: string;
+                worker: components["schemas"]["Account"];
+                chosen: boolean;
+                eligible: boolean;
+                reason: string;
+                /** @description at its price */
+                cost: components["schemas"]["Amount"];
+                /** @description as it measured and announced */
+                tokens_per_second: number;
+                /** @description milliseconds, estimated */
+                first_token?: number;
+            }[];
+            note: string;
         };
         TrainingOptions: {
             base: components["schemas"]["Hash"];
@@ -3799,6 +3891,31 @@ export interface operations {
                     "application/json": {
                         cid: string;
                     };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    quote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuoteRequest"];
+            };
+        };
+        responses: {
+            /** @description the quote */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quote"];
                 };
             };
             default: components["responses"]["Error"];
