@@ -29,8 +29,9 @@ const deepest = 12
 // Named calls have their effect once, whatever the node forgets, the chain takes back and
 // whenever the process is killed; afterwards nothing is left on its way. It fails on senders
 // that take a nonce without a receipt for overtaken at once, look for the newest version
-// alone, forget what outlived a call's patience, do not wait for confirmations, or send
-// before they have written it down.
+// alone, forget what outlived a call's patience, do not wait for confirmations, send
+// before they have written it down, do not send again what the node forgot, or do not keep
+// what was done.
 func TestNamedCallsHaveTheirEffectOnce(t *testing.T) {
 	seeds := propertySeeds
 	var forks, lost, kills int

@@ -53,6 +53,12 @@ func (l *ledger) stakingCall(method string, from protocol.Account, value *big.In
 		delete(l.proceeds, from)
 	case "setUnbondingPeriod":
 		l.unbonding = args[0].(uint64)
+	case "unjail":
+		worker := args[0].(common.Address)
+		if until := l.jailed[worker]; until == 0 || l.now < until {
+			return fmt.Errorf("leaves jail before its time")
+		}
+		delete(l.jailed, worker)
 	case "register", "setMinimums", "grantRole", "renounceRole":
 	default:
 		return fmt.Errorf("is not in the ledger's book")

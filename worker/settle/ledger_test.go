@@ -24,7 +24,8 @@ type ledger struct {
 	abis   map[protocol.Account]*abi.ABI
 	native map[protocol.Account]*big.Int
 	burnt  *big.Int
-	now    uint64 // of the block being replayed
+	now    uint64       // of the block being replayed
+	logs   []*types.Log // of the transaction
 
 	delay, window, unbonding, cover uint64
 	escrow                          map[protocol.Account]*big.Int
@@ -38,6 +39,18 @@ type ledger struct {
 	lastRequest                     uint64
 	proceeds                        map[protocol.Account]*big.Int
 	votes                           map[protocol.Account]*big.Int // GOPEN
+	tabs                            map[[2]protocol.Account]*ledgerTab
+	jailed                          map[protocol.Account]uint64
+	jailTerm                        uint64
+	disputes                        ledgerDisputes
+
+	epochBond                *big.Int
+	epochWindow, buildWindow uint64
+	epochs                   map[uint32]*ledgerEpoch
+	live, lastEpoch          uint32
+	distributable            *big.Int // what finalised epochs brought and nobody claimed
+	epochClaimed             map[protocol.Account]*big.Int
+	epochCredits             map[protocol.Account]*big.Int
 }
 
 type ledgerSession struct {
@@ -54,6 +67,10 @@ type ledgerBatch struct {
 	total, paid *big.Int
 	claimableAt uint64
 	claimed     map[uint32]bool
+	draws       []bindings.Draw
+	frozenAt    uint64
+
+	disputed, rejected, refunded, held, swept bool
 }
 
 // ledgerPool is shares of assets. A slash lowers assets and leaves shares.
@@ -80,12 +97,17 @@ func newLedger(at chain.Addresses, p devchain.Params, native map[protocol.Accoun
 		escrow: map[protocol.Account]*big.Int{}, drawn: map[[2]protocol.Account]*big.Int{}, sessions: map[[2]protocol.Account]*ledgerSession{},
 		withdrawals: map[protocol.Account]ledgerWithdrawal{}, batches: map[protocol.Account][]*ledgerBatch{},
 		pools: map[protocol.Account]*ledgerPool{}, leaving: map[protocol.Account]*ledgerPool{}, requests: map[uint64]*ledgerRequest{},
-		proceeds: map[protocol.Account]*big.Int{}, votes: map[protocol.Account]*big.Int{},
+		proceeds: map[protocol.Account]*big.Int{}, votes: map[protocol.Account]*big.Int{}, tabs: map[[2]protocol.Account]*ledgerTab{},
+		jailed: map[protocol.Account]uint64{}, jailTerm: p.Staking.JailSeconds, disputes: newLedgerDisputes(p, at.Treasury),
+		epochBond: p.Epochs.Bond.ToBig(), epochWindow: p.Epochs.ChallengeWindowSeconds, buildWindow: p.Epochs.BuildWindowSeconds,
+		epochs: map[uint32]*ledgerEpoch{}, distributable: new(big.Int),
+		epochClaimed: map[protocol.Account]*big.Int{}, epochCredits: map[protocol.Account]*big.Int{},
 	}
 	for a, m := range map[protocol.Account]*bind.MetaData{
 		at.Escrow: &bindings.EscrowMetaData, at.Settlement: &bindings.AttributionSettlementMetaData, at.Staking: &bindings.WorkerStakingMetaData,
 		at.GOPEN: &bindings.GOPENMetaData, at.Datanets: &bindings.DatanetRegistryMetaData, at.Models: &bindings.ModelRegistryMetaData,
-		at.Timelock: &bindings.TimelockMetaData, at.Fees: &bindings.FeeParametersMetaData,
+		at.Timelock: &bindings.TimelockMetaData, at.Fees: &bindings.FeeParametersMetaData, at.Disputes: &bindings.DisputeCommitteeMetaData,
+		at.Validators: &bindings.ValidatorPoolMetaData, at.Epochs: &bindings.EpochDistributorMetaData,
 	} {
 		parsed, err := m.ParseABI()
 		if err != nil {
@@ -118,7 +140,7 @@ func (l *ledger) move(from, to protocol.Account, v *big.Int) {
 
 // transaction replays one transaction of a block.
 func (l *ledger) transaction(h *types.Header, from protocol.Account, tx *types.Transaction, r *types.Receipt) error {
-	l.now = h.Time
+	l.now, l.logs = h.Time, r.Logs
 	gas := new(big.Int).SetUint64(r.GasUsed)
 	base := new(big.Int).Mul(gas, h.BaseFee)
 	tip := new(big.Int).Sub(new(big.Int).Mul(gas, r.EffectiveGasPrice), base)
@@ -162,54 +184,15 @@ func (l *ledger) call(to protocol.Account, method string, from protocol.Account,
 		return l.stakingCall(method, from, value, args)
 	case l.at.GOPEN:
 		return l.votesCall(method, from, value, args)
+	case l.at.Disputes:
+		return l.committeeCall(method, from, value, args)
+	case l.at.Validators:
+		return l.validatorCall(method, from, value)
+	case l.at.Epochs:
+		return l.epochsCall(method, from, value, args)
 	}
 	if value.Sign() != 0 {
 		return fmt.Errorf("takes %s wei", value)
-	}
-	return nil
-}
-
-func (l *ledger) escrowCall(method string, from protocol.Account, value *big.Int, args []any) error {
-	switch method {
-	case "deposit":
-		amount(l.escrow, from).Add(amount(l.escrow, from), value)
-	case "depositFor":
-		to := args[0].(common.Address)
-		amount(l.escrow, to).Add(amount(l.escrow, to), value)
-	case "authorize":
-		k := [2]protocol.Account{from, args[0].(common.Address)}
-		s := l.sessions[k]
-		if s == nil {
-			s = &ledgerSession{spent: new(big.Int)}
-			l.sessions[k] = s
-		}
-		s.limit, s.expiry = args[1].(*big.Int), args[2].(uint64)
-	case "revoke":
-		s := l.sessions[[2]protocol.Account{from, args[0].(common.Address)}]
-		if end := l.now + l.delay; end < s.expiry {
-			s.expiry = end
-		}
-	case "requestWithdrawal":
-		l.withdrawals[from] = ledgerWithdrawal{args[0].(*big.Int), l.now + l.delay}
-	case "cancelWithdrawal":
-		delete(l.withdrawals, from)
-	case "executeWithdrawal":
-		w, ok := l.withdrawals[from]
-		if !ok || l.now < w.releaseAt {
-			return fmt.Errorf("was executed before its time")
-		}
-		delete(l.withdrawals, from)
-		paid := w.amount
-		if have := amount(l.escrow, from); paid.Cmp(have) > 0 {
-			paid = new(big.Int).Set(have)
-		}
-		amount(l.escrow, from).Sub(amount(l.escrow, from), paid)
-		l.move(l.at.Escrow, from, paid)
-	case "setWithdrawalDelay":
-		l.delay = args[0].(uint64)
-	case "grantRole", "renounceRole":
-	default:
-		return fmt.Errorf("is not in the ledger's book")
 	}
 	return nil
 }
@@ -232,6 +215,8 @@ func (l *ledger) settlementCall(method string, from protocol.Account, args []any
 				return err
 			}
 		}
+	case "refund":
+		return l.refund(args[0].(common.Address), args[1].(uint64), *abi.ConvertType(args[2], new([]bindings.Draw)).(*[]bindings.Draw))
 	case "setChallengeWindow":
 		l.window = args[0].(uint64)
 	case "setCover":
@@ -247,9 +232,12 @@ func (l *ledger) submit(b *bindings.Batch, vouchers []bindings.SignedVoucher) er
 	if have := len(l.batches[b.Worker]); uint64(have) != b.Nonce {
 		return fmt.Errorf("has nonce %d after %d batches", b.Nonce, have)
 	}
+	if l.jailed[b.Worker] != 0 {
+		return fmt.Errorf("comes from a worker in jail")
+	}
 	exposure := new(big.Int).Set(b.Total)
 	for _, old := range l.batches[b.Worker] {
-		if l.now < old.claimableAt {
+		if !old.rejected && (old.disputed || l.now < old.claimableAt) {
 			exposure.Add(exposure, old.total)
 		}
 	}
@@ -257,20 +245,23 @@ func (l *ledger) submit(b *bindings.Batch, vouchers []bindings.SignedVoucher) er
 	if cover.Div(cover, big.NewInt(10_000)).Cmp(exposure) < 0 {
 		return fmt.Errorf("leaves %s wei in windows, covered are %s", exposure, cover)
 	}
-	sum := new(big.Int)
+	sum, draws := new(big.Int), []bindings.Draw(nil)
 	for _, v := range vouchers {
 		due, err := l.draw(b.Worker, v)
 		if err != nil {
 			return err
 		}
 		sum.Add(sum, due)
+		if due.Sign() != 0 {
+			draws = append(draws, bindings.Draw{Requester: v.Voucher.Requester, Amount: due})
+		}
 	}
 	if sum.Cmp(b.Total) != 0 {
 		return fmt.Errorf("pays %s wei and draws %s", b.Total, sum)
 	}
 	l.move(l.at.Escrow, l.at.Settlement, sum)
 	l.batches[b.Worker] = append(l.batches[b.Worker], &ledgerBatch{
-		total: b.Total, paid: new(big.Int), claimableAt: l.now + l.window, claimed: map[uint32]bool{},
+		total: b.Total, paid: new(big.Int), claimableAt: l.now + l.window, claimed: map[uint32]bool{}, draws: draws,
 	})
 	return nil
 }
@@ -291,9 +282,17 @@ func (l *ledger) draw(worker protocol.Account, v bindings.SignedVoucher) (*big.I
 		}
 	}
 	drawn.Set(v.Voucher.Cumulative)
+	l.settleTab(v.Voucher.Requester, worker)
+	tab := l.tab(v.Voucher.Requester, worker)
+	if free := l.freeOf(v.Voucher.Requester); free.Add(free, tab.reserved).Cmp(due) < 0 {
+		return nil, fmt.Errorf("draws %s wei from %s, of which others' reserves leave %s", due, v.Voucher.Requester, free)
+	}
 	left := amount(l.escrow, v.Voucher.Requester)
-	if left.Sub(left, due).Sign() < 0 {
-		return nil, fmt.Errorf("draws more than the escrow of %s holds", v.Voucher.Requester)
+	left.Sub(left, due)
+	if tab.reserved.Cmp(due) < 0 {
+		tab.reserved = new(big.Int)
+	} else {
+		tab.reserved = new(big.Int).Sub(tab.reserved, due)
 	}
 	return due, nil
 }
@@ -303,8 +302,11 @@ func (l *ledger) claim(worker protocol.Account, nonce uint64, index uint32, acco
 		return false, fmt.Errorf("claims from batch %d of %d", nonce, len(l.batches[worker]))
 	}
 	b := l.batches[worker][nonce]
-	if l.now < b.claimableAt {
-		return false, fmt.Errorf("claims inside the challenge window")
+	if b.held || b.swept {
+		return false, nil
+	}
+	if l.now < b.claimableAt || b.disputed || b.rejected {
+		return false, fmt.Errorf("claims inside the challenge window or a dispute, or from a rejected batch")
 	}
 	if b.claimed[index] {
 		return false, nil

@@ -20,7 +20,7 @@ func (m *money) step() {
 	payer := m.payers[m.rng.IntN(len(m.payers))]
 	staker := []*keystore.Key{m.friend, m.model}[m.rng.IntN(2)]
 	worker := m.owner.Account()
-	switch m.rng.IntN(21) {
+	switch m.rng.IntN(30) {
 	case 0, 1:
 		_, err := m.as(payer).Deposit(ctx, m.wei(5000))
 		m.did("deposit", err)
@@ -28,6 +28,9 @@ func (m *money) step() {
 		m.job(payer)
 	case 6, 7, 8:
 		m.settle()
+		if m.chance(3) {
+			m.dispute() // while the window is open
+		}
 	case 9:
 		m.crash()
 	case 10, 11:
@@ -74,6 +77,16 @@ func (m *money) step() {
 		m.advance(time.Duration(1+m.rng.IntN(100_000)) * time.Second)
 	case 19:
 		m.rewind()
+	case 21:
+		m.reserve(payer)
+	case 22, 23, 24, 25:
+		m.dispute()
+	case 26:
+		m.refunds()
+	case 27, 28, 29:
+		for range 1 + m.rng.IntN(4) {
+			m.epoch()
+		}
 	}
 }
 
@@ -82,6 +95,12 @@ func (m *money) step() {
 func (m *money) job(payer *keystore.Key) {
 	have, err := m.client.AvailableOf(m.t.Context(), payer.Account())
 	require.NoError(m.t, err)
+	own, err := m.client.ReserveOf(m.t.Context(), payer.Account(), m.owner.Account())
+	require.NoError(m.t, err)
+	if own.LowersAt != 0 && own.Target.Lt(&own.Amount) {
+		own.Amount = own.Target
+	}
+	have.Add(&have, &own.Amount)
 	open := m.due(payer.Account())
 	if need := open.AddUint64(&open, 3e17); have.Lt(need) {
 		m.counts["job not taken"]++
@@ -167,7 +186,8 @@ func (m *money) settleAll() {
 		if len(left)+len(batched)+len(m.pending) == 0 {
 			return
 		}
-		// The stake may cover no more than what waits in windows.
+		// The stake may cover no more than what waits in windows and disputes.
+		m.rehabilitate()
 		m.advance(time.Hour)
 	}
 	require.Fail(m.t, "receipts cannot be settled", "run %d: %v", m.seed, m.service.Blocked())
@@ -290,14 +310,26 @@ func (m *money) rewind() {
 func (m *money) leave() {
 	ctx, t := m.t.Context(), m.t
 	ok := func(_ chain.Tx, err error) { t.Helper(); require.NoError(t, err, "run %d", m.seed) }
+	m.rehabilitate()
 	m.settleAll()
+	m.refunds()
 	m.advance(2 * time.Hour) // the longest window
+	m.endEpoch()
 	m.claimAll()
+	m.claimEpochs(true)
+	m.collectAll()
 	for _, p := range m.payers {
 		left, err := m.client.EscrowOf(ctx, p.Account())
 		require.NoError(t, err)
 		if !left.IsZero() {
 			ok(m.as(p).RequestWithdrawal(ctx, left))
+		}
+		for _, w := range []protocol.Account{m.owner.Account(), m.friend.Account()} {
+			r, err := m.client.ReserveOf(ctx, p.Account(), w)
+			require.NoError(t, err)
+			if !r.Amount.IsZero() {
+				ok(m.as(p).Reserve(ctx, w, uint256.Int{}))
+			}
 		}
 	}
 	worker := m.owner.Account()
@@ -313,6 +345,13 @@ func (m *money) leave() {
 	}
 	m.advance(9 * 24 * time.Hour)
 	for _, p := range m.payers {
+		for _, w := range []protocol.Account{m.owner.Account(), m.friend.Account()} {
+			r, err := m.client.ReserveOf(ctx, p.Account(), w)
+			require.NoError(t, err)
+			if r.LowersAt != 0 {
+				ok(m.as(m.admin).ReleaseReserve(ctx, p.Account(), w))
+			}
+		}
 		w, err := m.client.WithdrawalOf(ctx, p.Account())
 		require.NoError(t, err)
 		if !w.Amount.IsZero() {
@@ -352,6 +391,9 @@ func (m *money) claimAll() {
 	for n := m.batches; n < next; n++ {
 		b, err := m.client.Batch(ctx, m.owner.Account(), n)
 		require.NoError(m.t, err)
+		if b.Status == chain.BatchRejected {
+			continue
+		}
 		r, err := Recompute(ctx, m.blocks, b.DataDigest, m.checks())
 		require.NoError(m.t, err)
 		require.Equal(m.t, b.Root, r.Root)

@@ -18,6 +18,7 @@ import (
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/contracts/keystore"
 	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/payout"
 	"github.com/openledger/openledger/store"
 )
 
@@ -25,11 +26,12 @@ import (
 const runsPerChain = 20
 
 // A few runs of random operations; more with -tags long.
-func TestNoWeiIsLost(t *testing.T) { moneyRuns(t, 0, 5, 50) }
+func TestNoWeiIsLost(t *testing.T) { moneyRuns(t, 0, 4, 45) }
 
-// moneyRuns makes runs first..first+n of random operations by requesters, a worker,
-// delegators, claimants and the administrator, with crashes of worker and coordinator,
-// and reorganisations of the chain. After each run the ledger's account of all money is
+// moneyRuns makes runs first..first+n of random operations by requesters (who reserve, too),
+// a worker, delegators, claimants, challengers, a committee that says anything, a proposer
+// of epochs and the administrator, with crashes of worker and coordinator, and
+// reorganisations of the chain. After each run the ledger's account of all money is
 // compared with the chain, then everybody takes out what is theirs, and nothing may be
 // left in any contract.
 func moneyRuns(t *testing.T, first, n, operations int) {
@@ -39,6 +41,7 @@ func moneyRuns(t *testing.T, first, n, operations int) {
 		if (seed-first)%runsPerChain == 0 {
 			if m != nil {
 				m.close()
+				t.Logf("%d runs: %v", seed-first, counts)
 			}
 			m = newMoney(t, counts)
 		}
@@ -67,6 +70,9 @@ type money struct {
 	abandoned         int                                // receipts that no coordinator accepted
 	payees            map[protocol.Account]bool
 	batches           uint64 // that earlier runs have checked
+	validators        []*keystore.Key
+	judged            uint64                            // disputes of earlier runs
+	trees             map[protocol.Hash][]payout.Payout // of epochs, by root
 }
 
 func newMoney(t *testing.T, counts map[string]int) *money {
@@ -74,17 +80,24 @@ func newMoney(t *testing.T, counts map[string]int) *money {
 	w.access, w.voucherLife = 1e17, 9*365*24*time.Hour
 	m := &money{
 		world: w, counts: counts, workerFS: vfs.NewCrashableMem(), booksFS: vfs.NewCrashableMem(),
-		pending: map[protocol.Hash]protocol.Account{}, payees: map[protocol.Account]bool{}, rng: rand.New(rand.NewPCG(1, 1)),
+		pending: map[protocol.Hash]protocol.Account{}, payees: map[protocol.Account]bool{},
+		trees: map[protocol.Hash][]payout.Payout{}, rng: rand.New(rand.NewPCG(1, 1)),
 	}
 	var err error
 	m.eth, err = ethclient.Dial(w.chain.RPC())
 	require.NoError(t, err)
 	at := w.client.Addresses()
-	// What disputes will do here the administrator does.
+	// The administrator slashes, too, without a dispute.
 	require.NoError(t, w.client.As(w.admin).GrantRole(t.Context(), at.Staking, chain.SlasherRole, w.admin.Account()))
 	native := map[protocol.Account]*big.Int{}
 	for a, v := range w.funds {
 		native[a] = v.ToBig()
+	}
+	for i := range 4 {
+		v := key(t, fmt.Sprint("validator ", i))
+		m.validators = append(m.validators, v)
+		_, err = w.client.As(w.admin).Send(t.Context(), v.Account(), open(10_000))
+		require.NoError(t, err)
 	}
 	m.ledger, err = newLedger(at, w.params, native)
 	require.NoError(t, err)
@@ -158,6 +171,14 @@ func (m *money) run(seed uint64, operations int) {
 	m.seed, m.rng = seed, rand.New(rand.NewPCG(seed, 77))
 	_, err := m.as(m.owner).EnsureBond(m.t.Context(), open(5000))
 	require.NoError(m.t, err)
+	for _, v := range m.validators {
+		_, err = m.as(v).EnsureJoined(m.t.Context(), open(validatorBond))
+		require.NoError(m.t, err)
+	}
+	for _, p := range m.payers {
+		_, err = m.as(p).Deposit(m.t.Context(), m.wei(4000))
+		require.NoError(m.t, err)
+	}
 	for range operations {
 		m.step()
 	}
@@ -165,12 +186,15 @@ func (m *money) run(seed uint64, operations int) {
 	m.leave()
 	m.check("after all have left")
 	at := m.client.Addresses()
-	for name, a := range map[string]protocol.Account{"escrow": at.Escrow, "settlement": at.Settlement, "staking": at.Staking, "GOPEN": at.GOPEN} {
+	for name, a := range map[string]protocol.Account{"escrow": at.Escrow, "settlement": at.Settlement, "staking": at.Staking, "GOPEN": at.GOPEN, "epochs": at.Epochs, "disputes": at.Disputes} {
 		left, err := m.client.Balance(m.t.Context(), a)
 		require.NoError(m.t, err)
 		require.True(m.t, left.IsZero(), "run %d: %s wei are stuck in %s", seed, left.Dec(), name)
 	}
 }
+
+// equals compares what the ledger says with what the chain does.
+type equals func(want *big.Int, got uint256.Int, err error, what string, of ...any)
 
 // check replays what the chain has done since the last check and compares.
 func (m *money) check(when string) {
@@ -188,7 +212,7 @@ func (m *money) check(when string) {
 		}
 	}
 	why := fmt.Sprintf("run %d, %s", m.seed, when)
-	equal := func(want *big.Int, got uint256.Int, err error, what string, of ...any) {
+	var equal equals = func(want *big.Int, got uint256.Int, err error, what string, of ...any) {
 		m.t.Helper()
 		require.NoError(m.t, err)
 		if want == nil {
@@ -241,6 +265,7 @@ func (m *money) check(when string) {
 		equal(b.total, got.Total, err, "total of batch", n)
 		equal(b.paid, got.Claimed, err, "claimed of batch", n)
 	}
+	m.checkDisputes(head, equal)
 	voice, err := c.VoiceOf(ctx, m.friend.Account())
 	equal(l.votes[m.friend.Account()], voice.Balance, err, "GOPEN")
 }
