@@ -220,12 +220,12 @@ func serve(t *testing.T, s *service, change func(*Config)) string {
 }
 
 // serveBare serves without comparing with openapi.yaml, which reads bodies to their end.
-func serveBare(t *testing.T, s *service) string {
+func serveBare(t testing.TB, s *service) string {
 	t.Helper()
 	return serveAs(t, s, nil, func(h http.Handler) http.Handler { return h })
 }
 
-func serveAs(t *testing.T, s *service, change func(*Config), wrap func(http.Handler) http.Handler) string {
+func serveAs(t testing.TB, s *service, change func(*Config), wrap func(http.Handler) http.Handler) string {
 	t.Helper()
 	cfg := Config{Listen: "127.0.0.1:0", Inference: s, Adapters: s, Keys: s, Training: s, Files: s, FineTuning: s, Datanets: s, Versions: s, Batches: s, Uploads: s, Records: s, Contributors: s, Agents: s, Ledger: s, Network: s, RPC: s, Usage: s, Faucet: s,
 		Explainer: s,

@@ -72,19 +72,18 @@ func (o *operation) typescript(b *strings.Builder) {
 		with = append(with, "query")
 	}
 	args, with = append(args, "options?: t.Options"), append(with, "options")
-	kind, call := map[string][2]string{
+	kind := map[string][2]string{
 		"json":   {fmt.Sprintf("Promise<t.Result<'%s'>>", o.id), "json"},
 		"events": {"t.Events", "events"},
 		"bytes":  {"Promise<Uint8Array>", "bytes"},
 		"none":   {"Promise<void>", "none"},
-	}[o.result.kind], ""
-	call = kind[1]
+	}[o.result.kind]
 	quote := "'"
 	if strings.Contains(url, "${") {
 		quote = "`"
 	}
 	fmt.Fprintf(b, "  /** %s: `%s %s` */\n", strings.TrimSuffix(o.summary, "."), o.method, o.path)
-	fmt.Fprintf(b, "  %s(%s): %s {\n    return this.%s('%s', %s%s%s, { %s })\n  }\n", o.id, strings.Join(args, ", "), kind[0], call, o.method, quote, url, quote, strings.Join(with, ", "))
+	fmt.Fprintf(b, "  %s(%s): %s {\n    return this.%s('%s', %s%s%s, { %s })\n  }\n", o.id, strings.Join(args, ", "), kind[0], kind[1], o.method, quote, url, quote, strings.Join(with, ", "))
 }
 
 // typescriptPath is the type of a part of a path.
