@@ -28,4 +28,7 @@ type Attribution struct {
 	Root      Hash          `json:"root"`      // digest of the datanet version
 	Shares    []RecordShare `json:"shares"`
 	Pool      uint64        `json:"pool"` // mass under the threshold: to the datanet's public pool
+	// Retrieved is what the job was given to read, in its order. It divides the datanets'
+	// prices; what is above divides the adapter's.
+	Retrieved []RetrievedShares `json:"retrieved,omitempty"`
 }

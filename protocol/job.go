@@ -36,6 +36,8 @@ type InferenceJob struct {
 	Sampling     Sampling `json:"sampling"`
 	// Embedding asks for vectors by the bare base; then Sampling is not set.
 	Embedding *EmbeddingJob `json:"embedding,omitempty"`
+	// Retrieval is what the last user message is given to read; for messages only.
+	Retrieval []Retrieval `json:"retrieval,omitempty"`
 	// Resume holds output tokens that were already delivered by another worker:
 	// the worker continues after them and does not send them again.
 	Resume []uint32 `json:"resume,omitempty"`
@@ -53,7 +55,7 @@ type InferenceJob struct {
 type Price struct {
 	InputPer1K  uint256.Int `json:"input_per_1k"`  // per 1,000 prompt tokens
 	OutputPer1K uint256.Int `json:"output_per_1k"` // per 1,000 generated tokens
-	Access      uint256.Int `json:"access"`        // per inference, set by the adapter's owner; 0 for the bare base
+	Access      uint256.Int `json:"access"`        // per inference: the adapter's, set by its owner, 0 for the bare base, and those of retrieved datanets
 	Markup      uint256.Int `json:"markup"`        // per inference, of the agent's version; 0 without an agent
 }
 

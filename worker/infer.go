@@ -98,8 +98,11 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 		}
 		defer release()
 	}
-	if want := access(a); job.Price.Access != want {
-		return fail(protocol.Errorf(protocol.KindInvalid, "price.access", "the adapter costs %s wei per inference, the job offers %s", want.Dec(), job.Price.Access.Dec()))
+	if err := w.checkRetrieval(ctx, job); err != nil {
+		return fail(err)
+	}
+	if want := access(a, job.Retrieval); job.Price.Access != want {
+		return fail(protocol.Errorf(protocol.KindInvalid, "price.access", "adapter and retrieved datanets cost %s wei per inference, the job offers %s", want.Dec(), job.Price.Access.Dec()))
 	}
 	if err := w.checkAgent(ctx, job); err != nil {
 		return fail(err)
@@ -137,7 +140,7 @@ func (w *Worker) Infer(ctx context.Context, from protocol.PeerID, job protocol.I
 	// The answer is out: that its requester goes away now does not undo what it owes.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signTimeout)
 	defer cancel()
-	if evidence.Attribution, err = w.attribute(ctx, a, prompt, evidence.Output); err != nil {
+	if evidence.Attribution, err = w.attribute(ctx, a, evidence); err != nil {
 		return fail(err)
 	}
 	receipt, err := w.sign(ctx, a, evidence)
@@ -201,7 +204,7 @@ func (w *Worker) replay(ctx context.Context, job protocol.InferenceJob, s protoc
 	}
 	if e.Job.Requester != job.Requester || e.Job.Adapter != job.Adapter || e.Job.Prompt != job.Prompt || !slices.Equal(e.Job.Messages, job.Messages) ||
 		e.Job.Tools != job.Tools || e.Job.TemplateArgs != job.TemplateArgs || e.Job.Agent != job.Agent || e.Job.AgentVersion != job.AgentVersion ||
-		!e.Job.Embedding.Equal(job.Embedding) || !e.Job.Sampling.Equal(job.Sampling) ||
+		!e.Job.Embedding.Equal(job.Embedding) || !slices.EqualFunc(e.Job.Retrieval, job.Retrieval, protocol.Retrieval.Equal) || !e.Job.Sampling.Equal(job.Sampling) ||
 		len(job.Resume) > len(e.Output) || !slices.Equal(e.Output[:len(job.Resume)], job.Resume) {
 		return protocol.SignedReceipt{}, protocol.Evidence{}, protocol.Errorf(protocol.KindExists, "id", "this job was answered with other parameters")
 	}
@@ -268,13 +271,22 @@ func (w *Worker) checkAgent(ctx context.Context, job protocol.InferenceJob) erro
 }
 
 // attribute says whose records the output came from. The bare base has none on a
-// datanet: everything is the pool's, and its access fee is zero.
-func (w *Worker) attribute(ctx context.Context, a *adapter.Adapter, prompt, output []uint32) (protocol.Attribution, error) {
-	if a == nil {
-		return protocol.Attribution{Algorithm: audit.NoAttribution, Pool: protocol.WeightScale}, nil
+// datanet: everything is the pool's. What the job was given to read is weighed beside.
+func (w *Worker) attribute(ctx context.Context, a *adapter.Adapter, e protocol.Evidence) (at protocol.Attribution, err error) {
+	at = protocol.Attribution{Algorithm: audit.NoAttribution, Pool: protocol.WeightScale}
+	if a == nil && len(e.Job.Retrieval) == 0 {
+		return at, nil
 	}
 	defer w.metrics.attributed(time.Now())
-	return a.Querier.Query(ctx, prompt, output)
+	if a != nil {
+		if at, err = a.Querier.Query(ctx, e.Prompt, e.Output); err != nil {
+			return at, err
+		}
+	}
+	if len(e.Job.Retrieval) > 0 {
+		at.Retrieved, err = w.weigher.Weigh(ctx, e.Job.Retrieval, audit.Prompts(w.cfg.Bundle.Tokenizer, e.Job), e.Output, weightsOf(a))
+	}
+	return at, err
 }
 
 // sign makes the receipt. Evidence and receipt are durable before it is returned.
@@ -328,11 +340,15 @@ func weightsOf(a *adapter.Adapter) *lora.Adapter {
 	return a.LoRA
 }
 
-func access(a *adapter.Adapter) uint256.Int {
-	if a == nil {
-		return uint256.Int{}
+// access is the adapter's price and those of the datanets that are read.
+func access(a *adapter.Adapter, read []protocol.Retrieval) (sum uint256.Int) {
+	if a != nil {
+		sum = a.Registered.Access
 	}
-	return a.Registered.Access
+	for i := range read {
+		sum.Add(&sum, &read[i].Price) // decoding made sure that they are within the job's price
+	}
+	return sum
 }
 
 // engineError gives an engine's error its kind.

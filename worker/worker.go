@@ -18,10 +18,12 @@ import (
 	"github.com/openledger/openledger/store"
 	"github.com/openledger/openledger/store/ipfs"
 	"github.com/openledger/openledger/worker/adapter"
+	"github.com/openledger/openledger/worker/attrib"
 	"github.com/openledger/openledger/worker/audit"
 	"github.com/openledger/openledger/worker/engine"
 	"github.com/openledger/openledger/worker/engine/lora"
 	"github.com/openledger/openledger/worker/settle"
+	"github.com/openledger/openledger/worker/sources"
 )
 
 // Profile is the numeric profile that this worker computes under.
@@ -42,6 +44,8 @@ type Worker struct {
 	settlementDomain, escrowDomain, modelsDomain wire.Domain
 
 	source   adapter.Source
+	sources  *sources.Checker
+	weigher  *attrib.Weigher
 	adapters *hostTier
 	disk     *diskTier
 	loads    chan struct{} // ordered by others than operators
@@ -89,6 +93,10 @@ func New(cfg Config) (*Worker, error) {
 		if err := cfg.Registerer.Register(lora.NewCollector(tier, stats)); err != nil {
 			return nil, fmt.Errorf("worker: register metrics: %w", err)
 		}
+	}
+	w.sources = sources.New(cfg.IPFS, cfg.Chain)
+	if w.weigher, err = attrib.NewWeigher(cfg.Model); err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
 	}
 	w.source = adapter.Source{Content: cfg.IPFS, Registry: cfg.Chain, Base: w.base, Model: cfg.Model}
 	if w.settle, err = w.newSettlement(); err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/openledger/openledger/cmd/openledger/node"
 	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
-	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/store/ipfs"
 	"github.com/openledger/openledger/worker/adapter"
 	"github.com/openledger/openledger/worker/audit"
@@ -164,22 +163,21 @@ func (c *cli) audit(cmd *cobra.Command, r api.ReceiptView) (_ audit.Report, err 
 		return audit.Report{}, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
+	content, done, err := c.open(info)
+	if err != nil {
+		return audit.Report{}, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	providers, err := ipfs.ParseProviders(info.Bootstrap)
+	if err != nil {
+		return audit.Report{}, err
+	}
 	var with *adapter.Adapter
 	if r.Receipt.Adapter != (protocol.Hash{}) {
-		content, done, err := c.open(info)
-		if err != nil {
-			return audit.Report{}, err
-		}
-		defer func() { err = errors.Join(err, done()) }()
-		providers, err := ipfs.ParseProviders(info.Bootstrap)
-		if err != nil {
-			return audit.Report{}, err
-		}
 		source := adapter.Source{Content: content, Registry: ch, Base: m.Bundle.Hash, Model: m.Model}
 		if with, err = source.Open(cmd.Context(), r.Evidence.Job.Adapter, providers); err != nil {
 			return audit.Report{}, err
 		}
 	}
-	a := audit.Auditor{Domain: wire.Domain{ChainID: info.ChainID, Contract: info.Contracts.Settlement}, Base: m.Bundle.Hash, Model: m.Model, Tokenizer: m.Bundle.Tokenizer}
-	return a.Audit(cmd.Context(), r.SignedReceipt, r.Evidence, with)
+	return node.AuditorOf(ch, m, content, providers...).Audit(cmd.Context(), r.SignedReceipt, r.Evidence, with)
 }

@@ -247,7 +247,7 @@ func (c *cli) judge(ctx context.Context) (_ *judging, err error) {
 		return nil, err
 	}
 	j.judge = &validator.Judge{
-		Chain: ch, Index: index, Blocks: node.NewBlocks(content, providers, 20*time.Second), Auditor: node.AuditorOf(ch, m), Seen: validator.NewJournal(db),
+		Chain: ch, Index: index, Blocks: node.NewBlocks(content, providers, 20*time.Second), Auditor: node.AuditorOf(ch, m, content, providers...), Seen: validator.NewJournal(db),
 		Adapters: node.NewOpenAdapters(adapter.Source{Content: content, Registry: ch, Base: m.Bundle.Hash, Model: m.Model}, providers...),
 	}
 	return j, nil

@@ -46,6 +46,16 @@ func (c *Client) LatestVersion(ctx context.Context, datanet uint64) (uint32, err
 	return read(ctx, c, "read a datanet's newest version", c.cfg.Addresses.Datanets, datanets.PackLatestVersion(datanet), datanets.UnpackLatestVersion)
 }
 
+// RetrievalPrice is what an answer pays that was given records of a datanet, in wei.
+func (c *Client) RetrievalPrice(ctx context.Context, datanet uint64) (uint256.Int, error) {
+	return readAmount(ctx, c, "read a datanet's retrieval price", c.cfg.Addresses.Datanets, datanets.PackRetrievalPriceOf(datanet), datanets.UnpackRetrievalPriceOf)
+}
+
+// SetRetrievalPrice sets it for the sender's datanet.
+func (s *Sender) SetRetrievalPrice(ctx context.Context, datanet uint64, price uint256.Int) (Tx, error) {
+	return s.Call(ctx, "set a datanet's retrieval price", s.c.cfg.Addresses.Datanets, uint256.Int{}, datanets.PackSetRetrievalPrice(datanet, big256(price)))
+}
+
 // Version is a published version, or an error of kind not_found.
 func (c *Client) Version(ctx context.Context, datanet uint64, number uint32) (protocol.Version, error) {
 	v, err := read(ctx, c, "read a datanet's version", c.cfg.Addresses.Datanets, datanets.PackVersionOf(datanet, number), datanets.UnpackVersionOf)

@@ -49,6 +49,7 @@ contract DatanetRegistry is IDatanetOwners, EIP712 {
     uint64 private _count;
     mapping(uint64 datanet => Datanet) private _datanets;
     mapping(uint64 datanet => mapping(uint32 version => Version)) private _versions;
+    mapping(uint64 datanet => uint256 price) private _retrievalPrices;
 
     /// @notice No such datanet.
     error UnknownDatanet(uint64 datanet);
@@ -82,6 +83,8 @@ contract DatanetRegistry is IDatanetOwners, EIP712 {
         string license,
         uint64 recordCount
     );
+
+    event RetrievalPriceChanged(uint64 indexed datanet, uint256 price);
 
     constructor(DelegateRegistry delegates_) EIP712(TypedData.NAME, TypedData.VERSION) {
         if (address(delegates_) == address(0)) revert ZeroAddress();
@@ -140,6 +143,21 @@ contract DatanetRegistry is IDatanetOwners, EIP712 {
     /// @notice Who says who may act for an owner.
     function delegates() external view returns (DelegateRegistry) {
         return _DELEGATES;
+    }
+
+    /// @notice Sets what an answer pays that was given records of the caller's datanet to read; 0, as at first: nothing.
+    /// It is divided like an adapter's access price, with the datanet's owner in the place of the adapter's.
+    /// @param price wei per answer, however many of the datanet's records it was given.
+    function setRetrievalPrice(uint64 datanet, uint256 price) external {
+        if (_existing(datanet).owner != msg.sender) revert NotDatanetOwner(datanet, msg.sender);
+        _retrievalPrices[datanet] = price;
+        emit RetrievalPriceChanged(datanet, price);
+    }
+
+    /// @notice What an answer pays that was given records of a datanet, in wei.
+    function retrievalPriceOf(uint64 datanet) external view returns (uint256) {
+        _existing(datanet);
+        return _retrievalPrices[datanet];
     }
 
     /// @notice How many datanets there are; their ids are 1 to this.

@@ -52,6 +52,32 @@ contract DatanetRegistryTest is Fixture {
         datanets.create("n", "MIT", string(new bytes(4097)));
     }
 
+    function test_SetRetrievalPrice_Succeeds() public {
+        uint64 id = _create();
+        vm.assertEq(datanets.retrievalPriceOf(id), 0);
+        vm.expectEmit(true, true, true, true, address(datanets));
+        emit DatanetRegistry.RetrievalPriceChanged(id, 7);
+        vm.prank(owner);
+        datanets.setRetrievalPrice(id, 7);
+        vm.assertEq(datanets.retrievalPriceOf(id), 7);
+        vm.assertEq(datanets.retrievalPriceOf(_create()), 0);
+    }
+
+    function test_SetRetrievalPrice_NotOwner_Reverts() public {
+        uint64 id = _create();
+        vm.expectRevert(
+            abi.encodeWithSelector(DatanetRegistry.NotDatanetOwner.selector, id, address(this))
+        );
+        datanets.setRetrievalPrice(id, 1);
+    }
+
+    function test_RetrievalPrice_Unknown_Reverts() public {
+        vm.expectRevert(abi.encodeWithSelector(DatanetRegistry.UnknownDatanet.selector, 9));
+        datanets.retrievalPriceOf(9);
+        vm.expectRevert(abi.encodeWithSelector(DatanetRegistry.UnknownDatanet.selector, 9));
+        datanets.setRetrievalPrice(9, 1);
+    }
+
     function test_Publish_Succeeds() public {
         uint64 id = _create();
         vm.expectEmit(true, true, true, true, address(datanets));

@@ -22,6 +22,7 @@ contract GoldenTest is Fixture {
         uint256 worker;
         uint256 agent;
         uint256 owner;
+        uint256 datanet;
         uint256 stakers;
         uint256 contributors;
         uint256 pool;
@@ -94,10 +95,51 @@ contract GoldenTest is Fixture {
             else if (role == keccak256("worker")) s.worker += amount;
             else if (role == keccak256("agent")) s.agent += amount;
             else if (role == keccak256("owner")) s.owner += amount;
+            else if (role == keccak256("datanet")) s.datanet += amount;
             else if (role == keccak256("staker")) s.stakers += amount;
             else if (role == keccak256("contributor")) s.contributors += amount;
             else if (role == keccak256("pool")) s.pool += amount;
             else vm.assertTrue(false, roles[i]);
+        }
+    }
+
+    // ---- retrieved datanets ----
+
+    /// Each datanet's price is divided as an access fee by itself, its owner in the place of the model's.
+    function test_Retrieval_Golden_Succeeds() public view {
+        string memory json = vm.readFile(string.concat(FOLDER, "retrieval.json"));
+        uint256 count = vm.parseJsonUint(json, ".count");
+        vm.assertTrue(count > 0);
+        for (uint256 i = 0; i < count; ++i) {
+            string memory at = string.concat(".cases[", vm.toString(i), "]");
+            string memory name = vm.parseJsonString(json, string.concat(at, ".name"));
+            FeeParts memory got = FeeSplitter.split(
+                _number(json, at, ".compute"),
+                _number(json, at, ".access"),
+                _number(json, at, ".markup"),
+                sharesIn(json, at)
+            );
+            uint256 datanets = vm.parseJsonUint(json, string.concat(at, ".datanets"));
+            uint256 readers = 0;
+            for (uint256 k = 0; k < datanets; ++k) {
+                string memory of = string.concat(at, ".retrieved[", vm.toString(k), "]");
+                FeeParts memory one = FeeSplitter.split(0, _number(json, of, ".price"), 0, sharesIn(json, at));
+                got.platform += one.platform;
+                got.stakers += one.stakers;
+                got.contributors += one.contributors;
+                readers += one.owner;
+            }
+            Sums memory want = _sums(json, at);
+            vm.assertEq(got.platform, want.platform, string.concat(name, ": platform"));
+            vm.assertEq(got.worker, want.worker, string.concat(name, ": worker"));
+            vm.assertEq(got.agent, want.agent, string.concat(name, ": agent"));
+            vm.assertEq(got.owner, want.owner, string.concat(name, ": owner"));
+            vm.assertEq(readers, want.datanet, string.concat(name, ": datanets"));
+            vm.assertEq(
+                got.stakers + got.contributors,
+                want.stakers + want.contributors + want.pool,
+                string.concat(name, ": stakers and contributors")
+            );
         }
     }
 

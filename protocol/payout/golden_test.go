@@ -79,6 +79,80 @@ func TestSplitGolden(t *testing.T) {
 	}
 }
 
+// Prices of datanets that were read are divided beside the adapter's, each by itself.
+func TestRetrievalGolden(t *testing.T) {
+	type read struct {
+		Datanet      uint64             `json:"datanet"`
+		Price        uint256.Int        `json:"price"`
+		Owner        protocol.Account   `json:"owner"`
+		Pool         protocol.Account   `json:"pool"`
+		Records      []protocol.Hash    `json:"records"`
+		Contributors []protocol.Account `json:"contributors"`
+		Weights      []uint64           `json:"weights"`
+		PoolWeight   uint64             `json:"pool_weight"`
+	}
+	type vector struct {
+		Name    string      `json:"name"`
+		Compute uint256.Int `json:"compute"`
+		Access  uint256.Int `json:"access_total"`
+		Markup  uint256.Int `json:"markup"`
+		Params
+		Treasury       protocol.Account   `json:"treasury"`
+		WorkerPayout   protocol.Account   `json:"worker_payout"`
+		AgentOwner     protocol.Account   `json:"agent_owner"`
+		ModelOwner     protocol.Account   `json:"model_owner"`
+		Pool           protocol.Account   `json:"pool"`
+		StakerAccounts []protocol.Account `json:"staker_accounts"`
+		StakerAmounts  []uint256.Int      `json:"staker_amounts"`
+		Records        []protocol.Hash    `json:"records"`
+		Contributors   []protocol.Account `json:"contributors"`
+		Weights        []uint64           `json:"weights"`
+		PoolWeight     uint64             `json:"pool_weight"`
+		Retrieved      []read             `json:"retrieved"`
+
+		OutRoles    []Role             `json:"out_roles"`
+		OutAccounts []protocol.Account `json:"out_accounts"`
+		OutAmounts  []uint256.Int      `json:"out_amounts"`
+		OutRecords  []protocol.Hash    `json:"out_records"`
+	}
+	shares := func(records []protocol.Hash, contributors []protocol.Account, weights []uint64) (out []protocol.RecordShare) {
+		for i := range records {
+			out = append(out, protocol.RecordShare{Record: records[i], Contributor: contributors[i], Weight: weights[i]})
+		}
+		return out
+	}
+	for _, v := range readCases[vector](t, "testdata/retrieval.json") {
+		t.Run(v.Name, func(t *testing.T) {
+			parties := Parties{Treasury: v.Treasury, WorkerPayout: v.WorkerPayout, AgentOwner: v.AgentOwner, ModelOwner: v.ModelOwner, Pool: v.Pool}
+			for i := range v.StakerAccounts {
+				parties.Stakers = append(parties.Stakers, Stake{v.StakerAccounts[i], v.StakerAmounts[i]})
+			}
+			att := protocol.Attribution{Shares: shares(v.Records, v.Contributors, v.Weights), Pool: v.PoolWeight}
+			for _, r := range v.Retrieved {
+				parties.Datanets = append(parties.Datanets, DatanetParty{r.Datanet, r.Owner, r.Pool})
+				att.Retrieved = append(att.Retrieved, protocol.RetrievedShares{Algorithm: "x", Datanet: r.Datanet, Price: r.Price,
+					Shares: shares(r.Records, r.Contributors, r.Weights), Pool: r.PoolWeight})
+			}
+			fee := protocol.Fee{Compute: v.Compute, Access: v.Access, Markup: v.Markup}
+			got, err := Split(fee, v.Params, parties, att)
+			require.NoError(t, err)
+			var want []Share
+			for i := range v.OutRoles {
+				want = append(want, Share{v.OutAccounts[i], v.OutAmounts[i], v.OutRoles[i], v.OutRecords[i]})
+			}
+			require.Equal(t, want, got)
+
+			dear := att
+			dear.Retrieved = append([]protocol.RetrievedShares(nil), att.Retrieved...)
+			dear.Retrieved[0].Price.AddUint64(&v.Access, 1)
+			if !v.Access.IsZero() {
+				_, err = Split(fee, v.Params, parties, dear)
+				require.ErrorContains(t, err, "more than the access fee")
+			}
+		})
+	}
+}
+
 // Along a lineage, whole fees: what the owner and its parents' owners have adds up to
 // what the owner would have without parents.
 func TestRoyaltiesGolden(t *testing.T) {

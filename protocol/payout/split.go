@@ -19,6 +19,7 @@ const (
 	RoleAgent       Role = "agent" // owner of the agent that was asked
 	RoleOwner       Role = "owner"
 	RoleRoyalty     Role = "royalty" // owner of an adapter that the model is derived from
+	RoleDatanet     Role = "datanet" // owner of a datanet that the answer was given to read
 	RoleStaker      Role = "staker"
 	RoleContributor Role = "contributor"
 	RolePool        Role = "pool"
@@ -76,6 +77,14 @@ type Parties struct {
 	Pool         protocol.Account `json:"pool"` // the datanet's public pool
 	Stakers      []Stake          `json:"stakers"`
 	Royalties    []Royalty        `json:"royalties,omitempty"` // along the model's lineage
+	Datanets     []DatanetParty   `json:"datanets,omitempty"`  // whose records the answer was given to read
+}
+
+// DatanetParty is whom a datanet's retrieval price is owed to, contributors aside.
+type DatanetParty struct {
+	Datanet uint64           `json:"datanet"`
+	Owner   protocol.Account `json:"owner"`
+	Pool    protocol.Account `json:"pool"`
 }
 
 // Share is one party's part in one fee.
@@ -95,6 +104,11 @@ type Share struct {
 // stake, the contributors' part by attribution weight with the attribution's
 // Pool weight going to the public pool. Without any stake the stakers' part
 // goes to the public pool too.
+//
+// The prices of datanets that the answer was given to read ([protocol.RetrievedShares]) are
+// a part of access. Each is divided by itself as the rest of access is, with the datanet's
+// owner in the place of the model's, its retrieved records in that of the attributed ones,
+// and its pool. Their shares come after the model's, datanet by datanet.
 //
 // Every division uses largest remainders; equal remainders are served in the
 // order platform, worker / agent / owner, stakers, contributors; whoever owes royalties
@@ -160,7 +174,11 @@ func (s *Splitter) Split(fee protocol.Fee, parties Parties, att protocol.Attribu
 	if err := s.scratch.apportion(compute[:], &fee.Compute, s.bps[:2]); err != nil {
 		return nil, err
 	}
-	if err := s.scratch.apportion(access[:], &fee.Access, s.bps[:2]); err != nil {
+	model, retrieved, err := retrievalOf(&fee, &att)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.scratch.apportion(access[:], &model, s.bps[:2]); err != nil {
 		return nil, err
 	}
 	if err := s.scratch.apportion(markup[:], &fee.Markup, s.bps[:2]); err != nil {
@@ -169,13 +187,30 @@ func (s *Splitter) Split(fee protocol.Fee, parties Parties, att protocol.Attribu
 	var platform uint256.Int
 	platform.Add(&compute[0], &access[0])
 	platform.Add(&platform, &markup[0])
+	room := 6 + len(parties.Royalties) + len(s.stakes) + len(att.Shares)
+	var prices [protocol.MaxRetrievals][2]uint256.Int
+	for i := range retrieved {
+		if err := s.scratch.apportion(prices[i][:], &retrieved[i].Price, s.bps[:2]); err != nil {
+			return nil, err
+		}
+		platform.Add(&platform, &prices[i][0])
+		room += 2 + len(s.stakes) + len(retrieved[i].Shares)
+	}
 
-	out := shareList{list: s.room(6 + len(parties.Royalties) + len(s.stakes) + len(att.Shares))}
+	out := shareList{list: s.room(room)}
 	out.add(RolePlatform, "treasury", parties.Treasury, &platform, protocol.Hash{})
 	out.add(RoleWorker, "worker_payout", parties.WorkerPayout, &compute[1], protocol.Hash{})
 	out.add(RoleAgent, "agent_owner", parties.AgentOwner, &markup[1], protocol.Hash{})
 	if !access[1].IsZero() {
 		if err := s.splitAccess(&out, &access[1], &parties, &att); err != nil {
+			return nil, err
+		}
+	}
+	for i := range retrieved {
+		if prices[i][1].IsZero() {
+			continue
+		}
+		if err := s.splitRetrieved(&out, &prices[i][1], &parties, &retrieved[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -214,6 +249,22 @@ func (l *shareList) add(role Role, field string, a protocol.Account, amount *uin
 	l.list = append(l.list, Share{Account: a, Amount: *amount, Role: role, Record: record})
 }
 
+// retrievalOf takes the prices of retrieved datanets out of the access fee.
+func retrievalOf(fee *protocol.Fee, att *protocol.Attribution) (model uint256.Int, retrieved []protocol.RetrievedShares, err error) {
+	if fee.Access.IsZero() || len(att.Retrieved) == 0 {
+		return fee.Access, nil, nil
+	}
+	if len(att.Retrieved) > protocol.MaxRetrievals {
+		return model, nil, protocol.Errorf(protocol.KindInvalid, "attribution.retrieved", "has %d entries, more than %d", len(att.Retrieved), protocol.MaxRetrievals)
+	}
+	sum, ok := att.RetrievalPrice()
+	if !ok || sum.Gt(&fee.Access) {
+		return model, nil, protocol.Errorf(protocol.KindInvalid, "attribution.retrieved", "asks more than the access fee of %s wei", fee.Access.Dec())
+	}
+	model.Sub(&fee.Access, &sum)
+	return model, att.Retrieved, nil
+}
+
 func (s *Splitter) splitAccess(out *shareList, amount *uint256.Int, parties *Parties, att *protocol.Attribution) error {
 	var parts [3]uint256.Int
 	if err := s.scratch.apportion(parts[:], amount, s.access[:]); err != nil {
@@ -222,7 +273,26 @@ func (s *Splitter) splitAccess(out *shareList, amount *uint256.Int, parties *Par
 	if err := s.splitOwner(out, &parts[0], parties); err != nil {
 		return err
 	}
+	return s.splitRest(out, &parts, parties.Pool, att.Shares, att.Pool)
+}
 
+// splitRetrieved divides one datanet's price.
+func (s *Splitter) splitRetrieved(out *shareList, amount *uint256.Int, parties *Parties, r *protocol.RetrievedShares) error {
+	i := slices.IndexFunc(parties.Datanets, func(p DatanetParty) bool { return p.Datanet == r.Datanet })
+	if i < 0 {
+		return protocol.Errorf(protocol.KindInvalid, "datanets", "do not list datanet %d", r.Datanet)
+	}
+	party := &parties.Datanets[i]
+	var parts [3]uint256.Int
+	if err := s.scratch.apportion(parts[:], amount, s.access[:]); err != nil {
+		return err
+	}
+	out.add(RoleDatanet, "datanet_owner", party.Owner, &parts[0], protocol.Hash{})
+	return s.splitRest(out, &parts, party.Pool, r.Shares, r.Pool)
+}
+
+// splitRest divides the parts of stakers and contributors.
+func (s *Splitter) splitRest(out *shareList, parts *[3]uint256.Int, to protocol.Account, shares []protocol.RecordShare, poolWeight uint64) error {
 	if s.stakesErr != nil {
 		return s.stakesErr
 	}
@@ -239,11 +309,11 @@ func (s *Splitter) splitAccess(out *shareList, amount *uint256.Int, parties *Par
 		}
 	}
 
-	if err := s.checkAttribution(att); err != nil {
+	if err := s.checkAttribution(shares, poolWeight); err != nil {
 		return err
 	}
 	s.weights = slices.Grow(s.weights[:0], len(s.records)+1)[:len(s.records)+1]
-	s.weights[0].SetUint64(att.Pool)
+	s.weights[0].SetUint64(poolWeight)
 	for i := range s.records {
 		s.weights[i+1].SetUint64(s.records[i].Weight)
 	}
@@ -255,7 +325,7 @@ func (s *Splitter) splitAccess(out *shareList, amount *uint256.Int, parties *Par
 		out.add(RoleContributor, "contributor", s.records[i].Contributor, &amounts[i+1], s.records[i].Record)
 	}
 	pool.Add(&pool, &amounts[0])
-	out.add(RolePool, "pool", parties.Pool, &pool, protocol.Hash{})
+	out.add(RolePool, "pool", to, &pool, protocol.Hash{})
 	return nil
 }
 
@@ -285,13 +355,13 @@ func mergeStakes(in []Stake) ([]Stake, error) {
 }
 
 // checkAttribution puts the shares, sorted by record hash, into s.records.
-func (s *Splitter) checkAttribution(att *protocol.Attribution) error {
-	s.records = append(s.records[:0], att.Shares...)
+func (s *Splitter) checkAttribution(shares []protocol.RecordShare, pool uint64) error {
+	s.records = append(s.records[:0], shares...)
 	records := s.records
 	slices.SortFunc(records, func(a, b protocol.RecordShare) int { return bytes.Compare(a.Record[:], b.Record[:]) })
-	sum := att.Pool
-	if att.Pool > protocol.WeightScale {
-		return protocol.Errorf(protocol.KindInvalid, "attribution.pool", "%d is more than %d", att.Pool, uint64(protocol.WeightScale))
+	sum := pool
+	if pool > protocol.WeightScale {
+		return protocol.Errorf(protocol.KindInvalid, "attribution.pool", "%d is more than %d", pool, uint64(protocol.WeightScale))
 	}
 	for i := range records {
 		r := &records[i]

@@ -135,6 +135,8 @@ func CheckReceipt(r protocol.Receipt, e protocol.Evidence) error {
 		return bad("output_hash", "does not match the output")
 	case r.AttributionRoot != root:
 		return bad("attribution_root", "does not match the attribution")
+	case !sameRetrieval(e.Job.Retrieval, e.Attribution.Retrieved):
+		return bad("attribution_root", "is of other records than the job was given to read")
 	case r.DatanetRoot != e.Attribution.Root:
 		return bad("datanet_root", "differs between receipt and attribution")
 	case r.Compute != fee.Compute:

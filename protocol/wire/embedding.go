@@ -23,8 +23,8 @@ func embeddingToPB(e *protocol.EmbeddingJob) *pb.EmbeddingJob {
 
 // embedding decodes what is a job's own when it asks for vectors.
 func (f *fields) embedding(m *pb.InferenceJob, j *protocol.InferenceJob) {
-	if j.Adapter != "" || j.Agent != 0 || j.Prompt != "" || len(m.GetMessages()) > 0 || m.GetSampling() != nil || len(j.Resume) > 0 || j.Tools != "" || j.TemplateArgs != "" {
-		f.fail("embedding", "goes with no adapter, agent, prompt, messages, sampling, resume or tools")
+	if j.Adapter != "" || j.Agent != 0 || j.Prompt != "" || len(m.GetMessages()) > 0 || m.GetSampling() != nil || len(j.Resume) > 0 || j.Tools != "" || j.TemplateArgs != "" || len(m.GetRetrieval()) > 0 {
+		f.fail("embedding", "goes with no adapter, agent, prompt, messages, retrieval, sampling, resume or tools")
 	}
 	f.in("embedding", func() {
 		e := m.GetEmbedding()

@@ -15,7 +15,7 @@ func InferenceJobToPB(j protocol.InferenceJob) *pb.InferenceJob {
 		Id: j.ID[:], Requester: j.Requester[:], Base: j.Base[:], Adapter: string(j.Adapter), Prompt: j.Prompt,
 		Sampling: samplingToPB(j.Sampling), Resume: j.Resume, Price: PriceToPB(j.Price), Deadline: uint64(j.Deadline), Sources: j.Sources,
 		Authorization: j.Authorization, Tools: j.Tools, TemplateArgs: j.TemplateArgs, Agent: j.Agent, AgentVersion: j.AgentVersion,
-		Embedding: embeddingToPB(j.Embedding),
+		Embedding: embeddingToPB(j.Embedding), Retrieval: retrievalToPB(j.Retrieval),
 	}
 	if j.Embedding != nil && j.Sampling.Equal(protocol.Sampling{}) {
 		m.Sampling = nil
@@ -78,7 +78,7 @@ func (f *fields) inferenceJob(m *pb.InferenceJob) protocol.InferenceJob {
 		f.fail("messages", "has %d entries, more than %d", len(m.GetMessages()), MaxMessages)
 		return j
 	}
-	size := 0
+	size := f.retrieval(m, &j)
 	for i, c := range m.GetMessages() {
 		f.text(fmt.Sprintf("messages[%d].role", i), c.GetRole(), MaxRoleBytes)
 		size += len(c.GetContent()) + len(c.GetFields())

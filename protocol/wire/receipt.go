@@ -89,15 +89,24 @@ func SignedVoucherFromPB(m *pb.SignedVoucher) (protocol.SignedVoucher, error) {
 }
 
 func attributionToPB(a protocol.Attribution) *pb.Attribution {
-	m := &pb.Attribution{Algorithm: a.Algorithm, Index: optionalHashBytes(a.Index), Root: optionalHashBytes(a.Root), Pool: a.Pool}
-	for _, s := range a.Shares {
+	m := &pb.Attribution{Algorithm: a.Algorithm, Index: optionalHashBytes(a.Index), Root: optionalHashBytes(a.Root), Pool: a.Pool, Shares: sharesToPB(a.Shares)}
+	for i := range a.Retrieved {
+		r := &a.Retrieved[i]
+		m.Retrieved = append(m.Retrieved, &pb.RetrievedShares{Algorithm: r.Algorithm, Datanet: r.Datanet, Root: hashBytes(r.Root), Price: amountBytes(r.Price),
+			Shares: sharesToPB(r.Shares), Pool: r.Pool})
+	}
+	return m
+}
+
+func sharesToPB(in []protocol.RecordShare) (out []*pb.RecordShare) {
+	for _, s := range in {
 		share := &pb.RecordShare{Record: hashBytes(s.Record), Contributor: s.Contributor.Bytes(), Weight: s.Weight, Influence: s.Influence}
 		for _, sp := range s.Spans {
 			share.Spans = append(share.Spans, &pb.Span{Start: number32(sp.Start), Length: number32(sp.Length), Offset: number32(sp.Offset)})
 		}
-		m.Shares = append(m.Shares, share)
+		out = append(out, share)
 	}
-	return m
+	return out
 }
 
 // attribution decodes a whole attribution, or none at all (bare base).
@@ -112,9 +121,22 @@ func (f *fields) attribution(m *pb.Attribution) protocol.Attribution {
 		f.fail("shares", "has %d entries, more than %d", len(m.GetShares()), MaxShares)
 		return a
 	}
-	sum := a.Pool
-	seen := make(map[protocol.Hash]bool, len(m.GetShares()))
-	for i, s := range m.GetShares() {
+	var sum uint64
+	a.Shares, sum = f.shares(m.GetShares())
+	if f.err != nil {
+		return a
+	}
+	if empty := a.Algorithm == "" && len(a.Shares) == 0 && a.Pool == 0; !empty && sum+a.Pool != protocol.WeightScale || a.Pool > protocol.WeightScale {
+		f.fail("pool", "weights and pool add up to %d, not to %d", sum+a.Pool, uint64(protocol.WeightScale))
+	}
+	a.Retrieved = f.retrieved(m.GetRetrieved())
+	return a
+}
+
+// shares decodes shares in their order, and adds up their weights.
+func (f *fields) shares(in []*pb.RecordShare) (out []protocol.RecordShare, sum uint64) {
+	seen := make(map[protocol.Hash]bool, len(in))
+	for i, s := range in {
 		f.in(fmt.Sprintf("shares[%d]", i), func() {
 			share := protocol.RecordShare{
 				Record:      f.hash("record", s.GetRecord()),
@@ -141,22 +163,19 @@ func (f *fields) attribution(m *pb.Attribution) protocol.Attribution {
 			}
 			seen[share.Record] = true
 			if i > 0 {
-				last := &a.Shares[i-1]
+				last := &out[i-1]
 				if share.Weight > last.Weight || share.Weight == last.Weight && share.Record.Cmp(last.Record) < 0 {
 					f.fail("weight", "is out of order: shares descend by weight, ties ascend by record")
 				}
 			}
 			sum += min(share.Weight, protocol.WeightScale)
-			a.Shares = append(a.Shares, share)
+			out = append(out, share)
 		})
 		if f.err != nil {
-			return a
+			return out, sum
 		}
 	}
-	if empty := a.Algorithm == "" && len(a.Shares) == 0 && a.Pool == 0; !empty && sum != protocol.WeightScale || a.Pool > protocol.WeightScale {
-		f.fail("pool", "weights and pool add up to %d, not to %d", sum, uint64(protocol.WeightScale))
-	}
-	return a
+	return out, sum
 }
 
 func evidenceToPB(e protocol.Evidence) *pb.Evidence {

@@ -80,6 +80,7 @@ func (ix *Index) Verify(ctx context.Context, model *llama.Model, adapter *lora.A
 		return got, err
 	}
 	want := e.Attribution
+	want.Retrieved = nil // another algorithm's
 	switch {
 	case want.Algorithm != Algorithm:
 		return got, protocol.Errorf(protocol.KindInvalid, "attribution.algorithm", "is %q, this program computes %q: verify with a program that has it", want.Algorithm, Algorithm)

@@ -19,8 +19,10 @@ import (
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/worker/adapter"
+	"github.com/openledger/openledger/worker/attrib"
 	"github.com/openledger/openledger/worker/engine"
 	"github.com/openledger/openledger/worker/engine/chat"
+	"github.com/openledger/openledger/worker/engine/lora"
 	"github.com/openledger/openledger/worker/engine/model/llama"
 	"github.com/openledger/openledger/worker/engine/sample"
 	"github.com/openledger/openledger/worker/engine/tokenizer"
@@ -43,8 +45,9 @@ func Prompt(t *tokenizer.Tokenizer, job protocol.InferenceJob) ([]uint32, error)
 	if job.Prompt != "" {
 		return t.WithTemplate(t.Encode(job.Prompt)), nil
 	}
-	messages := make([]chat.Message, len(job.Messages))
-	for i, m := range job.Messages {
+	turns := withSources(job.Messages, job.Retrieval, allSources)
+	messages := make([]chat.Message, len(turns))
+	for i, m := range turns {
 		messages[i] = chat.Message{Role: m.Role, Content: m.Content, Fields: json.RawMessage(m.Fields)}
 	}
 	options := tokenizer.ChatOptions{Prompt: true, Now: time.UnixMilli(job.Deadline).UTC()}
@@ -91,6 +94,8 @@ const (
 	StepOutput      = "running it again gives the same output"
 	StepAttribution = "attributing it again gives the same weights"
 	StepNone        = "no attribution without a datanet"
+	StepSources     = "retrieved records are in the datanets, as they were quoted"
+	StepRetrieved   = "weighing the retrieved records again gives the same weights"
 )
 
 // Step is one thing that was checked.
@@ -123,6 +128,10 @@ type Auditor struct {
 	Base      protocol.Hash
 	Model     *llama.Model
 	Tokenizer *tokenizer.Tokenizer
+	// Sources checks retrieved records against their datanets: an error of kind corrupt is
+	// about them, another one says that they could not be checked. Without it what was
+	// retrieved cannot be audited.
+	Sources func(ctx context.Context, retrieval []protocol.Retrieval) error
 }
 
 // Audit checks one receipt with its evidence. The adapter is the open adapter that the
@@ -163,11 +172,42 @@ func (a Auditor) Audit(ctx context.Context, s protocol.SignedReceipt, e protocol
 	r.check(StepOutput, compare(output, e))
 	if with == nil {
 		r.check(StepNone, checkNone(e.Attribution))
-		return r, nil
+	} else {
+		_, err = with.Index.Verify(ctx, a.Model, with.LoRA, e)
+		r.check(StepAttribution, err)
 	}
-	_, err = with.Index.Verify(ctx, a.Model, with.LoRA, e)
-	r.check(StepAttribution, err)
+	if len(e.Job.Retrieval) > 0 || len(e.Attribution.Retrieved) > 0 {
+		return r, a.retrieved(ctx, &r, e, with)
+	}
 	return r, nil
+}
+
+// retrieved checks what the job was given to read, and how it was weighed.
+func (a Auditor) retrieved(ctx context.Context, r *Report, e protocol.Evidence, with *adapter.Adapter) error {
+	if a.Sources == nil {
+		return protocol.Errorf(protocol.KindUnavailable, "retrieval", "the datanets that were read are not at hand")
+	}
+	err := a.Sources(ctx, e.Job.Retrieval)
+	if err != nil && protocol.KindOf(err) != protocol.KindCorrupt {
+		return err
+	}
+	if !r.check(StepSources, err) {
+		return nil
+	}
+	weigher, err := attrib.NewWeigher(a.Model)
+	if err != nil {
+		return err
+	}
+	var values *lora.Adapter
+	if with != nil {
+		values = with.LoRA
+	}
+	want, err := weigher.Weigh(ctx, e.Job.Retrieval, Prompts(a.Tokenizer, e.Job), e.Output, values)
+	if err != nil {
+		return err
+	}
+	r.check(StepRetrieved, compareRetrieved(want, e.Attribution.Retrieved))
+	return nil
 }
 
 func (a Auditor) checkModel(r protocol.Receipt, e protocol.Evidence, with *adapter.Adapter) error {

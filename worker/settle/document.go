@@ -74,9 +74,11 @@ type Manifest struct {
 	Adapters []AdapterParties `json:"adapters"` // by digest
 	// Agents are those whose markups are charged, by number; not there without any. As
 	// with royalties, a reader that does not know of them refuses the document.
-	Agents   []AgentParties  `json:"agents,omitempty"`
-	Receipts int             `json:"receipts"`
-	Parts    []protocol.Hash `json:"parts"` // blocks of entries, in order
+	Agents []AgentParties `json:"agents,omitempty"`
+	// Datanets are those whose retrieval prices are charged, by number; the same holds.
+	Datanets []payout.DatanetParty `json:"datanets,omitempty"`
+	Receipts int                   `json:"receipts"`
+	Parts    []protocol.Hash       `json:"parts"` // blocks of entries, in order
 }
 
 // Entry is one receipt with what its split depends on.
@@ -314,18 +316,21 @@ func (m *Manifest) split(splitter *payout.Splitter, e *Entry, checks Checks) ([]
 	parties := payout.Parties{Treasury: m.Treasury, WorkerPayout: m.Payout}
 	var att protocol.Attribution
 	if !r.Access.IsZero() {
-		a, ok := m.adapter(r.Adapter)
-		if !ok {
-			return nil, protocol.Errorf(protocol.KindInvalid, "adapters", "do not list adapter %s", r.Adapter)
-		}
-		if a.Datanet != r.Datanet {
-			return nil, protocol.Errorf(protocol.KindInvalid, "datanet", "is %d, adapter %s was trained on %d", r.Datanet, r.Adapter, a.Datanet)
-		}
-		parties.ModelOwner, parties.Pool, parties.Royalties = a.Owner, a.Pool, a.Royalties
 		if e.Attribution == nil {
 			return nil, protocol.Errorf(protocol.KindInvalid, "attribution", "is missing though there is an access fee")
 		}
 		att = *e.Attribution
+		if read, ok := att.RetrievalPrice(); !ok || read != r.Access { // else all of it is the datanets'
+			a, ok := m.adapter(r.Adapter)
+			if !ok {
+				return nil, protocol.Errorf(protocol.KindInvalid, "adapters", "do not list adapter %s", r.Adapter)
+			}
+			if a.Datanet != r.Datanet {
+				return nil, protocol.Errorf(protocol.KindInvalid, "datanet", "is %d, adapter %s was trained on %d", r.Datanet, r.Adapter, a.Datanet)
+			}
+			parties.ModelOwner, parties.Pool, parties.Royalties = a.Owner, a.Pool, a.Royalties
+		}
+		parties.Datanets = m.Datanets
 		if checks.AttributionRoot != nil {
 			root, err := checks.AttributionRoot(att)
 			if err != nil {

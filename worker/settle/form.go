@@ -150,7 +150,7 @@ func (s *Service) group(ctx context.Context, v store.VoucherRecord, receipts []p
 func (s *Service) document(ctx context.Context, groups []group, nonce, block uint64) (*Document, error) {
 	var d Document
 	var adapters []protocol.Hash
-	var agents []uint64
+	var agents, datanets []uint64
 	for _, g := range groups {
 		for _, r := range g.receipts {
 			e := Entry{Receipt: r}
@@ -160,7 +160,12 @@ func (s *Service) document(ctx context.Context, groups []group, nonce, block uin
 					return nil, fmt.Errorf("attribution of receipt %s: %w", r.Receipt.ID, err)
 				}
 				e.Attribution = &att
-				adapters = append(adapters, r.Receipt.Adapter)
+				for _, read := range att.Retrieved {
+					datanets = append(datanets, read.Datanet)
+				}
+				if read, ok := att.RetrievalPrice(); !ok || read != r.Receipt.Access {
+					adapters = append(adapters, r.Receipt.Adapter)
+				}
 			}
 			if !r.Receipt.Markup.IsZero() {
 				agents = append(agents, r.Receipt.Agent)
@@ -170,7 +175,7 @@ func (s *Service) document(ctx context.Context, groups []group, nonce, block uin
 	}
 	slices.SortFunc(d.Entries, func(a, b Entry) int { return order(&a, &b) })
 	var err error
-	if d.Manifest, err = snapshot(ctx, s.client, s.cfg.Worker, block, adapters, agents); err != nil {
+	if d.Manifest, err = snapshot(ctx, s.client, s.cfg.Worker, block, adapters, agents, datanets); err != nil {
 		return nil, err
 	}
 	d.Manifest.Nonce = nonce

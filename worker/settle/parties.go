@@ -11,9 +11,9 @@ import (
 )
 
 // snapshot reads who earns from a worker's receipts, and by which parameters, after
-// a block. adapters are the adapters with access fees, agents those with markups, in any
-// order.
-func snapshot(ctx context.Context, c *chain.Client, worker protocol.Account, block uint64, adapters []protocol.Hash, agents []uint64) (Manifest, error) {
+// a block. adapters are the adapters with access fees, agents those with markups,
+// datanets those that were read, in any order.
+func snapshot(ctx context.Context, c *chain.Client, worker protocol.Account, block uint64, adapters []protocol.Hash, agents, datanets []uint64) (Manifest, error) {
 	at := c.At(block)
 	m := Manifest{
 		Format: Format, ChainID: c.ChainID(), Settlement: c.Addresses().Settlement, Worker: worker, Block: block,
@@ -72,6 +72,15 @@ func snapshot(ctx context.Context, c *chain.Client, worker protocol.Account, blo
 		}
 		m.Agents = append(m.Agents, AgentParties{Agent: id, Owner: a.Owner})
 	}
+	datanets = slices.Clone(datanets)
+	slices.Sort(datanets)
+	for _, id := range slices.Compact(datanets) {
+		d, err := at.Datanet(ctx, id)
+		if err != nil {
+			return m, err
+		}
+		m.Datanets = append(m.Datanets, payout.DatanetParty{Datanet: id, Owner: d.Owner, Pool: d.Pool})
+	}
 	return m, nil
 }
 
@@ -100,7 +109,11 @@ func Audit(ctx context.Context, c *chain.Client, r *Result) error {
 	for i := range m.Agents {
 		agents[i] = m.Agents[i].Agent
 	}
-	want, err := snapshot(ctx, c, m.Worker, m.Block, digests, agents)
+	datanets := make([]uint64, len(m.Datanets))
+	for i := range m.Datanets {
+		datanets[i] = m.Datanets[i].Datanet
+	}
+	want, err := snapshot(ctx, c, m.Worker, m.Block, digests, agents, datanets)
 	if err != nil {
 		return err
 	}
@@ -113,6 +126,8 @@ func Audit(ctx context.Context, c *chain.Client, r *Result) error {
 		return protocol.Errorf(protocol.KindCorrupt, "stakers", "are not those of block %d", m.Block)
 	case !slices.EqualFunc(want.Adapters, m.Adapters, AdapterParties.equal):
 		return protocol.Errorf(protocol.KindCorrupt, "adapters", "are not those of block %d", m.Block)
+	case !slices.Equal(want.Datanets, m.Datanets):
+		return protocol.Errorf(protocol.KindCorrupt, "datanets", "are not those of block %d", m.Block)
 	case !slices.Equal(want.Agents, m.Agents):
 		return protocol.Errorf(protocol.KindCorrupt, "agents", "are not those of block %d", m.Block)
 	}

@@ -177,6 +177,7 @@ func (j *Judge) rerun(ctx context.Context, s protocol.SignedReceipt, e protocol.
 		reason := map[string]protocol.DisputeReason{
 			audit.StepSignature: signature, audit.StepEvidence: signature, audit.StepFee: charge, audit.StepModel: lineage,
 			audit.StepPrompt: charge, audit.StepOutput: output, audit.StepAttribution: attribution, audit.StepNone: attribution,
+			audit.StepSources: lineage, audit.StepRetrieved: attribution,
 		}[step.Name]
 		return faultf(reason, s.Receipt.ID, "%s: %s", step.Name, step.Detail), nil
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/openledger/openledger/store/ipfs"
 	"github.com/openledger/openledger/worker/adapter"
 	"github.com/openledger/openledger/worker/audit"
+	"github.com/openledger/openledger/worker/sources"
 	"github.com/openledger/openledger/worker/validator"
 )
 
@@ -120,7 +121,7 @@ func OpenValidator(ctx context.Context, home Home, key *keystore.Key, log *slog.
 	v.Service, err = validator.New(validator.Config{
 		DB: v.peer.db, Chain: v.client, Sender: v.client.As(key), Key: key.ECDSA(), Index: index, Blocks: v.content,
 		Adapters: NewOpenAdapters(adapter.Source{Content: v.peer.ipfs, Registry: v.client, Base: v.model.Bundle.Hash, Model: v.model.Model}),
-		Auditor:  AuditorOf(v.client, v.model), Share: s.Share, Patience: s.Patience, Observe: s.Observe,
+		Auditor:  AuditorOf(v.client, v.model, v.peer.ipfs), Share: s.Share, Patience: s.Patience, Observe: s.Observe,
 		Online: func() bool { return len(v.peer.host.Peers()) > 0 }, Reach: v.reach, Logger: log, Registerer: registry,
 	})
 	if err != nil {
@@ -138,10 +139,20 @@ func OpenValidator(ctx context.Context, home Home, key *keystore.Key, log *slog.
 	return v, nil
 }
 
-// AuditorOf runs inferences again with a model.
-func AuditorOf(client *chain.Client, m *Model) audit.Auditor {
+// sourcesTimeout bounds how long records that an answer read may take to come.
+const sourcesTimeout = 30 * time.Second
+
+// AuditorOf runs inferences again with a model, and checks what they read against content
+// from the providers.
+func AuditorOf(client *chain.Client, m *Model, content *ipfs.Node, providers ...peer.AddrInfo) audit.Auditor {
+	checker := sources.New(content, client)
 	return audit.Auditor{
 		Domain: wire.Domain{ChainID: client.ChainID(), Contract: client.Addresses().Settlement}, Base: m.Bundle.Hash, Model: m.Model, Tokenizer: m.Bundle.Tokenizer,
+		Sources: func(ctx context.Context, retrieval []protocol.Retrieval) error {
+			ctx, cancel := context.WithTimeout(ctx, sourcesTimeout)
+			defer cancel()
+			return checker.Check(ctx, retrieval, providers)
+		},
 	}
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Golden vectors of the fee split, of royalties, of the Merkle-sum tree and of the cumulative tree.
+"""Golden vectors of the fee split, of retrieved datanets, of royalties, of the Merkle-sum tree and of the cumulative tree.
 
 Written from the specification alone, apart from the Go code: exact rationals
 (fractions.Fraction) for the largest-remainder division and an independent
 keccak. Needs: pip install pycryptodome
 
-    python3 vectors.py        # rewrites splits.json, royalties.json, merkle.json and cumulative.json beside it
+    python3 vectors.py        # rewrites splits.json, retrieval.json, royalties.json, merkle.json and cumulative.json beside it
 """
 import json
 import pathlib
@@ -168,6 +168,67 @@ def split_cases() -> list[dict]:
         cases.append(case(f"random_agent_{i}", rng.randrange(10**rng.randrange(1, 25)), rng.randrange(2) * rng.randrange(10**20),
                           st[:rng.randrange(5)], rc, bps=rng.choice([1000, 0, 1, 333, 2500]),
                           markup=rng.randrange(10**rng.randrange(1, 25))))
+    return cases
+
+
+def retrieval_case(name, compute, access, retrieved, stakers=(), records=(), bps=1000, parts=(20, 20, 50), markup=0):
+    """Each datanet's price is divided as an access fee by itself; only the platform's part is one."""
+    c = case(name, compute, access, stakers, records, None, bps, parts, markup)
+    out = list(zip(c["out_roles"], c["out_accounts"], map(int, c["out_amounts"]), c["out_records"]))
+    c["retrieved"] = []
+    platform = 0
+    for n, (price, rows) in enumerate(retrieved):
+        one = case(name, 0, price, stakers, rows, None, bps, parts)
+        of = {"datanet": n + 3, "price": str(price), "owner": addr(f"datanet {n}"), "pool": addr(f"pool {n}"),
+              "records": one["records"], "contributors": one["contributors"], "weights": one["weights"], "pool_weight": one["pool_weight"]}
+        c["retrieved"].append(of)
+        for role, account, amount, record in zip(one["out_roles"], one["out_accounts"], map(int, one["out_amounts"]), one["out_records"]):
+            if role == "platform":
+                platform += amount
+            elif role == "owner":
+                out.append(("datanet", of["owner"], amount, record))
+            else:
+                out.append((role, of["pool"] if role == "pool" else account, amount, record))
+    if out and out[0][0] == "platform":
+        out[0] = (*out[0][:2], out[0][2] + platform, out[0][3])
+    elif platform:
+        out.insert(0, ("platform", c["treasury"], platform, ZERO32))
+    c["access_total"] = str(access + sum(p for p, _ in retrieved))
+    assert sum(o[2] for o in out) == compute + int(c["access_total"]) + markup
+    c["out_roles"] = [o[0] for o in out]
+    c["out_accounts"] = [o[1] for o in out]
+    c["out_amounts"] = [str(o[2]) for o in out]
+    c["out_records"] = [o[3] for o in out]
+    for key in ("payout_accounts", "payout_amounts"):
+        del c[key]
+    c["datanets"] = len(retrieved)
+    return c
+
+
+def retrieval_cases():
+    rng = random.Random(24)
+    st = [(addr(f"s{i}"), 10**18 * (i + 1)) for i in range(3)]
+    rc = [(rec(f"r{i}"), addr(f"c{i % 3}"), w) for i, w in enumerate([400_000_000, 250_000_000, 100_000_001])]
+    read = [(rec(f"q{i}"), addr(f"c{i}"), w) for i, w in enumerate([700_000_000, 99_999_999, 0])]
+    cases = [
+        retrieval_case("bare_base", 10**15, 0, [(10**15, read)]),
+        retrieval_case("bare_base_with_stakers", 123_456_789_012_345_678, 0, [(90 * 10**15 + 7, read)], st),
+        retrieval_case("beside_an_adapter", 5, 90 * 10**15, [(10**15 + 1, read)], st, rc),
+        retrieval_case("the_same_record_twice", 5, 90 * 10**15, [(10**15 + 1, rc)], st, rc),
+        retrieval_case("two_datanets", 10**15, 0, [(10**15 + 3, read), (7, rc)], st),
+        retrieval_case("a_free_one", 10**15, 0, [(0, read), (9, rc)], st),
+        retrieval_case("nobody_helped", 10**15, 3, [(10**15, [])], st, rc),
+        retrieval_case("one_wei_each", 1, 1, [(1, read), (1, read), (1, read), (1, read)], st, rc),
+        retrieval_case("five_wei_ties", 0, 5, [(5, read), (5, read)], [], rc),
+        retrieval_case("with_an_agent", 10**15, 10**15, [(10**16, read)], st, rc, markup=5 * 10**15),
+        retrieval_case("platform_takes_all", 3, 5, [(10**9 + 9, read)], st, rc, bps=10_000),
+        retrieval_case("huge", 2**250, 2**250 + 1, [(2**254 - 19, read)], st, rc),
+    ]
+    for i in range(24):
+        cases.append(retrieval_case(
+            f"random_{i}", rng.randrange(10**18), rng.randrange(2) * rng.randrange(10**rng.randrange(1, 22)),
+            [(rng.randrange(10**rng.randrange(1, 22)), rng.choice([read, rc, []])) for _ in range(rng.randrange(1, 5))],
+            st[:rng.randrange(4)], rc, bps=rng.choice([1000, 0, 333]), parts=rng.choice([(20, 20, 50), (1, 2, 3), (0, 0, 1)])))
     return cases
 
 
@@ -339,6 +400,7 @@ def write(name, cases):
 
 if __name__ == "__main__":
     write("splits.json", split_cases())
+    write("retrieval.json", retrieval_cases())
     write("royalties.json", royalty_cases())
     write("merkle.json", merkle_cases())
     write("cumulative.json", cumulative_cases())

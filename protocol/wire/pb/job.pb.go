@@ -316,6 +316,7 @@ type InferenceJob struct {
 	Agent         uint64                 `protobuf:"varint,15,opt,name=agent,proto3" json:"agent,omitempty"`                                  // 0: none
 	AgentVersion  uint32                 `protobuf:"varint,16,opt,name=agent_version,json=agentVersion,proto3" json:"agent_version,omitempty"`
 	Embedding     *EmbeddingJob          `protobuf:"bytes,20,opt,name=embedding,proto3" json:"embedding,omitempty"` // instead of messages, prompt and sampling
+	Retrieval     []*Retrieval           `protobuf:"bytes,21,rep,name=retrieval,proto3" json:"retrieval,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -469,6 +470,157 @@ func (x *InferenceJob) GetEmbedding() *EmbeddingJob {
 	return nil
 }
 
+func (x *InferenceJob) GetRetrieval() []*Retrieval {
+	if x != nil {
+		return x.Retrieval
+	}
+	return nil
+}
+
+type Retrieval struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Datanet       uint64                 `protobuf:"varint,1,opt,name=datanet,proto3" json:"datanet,omitempty"`
+	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Root          []byte                 `protobuf:"bytes,3,opt,name=root,proto3" json:"root,omitempty"`
+	Price         []byte                 `protobuf:"bytes,4,opt,name=price,proto3" json:"price,omitempty"`
+	Sources       []*Source              `protobuf:"bytes,5,rep,name=sources,proto3" json:"sources,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retrieval) Reset() {
+	*x = Retrieval{}
+	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retrieval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retrieval) ProtoMessage() {}
+
+func (x *Retrieval) ProtoReflect() protoreflect.Message {
+	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retrieval.ProtoReflect.Descriptor instead.
+func (*Retrieval) Descriptor() ([]byte, []int) {
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Retrieval) GetDatanet() uint64 {
+	if x != nil {
+		return x.Datanet
+	}
+	return 0
+}
+
+func (x *Retrieval) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Retrieval) GetRoot() []byte {
+	if x != nil {
+		return x.Root
+	}
+	return nil
+}
+
+func (x *Retrieval) GetPrice() []byte {
+	if x != nil {
+		return x.Price
+	}
+	return nil
+}
+
+func (x *Retrieval) GetSources() []*Source {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+type Source struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Record        []byte                 `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	Contributor   []byte                 `protobuf:"bytes,2,opt,name=contributor,proto3" json:"contributor,omitempty"`
+	Title         string                 `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
+	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Source) Reset() {
+	*x = Source{}
+	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Source) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Source) ProtoMessage() {}
+
+func (x *Source) ProtoReflect() protoreflect.Message {
+	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Source.ProtoReflect.Descriptor instead.
+func (*Source) Descriptor() ([]byte, []int) {
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Source) GetRecord() []byte {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+func (x *Source) GetContributor() []byte {
+	if x != nil {
+		return x.Contributor
+	}
+	return nil
+}
+
+func (x *Source) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Source) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 type EmbeddingJob struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Algorithm     string                 `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
@@ -480,7 +632,7 @@ type EmbeddingJob struct {
 
 func (x *EmbeddingJob) Reset() {
 	*x = EmbeddingJob{}
-	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	mi := &file_openledger_v1_job_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -492,7 +644,7 @@ func (x *EmbeddingJob) String() string {
 func (*EmbeddingJob) ProtoMessage() {}
 
 func (x *EmbeddingJob) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[4]
+	mi := &file_openledger_v1_job_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -505,7 +657,7 @@ func (x *EmbeddingJob) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmbeddingJob.ProtoReflect.Descriptor instead.
 func (*EmbeddingJob) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{4}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *EmbeddingJob) GetAlgorithm() string {
@@ -539,7 +691,7 @@ type EmbeddingInput struct {
 
 func (x *EmbeddingInput) Reset() {
 	*x = EmbeddingInput{}
-	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	mi := &file_openledger_v1_job_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -551,7 +703,7 @@ func (x *EmbeddingInput) String() string {
 func (*EmbeddingInput) ProtoMessage() {}
 
 func (x *EmbeddingInput) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[5]
+	mi := &file_openledger_v1_job_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -564,7 +716,7 @@ func (x *EmbeddingInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmbeddingInput.ProtoReflect.Descriptor instead.
 func (*EmbeddingInput) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{5}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *EmbeddingInput) GetText() string {
@@ -609,7 +761,7 @@ type Hyper struct {
 
 func (x *Hyper) Reset() {
 	*x = Hyper{}
-	mi := &file_openledger_v1_job_proto_msgTypes[6]
+	mi := &file_openledger_v1_job_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +773,7 @@ func (x *Hyper) String() string {
 func (*Hyper) ProtoMessage() {}
 
 func (x *Hyper) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[6]
+	mi := &file_openledger_v1_job_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +786,7 @@ func (x *Hyper) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hyper.ProtoReflect.Descriptor instead.
 func (*Hyper) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{6}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Hyper) GetRank() uint32 {
@@ -790,7 +942,7 @@ type Merge struct {
 
 func (x *Merge) Reset() {
 	*x = Merge{}
-	mi := &file_openledger_v1_job_proto_msgTypes[7]
+	mi := &file_openledger_v1_job_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +954,7 @@ func (x *Merge) String() string {
 func (*Merge) ProtoMessage() {}
 
 func (x *Merge) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[7]
+	mi := &file_openledger_v1_job_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +967,7 @@ func (x *Merge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Merge.ProtoReflect.Descriptor instead.
 func (*Merge) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{7}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Merge) GetMethod() string {
@@ -863,7 +1015,7 @@ type MergeParent struct {
 
 func (x *MergeParent) Reset() {
 	*x = MergeParent{}
-	mi := &file_openledger_v1_job_proto_msgTypes[8]
+	mi := &file_openledger_v1_job_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -875,7 +1027,7 @@ func (x *MergeParent) String() string {
 func (*MergeParent) ProtoMessage() {}
 
 func (x *MergeParent) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[8]
+	mi := &file_openledger_v1_job_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -888,7 +1040,7 @@ func (x *MergeParent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeParent.ProtoReflect.Descriptor instead.
 func (*MergeParent) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{8}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MergeParent) GetAdapter() string {
@@ -915,7 +1067,7 @@ type Rendering struct {
 
 func (x *Rendering) Reset() {
 	*x = Rendering{}
-	mi := &file_openledger_v1_job_proto_msgTypes[9]
+	mi := &file_openledger_v1_job_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +1079,7 @@ func (x *Rendering) String() string {
 func (*Rendering) ProtoMessage() {}
 
 func (x *Rendering) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[9]
+	mi := &file_openledger_v1_job_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +1092,7 @@ func (x *Rendering) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendering.ProtoReflect.Descriptor instead.
 func (*Rendering) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{9}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Rendering) GetPromptTemplate() string {
@@ -978,7 +1130,7 @@ type TrainingOrder struct {
 
 func (x *TrainingOrder) Reset() {
 	*x = TrainingOrder{}
-	mi := &file_openledger_v1_job_proto_msgTypes[10]
+	mi := &file_openledger_v1_job_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1142,7 @@ func (x *TrainingOrder) String() string {
 func (*TrainingOrder) ProtoMessage() {}
 
 func (x *TrainingOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[10]
+	mi := &file_openledger_v1_job_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1003,7 +1155,7 @@ func (x *TrainingOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingOrder.ProtoReflect.Descriptor instead.
 func (*TrainingOrder) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{10}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TrainingOrder) GetOwner() []byte {
@@ -1110,7 +1262,7 @@ type TrainingJob struct {
 
 func (x *TrainingJob) Reset() {
 	*x = TrainingJob{}
-	mi := &file_openledger_v1_job_proto_msgTypes[11]
+	mi := &file_openledger_v1_job_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1122,7 +1274,7 @@ func (x *TrainingJob) String() string {
 func (*TrainingJob) ProtoMessage() {}
 
 func (x *TrainingJob) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[11]
+	mi := &file_openledger_v1_job_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1135,7 +1287,7 @@ func (x *TrainingJob) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingJob.ProtoReflect.Descriptor instead.
 func (*TrainingJob) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{11}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TrainingJob) GetId() []byte {
@@ -1188,7 +1340,7 @@ type TrainingProgress struct {
 
 func (x *TrainingProgress) Reset() {
 	*x = TrainingProgress{}
-	mi := &file_openledger_v1_job_proto_msgTypes[12]
+	mi := &file_openledger_v1_job_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +1352,7 @@ func (x *TrainingProgress) String() string {
 func (*TrainingProgress) ProtoMessage() {}
 
 func (x *TrainingProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[12]
+	mi := &file_openledger_v1_job_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +1365,7 @@ func (x *TrainingProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingProgress.ProtoReflect.Descriptor instead.
 func (*TrainingProgress) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{12}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TrainingProgress) GetPhase() string {
@@ -1277,7 +1429,7 @@ type TrainingEval struct {
 
 func (x *TrainingEval) Reset() {
 	*x = TrainingEval{}
-	mi := &file_openledger_v1_job_proto_msgTypes[13]
+	mi := &file_openledger_v1_job_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1441,7 @@ func (x *TrainingEval) String() string {
 func (*TrainingEval) ProtoMessage() {}
 
 func (x *TrainingEval) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[13]
+	mi := &file_openledger_v1_job_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1454,7 @@ func (x *TrainingEval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingEval.ProtoReflect.Descriptor instead.
 func (*TrainingEval) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{13}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TrainingEval) GetStep() uint32 {
@@ -1351,7 +1503,7 @@ type TrainingResult struct {
 
 func (x *TrainingResult) Reset() {
 	*x = TrainingResult{}
-	mi := &file_openledger_v1_job_proto_msgTypes[14]
+	mi := &file_openledger_v1_job_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1515,7 @@ func (x *TrainingResult) String() string {
 func (*TrainingResult) ProtoMessage() {}
 
 func (x *TrainingResult) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_job_proto_msgTypes[14]
+	mi := &file_openledger_v1_job_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1528,7 @@ func (x *TrainingResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingResult.ProtoReflect.Descriptor instead.
 func (*TrainingResult) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_job_proto_rawDescGZIP(), []int{14}
+	return file_openledger_v1_job_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TrainingResult) GetAdapter() string {
@@ -1481,7 +1633,7 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\ftop_logprobs\x18\x10 \x01(\rR\vtopLogprobs\"5\n" +
 	"\tTokenBias\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\rR\x05token\x12\x12\n" +
-	"\x04bias\x18\x02 \x01(\x02R\x04bias\"\xc0\x04\n" +
+	"\x04bias\x18\x02 \x01(\x02R\x04bias\"\xf8\x04\n" +
 	"\fInferenceJob\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\trequester\x18\x02 \x01(\fR\trequester\x12\x12\n" +
@@ -1500,7 +1652,19 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\rtemplate_args\x18\x0e \x01(\tR\ftemplateArgs\x12\x14\n" +
 	"\x05agent\x18\x0f \x01(\x04R\x05agent\x12#\n" +
 	"\ragent_version\x18\x10 \x01(\rR\fagentVersion\x129\n" +
-	"\tembedding\x18\x14 \x01(\v2\x1b.openledger.v1.EmbeddingJobR\tembedding\"\x83\x01\n" +
+	"\tembedding\x18\x14 \x01(\v2\x1b.openledger.v1.EmbeddingJobR\tembedding\x126\n" +
+	"\tretrieval\x18\x15 \x03(\v2\x18.openledger.v1.RetrievalR\tretrieval\"\x9a\x01\n" +
+	"\tRetrieval\x12\x18\n" +
+	"\adatanet\x18\x01 \x01(\x04R\adatanet\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\x12\x12\n" +
+	"\x04root\x18\x03 \x01(\fR\x04root\x12\x14\n" +
+	"\x05price\x18\x04 \x01(\fR\x05price\x12/\n" +
+	"\asources\x18\x05 \x03(\v2\x15.openledger.v1.SourceR\asources\"l\n" +
+	"\x06Source\x12\x16\n" +
+	"\x06record\x18\x01 \x01(\fR\x06record\x12 \n" +
+	"\vcontributor\x18\x02 \x01(\fR\vcontributor\x12\x14\n" +
+	"\x05title\x18\x03 \x01(\tR\x05title\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\"\x83\x01\n" +
 	"\fEmbeddingJob\x12\x1c\n" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x1e\n" +
 	"\n" +
@@ -1612,44 +1776,48 @@ func file_openledger_v1_job_proto_rawDescGZIP() []byte {
 	return file_openledger_v1_job_proto_rawDescData
 }
 
-var file_openledger_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_openledger_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_openledger_v1_job_proto_goTypes = []any{
 	(*ChatMessage)(nil),      // 0: openledger.v1.ChatMessage
 	(*Sampling)(nil),         // 1: openledger.v1.Sampling
 	(*TokenBias)(nil),        // 2: openledger.v1.TokenBias
 	(*InferenceJob)(nil),     // 3: openledger.v1.InferenceJob
-	(*EmbeddingJob)(nil),     // 4: openledger.v1.EmbeddingJob
-	(*EmbeddingInput)(nil),   // 5: openledger.v1.EmbeddingInput
-	(*Hyper)(nil),            // 6: openledger.v1.Hyper
-	(*Merge)(nil),            // 7: openledger.v1.Merge
-	(*MergeParent)(nil),      // 8: openledger.v1.MergeParent
-	(*Rendering)(nil),        // 9: openledger.v1.Rendering
-	(*TrainingOrder)(nil),    // 10: openledger.v1.TrainingOrder
-	(*TrainingJob)(nil),      // 11: openledger.v1.TrainingJob
-	(*TrainingProgress)(nil), // 12: openledger.v1.TrainingProgress
-	(*TrainingEval)(nil),     // 13: openledger.v1.TrainingEval
-	(*TrainingResult)(nil),   // 14: openledger.v1.TrainingResult
-	(*Price)(nil),            // 15: openledger.v1.Price
+	(*Retrieval)(nil),        // 4: openledger.v1.Retrieval
+	(*Source)(nil),           // 5: openledger.v1.Source
+	(*EmbeddingJob)(nil),     // 6: openledger.v1.EmbeddingJob
+	(*EmbeddingInput)(nil),   // 7: openledger.v1.EmbeddingInput
+	(*Hyper)(nil),            // 8: openledger.v1.Hyper
+	(*Merge)(nil),            // 9: openledger.v1.Merge
+	(*MergeParent)(nil),      // 10: openledger.v1.MergeParent
+	(*Rendering)(nil),        // 11: openledger.v1.Rendering
+	(*TrainingOrder)(nil),    // 12: openledger.v1.TrainingOrder
+	(*TrainingJob)(nil),      // 13: openledger.v1.TrainingJob
+	(*TrainingProgress)(nil), // 14: openledger.v1.TrainingProgress
+	(*TrainingEval)(nil),     // 15: openledger.v1.TrainingEval
+	(*TrainingResult)(nil),   // 16: openledger.v1.TrainingResult
+	(*Price)(nil),            // 17: openledger.v1.Price
 }
 var file_openledger_v1_job_proto_depIdxs = []int32{
 	2,  // 0: openledger.v1.Sampling.logit_bias:type_name -> openledger.v1.TokenBias
 	0,  // 1: openledger.v1.InferenceJob.messages:type_name -> openledger.v1.ChatMessage
 	1,  // 2: openledger.v1.InferenceJob.sampling:type_name -> openledger.v1.Sampling
-	15, // 3: openledger.v1.InferenceJob.price:type_name -> openledger.v1.Price
-	4,  // 4: openledger.v1.InferenceJob.embedding:type_name -> openledger.v1.EmbeddingJob
-	5,  // 5: openledger.v1.EmbeddingJob.inputs:type_name -> openledger.v1.EmbeddingInput
-	7,  // 6: openledger.v1.Hyper.merge:type_name -> openledger.v1.Merge
-	8,  // 7: openledger.v1.Merge.parents:type_name -> openledger.v1.MergeParent
-	9,  // 8: openledger.v1.Merge.renderings:type_name -> openledger.v1.Rendering
-	10, // 9: openledger.v1.TrainingJob.order:type_name -> openledger.v1.TrainingOrder
-	6,  // 10: openledger.v1.TrainingJob.hyper:type_name -> openledger.v1.Hyper
-	13, // 11: openledger.v1.TrainingProgress.eval:type_name -> openledger.v1.TrainingEval
-	13, // 12: openledger.v1.TrainingResult.eval:type_name -> openledger.v1.TrainingEval
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	17, // 3: openledger.v1.InferenceJob.price:type_name -> openledger.v1.Price
+	6,  // 4: openledger.v1.InferenceJob.embedding:type_name -> openledger.v1.EmbeddingJob
+	4,  // 5: openledger.v1.InferenceJob.retrieval:type_name -> openledger.v1.Retrieval
+	5,  // 6: openledger.v1.Retrieval.sources:type_name -> openledger.v1.Source
+	7,  // 7: openledger.v1.EmbeddingJob.inputs:type_name -> openledger.v1.EmbeddingInput
+	9,  // 8: openledger.v1.Hyper.merge:type_name -> openledger.v1.Merge
+	10, // 9: openledger.v1.Merge.parents:type_name -> openledger.v1.MergeParent
+	11, // 10: openledger.v1.Merge.renderings:type_name -> openledger.v1.Rendering
+	12, // 11: openledger.v1.TrainingJob.order:type_name -> openledger.v1.TrainingOrder
+	8,  // 12: openledger.v1.TrainingJob.hyper:type_name -> openledger.v1.Hyper
+	15, // 13: openledger.v1.TrainingProgress.eval:type_name -> openledger.v1.TrainingEval
+	15, // 14: openledger.v1.TrainingResult.eval:type_name -> openledger.v1.TrainingEval
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_openledger_v1_job_proto_init() }
@@ -1664,7 +1832,7 @@ func file_openledger_v1_job_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_openledger_v1_job_proto_rawDesc), len(file_openledger_v1_job_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

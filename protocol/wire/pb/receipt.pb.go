@@ -490,6 +490,7 @@ type Attribution struct {
 	Root          []byte                 `protobuf:"bytes,3,opt,name=root,proto3" json:"root,omitempty"`
 	Shares        []*RecordShare         `protobuf:"bytes,4,rep,name=shares,proto3" json:"shares,omitempty"`
 	Pool          uint64                 `protobuf:"varint,5,opt,name=pool,proto3" json:"pool,omitempty"`
+	Retrieved     []*RetrievedShares     `protobuf:"bytes,20,rep,name=retrieved,proto3" json:"retrieved,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -559,6 +560,97 @@ func (x *Attribution) GetPool() uint64 {
 	return 0
 }
 
+func (x *Attribution) GetRetrieved() []*RetrievedShares {
+	if x != nil {
+		return x.Retrieved
+	}
+	return nil
+}
+
+type RetrievedShares struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Algorithm     string                 `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	Datanet       uint64                 `protobuf:"varint,2,opt,name=datanet,proto3" json:"datanet,omitempty"`
+	Root          []byte                 `protobuf:"bytes,3,opt,name=root,proto3" json:"root,omitempty"`
+	Price         []byte                 `protobuf:"bytes,4,opt,name=price,proto3" json:"price,omitempty"`
+	Shares        []*RecordShare         `protobuf:"bytes,5,rep,name=shares,proto3" json:"shares,omitempty"`
+	Pool          uint64                 `protobuf:"varint,6,opt,name=pool,proto3" json:"pool,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetrievedShares) Reset() {
+	*x = RetrievedShares{}
+	mi := &file_openledger_v1_receipt_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetrievedShares) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetrievedShares) ProtoMessage() {}
+
+func (x *RetrievedShares) ProtoReflect() protoreflect.Message {
+	mi := &file_openledger_v1_receipt_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetrievedShares.ProtoReflect.Descriptor instead.
+func (*RetrievedShares) Descriptor() ([]byte, []int) {
+	return file_openledger_v1_receipt_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RetrievedShares) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *RetrievedShares) GetDatanet() uint64 {
+	if x != nil {
+		return x.Datanet
+	}
+	return 0
+}
+
+func (x *RetrievedShares) GetRoot() []byte {
+	if x != nil {
+		return x.Root
+	}
+	return nil
+}
+
+func (x *RetrievedShares) GetPrice() []byte {
+	if x != nil {
+		return x.Price
+	}
+	return nil
+}
+
+func (x *RetrievedShares) GetShares() []*RecordShare {
+	if x != nil {
+		return x.Shares
+	}
+	return nil
+}
+
+func (x *RetrievedShares) GetPool() uint64 {
+	if x != nil {
+		return x.Pool
+	}
+	return 0
+}
+
 type Evidence struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Job           *InferenceJob          `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"` // without resume and sources
@@ -576,7 +668,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_openledger_v1_receipt_proto_msgTypes[6]
+	mi := &file_openledger_v1_receipt_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -588,7 +680,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_openledger_v1_receipt_proto_msgTypes[6]
+	mi := &file_openledger_v1_receipt_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -601,7 +693,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_openledger_v1_receipt_proto_rawDescGZIP(), []int{6}
+	return file_openledger_v1_receipt_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Evidence) GetJob() *InferenceJob {
@@ -716,13 +808,21 @@ const file_openledger_v1_receipt_proto_rawDesc = "" +
 	"\vcontributor\x18\x02 \x01(\fR\vcontributor\x12\x16\n" +
 	"\x06weight\x18\x03 \x01(\x04R\x06weight\x12\x1c\n" +
 	"\tinfluence\x18\x04 \x01(\x12R\tinfluence\x12)\n" +
-	"\x05spans\x18\x05 \x03(\v2\x13.openledger.v1.SpanR\x05spans\"\x9d\x01\n" +
+	"\x05spans\x18\x05 \x03(\v2\x13.openledger.v1.SpanR\x05spans\"\xdb\x01\n" +
 	"\vAttribution\x12\x1c\n" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\fR\x05index\x12\x12\n" +
 	"\x04root\x18\x03 \x01(\fR\x04root\x122\n" +
 	"\x06shares\x18\x04 \x03(\v2\x1a.openledger.v1.RecordShareR\x06shares\x12\x12\n" +
-	"\x04pool\x18\x05 \x01(\x04R\x04pool\"\xaa\x02\n" +
+	"\x04pool\x18\x05 \x01(\x04R\x04pool\x12<\n" +
+	"\tretrieved\x18\x14 \x03(\v2\x1e.openledger.v1.RetrievedSharesR\tretrieved\"\xbb\x01\n" +
+	"\x0fRetrievedShares\x12\x1c\n" +
+	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x18\n" +
+	"\adatanet\x18\x02 \x01(\x04R\adatanet\x12\x12\n" +
+	"\x04root\x18\x03 \x01(\fR\x04root\x12\x14\n" +
+	"\x05price\x18\x04 \x01(\fR\x05price\x122\n" +
+	"\x06shares\x18\x05 \x03(\v2\x1a.openledger.v1.RecordShareR\x06shares\x12\x12\n" +
+	"\x04pool\x18\x06 \x01(\x04R\x04pool\"\xaa\x02\n" +
 	"\bEvidence\x12-\n" +
 	"\x03job\x18\x01 \x01(\v2\x1b.openledger.v1.InferenceJobR\x03job\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12\x16\n" +
@@ -747,28 +847,31 @@ func file_openledger_v1_receipt_proto_rawDescGZIP() []byte {
 	return file_openledger_v1_receipt_proto_rawDescData
 }
 
-var file_openledger_v1_receipt_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_openledger_v1_receipt_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_openledger_v1_receipt_proto_goTypes = []any{
-	(*Receipt)(nil),       // 0: openledger.v1.Receipt
-	(*SignedReceipt)(nil), // 1: openledger.v1.SignedReceipt
-	(*SignedVoucher)(nil), // 2: openledger.v1.SignedVoucher
-	(*Span)(nil),          // 3: openledger.v1.Span
-	(*RecordShare)(nil),   // 4: openledger.v1.RecordShare
-	(*Attribution)(nil),   // 5: openledger.v1.Attribution
-	(*Evidence)(nil),      // 6: openledger.v1.Evidence
-	(*InferenceJob)(nil),  // 7: openledger.v1.InferenceJob
+	(*Receipt)(nil),         // 0: openledger.v1.Receipt
+	(*SignedReceipt)(nil),   // 1: openledger.v1.SignedReceipt
+	(*SignedVoucher)(nil),   // 2: openledger.v1.SignedVoucher
+	(*Span)(nil),            // 3: openledger.v1.Span
+	(*RecordShare)(nil),     // 4: openledger.v1.RecordShare
+	(*Attribution)(nil),     // 5: openledger.v1.Attribution
+	(*RetrievedShares)(nil), // 6: openledger.v1.RetrievedShares
+	(*Evidence)(nil),        // 7: openledger.v1.Evidence
+	(*InferenceJob)(nil),    // 8: openledger.v1.InferenceJob
 }
 var file_openledger_v1_receipt_proto_depIdxs = []int32{
 	0, // 0: openledger.v1.SignedReceipt.receipt:type_name -> openledger.v1.Receipt
 	3, // 1: openledger.v1.RecordShare.spans:type_name -> openledger.v1.Span
 	4, // 2: openledger.v1.Attribution.shares:type_name -> openledger.v1.RecordShare
-	7, // 3: openledger.v1.Evidence.job:type_name -> openledger.v1.InferenceJob
-	5, // 4: openledger.v1.Evidence.attribution:type_name -> openledger.v1.Attribution
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	6, // 3: openledger.v1.Attribution.retrieved:type_name -> openledger.v1.RetrievedShares
+	4, // 4: openledger.v1.RetrievedShares.shares:type_name -> openledger.v1.RecordShare
+	8, // 5: openledger.v1.Evidence.job:type_name -> openledger.v1.InferenceJob
+	5, // 6: openledger.v1.Evidence.attribution:type_name -> openledger.v1.Attribution
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_openledger_v1_receipt_proto_init() }
@@ -783,7 +886,7 @@ func file_openledger_v1_receipt_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_openledger_v1_receipt_proto_rawDesc), len(file_openledger_v1_receipt_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
