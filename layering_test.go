@@ -46,6 +46,7 @@ var grants = map[string][]string{
 	"coordinator":              {"protocol/...", "store/...", "scheduler", "coordinator/...", "contracts/chain"},
 	"coordinator/api":          {"protocol", "coordinator/web"},
 	"coordinator/mcpserver":    {"protocol"},
+	"coordinator/retrieval":    {"protocol"},
 	"coordinator/web":          {},
 	"store":                    {"protocol"},
 	"store/ipfs":               {"protocol", "store"},

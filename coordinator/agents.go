@@ -20,6 +20,8 @@ const (
 	manifestTimeout = 5 * time.Second
 	// manifestCache is how many manifests are kept decoded.
 	manifestCache = 256
+	// agentTopK is how many records of each of its datanets an agent reads.
+	agentTopK = 3
 	// maxMarkupBits is what the wire carries of a price.
 	maxMarkupBits = 128
 )
@@ -99,8 +101,11 @@ func (c *Coordinator) Agent(ctx context.Context, model string) (api.Agent, error
 	if _, err := c.resolve(ctx, out.Model); err != nil {
 		return api.Agent{}, protocol.Errorf(protocol.KindOf(err), "model", "%s answers with %s: %w", model, out.Model, err)
 	}
-	if len(m.Datanets) > 0 {
-		return api.Agent{}, protocol.Errorf(protocol.KindInvalid, "model", "%s looks things up in %d datanets, and this coordinator has no retrieval: ask an agent without datanets", model, len(m.Datanets))
+	if len(m.Datanets) > protocol.MaxRetrievals {
+		return api.Agent{}, protocol.Errorf(protocol.KindInvalid, "model", "%s looks things up in %d datanets, and an answer reads %d at most: ask an agent with fewer", model, len(m.Datanets), protocol.MaxRetrievals)
+	}
+	for _, d := range m.Datanets {
+		out.Retrieve = append(out.Retrieve, api.Retrieve{Datanet: strconv.FormatUint(d.Datanet, 10), Version: d.Version, TopK: agentTopK})
 	}
 	if out.Tools, err = m.Functions(); err != nil {
 		return api.Agent{}, err

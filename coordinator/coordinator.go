@@ -37,6 +37,7 @@ type Coordinator struct {
 	sender  *chain.Sender
 	metrics *metrics
 	models  modelList
+	library library
 	agents  agentList
 	tunes   tunes
 

@@ -74,6 +74,20 @@ func (c *Coordinator) Infer(ctx context.Context, by api.Caller, r api.Request, o
 	case protocol.KindOf(err) != protocol.KindNotFound:
 		return api.Answer{}, err
 	}
+	reads := r.Retrieve
+	if r.Agent != nil {
+		reads = slices.Concat(r.Agent.Retrieve, r.Retrieve)
+	}
+	if len(reads) > 0 {
+		r.Retrieve = reads
+		return c.inferReading(ctx, by, r, onText)
+	}
+	return c.infer(ctx, by, r, nil, onText)
+}
+
+// infer answers one new request, with what it is given to read.
+func (c *Coordinator) infer(ctx context.Context, by api.Caller, r api.Request, read []protocol.Retrieval, onText func(api.Delta) error) (api.Answer, error) {
+	requester := by.Account
 	model, markup := r.Model, amount{}
 	var agent uint64
 	var version uint32
@@ -93,9 +107,14 @@ func (c *Coordinator) Infer(ctx context.Context, by api.Caller, r api.Request, o
 	deadline, _ := ctx.Deadline()
 	j := &liveJob{ctx: ctx, by: by, model: r.Model, adapter: adapter, onText: onText, done: make(chan struct{}), job: protocol.InferenceJob{
 		ID: r.ID, Requester: requester, Base: c.cfg.Base, Adapter: adapter.CID, Agent: agent, AgentVersion: version, Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs,
-		Embedding: r.Embedding, Sampling: r.Sampling, Deadline: deadline.UnixMilli(), Sources: c.sources(adapter.Digest),
+		Embedding: r.Embedding, Retrieval: read, Sampling: r.Sampling, Deadline: deadline.UnixMilli(), Sources: c.sources(adapter.Digest),
 	}}
 	j.job.Price.Access, j.job.Price.Markup = adapter.Access, markup
+	for i := range read {
+		if _, over := j.job.Price.Access.AddOverflow(&j.job.Price.Access, &read[i].Price); over {
+			return api.Answer{}, protocol.Errorf(protocol.KindInvalid, "retrieval", "the datanets' prices do not fit in 256 bits")
+		}
+	}
 	j.prompt = estimateTokens(j.job)
 
 	submit, err := c.admit(ctx, j)
@@ -130,7 +149,7 @@ func (c *Coordinator) Infer(ctx context.Context, by api.Caller, r api.Request, o
 		}
 		return api.Answer{}, j.err
 	}
-	return api.Answer{Receipt: j.receipt, Text: j.evidence.Text, FinishReason: j.evidence.FinishedBy, Vectors: j.evidence.Vectors}, nil
+	return api.Answer{Receipt: j.receipt, Text: j.evidence.Text, FinishReason: j.evidence.FinishedBy, Vectors: j.evidence.Vectors, Citations: citations(j.evidence)}, nil
 }
 
 // leave ends a job here when the last of its attempts is over. Until then a receipt
@@ -158,8 +177,13 @@ func (c *Coordinator) replay(ctx context.Context, requester protocol.Account, r 
 		return api.Answer{}, err
 	}
 	// The model's name may mean a newer adapter by now, and prices move.
-	asked := protocol.InferenceJob{Adapter: e.Job.Adapter, Agent: e.Job.Agent, AgentVersion: e.Job.AgentVersion, Price: e.Job.Price, Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs, Embedding: r.Embedding, Sampling: r.Sampling}
-	if !sameRequest(e.Job, asked) {
+	asked := protocol.InferenceJob{Adapter: e.Job.Adapter, Agent: e.Job.Agent, AgentVersion: e.Job.AgentVersion, Price: e.Job.Price, Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs, Embedding: r.Embedding, Retrieval: e.Job.Retrieval, Sampling: r.Sampling}
+	reads := r.Retrieve
+	if r.Agent != nil {
+		reads = slices.Concat(r.Agent.Retrieve, r.Retrieve)
+	}
+	// What was found then may be found no more; a datanet that nothing was found in left no trace.
+	if !sameRequest(e.Job, asked) || len(e.Job.Retrieval) > len(reads) {
 		return api.Answer{}, protocol.Errorf(protocol.KindExists, "Idempotency-Key", "another request was answered under this key: use a new key for a new request")
 	}
 	logprobs, err := c.book.LogProbs(r.ID)
@@ -169,7 +193,7 @@ func (c *Coordinator) replay(ctx context.Context, requester protocol.Account, r 
 	if err := onText(api.Delta{Text: e.Text, LogProbs: logprobs}); err != nil {
 		return api.Answer{}, err
 	}
-	return api.Answer{Receipt: s, Text: e.Text, FinishReason: e.FinishedBy, Vectors: e.Vectors}, nil
+	return api.Answer{Receipt: s, Text: e.Text, FinishReason: e.FinishedBy, Vectors: e.Vectors, Citations: citations(e)}, nil
 }
 
 // serve runs one attempt of a job on one worker.
@@ -247,7 +271,7 @@ func (c *Coordinator) pay(j *liveJob, job protocol.InferenceJob, e scheduler.Eff
 	}
 	if failed != nil {
 		j.mu.Lock()
-		j.part = &api.Answer{Receipt: s, Text: ev.Text, FinishReason: ev.FinishedBy}
+		j.part = &api.Answer{Receipt: s, Text: ev.Text, FinishReason: ev.FinishedBy, Citations: citations(ev)}
 		j.mu.Unlock()
 	}
 	return failed
@@ -389,5 +413,5 @@ func (c *Coordinator) checkReceipt(j *liveJob, job protocol.InferenceJob, s prot
 // included. What evidence leaves out is not compared.
 func sameRequest(e, job protocol.InferenceJob) bool {
 	return e.Adapter == job.Adapter && e.Agent == job.Agent && e.AgentVersion == job.AgentVersion && e.Prompt == job.Prompt && slices.Equal(e.Messages, job.Messages) && e.Tools == job.Tools && e.TemplateArgs == job.TemplateArgs && e.Price == job.Price &&
-		e.Embedding.Equal(job.Embedding) && e.Sampling.Equal(job.Sampling)
+		e.Embedding.Equal(job.Embedding) && slices.EqualFunc(e.Retrieval, job.Retrieval, protocol.Retrieval.Equal) && e.Sampling.Equal(job.Sampling)
 }

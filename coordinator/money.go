@@ -318,6 +318,12 @@ func estimateTokens(job protocol.InferenceJob) int {
 			n += len(in.Text) + len(in.Tokens) + 8
 		}
 	}
+	for i := range job.Retrieval {
+		for _, s := range job.Retrieval[i].Sources { // with what stands around each, and before them
+			n += len(s.Title) + len(s.Text) + 64
+		}
+		n += 256
+	}
 	for _, m := range job.Messages {
 		n += len(m.Content) + 8
 		if m.Fields != "" {

@@ -360,11 +360,14 @@ func engineError(err error) error {
 	case errors.Is(err, grammar.ErrTooComplex):
 		return protocol.Errorf(protocol.KindInvalid, "response_format", "%w", err)
 	}
+	if errors.Is(err, engine.ErrTooLarge) {
+		return protocol.Errorf(protocol.KindInvalid, "messages", "%w", err)
+	}
 	for _, k := range []struct {
 		is   error
 		kind protocol.Kind
 	}{
-		{engine.ErrInvalid, protocol.KindInvalid}, {engine.ErrTooLarge, protocol.KindInvalid},
+		{engine.ErrInvalid, protocol.KindInvalid},
 		{engine.ErrBusy, protocol.KindBusy}, {engine.ErrAdapterMemory, protocol.KindBusy}, {engine.ErrAdapterInUse, protocol.KindBusy},
 		{engine.ErrUnknownAdapter, protocol.KindBusy}, {engine.ErrClosed, protocol.KindUnavailable},
 		{engine.ErrDeadline, protocol.KindDeadline}, {context.DeadlineExceeded, protocol.KindDeadline}, {context.Canceled, protocol.KindCancelled},

@@ -33,7 +33,7 @@ func newDatanet(c *cli) *cobra.Command {
   openledger datanet export 1 --to ./fables`,
 	}
 	cmd.AddCommand(datanetCreate(c), datanetContribute(c), datanetReview(c), datanetReject(c), datanetPublish(c), datanetList(c), datanetShow(c), datanetGet(c), datanetExport(c),
-		datanetRequire(c), datanetStake(c), datanetUnstake(c), datanetWithdraw(c), datanetCases(c), datanetAppeal(c), datanetResolve(c), datanetHistory(c))
+		datanetRequire(c), datanetStake(c), datanetUnstake(c), datanetWithdraw(c), datanetCases(c), datanetAppeal(c), datanetResolve(c), datanetHistory(c), datanetPrice(c), datanetEmbed(c))
 	return cmd
 }
 

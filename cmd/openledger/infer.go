@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openledger/openledger/cmd/openledger/node"
+	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
 )
 
@@ -38,6 +39,8 @@ type sampling struct {
 	jsonObject  bool
 	schema      string // file
 	logprobs    int
+	retrieve    []string // datanets
+	sources     int
 }
 
 func (s *sampling) flags(cmd *cobra.Command) {
@@ -57,6 +60,8 @@ func (s *sampling) flags(cmd *cobra.Command) {
 	f.Int64Var(&s.maxTokens, "max-tokens", 128, "longest answer")
 	f.Int64Var(&s.seed, "seed", 0, "seed of the drawing")
 	f.StringVar(&s.system, "system", "", "system message")
+	f.StringSliceVar(&s.retrieve, "retrieve", nil, "let the answer read these datanets, by number or name, and cite them")
+	f.IntVar(&s.sources, "sources", 3, "with --retrieve: records of each datanet at most")
 }
 
 // answer is what infer prints.
@@ -69,6 +74,9 @@ type answer struct {
 	Receipt protocol.Hash `json:"receipt"`
 
 	LogProbs []openai.ChatCompletionTokenLogprob `json:"logprobs,omitempty"`
+	// What it read, and how that was found.
+	Citations []api.Citation     `json:"citations,omitempty"`
+	Retrieval []api.RetrievalUse `json:"retrieval,omitempty"`
 }
 
 // ask sends a chat to the coordinator with OpenAI's own client and streams the answer.
@@ -92,6 +100,11 @@ func (c *cli) ask(ctx context.Context, model string, s sampling, messages []open
 			a.LogProbs = append(a.LogProbs, choice.Logprobs.Content...)
 			if choice.FinishReason != "" {
 				a.Finish = choice.FinishReason
+			}
+			if raw := choice.Delta.JSON.ExtraFields["openledger"].Raw(); raw != "" {
+				if err := json.Unmarshal([]byte(raw), &a); err != nil { // citations and retrieval
+					return a, fmt.Errorf("citations in the answer: %w", err)
+				}
 			}
 		}
 		if u := chunk.Usage; u.TotalTokens > 0 {
@@ -149,6 +162,17 @@ func (s *sampling) params(model string, messages []openai.ChatCompletionMessageP
 	case s.jsonObject:
 		p.ResponseFormat.OfJSONObject = &shared.ResponseFormatJSONObjectParam{}
 	}
+	if len(s.retrieve) > 0 {
+		var read []map[string]any
+		for _, d := range s.retrieve {
+			one := map[string]any{"datanet": d, "top_k": s.sources}
+			if id, err := strconv.ParseUint(d, 10, 64); err == nil {
+				one["datanet"] = id
+			}
+			read = append(read, one)
+		}
+		ours["retrieval"] = read
+	}
 	p.SetExtraFields(ours)
 	return p, nil
 }
@@ -181,7 +205,8 @@ func newInfer(c *cli) *cobra.Command {
 		Use:   "infer MODEL PROMPT",
 		Short: "Ask a model one question",
 		Example: `  openledger infer fable-lessons 'What is the lesson of "The Frogs and the Ox"?'
-  openledger infer fable-lessons 'What is the lesson of "The Old Lion"?' --json`,
+  openledger infer fable-lessons 'What is the lesson of "The Old Lion"?' --json
+  openledger infer openledger-tiny 'What is the lesson of the old lion?' --retrieve fables`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := c.ask(cmd.Context(), args[0], s, chatOf(s, openai.UserMessage(args[1])), func(t string) {
@@ -203,11 +228,24 @@ func newInfer(c *cli) *cobra.Command {
 }
 
 func (a answer) footer() string {
+	var cited strings.Builder
+	for _, c := range a.Citations {
+		fmt.Fprintf(&cited, "[%d] %s (datanet %d, version %d, record %s, weight %.1f %%)\n    %s\n", c.Number, c.Title, c.Datanet, c.Version, c.CID,
+			float64(c.Weight)*100/protocol.WeightScale, strings.ReplaceAll(c.Excerpt, "\n", "\n    "))
+	}
+	for _, u := range a.Retrieval {
+		if len(a.Citations) == 0 {
+			fmt.Fprintf(&cited, "nothing was found in datanet %d\n", u.Datanet)
+		}
+		if u.Method == api.MethodBM25 && u.Embedded < u.Records {
+			fmt.Fprintf(&cited, "found by words alone: %d of %d records of datanet %d have vectors ('openledger datanet embed %d')\n", u.Embedded, u.Records, u.Datanet, u.Datanet)
+		}
+	}
 	fee := a.Fee
 	if v, err := parseWei(a.Fee); err == nil {
 		fee = node.FormatOpen(v) + " OPEN"
 	}
-	return fmt.Sprintf("[%d + %d tokens, %s, receipt %s]", a.Prompt, a.Output, fee, a.Receipt)
+	return cited.String() + fmt.Sprintf("[%d + %d tokens, %s, receipt %s]", a.Prompt, a.Output, fee, a.Receipt)
 }
 
 func newChat(c *cli) *cobra.Command {

@@ -65,9 +65,7 @@ contract DatanetRegistryTest is Fixture {
 
     function test_SetRetrievalPrice_NotOwner_Reverts() public {
         uint64 id = _create();
-        vm.expectRevert(
-            abi.encodeWithSelector(DatanetRegistry.NotDatanetOwner.selector, id, address(this))
-        );
+        vm.expectRevert(abi.encodeWithSelector(DatanetRegistry.NotDatanetOwner.selector, id, address(this)));
         datanets.setRetrievalPrice(id, 1);
     }
 

@@ -122,8 +122,8 @@ contract GoldenTest is Fixture {
             uint256 datanets = vm.parseJsonUint(json, string.concat(at, ".datanets"));
             uint256 readers = 0;
             for (uint256 k = 0; k < datanets; ++k) {
-                string memory of = string.concat(at, ".retrieved[", vm.toString(k), "]");
-                FeeParts memory one = FeeSplitter.split(0, _number(json, of, ".price"), 0, sharesIn(json, at));
+                string memory entry = string.concat(at, ".retrieved[", vm.toString(k), "]");
+                FeeParts memory one = FeeSplitter.split(0, _number(json, entry, ".price"), 0, sharesIn(json, at));
                 got.platform += one.platform;
                 got.stakers += one.stakers;
                 got.contributors += one.contributors;

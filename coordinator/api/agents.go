@@ -23,6 +23,7 @@ type Agent struct {
 	Markup       uint256.Int     // wei per request
 	Instructions string          // begin every chat
 	Tools        json.RawMessage // functions in OpenAI's form; nil for none
+	Retrieve     []Retrieve      // what every answer reads
 }
 
 // AgentModel is what a model that is an agent has besides.

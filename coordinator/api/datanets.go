@@ -172,12 +172,17 @@ func (s *Server) buildVersion(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, v)
 }
 
-func (s *Server) exportCAR(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathUint(r, "id", 64)
-	if err != nil {
-		return err
+// versionPath reads a path that names a datanet's version.
+func versionPath(r *http.Request) (id uint64, version uint32, err error) {
+	if id, err = pathUint(r, "id", 64); err != nil {
+		return 0, 0, err
 	}
-	version, err := pathUint(r, "version", 32)
+	n, err := pathUint(r, "version", 32)
+	return id, uint32(n), err
+}
+
+func (s *Server) exportCAR(w http.ResponseWriter, r *http.Request) error {
+	id, version, err := versionPath(r)
 	if err != nil {
 		return err
 	}
@@ -185,7 +190,7 @@ func (s *Server) exportCAR(w http.ResponseWriter, r *http.Request) error {
 	// A failure in the middle ends the connection before the last chunk, so that a
 	// client never takes half an archive for a whole one.
 	out := &lateWriter{w: w}
-	if err := s.cfg.Versions.ExportCAR(r.Context(), id, uint32(version), out); err != nil {
+	if err := s.cfg.Versions.ExportCAR(r.Context(), id, version, out); err != nil {
 		if !out.started {
 			return err
 		}

@@ -28,6 +28,7 @@ type completionRequest struct {
 	Tools              json.RawMessage `json:"tools"`
 	ToolChoice         json.RawMessage `json:"tool_choice"`
 	ChatTemplateKwargs json.RawMessage `json:"chat_template_kwargs"`
+	Retrieval          json.RawMessage `json:"retrieval"`
 
 	Functions json.RawMessage `json:"functions"`
 	Audio     json.RawMessage `json:"audio"`

@@ -95,6 +95,8 @@ func (s *Server) table() []route {
 		{"GET", "/api/v1/datanets/{id}/versions/{version}/diff", "diffVersions", scopeOff, 0, open(s.versionDiff)},
 		{"GET", "/api/v1/records/{cid}", "getRecord", scopeOff, 0, open(s.record)},
 		{"GET", "/api/v1/records/{cid}/content", "getRecordContent", scopeOff, 0, open(s.recordContent)},
+		{"GET", "/api/v1/datanets/{id}/versions/{version}/embeddings", "getVersionEmbeddings", scopeOff, 0, open(s.embeddingStatus)},
+		{"POST", "/api/v1/datanets/{id}/versions/{version}/embeddings", "embedVersion", ScopeInference, smallBody, s.embedVersion},
 
 		{"POST", "/api/v1/agents/{id}/versions/{version}/manifest", "storeManifest", scopeOff, 0, open(s.storeManifest)},
 

@@ -23,6 +23,7 @@ type Config struct {
 	FineTuning FineTuning
 	Datanets   Datanets
 	Versions   Versions
+	Retrieval  Retrieval
 	Agents     Agents
 	Ledger     Ledger
 	Explainer  Explainer
@@ -71,7 +72,7 @@ func (c *Config) Validate() error {
 		missing bool
 	}{
 		{"inference", c.Inference == nil}, {"adapters", c.Adapters == nil}, {"keys", c.Keys == nil}, {"training", c.Training == nil}, {"files", c.Files == nil}, {"fine_tuning", c.FineTuning == nil}, {"datanets", c.Datanets == nil},
-		{"versions", c.Versions == nil}, {"agents", c.Agents == nil}, {"ledger", c.Ledger == nil}, {"network", c.Network == nil},
+		{"versions", c.Versions == nil}, {"retrieval", c.Retrieval == nil}, {"agents", c.Agents == nil}, {"ledger", c.Ledger == nil}, {"network", c.Network == nil},
 		{"rpc", c.RPC == nil}, {"usage", c.Usage == nil},
 		{"explainer", c.Explainer == nil},
 		{"quoter", c.Quoter == nil},

@@ -22,6 +22,8 @@ type Request struct {
 	// Embedding asks for vectors instead of an answer.
 	Embedding *protocol.EmbeddingJob
 	Agent     *Agent // that Model names; nil for other models
+	// Retrieve are the datanets that the answer reads, beside the agent's.
+	Retrieve []Retrieve
 }
 
 // Answer is a finished inference.
@@ -30,6 +32,8 @@ type Answer struct {
 	Text         string
 	FinishReason string // "stop" or "length"
 	Vectors      []float32
+	Citations    []Citation     // what it was given to read
+	Retrieval    []RetrievalUse // how that was found; not there when an answer is repeated
 }
 
 // Delta is a part of an answer.

@@ -97,6 +97,17 @@ func (s *service) Infer(ctx context.Context, by Caller, r Request, onText func(D
 	return answerTo(r, "Slow and steady."), nil
 }
 
+func (s *service) EmbedVersion(ctx context.Context, by Caller, datanet uint64, version uint32) (EmbeddingStatus, error) {
+	if by.Account != tenant {
+		return EmbeddingStatus{}, fmt.Errorf("wrong tenant %s", by.Account)
+	}
+	return s.EmbeddingStatus(ctx, datanet, version)
+}
+
+func (s *service) EmbeddingStatus(_ context.Context, datanet uint64, version uint32) (EmbeddingStatus, error) {
+	return EmbeddingStatus{Datanet: datanet, Version: version, Algorithm: protocol.EmbeddingAlgorithm, Records: 3, Embedded: 1, Running: true, Fee: huge}, s.err
+}
+
 func (s *service) IssueKey(_ context.Context, r KeyRequest) (IssuedKey, error) {
 	s.keyed = r
 	return IssuedKey{Secret: "ol-new", ID: hash}, s.err
@@ -227,7 +238,7 @@ func serveBare(t testing.TB, s *service) string {
 
 func serveAs(t testing.TB, s *service, change func(*Config), wrap func(http.Handler) http.Handler) string {
 	t.Helper()
-	cfg := Config{Listen: "127.0.0.1:0", Inference: s, Adapters: s, Keys: s, Training: s, Files: s, FineTuning: s, Datanets: s, Versions: s, Batches: s, Uploads: s, Records: s, Contributors: s, Agents: s, Ledger: s, Network: s, RPC: s, Usage: s, Faucet: s,
+	cfg := Config{Listen: "127.0.0.1:0", Inference: s, Adapters: s, Keys: s, Training: s, Files: s, FineTuning: s, Datanets: s, Versions: s, Retrieval: s, Batches: s, Uploads: s, Records: s, Contributors: s, Agents: s, Ledger: s, Network: s, RPC: s, Usage: s, Faucet: s,
 		Explainer: s,
 		Accounts:  s,
 		Quoter:    s,

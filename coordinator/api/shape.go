@@ -61,6 +61,9 @@ type message struct {
 	Role      string     `json:"role,omitempty"`
 	Content   *string    `json:"content,omitempty"`
 	ToolCalls []toolCall `json:"tool_calls,omitempty"`
+	// What the answer read: in a stream, with the chunk that ends it.
+	Annotations []annotation `json:"annotations,omitempty"`
+	Ours        *grounding   `json:"openledger,omitempty"`
 }
 
 // shape is how chat and text completions differ on the wire.
@@ -87,6 +90,9 @@ type chatShape struct {
 func (c *chatShape) input(in *completionRequest, out *Request) error {
 	var err error
 	if out.Messages, err = in.chat(); err != nil {
+		return err
+	}
+	if out.Retrieve, err = in.retrieve(); err != nil {
 		return err
 	}
 	if c.use, err = in.readTools(out); err != nil {
@@ -136,7 +142,7 @@ func (c *chatShape) whole(r Request, created int64, a Answer, l []protocol.Token
 	}
 	return response{
 		ID: c.id(r), Object: "chat.completion", Created: created, Model: r.Model,
-		Choices: []choice{{Message: m, LogProbs: c.logprobs(l), FinishReason: c.finish(a, len(m.ToolCalls))}},
+		Choices: []choice{{Message: m.cite(a), LogProbs: c.logprobs(l), FinishReason: c.finish(a, len(m.ToolCalls))}},
 		Usage:   newUsage(a),
 	}
 }
@@ -169,7 +175,7 @@ func (c *chatShape) chunks(r Request, created int64, d Delta, at *position) []re
 func (c *chatShape) last(r Request, created int64, a Answer, at *position) []response {
 	out := c.parts(r, created, c.parser.end(), nil, at)
 	return append(out, response{ID: c.id(r), Object: "chat.completion.chunk", Created: created, Model: r.Model,
-		Choices: []choice{{Delta: &message{}, FinishReason: c.finish(a, c.parser.calls)}}})
+		Choices: []choice{{Delta: (&message{}).cite(a), FinishReason: c.finish(a, c.parser.calls)}}})
 }
 
 func (c *chatShape) usageChunk(r Request, created int64, a Answer) response {
@@ -179,7 +185,7 @@ func (c *chatShape) usageChunk(r Request, created int64, a Answer) response {
 type textShape struct{}
 
 func (textShape) input(in *completionRequest, out *Request) error {
-	for name, raw := range map[string]json.RawMessage{"tools": in.Tools, "chat_template_kwargs": in.ChatTemplateKwargs} {
+	for name, raw := range map[string]json.RawMessage{"retrieval": in.Retrieval, "tools": in.Tools, "chat_template_kwargs": in.ChatTemplateKwargs} {
 		if given(raw) {
 			return invalid(name, "it belongs to chat completions")
 		}

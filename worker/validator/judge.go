@@ -264,12 +264,23 @@ func (j *Judge) lineage(ctx context.Context, d *settle.Document) error {
 	known := map[protocol.Hash]chain.Adapter{}
 	for i := range d.Entries {
 		r := &d.Entries[i].Receipt.Receipt
+		var read uint256.Int // what the datanets that were read ask, of the access fee
+		if at := d.Entries[i].Attribution; at != nil {
+			root, err := wire.AttributionRoot(*at)
+			if err != nil {
+				return faultf(attribution, r.ID, "%v", err)
+			}
+			if root != r.AttributionRoot {
+				return faultf(attribution, r.ID, "the document's attribution is not the one that the receipt commits to")
+			}
+			read, _ = at.RetrievalPrice() // more than 256 bits is never the access fee
+		}
 		if r.Adapter == (protocol.Hash{}) {
 			if r.Datanet != 0 || r.DatanetRoot != (protocol.Hash{}) {
 				return faultf(lineage, r.ID, "the bare base has no datanet, the receipt names %d", r.Datanet)
 			}
-			if !r.Access.IsZero() {
-				return faultf(charge, r.ID, "the bare base costs no access fee, the receipt charges %s wei", r.Access.Dec())
+			if r.Access != read {
+				return faultf(charge, r.ID, "the bare base costs no access fee beyond the %s wei of datanets that were read, the receipt charges %s wei", read.Dec(), r.Access.Dec())
 			}
 			continue
 		}
@@ -290,15 +301,6 @@ func (j *Judge) lineage(ctx context.Context, d *settle.Document) error {
 			return faultf(lineage, r.ID, "adapter %s is of base %s, the receipt names %s", r.Adapter, a.Base, r.Base)
 		case r.Datanet != a.Datanet || r.DatanetRoot != a.DatanetRoot:
 			return faultf(lineage, r.ID, "adapter %s was trained on version %s of datanet %d, the receipt names %s of %d", r.Adapter, a.DatanetRoot, a.Datanet, r.DatanetRoot, r.Datanet)
-		}
-		if at := d.Entries[i].Attribution; at != nil {
-			root, err := wire.AttributionRoot(*at)
-			if err != nil {
-				return faultf(attribution, r.ID, "%v", err)
-			}
-			if root != r.AttributionRoot {
-				return faultf(attribution, r.ID, "the document's attribution is not the one that the receipt commits to")
-			}
 		}
 	}
 	return nil

@@ -97,7 +97,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 		Explainer: c.explainer, Files: c.Coordinator, FineTuning: c.Coordinator,
 		Listen: cfg.API, Inference: c.Coordinator, Adapters: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
 		Batches: c.Coordinator, Uploads: c.Coordinator, Records: c.Coordinator, Contributors: c.Coordinator,
-		Versions: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator, RPC: c.Coordinator, Usage: c.Coordinator, Faucet: faucet,
+		Versions: c.Coordinator, Retrieval: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator, RPC: c.Coordinator, Usage: c.Coordinator, Faucet: faucet,
 		Accounts:         newAccounts(c.explainer),
 		TrainingDefaults: DefaultHyper(), Samples: samples,
 		Quoter:  c.explainer,
