@@ -16,14 +16,19 @@ func Preview(ctx context.Context, c *chain.Client, r protocol.SignedReceipt, at 
 		return nil, err
 	}
 	var adapters []protocol.Hash
-	var agents []uint64
+	var agents, datanets []uint64
 	if !r.Receipt.Access.IsZero() {
-		adapters = append(adapters, r.Receipt.Adapter)
+		for i := range at.Retrieved {
+			datanets = append(datanets, at.Retrieved[i].Datanet)
+		}
+		if read, ok := at.RetrievalPrice(); !ok || read != r.Receipt.Access {
+			adapters = append(adapters, r.Receipt.Adapter)
+		}
 	}
 	if !r.Receipt.Markup.IsZero() {
 		agents = append(agents, r.Receipt.Agent)
 	}
-	m, err := snapshot(ctx, c, r.Receipt.Worker, block, adapters, agents)
+	m, err := snapshot(ctx, c, r.Receipt.Worker, block, adapters, agents, datanets)
 	if err != nil {
 		return nil, err
 	}

@@ -287,7 +287,7 @@ func (x *explainer) Verify(ctx context.Context, id protocol.Hash) (_ api.Verific
 			return api.Verification{}, err
 		}
 	}
-	report, err := AuditorOf(x.client, m).Audit(ctx, v.SignedReceipt, v.Evidence, with)
+	report, err := AuditorOf(x.client, m, x.ipfs).Audit(ctx, v.SignedReceipt, v.Evidence, with)
 	if err != nil {
 		return api.Verification{}, err
 	}
