@@ -130,6 +130,7 @@ const roles: Record<Explanation['payments'][number]['role'], string> = {
   agent: 'Owner of the agent',
   owner: 'Owner of the adapter',
   royalty: 'Owner of a model it is made from',
+  datanet: 'Owner of a datanet it read',
   staker: 'Staker of the worker',
   contributor: 'Contributor of a record',
   pool: 'Public pool of the datanet',
