@@ -152,7 +152,7 @@ func testMay(dir, ours string) bool {
 	case "worker/settle", "worker/epoch":
 		return granted([]string{"protocol/...", "contracts/..."}, ours)
 	case "worker/validator":
-		return granted([]string{"protocol/...", "contracts/...", "worker/..."}, ours)
+		return granted([]string{"protocol/...", "contracts/...", "worker/...", "store/..."}, ours)
 	case "contracts/events":
 		return granted([]string{"contracts/..."}, ours)
 	case "contracts/chain", "contracts/keystore/clef":

@@ -76,6 +76,7 @@ func TestLies(t *testing.T) {
 		lie
 		tuned  bool
 		asked  bool // the agent was
+		reads  bool // the library
 		reason protocol.DisputeReason
 		long   bool // much like another: with the long tests only
 	}{
@@ -153,6 +154,22 @@ func TestLies(t *testing.T) {
 		"another datanet": {tuned: true, lie: lie{receipt: func(r *protocol.Receipt) { r.DatanetRoot[0]++ }}, reason: lineage},
 		"an adapter that is not registered": {tuned: true, lie: lie{receipt: func(r *protocol.Receipt) { r.Adapter[0]++ },
 			document: func(d *settle.Document) { d.Manifest.Adapters[0].Adapter = d.Entries[0].Receipt.Receipt.Adapter }}, reason: lineage, long: true},
+		"another weight of a record that was read": {reads: true, lie: lie{evidence: func(e *protocol.Evidence) {
+			r := &e.Attribution.Retrieved[0]
+			r.Shares[0].Weight, r.Pool = r.Shares[0].Weight+1, r.Pool-1
+		}}, reason: attribution},
+		"a record that was read is somebody else's": {reads: true, lie: lie{asked: func(j *protocol.InferenceJob) {
+			j.Retrieval[0].Sources[0].Contributor = protocol.Account{0xbe}
+		}, evidence: func(e *protocol.Evidence) {
+			for i := range e.Attribution.Retrieved[0].Shares {
+				if s := &e.Attribution.Retrieved[0].Shares[i]; s.Record == e.Job.Retrieval[0].Sources[0].Record {
+					s.Contributor = protocol.Account{0xbe}
+				}
+			}
+		}}, reason: lineage},
+		"a record that no datanet has was read": {reads: true, lie: lie{evidence: func(e *protocol.Evidence) { e.Job.Retrieval[0].Sources[1].Record[0]++ }}, reason: attribution, long: true},
+		"a datanet's price is the worker's":     {reads: true, lie: lie{document: func(d *settle.Document) { d.Manifest.Datanets[0].Owner = d.Manifest.Worker }}, reason: arithmetic},
+		"a datanet's price is another":          {reads: true, lie: lie{evidence: func(e *protocol.Evidence) { e.Attribution.Retrieved[0].Price.SetUint64(1) }}, reason: charge, long: true},
 	}
 	for name, tt := range all {
 		if tt.long && !everyLie {
@@ -169,6 +186,9 @@ func TestLies(t *testing.T) {
 			}
 			if tt.asked {
 				e = w.agents
+			}
+			if tt.reads {
+				e = w.read
 			}
 			x.settle(tt.lie, x.entry(e, tt.lie))
 			for _, v := range watchers[:2] { // each for itself

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,8 @@ import (
 	"github.com/openledger/openledger/protocol/payout"
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/store"
+	"github.com/openledger/openledger/store/datanet"
+	"github.com/openledger/openledger/store/ipfs"
 	"github.com/openledger/openledger/worker/adapter"
 	"github.com/openledger/openledger/worker/attrib"
 	"github.com/openledger/openledger/worker/audit"
@@ -35,6 +38,7 @@ import (
 	"github.com/openledger/openledger/worker/engine/model/llama"
 	"github.com/openledger/openledger/worker/engine/tensor/cpu"
 	"github.com/openledger/openledger/worker/settle"
+	"github.com/openledger/openledger/worker/sources"
 )
 
 // world is a real chain with the real contracts, the embedded base with an adapter of a
@@ -56,6 +60,7 @@ type world struct {
 	plain   protocol.Evidence // an answer of the bare base
 	tuned   protocol.Evidence // and one of the adapter
 	agents  protocol.Evidence // and one of the first version of an agent
+	read    protocol.Evidence // and one of the bare base that reads a datanet
 	rich    *keystore.Key
 }
 
@@ -169,6 +174,7 @@ func (w *world) model() {
 	}
 	w.plain = w.answer(protocol.InferenceJob{Prompt: "The fox"})
 	w.agent()
+	w.library()
 	job := protocol.InferenceJob{Adapter: w.id, Prompt: "The frog"}
 	first := w.answer(job)
 	records := []attrib.Record{{ID: protocol.Hash{99}, Contributor: protocol.Account{99}, Prompt: first.Prompt, Answer: first.Output}}
@@ -204,6 +210,50 @@ func (w *world) agent() {
 		Messages: []protocol.Message{{Role: "system", Content: "Answer in verse."}, {Role: "user", Content: "A wolf"}}})
 }
 
+// readPrice is what an answer that reads the library costs for that.
+var readPrice = open(3)
+
+// library publishes a datanet with real records, and asks the base about them.
+func (w *world) library() {
+	t, ctx, owner := w.t, w.t.Context(), w.rich
+	db := openStore(t, vfs.NewMem())
+	content, err := ipfs.Open(ipfs.Config{DB: db})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, errors.Join(content.Close(), db.Close())) })
+	net, err := w.client.As(owner).CreateDatanet(ctx, protocol.Datanet{Name: "birds", License: "CC-BY-4.0"})
+	require.NoError(t, err)
+	_, err = w.client.As(owner).SetRetrievalPrice(ctx, net.ID, readPrice)
+	require.NoError(t, err)
+	m := &datanet.Manifest{Format: datanet.ManifestFormat, Datanet: net.ID, Version: 1, License: net.License, Name: net.Name, Owner: net.Owner}
+	r := protocol.Retrieval{Datanet: net.ID, Version: 1, Price: readPrice}
+	for i, text := range []string{"The wren is the king of the birds.", "Eagles fly higher than storks."} {
+		record, err := datanet.NewText(map[string]string{"text": text})
+		require.NoError(t, err)
+		_, err = content.AddBlock(ctx, record.Canonical)
+		require.NoError(t, err)
+		who := protocol.Account{0xb, byte(i)}
+		m.Records = append(m.Records, datanet.ManifestRecord{CID: record.CID(), Contributor: who})
+		r.Sources = append(r.Sources, protocol.Source{Record: record.ID, Contributor: who, Title: record.Title(), Text: record.Text()})
+	}
+	slices.SortFunc(m.Records, func(a, b datanet.ManifestRecord) int {
+		x, err := ipfs.Digest(a.CID)
+		require.NoError(t, err)
+		y, err := ipfs.Digest(b.CID)
+		require.NoError(t, err)
+		return x.Cmp(y)
+	})
+	root, err := datanet.WriteVersion(ctx, content, m)
+	require.NoError(t, err)
+	_, err = w.client.As(owner).PublishVersion(ctx, protocol.Version{Datanet: net.ID, Number: 1, Root: root, License: net.License, Records: len(m.Records)})
+	require.NoError(t, err)
+	r.Root, err = ipfs.Digest(root)
+	require.NoError(t, err)
+	checker := sources.New(content, w.client)
+	w.auditor.Sources = func(ctx context.Context, r []protocol.Retrieval) error { return checker.Check(ctx, r, nil) }
+	w.read = w.answer(protocol.InferenceJob{Price: protocol.Price{Access: readPrice}, Retrieval: []protocol.Retrieval{r},
+		Messages: []protocol.Message{{Role: "user", Content: "Who is the king of the birds?"}}})
+}
+
 // Open gives the adapter as the registry has it.
 func (w *world) Open(_ context.Context, id protocol.CID) (*adapter.Adapter, error) {
 	if id != w.id {
@@ -217,7 +267,7 @@ func (w *world) answer(job protocol.InferenceJob) protocol.Evidence {
 	t := w.t
 	job.Base, job.Requester = w.auditor.Base, w.payer.Account()
 	job.Sampling = protocol.Sampling{MaxTokens: 8, Temperature: 0.8, TopP: 0.9, Seed: 3, IgnoreEOS: true}
-	job.Price = protocol.Price{InputPer1K: open(1), OutputPer1K: open(100), Markup: job.Price.Markup}
+	job.Price = protocol.Price{InputPer1K: open(1), OutputPer1K: open(100), Access: job.Price.Access, Markup: job.Price.Markup}
 	job.Deadline = time.Now().Add(time.Hour).UnixMilli()
 	e := protocol.Evidence{Job: job, Profile: audit.Profile, Attribution: protocol.Attribution{Algorithm: audit.NoAttribution, Pool: protocol.WeightScale}}
 	var err error
@@ -243,12 +293,19 @@ func (w *world) answer(job protocol.InferenceJob) protocol.Evidence {
 		e.Attribution, err = w.with.Index.Query(t.Context(), w.auditor.Model, w.with.LoRA, e.Prompt, e.Output)
 		require.NoError(t, err)
 	}
+	if len(job.Retrieval) > 0 {
+		weigher, err := attrib.NewWeigher(w.auditor.Model)
+		require.NoError(t, err)
+		e.Attribution.Retrieved, err = weigher.Weigh(ctx, job.Retrieval, audit.Prompts(w.auditor.Tokenizer, job), e.Output, nil)
+		require.NoError(t, err)
+	}
 	return e
 }
 
 // lie changes what an otherwise honest worker puts together. All are optional.
 type lie struct {
 	price    func(*protocol.Price)         // before the requester signs
+	asked    func(*protocol.InferenceJob)  // as well: the requester is in it
 	job      func(*protocol.InferenceJob)  // after the requester signed
 	evidence func(*protocol.Evidence)      // before the receipt is made
 	receipt  func(*protocol.Receipt)       // before it is signed
@@ -293,9 +350,19 @@ func (x *workerOf) entry(e protocol.Evidence, l lie) settle.Entry {
 	x.last++
 	e.Prompt, e.Output = append([]uint32(nil), e.Prompt...), append([]uint32(nil), e.Output...)
 	e.Attribution.Shares = append([]protocol.RecordShare(nil), e.Attribution.Shares...)
+	e.Job.Retrieval, e.Attribution.Retrieved = slices.Clone(e.Job.Retrieval), slices.Clone(e.Attribution.Retrieved)
+	for i := range e.Job.Retrieval {
+		e.Job.Retrieval[i].Sources = slices.Clone(e.Job.Retrieval[i].Sources)
+	}
+	for i := range e.Attribution.Retrieved {
+		e.Attribution.Retrieved[i].Shares = slices.Clone(e.Attribution.Retrieved[i].Shares)
+	}
 	e.Job.ID = crypto.Keccak256Hash(fmt.Appendf(nil, "job %d", x.jobs))
 	if l.price != nil {
 		l.price(&e.Job.Price)
+	}
+	if l.asked != nil {
+		l.asked(&e.Job)
 	}
 	job, err := wire.SignJob(x.domain(x.client.Addresses().Escrow), e.Job, x.owner.Account(), x.session.ECDSA())
 	require.NoError(t, err)
@@ -321,6 +388,8 @@ func (x *workerOf) entry(e protocol.Evidence, l lie) settle.Entry {
 	entry := settle.Entry{}
 	if e.Job.Adapter != "" {
 		r.Adapter, r.Datanet, r.DatanetRoot = x.with.Registered.Digest, x.with.Registered.Datanet, x.with.Registered.DatanetRoot
+	}
+	if !fee.Access.IsZero() {
 		entry.Attribution = &e.Attribution
 	}
 	if l.receipt != nil {
@@ -357,6 +426,11 @@ func (x *workerOf) settle(l lie, entries ...settle.Entry) {
 			a, err := x.client.Agent(ctx, 1)
 			require.NoError(t, err)
 			d.Manifest.Agents = []settle.AgentParties{{Agent: 1, Owner: a.Owner}}
+		}
+		if e.Attribution != nil && len(e.Attribution.Retrieved) > 0 && len(d.Manifest.Datanets) == 0 {
+			library, err := x.client.Datanet(ctx, e.Attribution.Retrieved[0].Datanet)
+			require.NoError(t, err)
+			d.Manifest.Datanets = []payout.DatanetParty{{Datanet: library.ID, Owner: library.Owner, Pool: library.Pool}}
 		}
 	}
 	for _, s := range stakers {
