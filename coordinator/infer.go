@@ -149,7 +149,7 @@ func (c *Coordinator) infer(ctx context.Context, by api.Caller, r api.Request, r
 		}
 		return api.Answer{}, j.err
 	}
-	return api.Answer{Receipt: j.receipt, Text: j.evidence.Text, FinishReason: j.evidence.FinishedBy, Vectors: j.evidence.Vectors, Citations: citations(j.evidence)}, nil
+	return api.Answer{Receipt: j.receipt, Text: j.evidence.Text, FinishReason: j.evidence.FinishedBy, Vectors: j.evidence.Vectors, Citations: Citations(j.evidence)}, nil
 }
 
 // leave ends a job here when the last of its attempts is over. Until then a receipt
@@ -193,7 +193,7 @@ func (c *Coordinator) replay(ctx context.Context, requester protocol.Account, r 
 	if err := onText(api.Delta{Text: e.Text, LogProbs: logprobs}); err != nil {
 		return api.Answer{}, err
 	}
-	return api.Answer{Receipt: s, Text: e.Text, FinishReason: e.FinishedBy, Vectors: e.Vectors, Citations: citations(e)}, nil
+	return api.Answer{Receipt: s, Text: e.Text, FinishReason: e.FinishedBy, Vectors: e.Vectors, Citations: Citations(e)}, nil
 }
 
 // serve runs one attempt of a job on one worker.
@@ -271,7 +271,7 @@ func (c *Coordinator) pay(j *liveJob, job protocol.InferenceJob, e scheduler.Eff
 	}
 	if failed != nil {
 		j.mu.Lock()
-		j.part = &api.Answer{Receipt: s, Text: ev.Text, FinishReason: ev.FinishedBy, Citations: citations(ev)}
+		j.part = &api.Answer{Receipt: s, Text: ev.Text, FinishReason: ev.FinishedBy, Citations: Citations(ev)}
 		j.mu.Unlock()
 	}
 	return failed

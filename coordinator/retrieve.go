@@ -234,8 +234,8 @@ func (c *Coordinator) embedQuestion(ctx context.Context, by api.Caller, id proto
 	return a.Vectors, &receipt, nil
 }
 
-// citations are what an answer read, numbered as in its prompt.
-func citations(e protocol.Evidence) (out []api.Citation) {
+// Citations are what an answer read, numbered as in its prompt.
+func Citations(e protocol.Evidence) (out []api.Citation) {
 	for i := range e.Job.Retrieval {
 		r := &e.Job.Retrieval[i]
 		var shares []protocol.RecordShare

@@ -25,6 +25,8 @@ type Explanation struct {
 	Parts   []AnswerPart   `json:"parts"`
 	Records []RecordBehind `json:"records"` // by descending weight
 	Pool    uint64         `json:"pool"`    // of protocol.WeightScale
+	// Read are the records that the answer was given to read, numbered as it cites them.
+	Read []Citation `json:"read"`
 	// Payments are the shares of the fee, as protocol/payout splits it.
 	Payments []Payment `json:"payments"`
 	// Batch is the one that pays them. Without one they follow from the parties and rules
@@ -58,7 +60,8 @@ type Payment struct {
 	Account protocol.Account `json:"account"`
 	Role    string           `json:"role"` // payout.Role
 	Amount  uint256.Int      `json:"amount"`
-	Record  *protocol.Hash   `json:"record,omitempty"` // of a contributor
+	Record  *protocol.Hash   `json:"record,omitempty"`  // of a contributor
+	Datanet uint64           `json:"datanet,omitempty"` // that was read, if this is a part of its price
 }
 
 // BatchName names a settled batch.
@@ -92,6 +95,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	e.Parts, e.Records, e.Payments = list(e.Parts), list(e.Records), list(e.Payments)
+	e.Read = list(e.Read)
 	for i := range e.Parts {
 		e.Parts[i].Records = list(e.Parts[i].Records)
 	}

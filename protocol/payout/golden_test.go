@@ -64,7 +64,7 @@ func TestSplitGolden(t *testing.T) {
 			require.NoError(t, err)
 			var want []Share
 			for i := range v.OutRoles {
-				want = append(want, Share{v.OutAccounts[i], v.OutAmounts[i], v.OutRoles[i], v.OutRecords[i]})
+				want = append(want, Share{Account: v.OutAccounts[i], Amount: v.OutAmounts[i], Role: v.OutRoles[i], Record: v.OutRecords[i]})
 			}
 			require.Equal(t, want, got)
 
@@ -138,9 +138,32 @@ func TestRetrievalGolden(t *testing.T) {
 			require.NoError(t, err)
 			var want []Share
 			for i := range v.OutRoles {
-				want = append(want, Share{v.OutAccounts[i], v.OutAmounts[i], v.OutRoles[i], v.OutRecords[i]})
+				want = append(want, Share{Account: v.OutAccounts[i], Amount: v.OutAmounts[i], Role: v.OutRoles[i], Record: v.OutRecords[i]})
+			}
+			parts := map[uint64]*uint256.Int{} // of each datanet's price
+			for i := range got {
+				if id := got[i].Datanet; id != 0 {
+					if parts[id] == nil {
+						parts[id] = new(uint256.Int)
+					}
+					parts[id].Add(parts[id], &got[i].Amount)
+					got[i].Datanet = 0
+				}
 			}
 			require.Equal(t, want, got)
+			for _, r := range att.Retrieved {
+				if fee.Access.IsZero() || r.Price.IsZero() {
+					continue
+				}
+				var split apportioner
+				var platform [2]uint256.Int
+				require.NoError(t, split.apportion(platform[:], &r.Price, []uint256.Int{*uint256.NewInt(uint64(v.PlatformBps)), *uint256.NewInt(uint64(10_000 - v.PlatformBps))}))
+				have := parts[r.Datanet]
+				if have == nil {
+					have = new(uint256.Int)
+				}
+				require.Equal(t, platform[1].Dec(), have.Dec(), "a datanet's shares are its price less the platform's part")
+			}
 
 			dear := att
 			dear.Retrieved = append([]protocol.RetrievedShares(nil), att.Retrieved...)

@@ -92,7 +92,8 @@ type Share struct {
 	Account protocol.Account `json:"account"`
 	Amount  uint256.Int      `json:"amount"`
 	Role    Role             `json:"role"`
-	Record  protocol.Hash    `json:"record"` // set for RoleContributor only
+	Record  protocol.Hash    `json:"record"`            // set for RoleContributor only
+	Datanet uint64           `json:"datanet,omitempty"` // of a part of a datanet's retrieval price
 }
 
 // Split divides a fee.
@@ -234,8 +235,9 @@ func (s *Splitter) room(n int) []Share {
 }
 
 type shareList struct {
-	list []Share
-	err  error
+	list    []Share
+	datanet uint64 // whose price is divided now
+	err     error
 }
 
 func (l *shareList) add(role Role, field string, a protocol.Account, amount *uint256.Int, record protocol.Hash) {
@@ -246,7 +248,7 @@ func (l *shareList) add(role Role, field string, a protocol.Account, amount *uin
 		l.err = protocol.Errorf(protocol.KindInvalid, field, "is the zero account but is owed %s wei: set it", amount.Dec())
 		return
 	}
-	l.list = append(l.list, Share{Account: a, Amount: *amount, Role: role, Record: record})
+	l.list = append(l.list, Share{Account: a, Amount: *amount, Role: role, Record: record, Datanet: l.datanet})
 }
 
 // retrievalOf takes the prices of retrieved datanets out of the access fee.
@@ -287,6 +289,8 @@ func (s *Splitter) splitRetrieved(out *shareList, amount *uint256.Int, parties *
 	if err := s.scratch.apportion(parts[:], amount, s.access[:]); err != nil {
 		return err
 	}
+	out.datanet = r.Datanet
+	defer func() { out.datanet = 0 }()
 	out.add(RoleDatanet, "datanet_owner", party.Owner, &parts[0], protocol.Hash{})
 	return s.splitRest(out, &parts, party.Pool, r.Shares, r.Pool)
 }

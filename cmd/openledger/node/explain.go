@@ -107,7 +107,7 @@ func (x *explainer) Explain(ctx context.Context, id protocol.Hash) (api.Explanat
 		return api.Explanation{}, err
 	}
 	at := v.Evidence.Attribution
-	out := api.Explanation{Receipt: id, Algorithm: at.Algorithm, Pool: at.Pool}
+	out := api.Explanation{Receipt: id, Algorithm: at.Algorithm, Pool: at.Pool, Read: coordinator.Citations(v.Evidence)}
 	t, err := x.tokenizer()
 	if err != nil {
 		return out, err
@@ -124,7 +124,7 @@ func (x *explainer) Explain(ctx context.Context, id protocol.Hash) (api.Explanat
 	}
 	out.Batch = batch
 	for _, s := range shares {
-		p := api.Payment{Account: s.Account, Role: string(s.Role), Amount: s.Amount}
+		p := api.Payment{Account: s.Account, Role: string(s.Role), Amount: s.Amount, Datanet: s.Datanet}
 		if s.Record != (protocol.Hash{}) {
 			p.Record = &s.Record
 		}

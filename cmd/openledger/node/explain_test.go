@@ -40,15 +40,7 @@ func TestAnswerIsExplainedAndRunsAgain(t *testing.T) {
 		if !strings.HasPrefix(path, "/api") {
 			path = "/api/v1/receipts/" + r.ID.Hex() + path
 		}
-		req, err := http.NewRequestWithContext(t.Context(), method, net.coord.API.URL()+path, nil)
-		require.NoError(t, err)
-		res, err := http.DefaultClient.Do(req)
-		require.NoError(t, err)
-		defer func() { require.NoError(t, res.Body.Close()) }()
-		raw, err := io.ReadAll(res.Body)
-		require.NoError(t, err)
-		require.Equal(t, http.StatusOK, res.StatusCode, "%s", raw)
-		require.NoError(t, json.Unmarshal(raw, into))
+		net.fetch(t, method, path, into)
 	}
 	check := func(e api.Explanation) {
 		t.Helper()
@@ -150,4 +142,16 @@ func earnedIsClaimed(t *testing.T, e api.Explanation, who *keystore.Key, get fun
 	require.False(t, find())
 	require.True(t, mine.Claimed)
 	require.Equal(t, all.Claimed.Dec(), v.Owed.Claimed.Dec())
+// fetch asks the coordinator's API, without a key.
+func (n *network) fetch(t *testing.T, method, path string, into any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, n.coord.API.URL()+path, nil)
+	require.NoError(t, err)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, res.Body.Close()) }()
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, res.StatusCode, "%s", raw)
+	require.NoError(t, json.Unmarshal(raw, into))
 }

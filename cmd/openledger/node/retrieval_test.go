@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -86,6 +87,21 @@ func TestRetrievalIsCitedPaidAndJudged(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, a.Receipt, again.Receipt, "asked again: the same receipt")
 	require.Equal(t, a.Citations, again.Citations)
+
+	var e api.Explanation
+	net.fetch(t, http.MethodGet, "/api/v1/receipts/"+got.ID.Hex()+"/attribution", &e)
+	require.Equal(t, a.Citations, e.Read)
+	var paid, earned uint256.Int
+	for _, p := range e.Payments {
+		paid.Add(&paid, &p.Amount)
+		if p.Datanet != 0 {
+			require.Equal(t, on.version.Datanet, p.Datanet)
+			earned.Add(&earned, &p.Amount)
+		}
+	}
+	require.Equal(t, got.Fee().Total(), paid)
+	require.False(t, earned.IsZero())
+	require.True(t, earned.Lt(&fee), "the platform has its part of a datanet's price, too")
 
 	free, _, err := net.ask(t.Context(), who, reading(net.published(t), "What is the lesson of the Fox and the Crow?", 4))
 	require.NoError(t, err)
