@@ -157,7 +157,7 @@ func TestRetrievalGolden(t *testing.T) {
 				}
 				var split apportioner
 				var platform [2]uint256.Int
-				require.NoError(t, split.apportion(platform[:], &r.Price, []uint256.Int{*uint256.NewInt(uint64(v.PlatformBps)), *uint256.NewInt(uint64(10_000 - v.PlatformBps))}))
+				require.NoError(t, split.apportion(platform[:], &r.Price, []uint256.Int{*uint256.NewInt(v.PlatformBps), *uint256.NewInt(10_000 - v.PlatformBps)}))
 				have := parts[r.Datanet]
 				if have == nil {
 					have = new(uint256.Int)
