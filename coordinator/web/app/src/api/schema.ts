@@ -2185,6 +2185,8 @@ export interface components {
             records: components["schemas"]["RecordBehind"][];
             /** @description weight under the threshold, of 10^9: the datanet's public pool has it */
             pool: number;
+            /** @description records that it was given to read, numbered as it cites them */
+            read: components["schemas"]["Citation"][];
             /** @description shares of the fee, which add up to it */
             payments: components["schemas"]["Payment"][];
             /** @description the batch that pays them; without one they follow from the parties and rules of now */
@@ -2211,6 +2213,8 @@ export interface components {
             amount: components["schemas"]["Amount"];
             /** @description of a contributor */
             record?: components["schemas"]["Hash"];
+            /** @description that was read, if this is a part of its price */
+            datanet?: components["schemas"]["Uint64"];
         };
         AccountView: {
             account: components["schemas"]["Account"];
