@@ -137,6 +137,14 @@ class Operations(Transport):
         """A version as a content-addressed archive: `GET /api/v1/datanets/{id}/versions/{version}/car`"""
         return self._bytes("GET", f"/api/v1/datanets/{part(id)}/versions/{part(version)}/car")
 
+    def get_version_embeddings(self, id: types.Uint64, version: types.Uint32) -> "types.EmbeddingStatus":
+        """How far the vectors of a version's records are: `GET /api/v1/datanets/{id}/versions/{version}/embeddings`"""
+        return cast("types.EmbeddingStatus", self._json("GET", f"/api/v1/datanets/{part(id)}/versions/{part(version)}/embeddings"))
+
+    def embed_version(self, id: types.Uint64, version: types.Uint32) -> "types.EmbeddingStatus":
+        """Have the missing vectors of a version's records made, paid by the API key's account: `POST /api/v1/datanets/{id}/versions/{version}/embeddings`"""
+        return cast("types.EmbeddingStatus", self._json("POST", f"/api/v1/datanets/{part(id)}/versions/{part(version)}/embeddings", keyed=True))
+
     def store_manifest(self, id: types.Uint64, version: types.Uint32, body: types.StoreManifestBody) -> "types.StoreManifestResult":
         """Keep the manifest of a registered version of an agent: `POST /api/v1/agents/{id}/versions/{version}/manifest`"""
         return cast("types.StoreManifestResult", self._json("POST", f"/api/v1/agents/{part(id)}/versions/{part(version)}/manifest", body=body))
@@ -352,6 +360,14 @@ class AsyncOperations(AsyncTransport):
     async def export_version(self, id: types.Uint64, version: types.Uint32) -> "bytes":
         """A version as a content-addressed archive: `GET /api/v1/datanets/{id}/versions/{version}/car`"""
         return await self._bytes("GET", f"/api/v1/datanets/{part(id)}/versions/{part(version)}/car")
+
+    async def get_version_embeddings(self, id: types.Uint64, version: types.Uint32) -> "types.EmbeddingStatus":
+        """How far the vectors of a version's records are: `GET /api/v1/datanets/{id}/versions/{version}/embeddings`"""
+        return cast("types.EmbeddingStatus", await self._json("GET", f"/api/v1/datanets/{part(id)}/versions/{part(version)}/embeddings"))
+
+    async def embed_version(self, id: types.Uint64, version: types.Uint32) -> "types.EmbeddingStatus":
+        """Have the missing vectors of a version's records made, paid by the API key's account: `POST /api/v1/datanets/{id}/versions/{version}/embeddings`"""
+        return cast("types.EmbeddingStatus", await self._json("POST", f"/api/v1/datanets/{part(id)}/versions/{part(version)}/embeddings", keyed=True))
 
     async def store_manifest(self, id: types.Uint64, version: types.Uint32, body: types.StoreManifestBody) -> "types.StoreManifestResult":
         """Keep the manifest of a registered version of an agent: `POST /api/v1/agents/{id}/versions/{version}/manifest`"""

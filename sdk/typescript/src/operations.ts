@@ -159,6 +159,16 @@ export class Operations extends Transport {
     return this.bytes('GET', `/api/v1/datanets/${this.part(id)}/versions/${this.part(version)}/car`, { options })
   }
 
+  /** How far the vectors of a version's records are: `GET /api/v1/datanets/{id}/versions/{version}/embeddings` */
+  getVersionEmbeddings(id: number | bigint, version: number | bigint, options?: t.Options): Promise<t.Result<'getVersionEmbeddings'>> {
+    return this.json('GET', `/api/v1/datanets/${this.part(id)}/versions/${this.part(version)}/embeddings`, { options })
+  }
+
+  /** Have the missing vectors of a version's records made, paid by the API key's account: `POST /api/v1/datanets/{id}/versions/{version}/embeddings` */
+  embedVersion(id: number | bigint, version: number | bigint, options?: t.Options): Promise<t.Result<'embedVersion'>> {
+    return this.json('POST', `/api/v1/datanets/${this.part(id)}/versions/${this.part(version)}/embeddings`, { keyed: true, options })
+  }
+
   /** Keep the manifest of a registered version of an agent: `POST /api/v1/agents/{id}/versions/{version}/manifest` */
   storeManifest(id: number | bigint, version: number | bigint, body: t.Body<'storeManifest'>, options?: t.Options): Promise<t.Result<'storeManifest'>> {
     return this.json('POST', `/api/v1/agents/${this.part(id)}/versions/${this.part(version)}/manifest`, { body, options })
