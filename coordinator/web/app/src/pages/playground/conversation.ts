@@ -21,9 +21,14 @@ export interface Settings {
   maxTokens: number;
   /** Empty: another one each time. */
   seed: string;
+  /** Datanets that every answer reads, by number. */
+  datanets: number[];
 }
 
-export const defaults: Settings = { model: '', system: '', temperature: 0.7, topP: 1, maxTokens: 256, seed: '' };
+export const defaults: Settings = { model: '', system: '', temperature: 0.7, topP: 1, maxTokens: 256, seed: '', datanets: [] };
+
+/** How many datanets one answer reads at most. */
+export const maxDatanets = 4;
 
 const key = 'openledger.playground';
 
@@ -57,6 +62,7 @@ export function requestOf(turns: Turn[], s: Settings): Record<string, unknown> {
     temperature: s.temperature,
     top_p: s.topP,
     max_tokens: s.maxTokens,
+    ...(s.datanets.length === 0 ? {} : { retrieval: s.datanets.map((datanet) => ({ datanet })) }),
     ...(s.seed.trim() === '' ? {} : { seed: Number(s.seed) }),
   };
 }

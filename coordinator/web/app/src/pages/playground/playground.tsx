@@ -9,7 +9,7 @@ import { SelectField, TextArea, TextField } from '../../ui/form';
 import { Fetched } from '../../ui/query';
 import { useWallet } from '../../wallet/context';
 import { Explained } from '../receipts/explained';
-import { ask, defaults, keep, kept, type Settings, type Turn } from './conversation';
+import { ask, defaults, keep, kept, maxDatanets, type Settings, type Turn } from './conversation';
 import { Purse, Ready } from './ready';
 
 const route = getRouteApi('/playground');
@@ -84,6 +84,10 @@ function Chat({ models }: { models: Schemas['Model'][] }) {
         <Card title="Model">
           <Choose models={models} settings={settings} onChange={setSettings} />
           {chosen !== undefined && <Price model={chosen} />}
+          <details>
+            <summary>{settings.datanets.length === 0 ? 'Search datanets' : `Searches ${count(settings.datanets.length)} of the datanets`}</summary>
+            <Reads settings={settings} onChange={setSettings} />
+          </details>
           <details>
             <summary>How it answers</summary>
             <Knobs settings={settings} onChange={setSettings} />
@@ -219,6 +223,43 @@ function Price({ model }: { model: Schemas['Model'] }) {
     <p className="small dim">
       {access + markup === 0n ? 'You pay for the tokens only.' : <><Amount wei={access + markup} /> an answer, and the tokens.</>}
     </p>
+  );
+}
+
+/** Which datanets every answer reads. */
+function Reads({ settings, onChange }: { settings: Settings; onChange: (s: Settings) => void }) {
+  const query = useQuery({ queryKey: ['datanets'], queryFn: () => data(api.GET('/api/v1/datanets')) });
+  const chosen = settings.datanets;
+  return (
+    <Fetched query={query} what="datanets">
+      {({ datanets }) =>
+        datanets.length === 0 && chosen.length === 0 ? (
+          <Empty title="There is no datanet yet" />
+        ) : (
+          <fieldset className="stack tight" style={{ marginTop: '0.75rem' }}>
+            <legend>Search these datanets</legend>
+            <p className="small dim">What fits your question is found in their newest versions and given to the model to read and cite; their contributors are paid for it. At most {maxDatanets}.</p>
+            {datanets.map((d) => (
+              <label key={d.id} className="row">
+                <input
+                  type="checkbox"
+                  checked={chosen.includes(d.id)}
+                  disabled={!chosen.includes(d.id) && chosen.length >= maxDatanets}
+                  onChange={(e) => { onChange({ ...settings, datanets: e.target.checked ? [...chosen, d.id] : chosen.filter((id) => id !== d.id) }); }}
+                />
+                {d.name}
+              </label>
+            ))}
+            {chosen.filter((id) => !datanets.some((d) => d.id === id)).map((id) => (
+              <label key={id} className="row">
+                <input type="checkbox" checked onChange={() => { onChange({ ...settings, datanets: chosen.filter((o) => o !== id) }); }} />
+                datanet {id}, which is not there any more
+              </label>
+            ))}
+          </fieldset>
+        )
+      }
+    </Fetched>
   );
 }
 

@@ -24,6 +24,11 @@ export function useExplanation(receipt: string, enabled = true) {
   });
 }
 
+/** What a record has of the fee: by itself, or of the price of a datanet that was read. */
+export function earned(of: Explanation, record: string, datanet?: number): bigint {
+  return of.payments.filter((p) => p.record === record && p.datanet === datanet).reduce((n, p) => n + BigInt(p.amount), 0n);
+}
+
 /** The number, from 1, under which a record is shown. */
 function numberOf(e: Explanation, record: string): number {
   return e.records.findIndex((r) => r.record === record) + 1;
@@ -115,12 +120,48 @@ function clip(text: string): string {
 }
 
 function Earned({ of, record }: { of: Explanation; record: string }) {
-  const wei = of.payments.filter((p) => p.record === record).reduce((n, p) => n + BigInt(p.amount), 0n);
+  return <Earns wei={earned(of, record)} />;
+}
+
+function Earns({ wei }: { wei: bigint }) {
   if (wei === 0n) return null;
   return (
     <span>
       earns <Amount wei={wei} />
     </span>
+  );
+}
+
+/** What the answer was given to read, numbered as it cites it. */
+export function Read({ of }: { of: Explanation }) {
+  return (
+    <ol className="behind" aria-label="Records that it read">
+      {of.read.map((c, i) => (
+        <li key={c.number} className={`hit-${i % 4}`}>
+          <div className="row spread">
+            <strong>
+              [{c.number}] {c.title === '' ? 'A record' : c.title}
+            </strong>
+            <Badge tone="accent">{percent(c.weight / scale, 1)}</Badge>
+          </div>
+          <div className="meter" role="presentation">
+            <span style={{ width: `${(c.weight / scale) * 100}%` }} />
+          </div>
+          <details>
+            <summary className="small">{clip(c.excerpt)}</summary>
+            <p className="prose small">{c.excerpt}</p>
+          </details>
+          <p className="small dim row">
+            by <Id value={c.contributor} label="contributor" />
+            <span>
+              datanet {c.datanet}, version {c.version}
+            </span>
+            {c.used.length > 0 && <span>cited or repeated {c.used.length === 1 ? 'once' : `${count(c.used.length)} times`}</span>}
+            <Earns wei={earned(of, c.record, c.datanet)} />
+          </p>
+        </li>
+      ))}
+    </ol>
   );
 }
 
@@ -135,6 +176,13 @@ const roles: Record<Explanation['payments'][number]['role'], string> = {
   contributor: 'Contributor of a record',
   pool: 'Public pool of the datanet',
 };
+
+/** Which record or datanet a payment is for. */
+function whose(of: Explanation, p: Explanation['payments'][number]): string {
+  if (p.datanet === undefined) return p.record === undefined ? '' : ` ${numberOf(of, p.record)}`;
+  const read = of.read.find((c) => c.datanet === p.datanet && c.record === p.record);
+  return read === undefined ? ` ${p.datanet}` : ` [${read.number}]`;
+}
 
 /** Who has what of the fee. */
 export function Payments({ of }: { of: Explanation }) {
@@ -155,7 +203,7 @@ export function Payments({ of }: { of: Explanation }) {
               <tr key={i}>
                 <td>
                   {roles[p.role]}
-                  {p.record !== undefined && ` ${numberOf(of, p.record)}`}
+                  {whose(of, p)}
                 </td>
                 <td>
                   <Id value={p.account} label="account" />
@@ -233,6 +281,12 @@ export function Explained({ receipt }: { receipt: string }) {
             <div className="stack tight">
               <h3>Records behind it</h3>
               <Behind of={e} chosen={chosen} />
+              {e.read.length > 0 && (
+                <>
+                  <h3>What it read</h3>
+                  <Read of={e} />
+                </>
+              )}
             </div>
             <div className="stack tight">
               <h3>Who earns what</h3>
