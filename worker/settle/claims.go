@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -57,8 +58,8 @@ func (e *Earning) Open() bool { return !e.Claimed && e.Status != chain.BatchReje
 type EarningShare struct {
 	Receipt protocol.Hash `json:"receipt"`
 	Adapter protocol.Hash `json:"adapter"`
-	Datanet uint64        `json:"datanet,omitempty"`
-	Agent   uint64        `json:"agent,omitempty"` // that was asked
+	Datanet uint64        `json:"datanet,omitempty"` // that was read, or that the model was trained on
+	Agent   uint64        `json:"agent,omitempty"`   // that was asked
 	Role    payout.Role   `json:"role"`
 	Record  protocol.Hash `json:"record"` // for contributors
 	Amount  uint256.Int   `json:"amount"`
@@ -153,7 +154,7 @@ func (r *Result) Earning(a protocol.Account) (Earning, bool, error) {
 		for _, s := range shares {
 			if s.Account == a {
 				e.Shares = append(e.Shares, EarningShare{
-					Receipt: receipt.ID, Adapter: receipt.Adapter, Datanet: receipt.Datanet, Agent: receipt.Agent, Role: s.Role, Record: s.Record, Amount: s.Amount, At: receipt.FinishedAt,
+					Receipt: receipt.ID, Adapter: receipt.Adapter, Datanet: cmp.Or(s.Datanet, receipt.Datanet), Agent: receipt.Agent, Role: s.Role, Record: s.Record, Amount: s.Amount, At: receipt.FinishedAt,
 				})
 			}
 		}

@@ -142,6 +142,8 @@ func earnedIsClaimed(t *testing.T, e api.Explanation, who *keystore.Key, get fun
 	require.False(t, find())
 	require.True(t, mine.Claimed)
 	require.Equal(t, all.Claimed.Dec(), v.Owed.Claimed.Dec())
+}
+
 // fetch asks the coordinator's API, without a key.
 func (n *network) fetch(t *testing.T, method, path string, into any) {
 	t.Helper()

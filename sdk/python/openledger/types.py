@@ -255,6 +255,73 @@ class Tool(TypedDict):
 
 
 
+class EmbeddingStatus(TypedDict):
+    datanet: "Uint64"
+    version: "Uint32"
+    algorithm: "str"
+    records: "int"
+    """with text"""
+    embedded: "int"
+    running: "bool"
+    fee: "Amount"
+    """of the newest order so far"""
+    error: "NotRequired[str]"
+    """that ended the newest order; order again to go on"""
+
+
+
+class Retrieve(TypedDict):
+    datanet: "int | str"
+    """its number or its name"""
+    version: "NotRequired[Uint32]"
+    """0 or left out is the newest"""
+    top_k: "NotRequired[int]"
+    """records at most; 16 of all datanets together"""
+    max_bytes: "NotRequired[int]"
+    """of their text; left out, as much as fits the model, at most 4,000"""
+    method: "NotRequired[Literal['', 'bm25', 'hybrid']]"
+    """left out, hybrid when the version's vectors are there"""
+
+
+
+class CitationUsedItem(TypedDict):
+    start: "int"
+    end: "int"
+
+
+
+class Citation(TypedDict):
+    number: "int"
+    """in the prompt, from 1: answers cite it as [1]"""
+    datanet: "Uint64"
+    version: "Uint32"
+    record: "Hash"
+    cid: "str"
+    contributor: "Account"
+    title: "str"
+    excerpt: "str"
+    """untrusted text, as the prompt has it"""
+    score: "float"
+    """what the answer's log-probability gains by it, in nats"""
+    weight: "Uint64"
+    """of 1000000000: its part of what the datanet's contributors earn"""
+    used: "list[CitationUsedItem]"
+    """where the answer names its number or repeats it"""
+
+
+
+class RetrievalUse(TypedDict):
+    datanet: "Uint64"
+    version: "Uint32"
+    method: "Literal['bm25', 'hybrid']"
+    records: "int"
+    embedded: "int"
+    price: "Amount"
+    receipt: "NotRequired[Hash]"
+    """of the question's vector"""
+
+
+
 class ChatCompletionRequestToolChoice3Function(TypedDict):
     name: "str"
 
@@ -267,6 +334,8 @@ class ChatCompletionRequestToolChoice3(TypedDict):
 
 
 class ChatCompletionRequest(TypedDict):
+    retrieval: "NotRequired[Retrieve | list[Retrieve] | None]"
+    """datanets that the answer reads"""
     model: "ModelName"
     messages: "list[ChatMessage]"
     stream: "NotRequired[bool | None]"
@@ -446,7 +515,30 @@ class TextLogProbs(TypedDict):
 
 
 
+class AnswerMessageAnnotationsItemUrlCitation(TypedDict):
+    start_index: "int"
+    end_index: "int"
+    url: "str"
+    """ipfs:// and the record's CID"""
+    title: "str"
+
+
+
+class AnswerMessageAnnotationsItem(TypedDict):
+    type: "Literal['url_citation']"
+    url_citation: "AnswerMessageAnnotationsItemUrlCitation"
+
+
+
+class AnswerMessageOpenledger(TypedDict):
+    citations: "list[Citation] | None"
+    retrieval: "NotRequired[list[RetrievalUse]]"
+
+
+
 class AnswerMessage(TypedDict):
+    annotations: "NotRequired[list[AnswerMessageAnnotationsItem]]"
+    openledger: "NotRequired[AnswerMessageOpenledger]"
     role: "NotRequired[Literal['assistant']]"
     content: "NotRequired[str]"
     tool_calls: "NotRequired[list[ToolCall]]"
@@ -1161,6 +1253,23 @@ class InferenceJobMessagesItem(TypedDict):
 
 
 
+class InferenceJobRetrievalItemSourcesItem(TypedDict):
+    record: "Hash"
+    contributor: "Account"
+    title: "NotRequired[str]"
+    text: "str"
+
+
+
+class InferenceJobRetrievalItem(TypedDict):
+    datanet: "Uint64"
+    version: "Uint32"
+    root: "Hash"
+    price: "Amount"
+    sources: "list[InferenceJobRetrievalItemSourcesItem]"
+
+
+
 class InferenceJobEmbeddingInputsItem(TypedDict):
     text: "NotRequired[str]"
     tokens: "NotRequired[list[Uint32]]"
@@ -1185,6 +1294,8 @@ class InferenceJob(TypedDict):
     prompt: "NotRequired[str]"
     tools: "NotRequired[str]"
     chat_template_kwargs: "NotRequired[str]"
+    retrieval: "NotRequired[list[InferenceJobRetrievalItem]]"
+    """what the last message of the user is given to read"""
     embedding: "NotRequired[InferenceJobEmbedding]"
     """asks for vectors instead of an answer"""
     sampling: "Sampling"
@@ -1216,7 +1327,19 @@ class RecordShare(TypedDict):
 
 
 
+class AttributionRetrievedItem(TypedDict):
+    algorithm: "str"
+    datanet: "Uint64"
+    root: "Hash"
+    price: "Amount"
+    shares: "list[RecordShare]"
+    pool: "Uint64"
+
+
+
 class Attribution(TypedDict):
+    retrieved: "NotRequired[list[AttributionRetrievedItem]]"
+    """what the job was given to read, in its order"""
     algorithm: "str"
     index: "Hash"
     root: "Hash"
@@ -1279,6 +1402,8 @@ class Explanation(TypedDict):
     """by descending weight"""
     pool: "int"
     """weight under the threshold, of 10^9: the datanet's public pool has it"""
+    read: "list[Citation]"
+    """records that it was given to read, numbered as it cites them"""
     payments: "list[Payment]"
     """shares of the fee, which add up to it"""
     batch: "NotRequired[BatchName]"
@@ -1307,6 +1432,8 @@ class Payment(TypedDict):
     amount: "Amount"
     record: "NotRequired[Hash]"
     """of a contributor"""
+    datanet: "NotRequired[Uint64]"
+    """that was read, if this is a part of its price"""
 
 
 
@@ -1427,7 +1554,7 @@ class EarningShare(TypedDict):
     at: "Milliseconds"
 
 
-PayoutRole: TypeAlias = "Literal['platform', 'worker', 'agent', 'owner', 'royalty', 'staker', 'contributor', 'pool']"
+PayoutRole: TypeAlias = "Literal['platform', 'worker', 'agent', 'owner', 'royalty', 'datanet', 'staker', 'contributor', 'pool']"
 
 
 class BatchName(TypedDict):

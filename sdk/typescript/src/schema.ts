@@ -729,6 +729,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datanets/{id}/versions/{version}/embeddings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the vectors of a version's records are */
+        get: operations["getVersionEmbeddings"];
+        put?: never;
+        /** Have the missing vectors of a version's records made, paid by the API key's account */
+        post: operations["embedVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{id}/versions/{version}/manifest": {
         parameters: {
             query?: never;
@@ -1335,7 +1353,72 @@ export interface components {
                 strict?: boolean | null;
             };
         };
+        EmbeddingStatus: {
+            datanet: components["schemas"]["Uint64"];
+            version: components["schemas"]["Uint32"];
+            algorithm: string;
+            /** @description with text */
+            records: number;
+            embedded: number;
+            running: boolean;
+            /** @description of the newest order so far */
+            fee: components["schemas"]["Amount"];
+            /** @description that ended the newest order; order again to go on */
+            error?: string;
+        };
+        Retrieve: {
+            /** @description its number or its name */
+            datanet: number | string;
+            /** @description 0 or left out is the newest */
+            version?: components["schemas"]["Uint32"];
+            /**
+             * @description records at most; 16 of all datanets together
+             * @default 3
+             */
+            top_k: number;
+            /** @description of their text; left out, as much as fits the model, at most 4,000 */
+            max_bytes?: number;
+            /**
+             * @description left out, hybrid when the version's vectors are there
+             * @enum {string}
+             */
+            method?: "" | "bm25" | "hybrid";
+        };
+        Citation: {
+            /** @description in the prompt, from 1: answers cite it as [1] */
+            number: number;
+            datanet: components["schemas"]["Uint64"];
+            version: components["schemas"]["Uint32"];
+            record: components["schemas"]["Hash"];
+            cid: string;
+            contributor: components["schemas"]["Account"];
+            title: string;
+            /** @description untrusted text, as the prompt has it */
+            excerpt: string;
+            /** @description what the answer's log-probability gains by it, in nats */
+            score: number;
+            /** @description of 1000000000: its part of what the datanet's contributors earn */
+            weight: components["schemas"]["Uint64"];
+            /** @description where the answer names its number or repeats it */
+            used: {
+                start: number;
+                end: number;
+            }[];
+        };
+        RetrievalUse: {
+            datanet: components["schemas"]["Uint64"];
+            version: components["schemas"]["Uint32"];
+            /** @enum {string} */
+            method: "bm25" | "hybrid";
+            records: number;
+            embedded: number;
+            price: components["schemas"]["Amount"];
+            /** @description of the question's vector */
+            receipt?: components["schemas"]["Hash"];
+        };
         ChatCompletionRequest: {
+            /** @description datanets that the answer reads */
+            retrieval?: components["schemas"]["Retrieve"] | components["schemas"]["Retrieve"][] | null;
             model: components["schemas"]["ModelName"];
             messages: components["schemas"]["ChatMessage"][];
             stream?: boolean | null;
@@ -1493,6 +1576,21 @@ export interface components {
             text_offset: number[];
         } | null;
         AnswerMessage: {
+            annotations?: {
+                /** @enum {string} */
+                type: "url_citation";
+                url_citation: {
+                    start_index: number;
+                    end_index: number;
+                    /** @description ipfs:// and the record's CID */
+                    url: string;
+                    title: string;
+                };
+            }[];
+            openledger?: {
+                citations: components["schemas"]["Citation"][] | null;
+                retrieval?: components["schemas"]["RetrievalUse"][];
+            };
             /** @constant */
             role?: "assistant";
             content?: string;
@@ -2102,6 +2200,19 @@ export interface components {
             prompt?: string;
             tools?: string;
             chat_template_kwargs?: string;
+            /** @description what the last message of the user is given to read */
+            retrieval?: {
+                datanet: components["schemas"]["Uint64"];
+                version: components["schemas"]["Uint32"];
+                root: components["schemas"]["Hash"];
+                price: components["schemas"]["Amount"];
+                sources: {
+                    record: components["schemas"]["Hash"];
+                    contributor: components["schemas"]["Account"];
+                    title?: string;
+                    text: string;
+                }[];
+            }[];
             /** @description asks for vectors instead of an answer */
             embedding?: {
                 algorithm: string;
@@ -2134,6 +2245,15 @@ export interface components {
             }[];
         };
         Attribution: {
+            /** @description what the job was given to read, in its order */
+            retrieved?: {
+                algorithm: string;
+                datanet: components["schemas"]["Uint64"];
+                root: components["schemas"]["Hash"];
+                price: components["schemas"]["Amount"];
+                shares: components["schemas"]["RecordShare"][];
+                pool: components["schemas"]["Uint64"];
+            }[];
             algorithm: string;
             index: components["schemas"]["Hash"];
             root: components["schemas"]["Hash"];
@@ -2185,6 +2305,8 @@ export interface components {
             records: components["schemas"]["RecordBehind"][];
             /** @description weight under the threshold, of 10^9: the datanet's public pool has it */
             pool: number;
+            /** @description records that it was given to read, numbered as it cites them */
+            read: components["schemas"]["Citation"][];
             /** @description shares of the fee, which add up to it */
             payments: components["schemas"]["Payment"][];
             /** @description the batch that pays them; without one they follow from the parties and rules of now */
@@ -2211,6 +2333,8 @@ export interface components {
             amount: components["schemas"]["Amount"];
             /** @description of a contributor */
             record?: components["schemas"]["Hash"];
+            /** @description that was read, if this is a part of its price */
+            datanet?: components["schemas"]["Uint64"];
         };
         AccountView: {
             account: components["schemas"]["Account"];
@@ -2307,7 +2431,7 @@ export interface components {
             at: components["schemas"]["Milliseconds"];
         };
         /** @enum {unknown} */
-        PayoutRole: "platform" | "worker" | "agent" | "owner" | "royalty" | "staker" | "contributor" | "pool";
+        PayoutRole: "platform" | "worker" | "agent" | "owner" | "royalty" | "datanet" | "staker" | "contributor" | "pool";
         BatchName: {
             worker: components["schemas"]["Account"];
             nonce: components["schemas"]["Uint64"];
@@ -3858,6 +3982,56 @@ export interface operations {
                 };
                 content: {
                     "application/vnd.ipld.car": string;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getVersionEmbeddings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description number in the registry */
+                id: components["parameters"]["Datanet"];
+                version: components["schemas"]["Uint32"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description how far they are */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmbeddingStatus"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    embedVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description number in the registry */
+                id: components["parameters"]["Datanet"];
+                version: components["schemas"]["Uint32"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description they are being made, or there already */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmbeddingStatus"];
                 };
             };
             default: components["responses"]["Error"];

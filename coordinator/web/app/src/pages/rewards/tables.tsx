@@ -15,6 +15,7 @@ const roles: Record<Schemas['PayoutRole'], string> = {
   agent: 'agent',
   owner: 'owner of the adapter',
   royalty: 'royalty',
+  datanet: 'datanet',
   staker: 'staker',
   contributor: 'contributor',
   pool: 'pool',
