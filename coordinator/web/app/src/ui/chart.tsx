@@ -21,7 +21,7 @@ export default function Chart({ data, x, series, summary, format = String, forma
     <figure className="stack tight" style={{ margin: 0 }}>
       <div className="chart" aria-hidden="true">
         <ResponsiveContainer width="100%" height="100%">
-          <LineChart data={data} margin={{ top: 8, right: 12, bottom: 4, left: 0 }}>
+          <LineChart accessibilityLayer={false} data={data} margin={{ top: 8, right: 12, bottom: 4, left: 0 }}>
             <CartesianGrid stroke="var(--border)" strokeDasharray="3 4" />
             <XAxis dataKey={x.key} type="number" domain={['dataMin', 'dataMax']} stroke="var(--text-2)" tickFormatter={formatX} />
             <YAxis stroke="var(--text-2)" width={64} tickFormatter={(v: number) => format(v)} domain={['auto', 'auto']} />

@@ -14,7 +14,7 @@ export function FileCard({ item, onChoose, onRemove }: { item: Item; onChoose: (
     <Card
       title={file.name}
       aside={
-        <Button small onClick={onRemove} aria-label={`Take ${file.name} away`}>
+        <Button small onClick={onRemove} aria-label={`Take away ${file.name}`}>
           Take away
         </Button>
       }

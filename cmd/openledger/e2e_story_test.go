@@ -1,0 +1,126 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What somebody new does, in a browser and with nothing else: a datanet, files dropped on
+// it (one of which tries to run a script, and one has no text), the owner's review, a
+// version, an adapter trained on it, an answer, and whose records it rests on.
+func TestTheStoryInABrowser(t *testing.T) {
+	d := newDevnetProcess(t)
+	b := newBrowser(t, d.ready.API)
+	b.view(1280, "light")
+	began := time.Now()
+	last := began
+	step := func(name string) {
+		t.Helper()
+		now := time.Now()
+		t.Logf("%5.1f s  %s", now.Sub(last).Seconds(), name)
+		require.Empty(t, b.faults(), name)
+		last = now
+	}
+	// Pictures and axe are the test's own time, not a newcomer's.
+	look := func(name string) {
+		t.Helper()
+		now := time.Now()
+		assert.Empty(t, b.violations(), name)
+		b.shoot(name)
+		took := time.Since(now)
+		began, last = began.Add(took), last.Add(took)
+	}
+
+	b.open("/")
+	b.click("button", "Connect account")
+	b.click("button", "Use a key of this browser")
+	b.see("Disconnect")
+	step("an account of the browser")
+
+	b.click("link", "Datanets")
+	b.click("link", "Create a datanet")
+	b.fill("Name", "Tales of Brannoch")
+	b.fill("Description", "What is told in the village")
+	b.fill("Licence", "CC0-1.0")
+	b.click("button", "Create datanet")
+	b.see("Drop files here, or choose them")
+	step("a datanet")
+
+	const story = "testdata/story/"
+	script := filepath.Join(t.TempDir(), `<img src=x onerror=hacked()>.txt`)
+	require.NoError(t, os.WriteFile(script, []byte(`<script>hacked()</script> ends nothing`), 0o600))
+	b.drop(story+"lighthouse.pdf", story+"The ferry.txt", story+"village.jsonl", story+"scan.pdf", script)
+	b.see("is a PDF without text")
+	b.see("<img src=x onerror=hacked()>.txt")
+	look("datanet-contribute")
+	b.click("button", "Sign and offer 5 records")
+	b.see("5 records are offered")
+	step("five files dropped, one is refused, five records offered with one signature")
+
+	b.click("tab", "Review")
+	b.see("<script>hacked()</script> ends nothing")
+	require.Zero(t, eval[int](b, `document.querySelectorAll('main script, main img[onerror]').length`), "text of a record is not markup")
+	b.click("field", "<img src=x onerror=hacked()>")
+	b.click("button", "Reject 1")
+	b.see("Say why")
+	b.fill("Reason for rejecting", "It is no tale.")
+	b.click("button", "Reject 1")
+	b.see("4 wait for your decision")
+	b.click("button", "Choose all")
+	look("datanet-review")
+	b.click("button", "Accept 4")
+	b.see("Nothing waits for review")
+	step("reviewed")
+
+	b.click("tab", "Versions")
+	b.click("button", "Build and publish")
+	b.see("4 added, 0 removed, 0 changed.")
+	look("datanet-versions")
+	step("version 1 published")
+
+	b.click("link", "Train an adapter")
+	b.fill("Name of the adapter", "brannoch")
+	b.fill("Question", "What is told of {title}?")
+	b.fill("Answer", "{text}")
+	b.fill("Epochs", "80")
+	b.fill("Held-out share, %", "0")
+	b.see("One of its records becomes")
+	b.click("button", "Sign and start training")
+	b.see("You can close this tab")
+	step("a training is ordered")
+	b.await("Chat with it")
+	b.see("The loss went from")
+	look("factory-job")
+	step("trained, watched on its page")
+
+	b.click("link", "Chat with it")
+	b.click("button", "Put aside")
+	b.click("button", "Sign for a key")
+	b.click("summary", "How it answers")
+	b.fill("Temperature", "0")
+	b.fill("Your message", "What is told of The lighthouse of Brannoch?")
+	b.click("button", "Send")
+	b.await("Records behind it")
+	step("an answer, with where it comes from")
+	b.see("climbs ninety stairs")
+	b.see("The lighthouse of Brannoch, page 1")
+	b.see("earns")
+	b.click("mark", "")
+	b.click("button", "Verify")
+	b.await("Every bit is the same")
+	look("playground-answer")
+	step("verified by running it again")
+
+	b.click("link", "Datanets")
+	b.click("link", "Tales of Brannoch")
+	b.click("tab", "Contributors")
+	b.see("80%")
+	look("datanet-contributors")
+	step("its contributors")
+	t.Logf("%5.1f s  in all", time.Since(began).Seconds())
+}
