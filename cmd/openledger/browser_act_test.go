@@ -19,12 +19,12 @@ import (
 const within = 5 * time.Minute
 
 // named is JavaScript that finds a visible element of a role by its name: null where there
-// is none that could be used now. A link's name may go on in further lines.
+// is none that could be used now. A name that ends in … is how the element's begins.
 const named = `((role, name) => {
 	const roles = {button: 'button', link: 'a[href]', tab: '[role=tab]', mark: 'mark[role=button]', summary: 'summary',
 		field: 'input:not([type=file]), textarea, select', region: '.drop'};
 	const text = e => (e.getAttribute('aria-label') ?? (e.labels?.length ? e.labels[0].innerText : e.innerText)).trim();
-	const all = [...document.querySelectorAll(roles[role])].filter(e => e.checkVisibility() && (role === 'mark' || role === 'region' || text(e) === name || role === 'link' && text(e).startsWith(name + '\n')));
+	const all = [...document.querySelectorAll(roles[role])].filter(e => e.checkVisibility() && (role === 'mark' || role === 'region' || text(e) === name || name.endsWith('…') && text(e).startsWith(name.slice(0, -1))));
 	const dialog = document.querySelector('dialog[open]');
 	const e = (dialog ? all.filter(e => dialog.contains(e)) : all)[0];
 	if (!e) return null;
@@ -51,10 +51,10 @@ func quoted(v any) string {
 	return string(q)
 }
 
-// click presses the button, link or tab of a name.
+// click presses the button, link or tab of a name, as soon as it can be.
 func (b *browser) click(role, name string) {
 	b.t.Helper()
-	b.poll("click the "+role+" "+name, fmt.Sprintf(`(() => { const e = %s(%s, %s); if (!e) return false; e.click(); return true })()`, named, quoted(role), quoted(name)), time.Minute)
+	b.poll("click the "+role+" "+name, fmt.Sprintf(`(() => { const e = %s(%s, %s); if (!e) return false; e.click(); return true })()`, named, quoted(role), quoted(name)), within)
 }
 
 // fill writes into the field of a label what somebody would type, or chooses the option
@@ -71,7 +71,7 @@ func (b *browser) fill(label, value string) {
 		Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set.call(e, o.value);
 		e.dispatchEvent(new Event('change', {bubbles: true}));
 		return true;
-	})()`, named, quoted(label), quoted(value)), time.Minute)
+	})()`, named, quoted(label), quoted(value)), within)
 	if eval[bool](b, `document.activeElement.tagName === 'SELECT'`) {
 		return
 	}
@@ -85,7 +85,7 @@ func (b *browser) fill(label, value string) {
 // drop drags files from outside onto the place for them.
 func (b *browser) drop(files ...string) {
 	b.t.Helper()
-	b.poll("find the place for files", `!!`+named+`('region', '')`, time.Minute)
+	b.poll("find the place for files", `!!`+named+`('region', '')`, within)
 	at := eval[[]float64](b, `(() => { const r = document.querySelector('.drop').getBoundingClientRect(); return [r.x + r.width / 2, r.y + 12] })()`)
 	data := input.DragData{Items: []*input.DragDataItem{}, DragOperationsMask: 1}
 	for _, f := range files {

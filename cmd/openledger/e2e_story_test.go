@@ -12,7 +12,8 @@ import (
 
 // What somebody new does, in a browser and with nothing else: a datanet, files dropped on
 // it (one of which tries to run a script, and one has no text), the owner's review, a
-// version, an adapter trained on it, an answer, and whose records it rests on.
+// version, an adapter trained on it, an answer, whose records it rests on, and the claim of
+// what they earned.
 func TestTheStoryInABrowser(t *testing.T) {
 	d := newDevnetProcess(t)
 	b := newBrowser(t, d.ready.API)
@@ -39,7 +40,7 @@ func TestTheStoryInABrowser(t *testing.T) {
 	b.open("/")
 	b.click("button", "Connect account")
 	b.click("button", "Use a key of this browser")
-	b.see("Disconnect")
+	b.await("Disconnect")
 	step("an account of the browser")
 
 	b.click("link", "Datanets")
@@ -48,38 +49,38 @@ func TestTheStoryInABrowser(t *testing.T) {
 	b.fill("Description", "What is told in the village")
 	b.fill("Licence", "CC0-1.0")
 	b.click("button", "Create datanet")
-	b.see("Drop files here, or choose them")
+	b.await("Drop files here, or choose them")
 	step("a datanet")
 
 	const story = "testdata/story/"
 	script := filepath.Join(t.TempDir(), `<img src=x onerror=hacked()>.txt`)
 	require.NoError(t, os.WriteFile(script, []byte(`<script>hacked()</script> ends nothing`), 0o600))
 	b.drop(story+"lighthouse.pdf", story+"The ferry.txt", story+"village.jsonl", story+"scan.pdf", script)
-	b.see("is a PDF without text")
-	b.see("<img src=x onerror=hacked()>.txt")
+	b.await("is a PDF without text")
+	b.await("<img src=x onerror=hacked()>.txt")
 	look("datanet-contribute")
 	b.click("button", "Sign and offer 5 records")
-	b.see("5 records are offered")
+	b.await("5 records are offered")
 	step("five files dropped, one is refused, five records offered with one signature")
 
 	b.click("tab", "Review")
-	b.see("<script>hacked()</script> ends nothing")
+	b.await("<script>hacked()</script> ends nothing")
 	require.Zero(t, eval[int](b, `document.querySelectorAll('main script, main img[onerror]').length`), "text of a record is not markup")
 	b.click("field", "<img src=x onerror=hacked()>")
 	b.click("button", "Reject 1")
-	b.see("Say why")
+	b.await("Say why")
 	b.fill("Reason for rejecting", "It is no tale.")
 	b.click("button", "Reject 1")
-	b.see("4 wait for your decision")
+	b.await("4 wait for your decision")
 	b.click("button", "Choose all")
 	look("datanet-review")
 	b.click("button", "Accept 4")
-	b.see("Nothing waits for review")
+	b.await("Nothing waits for review")
 	step("reviewed")
 
 	b.click("tab", "Versions")
 	b.click("button", "Build and publish")
-	b.see("4 added, 0 removed, 0 changed.")
+	b.await("4 added, 0 removed, 0 changed.")
 	look("datanet-versions")
 	step("version 1 published")
 
@@ -89,12 +90,12 @@ func TestTheStoryInABrowser(t *testing.T) {
 	b.fill("Answer", "{text}")
 	b.fill("Epochs", "80")
 	b.fill("Held-out share, %", "0")
-	b.see("One of its records becomes")
+	b.await("One of its records becomes")
 	b.click("button", "Sign and start training")
-	b.see("You can close this tab")
+	b.await("You can close this tab")
 	step("a training is ordered")
 	b.await("Chat with it")
-	b.see("The loss went from")
+	b.await("The loss went from")
 	look("factory-job")
 	step("trained, watched on its page")
 
@@ -107,9 +108,9 @@ func TestTheStoryInABrowser(t *testing.T) {
 	b.click("button", "Send")
 	b.await("Records behind it")
 	step("an answer, with where it comes from")
-	b.see("climbs ninety stairs")
-	b.see("The lighthouse of Brannoch, page 1")
-	b.see("earns")
+	b.await("climbs ninety stairs")
+	b.await("The lighthouse of Brannoch, page 1")
+	b.await("earns")
 	b.click("mark", "")
 	b.click("button", "Verify")
 	b.await("Every bit is the same")
@@ -117,10 +118,18 @@ func TestTheStoryInABrowser(t *testing.T) {
 	step("verified by running it again")
 
 	b.click("link", "Datanets")
-	b.click("link", "Tales of Brannoch")
+	b.click("link", "Tales of Brannoch…")
 	b.click("tab", "Contributors")
-	b.see("80%")
+	b.await("80 %")
 	look("datanet-contributors")
 	step("its contributors")
+
+	b.click("link", "Rewards")
+	b.await("contributor")
+	b.click("button", "Claim 0…") // once the batch's challenge window is over
+	b.await("OPEN claimed")
+	b.await("Nothing can be claimed now")
+	look("rewards-claimed")
+	step("claimed")
 	t.Logf("%5.1f s  in all", time.Since(began).Seconds())
 }

@@ -22,7 +22,7 @@ export function FileCard({ item, onChoose, onRemove }: { item: Item; onChoose: (
       <div className="row small">
         <span className="dim">{bytes(file.size)}</span>
         {failed === null && upload === null && (item.sent < 1 ? <Badge>sending</Badge> : <Badge>being read</Badge>)}
-        {upload?.state === 'ready' && <Badge tone="good">{`${count(upload.records)} records`}</Badge>}
+        {upload?.state === 'ready' && <Badge tone="good">{upload.records === 1 ? '1 record' : `${count(upload.records)} records`}</Badge>}
         {upload?.state === 'refused' && <Badge tone="bad">cannot be used</Badge>}
         {upload !== null && upload.repeated > 0 && <Badge tone="warn">{`${count(upload.repeated)} twice in the file`}</Badge>}
         {duplicates > 0 && <Badge tone="warn">{`${count(duplicates)} are in the datanet already`}</Badge>}
