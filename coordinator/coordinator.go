@@ -41,6 +41,8 @@ type Coordinator struct {
 	agents  agentList
 	tunes   tunes
 
+	proposals proposals
+
 	escrowDomain, settlementDomain, modelsDomain, datanetsDomain wire.Domain
 
 	mu        sync.Mutex // guards what follows; never held while waiting
@@ -82,6 +84,7 @@ func New(cfg Config) (*Coordinator, error) {
 	}
 	c := &Coordinator{
 		cfg: cfg, log: cfg.Logger, book: store.NewCoordinator(cfg.DB), host: cfg.Host, ipfs: cfg.IPFS, chain: cfg.Chain, session: cfg.SessionKey, sender: cfg.Sender, tunes: tunes{live: map[protocol.Hash]*liveTune{}},
+		proposals:    proposals{turn: make(chan struct{}, 1)},
 		escrowDomain: domain(at.Escrow), settlementDomain: domain(at.Settlement),
 		modelsDomain: domain(at.Models), datanetsDomain: domain(at.Datanets),
 		state: state, jobs: map[protocol.Hash]*liveJob{}, training: map[protocol.Hash]*liveTraining{},

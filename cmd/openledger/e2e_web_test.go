@@ -38,6 +38,7 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 		{"receipts", "/receipts", "Asked by"},
 		{"receipt", "/receipts/" + receipt, "What the worker signed"},
 		{"rewards", "/rewards?account=" + workers[0].Worker.Hex(), "To be claimed"},
+		{"governance", "/governance", "Your votes"},
 	} {
 		for _, v := range []struct {
 			width int64

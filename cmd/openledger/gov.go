@@ -285,13 +285,18 @@ func govShow(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all, err := c.proposals(cmd)
+			_, _, ch, err := c.network(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer ch.Close()
+			all, err := ch.Proposals(cmd.Context())
 			if err != nil {
 				return err
 			}
 			for _, p := range all {
 				if p.ID == id {
-					return c.print(&p, func(w io.Writer) { printProposal(w, p) })
+					return c.print(&p, func(w io.Writer) { printProposal(w, ch, p) })
 				}
 			}
 			return protocol.Errorf(protocol.KindNotFound, "proposal", "there is no proposal %s: see 'openledger gov list'", id)
@@ -308,7 +313,7 @@ func (c *cli) proposals(cmd *cobra.Command) ([]chain.Proposal, error) {
 	return ch.Proposals(cmd.Context())
 }
 
-func printProposal(w io.Writer, p chain.Proposal) {
+func printProposal(w io.Writer, ch *chain.Client, p chain.Proposal) {
 	fmt.Fprintf(w, "%s\nproposal  %s\nby        %s\nstate     %s\n", p.Description, p.ID, p.Proposer.Hex(), p.State)
 	fmt.Fprintf(w, "voting    %s to %s\n", minute(p.VoteStart), minute(p.VoteEnd))
 	if p.ExecutableAt != 0 {
@@ -317,6 +322,10 @@ func printProposal(w io.Writer, p chain.Proposal) {
 	fmt.Fprintf(w, "votes     %s for, %s against, %s abstain; quorum %s\n",
 		node.FormatOpen(p.For), node.FormatOpen(p.Against), node.FormatOpen(p.Abstain), node.FormatOpen(p.Quorum))
 	for _, a := range p.Actions {
+		if named, ok := ch.Name(a); ok && a.Value.IsZero() {
+			fmt.Fprintf(w, "calls     %s\n", named)
+			continue
+		}
 		fmt.Fprintf(w, "calls     %s with 0x%x and %s OPEN\n", a.To.Hex(), a.Data, node.FormatOpen(a.Value))
 	}
 }

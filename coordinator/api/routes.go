@@ -117,6 +117,7 @@ func (s *Server) table() []route {
 		{"POST", "/api/v1/receipts/{id}/verify", "verifyReceipt", scopeOff, smallBody, open(s.verifyReceipt)},
 		{"GET", "/api/v1/accounts/{address}", "getAccount", scopeOff, 0, open(s.account)},
 		{"GET", "/api/v1/accounts/{address}/earnings", "listEarnings", scopeOff, 0, open(s.earnings)},
+		{"GET", "/api/v1/governance", "getGovernance", scopeOff, 0, open(s.governance)},
 		{"GET", "/api/v1/batches", "listBatches", scopeOff, 0, open(s.batches)},
 		{"GET", "/api/v1/blocks/{digest}", "getBlock", scopeOff, 0, open(s.block)},
 

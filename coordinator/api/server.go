@@ -32,6 +32,7 @@ type Config struct {
 	Usage      Usage
 	Faucet     Faucet // nil: this network has none
 	Accounts   Accounts
+	Governing  Governing
 	Metrics    http.Handler // serves /metrics; may be nil
 	// TrainingDefaults are the trainer's own hyper-parameters.
 	TrainingDefaults protocol.Hyper
@@ -77,7 +78,7 @@ func (c *Config) Validate() error {
 		{"explainer", c.Explainer == nil},
 		{"quoter", c.Quoter == nil},
 		{"batches", c.Batches == nil}, {"uploads", c.Uploads == nil}, {"records", c.Records == nil}, {"contributors", c.Contributors == nil},
-		{"accounts", c.Accounts == nil},
+		{"accounts", c.Accounts == nil}, {"governing", c.Governing == nil},
 	} {
 		if f.missing {
 			return protocol.Errorf(protocol.KindInvalid, f.name, "the API needs it")

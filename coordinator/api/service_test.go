@@ -242,6 +242,7 @@ func serveAs(t testing.TB, s *service, change func(*Config), wrap func(http.Hand
 		Explainer: s,
 		Accounts:  s,
 		Quoter:    s,
+		Governing: s,
 		Logger:    slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&cfg)

@@ -99,6 +99,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 		Batches: c.Coordinator, Uploads: c.Coordinator, Records: c.Coordinator, Contributors: c.Coordinator,
 		Versions: c.Coordinator, Retrieval: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator, RPC: c.Coordinator, Usage: c.Coordinator, Faucet: faucet,
 		Accounts:         newAccounts(c.explainer),
+		Governing:        c.Coordinator,
 		TrainingDefaults: DefaultHyper(), Samples: samples,
 		Quoter:  c.explainer,
 		MCP:     mcpserver.Handler,

@@ -181,6 +181,10 @@ class Operations(Transport):
         """Stop a training job, signed by its owner: `POST /api/v1/training_jobs/{id}/cancel`"""
         return cast("types.TrainingStatus", self._json("POST", f"/api/v1/training_jobs/{part(id)}/cancel", body=body))
 
+    def get_governance(self) -> "types.Governance":
+        """The rules of votes, and all proposals with their state and votes: `GET /api/v1/governance`"""
+        return cast("types.Governance", self._json("GET", "/api/v1/governance"))
+
     def get_account(self, address: types.Account) -> "types.AccountView":
         """Balance, escrow, stake and earnings of an account: `GET /api/v1/accounts/{address}`"""
         return cast("types.AccountView", self._json("GET", f"/api/v1/accounts/{part(address)}"))
@@ -404,6 +408,10 @@ class AsyncOperations(AsyncTransport):
     async def cancel_training(self, id: types.HashParameter, body: types.CancelTrainingBody) -> "types.TrainingStatus":
         """Stop a training job, signed by its owner: `POST /api/v1/training_jobs/{id}/cancel`"""
         return cast("types.TrainingStatus", await self._json("POST", f"/api/v1/training_jobs/{part(id)}/cancel", body=body))
+
+    async def get_governance(self) -> "types.Governance":
+        """The rules of votes, and all proposals with their state and votes: `GET /api/v1/governance`"""
+        return cast("types.Governance", await self._json("GET", "/api/v1/governance"))
 
     async def get_account(self, address: types.Account) -> "types.AccountView":
         """Balance, escrow, stake and earnings of an account: `GET /api/v1/accounts/{address}`"""

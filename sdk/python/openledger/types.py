@@ -1437,6 +1437,46 @@ class Payment(TypedDict):
 
 
 
+class GovernanceRules(TypedDict):
+    voting_delay_seconds: "int"
+    voting_period_seconds: "int"
+    timelock_seconds: "int"
+    quorum_percent: "int"
+    proposal_threshold: "Amount"
+    """votes that a proposer needs"""
+
+
+
+class Governance(TypedDict):
+    rules: "GovernanceRules"
+    proposals: "list[Proposal]"
+
+
+
+class ProposalCallsItem(TypedDict):
+    to: "Account"
+    value: "Amount"
+    data: "Hex"
+    words: "NotRequired[str]"
+    """the call as contract.function(name=value, …), of the network's own contracts"""
+
+
+Proposal = TypedDict("Proposal", {
+    "id": "Hash",
+    "proposer": "Account",
+    "description": "str",
+    "state": "Literal['pending', 'active', 'canceled', 'defeated', 'succeeded', 'queued', 'expired', 'executed']",
+    "vote_start": "Seconds",
+    "vote_end": "Seconds",
+    "executable_at": "NotRequired[Seconds]",
+    "for": "Amount",
+    "against": "Amount",
+    "abstain": "Amount",
+    "quorum": "Amount",
+    "calls": "list[ProposalCallsItem]",
+})
+
+
 class AccountViewEscrow(TypedDict):
     held: "Amount"
     available: "Amount"

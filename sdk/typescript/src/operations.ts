@@ -214,6 +214,11 @@ export class Operations extends Transport {
     return this.json('POST', `/api/v1/training_jobs/${this.part(id)}/cancel`, { body, options })
   }
 
+  /** The rules of votes, and all proposals with their state and votes: `GET /api/v1/governance` */
+  getGovernance(options?: t.Options): Promise<t.Result<'getGovernance'>> {
+    return this.json('GET', '/api/v1/governance', { options })
+  }
+
   /** Balance, escrow, stake and earnings of an account: `GET /api/v1/accounts/{address}` */
   getAccount(address: string, options?: t.Options): Promise<t.Result<'getAccount'>> {
     return this.json('GET', `/api/v1/accounts/${this.part(address)}`, { options })

@@ -894,6 +894,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/governance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules of votes, and all proposals with their state and votes */
+        get: operations["getGovernance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/accounts/{address}": {
         parameters: {
             query?: never;
@@ -2335,6 +2352,43 @@ export interface components {
             record?: components["schemas"]["Hash"];
             /** @description that was read, if this is a part of its price */
             datanet?: components["schemas"]["Uint64"];
+        };
+        Governance: {
+            rules: {
+                voting_delay_seconds: number;
+                voting_period_seconds: number;
+                timelock_seconds: number;
+                quorum_percent: number;
+                /** @description votes that a proposer needs */
+                proposal_threshold: components["schemas"]["Amount"];
+            };
+            proposals: components["schemas"]["Proposal"][];
+        };
+        Proposal: {
+            id: components["schemas"]["Hash"];
+            proposer: components["schemas"]["Account"];
+            description: string;
+            /** @enum {unknown} */
+            state: "pending" | "active" | "canceled" | "defeated" | "succeeded" | "queued" | "expired" | "executed";
+            vote_start: components["schemas"]["Seconds"];
+            vote_end: components["schemas"]["Seconds"];
+            /** @description once it is queued */
+            executable_at?: components["schemas"]["Seconds"];
+            /** @description votes */
+            for: components["schemas"]["Amount"];
+            /** @description votes */
+            against: components["schemas"]["Amount"];
+            /** @description votes */
+            abstain: components["schemas"]["Amount"];
+            /** @description votes for it and abstentions that it needs; 0 until the vote starts */
+            quorum: components["schemas"]["Amount"];
+            calls: {
+                to: components["schemas"]["Account"];
+                value: components["schemas"]["Amount"];
+                data: components["schemas"]["Hex"];
+                /** @description the call as contract.function(name=value, …), of the network's own contracts */
+                words?: string;
+            }[];
         };
         AccountView: {
             account: components["schemas"]["Account"];
@@ -4262,6 +4316,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TrainingStatus"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getGovernance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Governance"];
                 };
             };
             default: components["responses"]["Error"];

@@ -26,6 +26,7 @@ const rewards = createRoute({
   validateSearch: (s: Record<string, unknown>): { account?: string } => (typeof s.account === 'string' ? { account: s.account } : {}),
   component: lazyRouteComponent(() => import('./pages/rewards/rewards')),
 });
+const governance = createRoute({ getParentRoute, path: '/governance', component: lazyRouteComponent(() => import('./pages/governance/governance')) });
 
 const playground = createRoute({
   getParentRoute,
@@ -64,7 +65,7 @@ const newTraining = createRoute({
 const training = createRoute({ getParentRoute, path: '/factory/$id', component: lazyRouteComponent(() => import('./pages/factory/job')) });
 const models = createRoute({ getParentRoute, path: '/models', component: lazyRouteComponent(() => import('./pages/models/models')) });
 
-const routes = root.addChildren([datanets, newDatanet, datanet, record, factory, newTraining, training, models, home, workers, worker, receipts, receipt, rewards, playground]);
+const routes = root.addChildren([datanets, newDatanet, datanet, record, factory, newTraining, training, models, home, workers, worker, receipts, receipt, rewards, governance, playground]);
 
 export const router = createRouter({
   routeTree: routes,

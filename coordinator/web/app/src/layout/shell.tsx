@@ -1,5 +1,5 @@
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
-import { Boxes, Coins, Cpu, Database, Factory, Home, Menu, MessagesSquare, ReceiptText } from 'lucide-react';
+import { Boxes, Coins, Cpu, Database, Factory, Home, Menu, MessagesSquare, ReceiptText, Vote } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { AccountMenu } from '../wallet/account';
 import { ThemeButton } from './theme';
@@ -13,6 +13,7 @@ const pages = [
   { to: '/receipts', label: 'Receipts', icon: ReceiptText },
   { to: '/rewards', label: 'Rewards', icon: Coins },
   { to: '/workers', label: 'Workers', icon: Cpu },
+  { to: '/governance', label: 'Governance', icon: Vote },
 ] as const;
 
 /** The frame around every page. After each navigation the menu closes and the page's heading gets the focus. */
