@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/holiman/uint256"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/coordinator/api"
@@ -23,13 +24,26 @@ type accounts struct {
 	turns chan struct{} // who works batches out
 	mu    sync.Mutex
 	kept  map[protocol.Account]*earned
-	order []protocol.Account // of kept, the one asked about longest ago first
+	order []protocol.Account         // of kept, the one asked about longest ago first
+	gone  map[protocol.Hash]goneTill // documents that nobody had
+}
+
+// goneTill is when a document is looked for again.
+type goneTill struct {
+	at   time.Time
+	wait time.Duration
 }
 
 const (
 	keptAccounts   = 256
 	accountTurns   = 2
 	accountTimeout = time.Minute
+	// A document that nobody has must not hold up what everybody has: it is given up soon
+	// and looked for again after a while, which doubles each time.
+	documentTimeout = 5 * time.Second
+	documentsAtOnce = 8
+	goneAtFirst     = 15 * time.Second
+	goneAtMost      = time.Hour
 )
 
 // earned is what is known of one account.
@@ -46,7 +60,7 @@ type namedBatch struct {
 }
 
 func newAccounts(x *explainer) *accounts {
-	return &accounts{explainer: x, turns: make(chan struct{}, accountTurns), kept: map[protocol.Account]*earned{},
+	return &accounts{explainer: x, turns: make(chan struct{}, accountTurns), kept: map[protocol.Account]*earned{}, gone: map[protocol.Hash]goneTill{},
 		epochs: &epoch.Builder{Chain: x.client, Blocks: x.claims.Blocks, Checks: x.claims.Checks}}
 }
 
@@ -162,18 +176,18 @@ func (a *accounts) refresh(ctx context.Context, account protocol.Account, e *ear
 	if err != nil {
 		return err
 	}
+	results := a.read(ctx, batches)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	var unread []namedBatch
 	var found []settle.Earning
-	for _, b := range batches {
-		r, err := a.claims.Batch(ctx, b.BatchEvent)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
+	for i, b := range batches {
+		if results[i] == nil {
 			unread = append(unread, b)
 			continue
 		}
-		one, ok, err := r.Earning(account)
+		one, ok, err := results[i].Earning(account)
 		if err != nil {
 			return err
 		}
@@ -198,6 +212,41 @@ func (a *accounts) refresh(ctx context.Context, account protocol.Account, e *ear
 		}
 	}
 	return nil
+}
+
+// read works batches out, several at once. Nil: its document cannot be had now.
+func (a *accounts) read(ctx context.Context, batches []namedBatch) []*settle.Result {
+	out := make([]*settle.Result, len(batches))
+	var g errgroup.Group
+	g.SetLimit(documentsAtOnce)
+	for i, b := range batches {
+		a.mu.Lock()
+		later := time.Now().Before(a.gone[b.DataDigest].at)
+		a.mu.Unlock()
+		if later {
+			continue
+		}
+		g.Go(func() error {
+			one, cancel := context.WithTimeout(ctx, documentTimeout)
+			defer cancel()
+			r, err := a.claims.Batch(one, b.BatchEvent)
+			if ctx.Err() != nil {
+				return nil // it is not the document's fault
+			}
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			if err == nil {
+				delete(a.gone, b.DataDigest)
+				out[i] = r
+				return nil
+			}
+			wait := min(max(2*a.gone[b.DataDigest].wait, goneAtFirst), goneAtMost)
+			a.gone[b.DataDigest] = goneTill{time.Now().Add(wait), wait}
+			return nil
+		})
+	}
+	_ = g.Wait() // none of them fails
+	return out
 }
 
 func earningView(e *settle.Earning) api.Earning {

@@ -110,8 +110,7 @@ func earnedIsClaimed(t *testing.T, e api.Explanation, who *keystore.Key, get fun
 		}
 		return mine != nil && mine.Due
 	}
-	find()
-	require.NotNil(t, mine)
+	require.Eventually(t, func() bool { find(); return mine != nil }, 2*time.Minute, 100*time.Millisecond)
 	require.NoError(t, net.chain.AdvanceTime(10*time.Second))
 	require.True(t, find(), "its window is over")
 	var got uint256.Int
