@@ -121,7 +121,13 @@ func (s *Server) quoteInference(ctx context.Context, in *quoteRequest) (Quote, e
 		}
 		req.Agent = &a
 	}
-	var err error
+	searches, err := in.retrieve()
+	if err != nil {
+		return Quote{}, err
+	}
+	if len(searches) > 0 || req.Agent != nil && len(req.Agent.Retrieve) > 0 {
+		return Quote{}, invalid("retrieval", "what an answer reads is found when it is asked, and a quote does not search: ask for a quote without it (of an agent, for its base), and add the price of each datanet and the tokens of what is read")
+	}
 	if req.Sampling, err = in.sampling(req.ID); err != nil {
 		return Quote{}, err
 	}

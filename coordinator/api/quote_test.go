@@ -55,13 +55,14 @@ func TestQuotes(t *testing.T) {
 		`{"kind":"training"}`:                 "datanet",
 		`{"kind":"inference","prompt":"a"}`:   "model",
 		`{"kind":"inference","model":"tiny"}`: "prompt_tokens",
-		`{"kind":"inference","model":"tiny","prompt":"a","prompt_tokens":1}`:  "prompt_tokens",
-		`{"kind":"inference","model":"tiny","prompt_tokens":-1}`:              "prompt_tokens",
-		`{"kind":"inference","model":"tiny","prompt_tokens":"many"}`:          "prompt_tokens",
-		`{"kind":"inference","model":"tiny","prompt":"a","max_tokens":0}`:     "max_tokens",
-		`{"kind":"inference","model":"tiny","prompt":"a","max_tokens":"all"}`: "max_tokens",
-		`{"kind":"inference","model":"tiny","messages":"hello"}`:              "messages",
-		`{"kind":"inference","model":"tiny","prompt":"a","n":2}`:              "n",
+		`{"kind":"inference","model":"tiny","prompt":"a","prompt_tokens":1}`:                                        "prompt_tokens",
+		`{"kind":"inference","model":"tiny","prompt_tokens":-1}`:                                                    "prompt_tokens",
+		`{"kind":"inference","model":"tiny","prompt_tokens":"many"}`:                                                "prompt_tokens",
+		`{"kind":"inference","model":"tiny","prompt":"a","max_tokens":0}`:                                           "max_tokens",
+		`{"kind":"inference","model":"tiny","prompt":"a","max_tokens":"all"}`:                                       "max_tokens",
+		`{"kind":"inference","model":"tiny","messages":"hello"}`:                                                    "messages",
+		`{"kind":"inference","model":"tiny","prompt":"a","n":2}`:                                                    "n",
+		`{"kind":"inference","model":"tiny","messages":[{"role":"user","content":"Hi"}],"retrieval":{"datanet":1}}`: "retrieval",
 	} {
 		status, answer := ask(body)
 		require.Equal(t, http.StatusBadRequest, status, "%s: %s", body, answer)
