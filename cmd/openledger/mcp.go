@@ -16,7 +16,7 @@ func newMCP(c *cli) *cobra.Command {
 		Use:   "mcp",
 		Short: "Offer the network to another agent, by the Model Context Protocol over stdin and stdout",
 		Long: `A program that speaks the Model Context Protocol starts this one and uses its tools:
-list_models, chat, get_receipt and list_datanets. Answers are paid out of the escrow of the
+list_models, quote, chat, get_receipt and list_datanets. Answers are paid out of the escrow of the
 API key's account. The coordinator offers the same under /mcp over Streamable HTTP.`,
 		Example: `  openledger mcp --api http://127.0.0.1:8420
   {"mcpServers": {"openledger": {"command": "openledger", "args": ["mcp"], "env": {"OPENLEDGER_API_KEY": "..."}}}}`,

@@ -13,8 +13,9 @@ import (
 
 // instructions are for the model of whoever connects.
 const instructions = `OpenLedger is a network where models and agents answer for a fee, and every answer has a
-receipt that names the data records behind it. list_models shows what can be asked, chat asks
-it and costs the fee that it reports (in wei, 10^-18 OPEN), get_receipt explains an answer.`
+receipt that names the data records behind it. list_models shows what can be asked, quote says
+what an answer would cost at most, chat asks and costs the fee that it reports (in wei, 10^-18
+OPEN), get_receipt explains an answer. Name datanets in chat to have it answer from their records.`
 
 // Version is that of the tools: a change that callers have to know is a new one.
 const Version = "1"
@@ -26,8 +27,11 @@ func New(api API) *mcp.Server {
 	mcp.AddTool(s, &mcp.Tool{Name: "list_models", Annotations: read,
 		Description: "Lists the models that can be asked: the base, adapters with their price per answer, and agents (agent/NAME) with their markup. Prices are in wei."},
 		typed(api.listModels))
+	mcp.AddTool(s, &mcp.Tool{Name: "quote", Annotations: read,
+		Description: "Says what chat would cost with the same arguments (without datanets) if the answer takes all its tokens, in wei, who would be paid, and how long it may take. It costs nothing."},
+		typed(api.quote))
 	mcp.AddTool(s, &mcp.Tool{Name: "chat",
-		Description: "Asks a model or an agent, and gives its answer with the receipt's ID and the fee in wei. It is paid out of the escrow of the API key's account."},
+		Description: "Asks a model or an agent, and gives its answer with the receipt's ID and the fee in wei. With datanets, it answers from their records and says which. It is paid out of the escrow of the API key's account."},
 		typed(api.chat))
 	mcp.AddTool(s, &mcp.Tool{Name: "get_receipt", Annotations: read,
 		Description: "Explains an answer by its receipt's ID: who computed it with which model, what it cost, and which data records it is attributed to, with their weights (parts of 10^9)."},
@@ -106,74 +110,6 @@ func (a *API) listModels(ctx context.Context, _ none) (models, error) {
 			one.Kind = "adapter"
 		}
 		out.Models = append(out.Models, one)
-	}
-	return out, nil
-}
-
-// Message is one turn of a chat.
-type Message struct {
-	Role    string `json:"role" jsonschema:"system, user or assistant"`
-	Content string `json:"content"`
-}
-
-type question struct {
-	Model       string    `json:"model" jsonschema:"id of a model as list_models shows it"`
-	Prompt      string    `json:"prompt,omitempty" jsonschema:"what to ask; or give messages"`
-	Messages    []Message `json:"messages,omitempty" jsonschema:"a whole chat in place of prompt"`
-	MaxTokens   int       `json:"max_tokens,omitempty" jsonschema:"most tokens of the answer, 256 if left out"`
-	Temperature *float64  `json:"temperature,omitempty" jsonschema:"0 to 2, 0 takes the likeliest token"`
-}
-
-type reply struct {
-	Text         string `json:"text"`
-	FinishReason string `json:"finish_reason" jsonschema:"stop, length, or tool_calls"`
-	ToolCalls    []any  `json:"tool_calls,omitempty" jsonschema:"what an agent with functions asks for"`
-	Receipt      string `json:"receipt" jsonschema:"for get_receipt"`
-	Fee          string `json:"fee" jsonschema:"wei"`
-	PromptTokens int    `json:"prompt_tokens"`
-	OutputTokens int    `json:"output_tokens"`
-}
-
-func (a *API) chat(ctx context.Context, q question) (reply, error) {
-	if (q.Prompt == "") == (len(q.Messages) == 0) {
-		return reply{}, protocol.Errorf(protocol.KindInvalid, "prompt", "give either prompt or messages")
-	}
-	if q.Prompt != "" {
-		q.Messages = []Message{{"user", q.Prompt}}
-	}
-	body := map[string]any{"model": q.Model, "messages": q.Messages}
-	if q.MaxTokens != 0 {
-		body["max_tokens"] = q.MaxTokens
-	}
-	if q.Temperature != nil {
-		body["temperature"] = *q.Temperature
-	}
-	var in struct {
-		Choices []struct {
-			Message struct {
-				Content   *string `json:"content"`
-				ToolCalls []any   `json:"tool_calls"`
-			} `json:"message"`
-			FinishReason string `json:"finish_reason"`
-		} `json:"choices"`
-		Usage struct {
-			PromptTokens     int    `json:"prompt_tokens"`
-			CompletionTokens int    `json:"completion_tokens"`
-			Fee              string `json:"fee"`
-			Receipt          string `json:"receipt"`
-		} `json:"usage"`
-	}
-	if err := a.call(ctx, http.MethodPost, "/v1/chat/completions", body, &in); err != nil {
-		return reply{}, err
-	}
-	if len(in.Choices) != 1 {
-		return reply{}, protocol.Errorf(protocol.KindCorrupt, "", "the coordinator gave %d answers", len(in.Choices))
-	}
-	c := in.Choices[0]
-	out := reply{FinishReason: c.FinishReason, ToolCalls: c.Message.ToolCalls, Receipt: in.Usage.Receipt, Fee: in.Usage.Fee,
-		PromptTokens: in.Usage.PromptTokens, OutputTokens: in.Usage.CompletionTokens}
-	if c.Message.Content != nil {
-		out.Text = *c.Message.Content
 	}
 	return out, nil
 }

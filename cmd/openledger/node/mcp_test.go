@@ -65,12 +65,22 @@ func TestOtherAgentsUseTheNetworkByMCP(t *testing.T) {
 				Receipt protocol.Hash `json:"receipt"`
 				Fee     string        `json:"fee"`
 			}
-			call("chat", map[string]any{"model": node.BaseName, "prompt": "A wolf", "max_tokens": 4, "temperature": 0}, &reply)
+			question := map[string]any{"model": node.BaseName, "prompt": "A wolf", "max_tokens": 4, "temperature": 0}
+			var quote struct {
+				Cost  string `json:"cost"`
+				Parts []any  `json:"parts"`
+			}
+			call("quote", question, &quote)
+			require.NotEmpty(t, quote.Parts)
+			call("chat", question, &reply)
 			require.NotEmpty(t, reply.Text)
 			view, err := net.coord.Receipt(ctx, reply.Receipt)
 			require.NoError(t, err)
 			total := view.Receipt.Fee().Total()
 			require.Equal(t, total.Dec(), reply.Fee)
+			if view.Receipt.OutputTokens == 4 {
+				require.Equal(t, quote.Cost, reply.Fee)
+			}
 
 			var why struct {
 				Answer  string `json:"answer"`
@@ -103,6 +113,8 @@ func TestOtherAgentsUseTheNetworkByMCP(t *testing.T) {
 			}{
 				{"chat", map[string]any{"model": "nobody", "prompt": "x"}, "there is no model"},
 				{"chat", map[string]any{"model": node.BaseName}, "either prompt or messages"},
+				{"chat", map[string]any{"model": node.BaseName, "prompt": "x", "datanets": []int{999}}, "999"},
+				{"quote", map[string]any{"model": node.BaseName, "prompt": "x", "datanets": []int{1}}, "does not search"},
 				{"get_receipt", map[string]any{"receipt": "0x12"}, "receipt"},
 				{"get_receipt", map[string]any{"receipt": protocol.Hash{1}.Hex()}, "0x01"},
 			} {
