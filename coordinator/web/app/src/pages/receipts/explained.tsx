@@ -102,7 +102,7 @@ function Fields({ record }: { record: Explanation['records'][number] }) {
   if (fields.length === 0) return null;
   return (
     <details>
-      <summary className="small">{clip(fields[0]?.[1] ?? '')}</summary>
+      <summary className="small">{clip(longest(fields.map(([, text]) => text)))}</summary>
       <dl className="stack tight small">
         {fields.map(([name, text]) => (
           <div key={name}>
@@ -113,6 +113,11 @@ function Fields({ record }: { record: Explanation['records'][number] }) {
       </dl>
     </details>
   );
+}
+
+/** Of a record's fields, such as a page's number and its text, the one that says most. */
+function longest(texts: string[]): string {
+  return texts.reduce((a, b) => (b.length > a.length ? b : a), '');
 }
 
 function clip(text: string): string {
