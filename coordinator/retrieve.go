@@ -128,18 +128,19 @@ func question(messages []protocol.Message) string {
 type ranking struct {
 	*opened
 	asked api.Retrieve
-	docs  []int
+	docs  []retrieval.Ranked
 	use   api.RetrievalUse
+
+	vector *protocol.SignedReceipt // of the question's vector, if it was made
 }
 
 // rank finds records for each datanet that a request reads. The question's vector is a job
 // of its own, paid by the caller, and made only where vectors are ready.
-func (c *Coordinator) rank(ctx context.Context, by api.Caller, r *api.Request) ([]ranking, error) {
-	about := question(r.Messages)
+func (c *Coordinator) rank(ctx context.Context, by api.Caller, request protocol.Hash, about string, retrieve []api.Retrieve) ([]ranking, error) {
 	var vector []float32
-	var receipt *protocol.Hash
-	out := make([]ranking, len(r.Retrieve))
-	for i, asked := range r.Retrieve {
+	var receipt *protocol.SignedReceipt
+	out := make([]ranking, len(retrieve))
+	for i, asked := range retrieve {
 		id, err := c.findDatanet(ctx, asked.Datanet)
 		if err != nil {
 			return nil, err
@@ -160,14 +161,14 @@ func (c *Coordinator) rank(ctx context.Context, by api.Caller, r *api.Request) (
 		}
 		if ready && asked.Method != api.MethodBM25 {
 			if vector == nil {
-				if vector, receipt, err = c.embedQuestion(ctx, by, r.ID, about); err != nil {
+				if vector, receipt, err = c.embedQuestion(ctx, by, request, about); err != nil {
 					return nil, err
 				}
 			}
 			lists = append(lists, retrieval.Nearest(vector, vectors, candidates))
-			use.Method, use.Receipt = api.MethodHybrid, receipt
+			use.Method, use.Receipt = api.MethodHybrid, &receipt.Receipt.ID
 		}
-		out[i] = ranking{opened: o, asked: asked, docs: retrieval.Fuse(asked.TopK, lists...), use: use}
+		out[i] = ranking{opened: o, asked: asked, docs: retrieval.Fuse(asked.TopK, lists...), use: use, vector: receipt}
 	}
 	return out, nil
 }
@@ -185,7 +186,7 @@ func passages(found []ranking, about string, bytes int) (out []protocol.Retrieva
 		}
 		r := protocol.Retrieval{Datanet: f.Datanet, Version: f.Number, Root: f.digest, Price: f.use.Price}
 		for _, i := range f.docs {
-			d := &f.index.Documents[i]
+			d := &f.index.Documents[i.Doc]
 			if text := retrieval.Passage(d.Text, about, min(limit/len(f.docs), protocol.MaxSourceBytes)); text != "" {
 				r.Sources = append(r.Sources, protocol.Source{Record: d.Record, Contributor: d.Contributor, Title: d.Title, Text: text})
 			}
@@ -201,12 +202,12 @@ func passages(found []ranking, about string, bytes int) (out []protocol.Retrieva
 // job. When the prompt is too long for the model, it reads less, unless the request says
 // how much.
 func (c *Coordinator) inferReading(ctx context.Context, by api.Caller, r api.Request, onText func(api.Delta) error) (api.Answer, error) {
-	found, err := c.rank(ctx, by, &r)
+	about := question(r.Messages)
+	found, err := c.rank(ctx, by, r.ID, about, r.Retrieve)
 	if err != nil {
 		return api.Answer{}, err
 	}
 	fixed := slices.ContainsFunc(r.Retrieve, func(a api.Retrieve) bool { return a.MaxBytes != 0 })
-	about := question(r.Messages)
 	for bytes := sourceBytes; ; bytes /= 2 {
 		a, err := c.infer(ctx, by, r, passages(found, about, bytes), onText)
 		var typed *protocol.Error
@@ -224,14 +225,13 @@ func (c *Coordinator) inferReading(ctx context.Context, by api.Caller, r api.Req
 const fieldTooLong = "messages"
 
 // embedQuestion makes the vector of a question.
-func (c *Coordinator) embedQuestion(ctx context.Context, by api.Caller, id protocol.Hash, text string) ([]float32, *protocol.Hash, error) {
+func (c *Coordinator) embedQuestion(ctx context.Context, by api.Caller, id protocol.Hash, text string) ([]float32, *protocol.SignedReceipt, error) {
 	a, err := c.Infer(ctx, by, api.Request{ID: sha256.Sum256(append(id[:], "/question"...)), Model: c.cfg.Base.Hex(), Embedding: &protocol.EmbeddingJob{
 		Algorithm: protocol.EmbeddingAlgorithm, Inputs: []protocol.EmbeddingInput{{Text: cut(text)}}}}, func(api.Delta) error { return nil })
 	if err != nil {
 		return nil, nil, err
 	}
-	receipt := a.Receipt.Receipt.ID
-	return a.Vectors, &receipt, nil
+	return a.Vectors, &a.Receipt, nil
 }
 
 // Citations are what an answer read, numbered as in its prompt.

@@ -438,7 +438,7 @@ func TestConfig(t *testing.T) {
 	require.ErrorContains(t, err, "inference")
 	s := &service{}
 	cfg := Config{Listen: "127.0.0.1:0", Inference: s, Adapters: s, Keys: s, Training: s, Files: s, FineTuning: s, Datanets: s, Versions: s, Retrieval: s, Batches: s, Uploads: s, Records: s, Contributors: s, Agents: s, Ledger: s, Network: s, RPC: s, Usage: s, Explainer: s}
-	cfg.Accounts, cfg.Quoter, cfg.Governing = s, s, s
+	cfg.Accounts, cfg.Quoter, cfg.Governing, cfg.Searcher = s, s, s, s
 	first, err := New(cfg)
 	require.NoError(t, err)
 	cfg.Listen = strings.TrimPrefix(first.URL(), "http://")

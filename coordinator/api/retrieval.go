@@ -99,32 +99,44 @@ func (r *completionRequest) retrieve() ([]Retrieve, error) {
 	var out []Retrieve
 	total := 0
 	for _, in := range list {
-		one := Retrieve{Version: in.Version, TopK: defaultTopK, Method: in.Method}
+		one, err := in.read("retrieval.")
+		if err != nil {
+			return nil, err
+		}
 		var number uint64
 		if json.Unmarshal(in.Datanet, &number) == nil {
 			one.Datanet = strconv.FormatUint(number, 10)
 		} else if json.Unmarshal(in.Datanet, &one.Datanet) != nil || one.Datanet == "" {
 			return nil, invalid("retrieval.datanet", "name a datanet by its number or its name; GET /api/v1/datanets lists them")
 		}
-		if in.TopK != nil {
-			one.TopK = *in.TopK
-		}
-		if total += one.TopK; one.TopK < 1 || total > protocol.MaxSources {
-			return nil, invalid("retrieval.top_k", "%d is not 1 to %d records, of all datanets together", one.TopK, protocol.MaxSources)
-		}
-		if in.MaxBytes != nil {
-			if one.MaxBytes = *in.MaxBytes; one.MaxBytes < 64 || one.MaxBytes > maxRetrievalBytes {
-				return nil, invalid("retrieval.max_bytes", "%d is not between 64 and %d", one.MaxBytes, maxRetrievalBytes)
-			}
-		}
-		switch one.Method {
-		case "", MethodBM25, MethodHybrid:
-		default:
-			return nil, invalid("retrieval.method", "%q is unknown: use %s or %s, or leave it out", one.Method, MethodBM25, MethodHybrid)
+		if total += one.TopK; total > protocol.MaxSources {
+			return nil, invalid("retrieval.top_k", "%d records of all datanets together: at most %d", total, protocol.MaxSources)
 		}
 		out = append(out, one)
 	}
 	return out, nil
+}
+
+// read checks everything but the datanet; errors name fields after a prefix.
+func (in *retrievalRequest) read(prefix string) (Retrieve, error) {
+	one := Retrieve{Version: in.Version, TopK: defaultTopK, Method: in.Method}
+	if in.TopK != nil {
+		one.TopK = *in.TopK
+	}
+	if one.TopK < 1 || one.TopK > protocol.MaxSources {
+		return one, invalid(prefix+"top_k", "%d is not 1 to %d records", one.TopK, protocol.MaxSources)
+	}
+	if in.MaxBytes != nil {
+		if one.MaxBytes = *in.MaxBytes; one.MaxBytes < 64 || one.MaxBytes > maxRetrievalBytes {
+			return one, invalid(prefix+"max_bytes", "%d is not between 64 and %d", one.MaxBytes, maxRetrievalBytes)
+		}
+	}
+	switch one.Method {
+	case "", MethodBM25, MethodHybrid:
+	default:
+		return one, invalid(prefix+"method", "%q is unknown: use %s or %s, or leave it out", one.Method, MethodBM25, MethodHybrid)
+	}
+	return one, nil
 }
 
 // grounding is what a message says of what its answer read.

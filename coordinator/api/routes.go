@@ -85,6 +85,7 @@ func (s *Server) table() []route {
 		{"POST", "/api/v1/datanets/{id}/uploads", "upload", ScopeDatanets, maxUpload + 1, s.upload},
 		{"GET", "/api/v1/uploads/{upload}", "getUpload", ScopeDatanets, 0, s.getUpload},
 		{"DELETE", "/api/v1/uploads/{upload}", "deleteUpload", ScopeDatanets, 0, s.deleteUpload},
+		{"POST", "/api/v1/datanets/{id}/search", "searchDatanet", ScopeAny, smallBody, s.searchDatanet},
 		{"GET", "/api/v1/datanets/{id}/contributors", "listContributors", scopeOff, 0, open(s.contributors)},
 		{"GET", "/api/v1/datanets/{id}/limits", "getLimits", scopeOff, 0, open(s.datanetLimits)},
 		{"PUT", "/api/v1/datanets/{id}/limits", "setLimits", scopeOff, smallBody, open(s.setDatanetLimits)},

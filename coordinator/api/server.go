@@ -51,6 +51,8 @@ type Config struct {
 	// MaxBody bounds a request body in bytes.
 	MaxBody int64
 	Quoter  Quoter
+
+	Searcher Searcher
 }
 
 // EnsureDefaults fills what is left out.
@@ -77,6 +79,7 @@ func (c *Config) Validate() error {
 		{"rpc", c.RPC == nil}, {"usage", c.Usage == nil},
 		{"explainer", c.Explainer == nil},
 		{"quoter", c.Quoter == nil},
+		{"searcher", c.Searcher == nil},
 		{"batches", c.Batches == nil}, {"uploads", c.Uploads == nil}, {"records", c.Records == nil}, {"contributors", c.Contributors == nil},
 		{"accounts", c.Accounts == nil}, {"governing", c.Governing == nil},
 	} {

@@ -44,7 +44,8 @@ type service struct {
 
 	contributed []byte
 	uploaded    []string // account, name, content
-	contentType string   // of records' content
+	searched    []Search
+	contentType string // of records' content
 	started     protocol.TrainingJob
 	keyed       KeyRequest
 	limits      KeyLimits        // of the key
@@ -242,6 +243,7 @@ func serveAs(t testing.TB, s *service, change func(*Config), wrap func(http.Hand
 		Explainer: s,
 		Accounts:  s,
 		Quoter:    s,
+		Searcher:  s,
 		Governing: s,
 		Logger:    slog.New(slog.DiscardHandler)}
 	if change != nil {

@@ -15,7 +15,8 @@ import (
 const instructions = `OpenLedger is a network where models and agents answer for a fee, and every answer has a
 receipt that names the data records behind it. list_models shows what can be asked, quote says
 what an answer would cost at most, chat asks and costs the fee that it reports (in wei, 10^-18
-OPEN), get_receipt explains an answer. Name datanets in chat to have it answer from their records.`
+OPEN), get_receipt explains an answer. search_datanet finds data records; name datanets in chat to
+have it answer from them.`
 
 // Version is that of the tools: a change that callers have to know is a new one.
 const Version = "1"
@@ -39,6 +40,9 @@ func New(api API) *mcp.Server {
 	mcp.AddTool(s, &mcp.Tool{Name: "list_datanets", Annotations: read,
 		Description: "Lists the datanets: collections of data records with their licence and owner."},
 		typed(api.datanets))
+	mcp.AddTool(s, &mcp.Tool{Name: "search_datanet", Annotations: read,
+		Description: "Finds the records of a datanet that have most to do with a query, with the passages that say it and the licence. It asks no model. Free by words (method bm25); hybrid costs the fee that it reports, in wei."},
+		typed(api.searchDatanet))
 	s.AddResourceTemplate(&mcp.ResourceTemplate{Name: "receipt", URITemplate: "openledger://receipts/{id}", MIMEType: "application/json",
 		Description: "a receipt with its evidence: the whole job as it was signed, the answer, its attribution"},
 		api.resource("openledger://receipts/", "/api/v1/receipts/", "application/json"))

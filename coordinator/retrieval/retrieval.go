@@ -105,15 +105,25 @@ func Nearest(to []float32, vectors [][]float32, n int) []int {
 	return ranked(scores, n)
 }
 
+// Ranked is a document with the score by which it was ranked.
+type Ranked struct {
+	Doc   int
+	Score float64
+}
+
 // Fuse merges ranked lists by reciprocal ranks, n at most.
-func Fuse(n int, lists ...[]int) []int {
+func Fuse(n int, lists ...[]int) []Ranked {
 	scores := map[int]float64{}
 	for _, list := range lists {
 		for rank, doc := range list {
 			scores[doc] += 1 / float64(fusionK+rank+1)
 		}
 	}
-	return ranked(scores, n)
+	out := make([]Ranked, 0, n)
+	for _, doc := range ranked(scores, n) {
+		out = append(out, Ranked{doc, scores[doc]})
+	}
+	return out
 }
 
 func ranked(scores map[int]float64, n int) []int {

@@ -64,8 +64,11 @@ func TestNearestAndFuse(t *testing.T) {
 	vectors := [][]float32{{1, 0}, nil, {0.6, 0.8}, {0, 1}, {0.6, 0.8}}
 	require.Equal(t, []int{2, 4, 3, 0}, Nearest([]float32{0.5, 0.9}, vectors, 9), "ties to the earlier; what has no vector is passed over")
 	require.Equal(t, []int{2, 4}, Nearest([]float32{0.5, 0.9}, vectors, 2))
-	require.Equal(t, []int{7, 1, 9, 2}, Fuse(9, []int{1, 7, 2}, []int{7, 9}), "what both have comes before what one has first")
-	require.Equal(t, []int{1, 7}, Fuse(2, []int{1, 7, 2}))
+	both := Fuse(9, []int{1, 7, 2}, []int{7, 9})
+	require.InDelta(t, 1./62+1./61, both[0].Score, 1e-12)
+	both[0].Score = 0
+	require.Equal(t, []Ranked{{Doc: 7}, {1, 1. / 61}, {9, 1. / 62}, {2, 1. / 63}}, both, "what both have comes before what one has first")
+	require.Equal(t, []Ranked{{1, 1. / 61}, {7, 1. / 62}}, Fuse(2, []int{1, 7, 2}))
 	require.Empty(t, Fuse(3))
 }
 

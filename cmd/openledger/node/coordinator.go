@@ -101,9 +101,11 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 		Accounts:         newAccounts(c.explainer),
 		Governing:        c.Coordinator,
 		TrainingDefaults: DefaultHyper(), Samples: samples,
-		Quoter:  c.explainer,
-		MCP:     mcpserver.Handler,
-		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
+		Quoter: c.explainer,
+
+		Searcher: c.Coordinator,
+		MCP:      mcpserver.Handler,
+		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, err

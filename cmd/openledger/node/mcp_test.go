@@ -27,6 +27,7 @@ func (k keyed) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestOtherAgentsUseTheNetworkByMCP(t *testing.T) {
 	net.worker(t, net.identity(t))
 	key := net.apiKey(t, net.requester(t, 1e18))
+	on := net.published(t).version
 	here, there := mcp.NewInMemoryTransports()
 	local := mcpserver.New(mcpserver.API{URL: net.coord.API.URL(), Key: key, HTTP: http.DefaultTransport})
 	serving, err := local.Connect(t.Context(), there, nil)
@@ -105,6 +106,17 @@ func TestOtherAgentsUseTheNetworkByMCP(t *testing.T) {
 				Datanets []mcpserver.Datanet `json:"datanets"`
 			}
 			call("list_datanets", nil, &sets)
+			var found struct {
+				License, Method, Fee string
+				Results              []mcpserver.FoundRecord
+			}
+			call("search_datanet", map[string]any{"datanet": on.Datanet, "query": "the Lion and the Mouse", "top_k": 1, "method": "bm25"}, &found)
+			require.Equal(t, "CC0-1.0 bm25 0", found.License+" "+found.Method+" "+found.Fee)
+			require.Len(t, found.Results, 1)
+			require.Equal(t, "A kindness is never wasted.", found.Results[0].Passage)
+			res, err = c.ReadResource(ctx, &mcp.ReadResourceParams{URI: "openledger://blocks/" + found.Results[0].Record})
+			require.NoError(t, err)
+			require.Contains(t, string(res.Contents[0].Blob), "The Lion and the Mouse")
 
 			for _, bad := range []struct {
 				tool  string
@@ -115,6 +127,8 @@ func TestOtherAgentsUseTheNetworkByMCP(t *testing.T) {
 				{"chat", map[string]any{"model": node.BaseName}, "either prompt or messages"},
 				{"chat", map[string]any{"model": node.BaseName, "prompt": "x", "datanets": []int{999}}, "999"},
 				{"quote", map[string]any{"model": node.BaseName, "prompt": "x", "datanets": []int{1}}, "does not search"},
+				{"search_datanet", map[string]any{"datanet": on.Datanet, "query": ""}, "query"},
+				{"search_datanet", map[string]any{"datanet": 999, "query": "x"}, "999"},
 				{"get_receipt", map[string]any{"receipt": "0x12"}, "receipt"},
 				{"get_receipt", map[string]any{"receipt": protocol.Hash{1}.Hex()}, "0x01"},
 			} {

@@ -224,6 +224,32 @@ func TestRetrievalWithVectors(t *testing.T) {
 	vector, err := net.coord.Receipt(t.Context(), *use.Receipt)
 	require.NoError(t, err)
 	require.Equal(t, who.Account(), vector.Receipt.Requester, "the question's vector is paid by who asks")
+
+	const crow = "What is the lesson of the Fox and the Crow?"
+	search := api.Search{ID: protocol.Hash{7, byte(net.n.Add(1))}, Query: crow, Retrieve: hybrid.Retrieve[0]}
+	found, err := net.coord.SearchDatanet(t.Context(), api.Caller{Account: who.Account()}, search)
+	require.NoError(t, err)
+	require.Equal(t, api.MethodHybrid, found.Method)
+	require.Equal(t, "CC0-1.0", found.License)
+	vector, err = net.coord.Receipt(t.Context(), *found.Receipt)
+	require.NoError(t, err)
+	require.Equal(t, vector.Receipt.Fee().Total(), found.Fee, "a search costs the question's vector")
+	require.Equal(t, a.Retrieval[0].Price, found.Price)
+	require.Len(t, found.Results, len(a.Citations))
+	for i, f := range found.Results {
+		require.Equal(t, a.Citations[i].Record, f.Record, "a search finds what an answer reads")
+		require.Equal(t, a.Citations[i].Excerpt, f.Passage)
+		require.Positive(t, f.Score)
+	}
+	search.Method, search.ID[2] = api.MethodBM25, 1
+	found, err = net.coord.SearchDatanet(t.Context(), api.Caller{Account: net.key(t, 0).Account()}, search)
+	require.NoError(t, err, "by words it is free: also for who has nothing")
+	require.Equal(t, "The Fox and the Crow", found.Results[0].Title)
+	require.True(t, found.Fee.IsZero())
+	require.Nil(t, found.Receipt)
+	search.Version = 9
+	_, err = net.coord.SearchDatanet(t.Context(), api.Caller{Account: who.Account()}, search)
+	require.Equal(t, protocol.KindNotFound, protocol.KindOf(err), "%v", err)
 }
 
 // A worker refuses a job that quotes what the datanet does not hold, that pays less than

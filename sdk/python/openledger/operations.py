@@ -145,6 +145,10 @@ class Operations(Transport):
         """Have the missing vectors of a version's records made, paid by the API key's account: `POST /api/v1/datanets/{id}/versions/{version}/embeddings`"""
         return cast("types.EmbeddingStatus", self._json("POST", f"/api/v1/datanets/{part(id)}/versions/{part(version)}/embeddings", keyed=True))
 
+    def search_datanet(self, id: types.Uint64, body: types.Search) -> "types.SearchResult":
+        """Records that have most to do with a question: `POST /api/v1/datanets/{id}/search`"""
+        return cast("types.SearchResult", self._json("POST", f"/api/v1/datanets/{part(id)}/search", body=body, keyed=True))
+
     def store_manifest(self, id: types.Uint64, version: types.Uint32, body: types.StoreManifestBody) -> "types.StoreManifestResult":
         """Keep the manifest of a registered version of an agent: `POST /api/v1/agents/{id}/versions/{version}/manifest`"""
         return cast("types.StoreManifestResult", self._json("POST", f"/api/v1/agents/{part(id)}/versions/{part(version)}/manifest", body=body))
@@ -372,6 +376,10 @@ class AsyncOperations(AsyncTransport):
     async def embed_version(self, id: types.Uint64, version: types.Uint32) -> "types.EmbeddingStatus":
         """Have the missing vectors of a version's records made, paid by the API key's account: `POST /api/v1/datanets/{id}/versions/{version}/embeddings`"""
         return cast("types.EmbeddingStatus", await self._json("POST", f"/api/v1/datanets/{part(id)}/versions/{part(version)}/embeddings", keyed=True))
+
+    async def search_datanet(self, id: types.Uint64, body: types.Search) -> "types.SearchResult":
+        """Records that have most to do with a question: `POST /api/v1/datanets/{id}/search`"""
+        return cast("types.SearchResult", await self._json("POST", f"/api/v1/datanets/{part(id)}/search", body=body, keyed=True))
 
     async def store_manifest(self, id: types.Uint64, version: types.Uint32, body: types.StoreManifestBody) -> "types.StoreManifestResult":
         """Keep the manifest of a registered version of an agent: `POST /api/v1/agents/{id}/versions/{version}/manifest`"""

@@ -322,6 +322,52 @@ class RetrievalUse(TypedDict):
 
 
 
+class Search(TypedDict):
+    query: "str"
+    """what to look for, 4,096 bytes at most"""
+    version: "NotRequired[Uint32]"
+    """0 or left out is the newest"""
+    top_k: "NotRequired[int | None]"
+    """records at most"""
+    max_bytes: "NotRequired[int | None]"
+    """of the passages together"""
+    method: "NotRequired[Literal['', 'bm25', 'hybrid']]"
+    """left out, hybrid when the version's vectors are there"""
+
+
+
+class SearchResultResultsItem(TypedDict):
+    record: "Hash"
+    cid: "str"
+    contributor: "Account"
+    title: "str"
+    passage: "str"
+    """untrusted: the part of the record that has most of the question's words"""
+    score: "float"
+    """by reciprocal ranks: it orders one search, and means nothing beside another's"""
+
+
+
+class SearchResult(TypedDict):
+    datanet: "Uint64"
+    version: "Uint32"
+    method: "Literal['bm25', 'hybrid']"
+    records: "int"
+    """of the version that have text"""
+    embedded: "int"
+    """of them with a vector"""
+    price: "Amount"
+    """what an answer pays that reads the datanet; a search does not"""
+    license: "str"
+    """of the records, an SPDX expression"""
+    fee: "Amount"
+    """of the question's vector; 0 by words"""
+    receipt: "NotRequired[Hash]"
+    """of the question's vector"""
+    results: "list[SearchResultResultsItem]"
+
+
+
 class ChatCompletionRequestToolChoice3Function(TypedDict):
     name: "str"
 

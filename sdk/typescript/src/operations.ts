@@ -169,6 +169,11 @@ export class Operations extends Transport {
     return this.json('POST', `/api/v1/datanets/${this.part(id)}/versions/${this.part(version)}/embeddings`, { keyed: true, options })
   }
 
+  /** Records that have most to do with a question: `POST /api/v1/datanets/{id}/search` */
+  searchDatanet(id: number | bigint, body: t.Body<'searchDatanet'>, options?: t.Options): Promise<t.Result<'searchDatanet'>> {
+    return this.json('POST', `/api/v1/datanets/${this.part(id)}/search`, { keyed: true, body, options })
+  }
+
   /** Keep the manifest of a registered version of an agent: `POST /api/v1/agents/{id}/versions/{version}/manifest` */
   storeManifest(id: number | bigint, version: number | bigint, body: t.Body<'storeManifest'>, options?: t.Options): Promise<t.Result<'storeManifest'>> {
     return this.json('POST', `/api/v1/agents/${this.part(id)}/versions/${this.part(version)}/manifest`, { body, options })

@@ -747,6 +747,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datanets/{id}/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Records that have most to do with a question
+         * @description Finds records as an answer with `retrieval` does. It is free by words (bm25). By words
+         *     and vectors (hybrid, where the version's vectors are there) the question's vector is
+         *     made, a job that the API key's account pays; a key without the scope inference gets
+         *     bm25.
+         */
+        post: operations["searchDatanet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{id}/versions/{version}/manifest": {
         parameters: {
             query?: never;
@@ -1432,6 +1455,55 @@ export interface components {
             price: components["schemas"]["Amount"];
             /** @description of the question's vector */
             receipt?: components["schemas"]["Hash"];
+        };
+        Search: {
+            /** @description what to look for, 4,096 bytes at most */
+            query: string;
+            /** @description 0 or left out is the newest */
+            version?: components["schemas"]["Uint32"];
+            /**
+             * @description records at most
+             * @default 3
+             */
+            top_k: number | null;
+            /**
+             * @description of the passages together
+             * @default 4000
+             */
+            max_bytes: number | null;
+            /**
+             * @description left out, hybrid when the version's vectors are there
+             * @enum {string}
+             */
+            method?: "" | "bm25" | "hybrid";
+        };
+        SearchResult: {
+            datanet: components["schemas"]["Uint64"];
+            version: components["schemas"]["Uint32"];
+            /** @enum {string} */
+            method: "bm25" | "hybrid";
+            /** @description of the version that have text */
+            records: number;
+            /** @description of them with a vector */
+            embedded: number;
+            /** @description what an answer pays that reads the datanet; a search does not */
+            price: components["schemas"]["Amount"];
+            /** @description of the records, an SPDX expression */
+            license: string;
+            /** @description of the question's vector; 0 by words */
+            fee: components["schemas"]["Amount"];
+            /** @description of the question's vector */
+            receipt?: components["schemas"]["Hash"];
+            results: {
+                record: components["schemas"]["Hash"];
+                cid: string;
+                contributor: components["schemas"]["Account"];
+                title: string;
+                /** @description untrusted: the part of the record that has most of the question's words */
+                passage: string;
+                /** @description by reciprocal ranks: it orders one search, and means nothing beside another's */
+                score: number;
+            }[];
         };
         ChatCompletionRequest: {
             /** @description datanets that the answer reads */
@@ -4086,6 +4158,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EmbeddingStatus"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    searchDatanet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description number in the registry */
+                id: components["parameters"]["Datanet"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Search"];
+            };
+        };
+        responses: {
+            /** @description what was found, the best first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchResult"];
                 };
             };
             default: components["responses"]["Error"];
