@@ -92,6 +92,7 @@ Start with 'openledger demo', which runs the whole story in a few minutes, or wi
 		newDatanet(c), newAgent(c), newMCP(c), newAdapter(c), newInfer(c), newChat(c), newQuote(c), newReceipts(c), newAttribution(c), newRewards(c), newClaim(c), newEpoch(c),
 		newWallet(c), newStake(c), newEscrow(c), newDelegate(c), newToken(c), newGov(c), newDisputes(c), newSim(c), newBase(c), newModel(c), newVersion(c),
 	)
+	explainArguments(root)
 	return root
 }
 

@@ -89,7 +89,7 @@ func (s *separate) coldOwner(t *testing.T) {
 	home := t.TempDir()
 	light(t, home, nodeKey)
 	run(t, nil, s.verb("wallet", "send", owner, "20", "--as", "bob")...)
-	run(t, nil, s.verb("escrow", "deposit", "1", "--signer", url, "--as", owner)...)
+	run(t, nil, s.verb("wallet", "deposit", "1", "--signer", url, "--as", owner)...)
 	var opening protocol.SignedOpening
 	run(t, &opening, s.verb("escrow", "open", "1", "--reserve", s.accounts["bob"].Hex()+"=1", "--sign", "--signer", url, "--as", owner)...)
 	require.Len(t, opening.Signature, 65, "a statement with a list in it")
