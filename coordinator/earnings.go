@@ -2,6 +2,8 @@ package coordinator
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/openledger/openledger/protocol"
@@ -15,25 +17,25 @@ import (
 // earn adds what an accepted answer earned the contributors of its records to their sums.
 // They are for people to look at: what is paid is settled by the batches.
 func (c *Coordinator) earn(ctx context.Context, r protocol.Receipt, att protocol.Attribution) error {
-	if r.Access.IsZero() || len(att.Shares) == 0 {
+	if r.Access.IsZero() {
 		return nil
 	}
 	fees, err := c.chain.FeeParams(ctx)
 	if err != nil {
 		return err
 	}
-	// Parties other than contributors do not change what a record earns.
-	shares, err := payout.Split(protocol.Fee{Access: r.Access},
-		payout.Params{PlatformBps: fees.PlatformBps, OwnerPart: fees.OwnerPart, StakersPart: fees.StakersPart, ContributorsPart: fees.ContributorsPart},
-		payout.Parties{Treasury: fees.Treasury, WorkerPayout: r.Worker, ModelOwner: r.Worker, Pool: fees.Treasury}, att)
+	shares, err := payout.Contributors(r.Access,
+		payout.Params{PlatformBps: fees.PlatformBps, OwnerPart: fees.OwnerPart, StakersPart: fees.StakersPart, ContributorsPart: fees.ContributorsPart}, att)
 	if err != nil {
 		return err
 	}
-	var list []datanet.Earning
-	for _, s := range shares {
-		if s.Role == payout.RoleContributor {
-			list = append(list, datanet.Earning{Datanet: r.Datanet, Record: s.Record, Contributor: s.Account, Amount: s.Amount})
+	list := make([]datanet.Earning, len(shares))
+	for i, s := range shares {
+		from := r.Datanet // whose records the adapter learned
+		if s.Datanet != 0 {
+			from = s.Datanet // whose records the answer was given to read
 		}
+		list[i] = datanet.Earning{Datanet: from, Record: s.Record, Contributor: s.Account, Amount: s.Amount}
 	}
 	return c.records.Earn(r.ID, list)
 }
@@ -62,19 +64,23 @@ func (c *Coordinator) missedEarnings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed []error // one that cannot be counted does not hold up the others
 	for _, a := range list {
-		r := a.Signed.Receipt
-		raw, err := c.ipfs.GetBlock(ctx, ipfs.RawCIDOf(r.Evidence), nil)
-		if err != nil {
-			return err
-		}
-		e, err := wire.DecodeEvidence(raw)
-		if err != nil {
-			return err
-		}
-		if err := c.earn(ctx, r, e.Attribution); err != nil {
-			return err
+		if err := c.countEvidence(ctx, a.Signed.Receipt); err != nil {
+			failed = append(failed, fmt.Errorf("receipt %s: %w", a.Signed.Receipt.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
+}
+
+func (c *Coordinator) countEvidence(ctx context.Context, r protocol.Receipt) error {
+	raw, err := c.ipfs.GetBlock(ctx, ipfs.RawCIDOf(r.Evidence), nil)
+	if err != nil {
+		return err
+	}
+	e, err := wire.DecodeEvidence(raw)
+	if err != nil {
+		return err
+	}
+	return c.earn(ctx, r, e.Attribution)
 }

@@ -22,6 +22,14 @@ type explained struct {
 	Earned string   `json:"earned"`           // wei
 }
 
+// explainedRead is what an answer was given to read of one datanet.
+type explainedRead struct {
+	Datanet uint64      `json:"datanet"`
+	Price   string      `json:"price"` // wei
+	Shares  []explained `json:"shares"`
+	Pool    float64     `json:"pool"` // of the weight
+}
+
 func newAttribution(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "attribution",
@@ -55,60 +63,81 @@ func (c *cli) explain(cmd *cobra.Command, arg string) error {
 	if err != nil {
 		return err
 	}
-	earned := map[protocol.Hash]string{}
-	if !r.Receipt.Access.IsZero() {
-		// Parties other than contributors do not change what a record earns.
-		shares, err := payout.Split(protocol.Fee{Access: r.Receipt.Access}, payout.Params{PlatformBps: params.PlatformBps, OwnerPart: params.OwnerPart,
-			StakersPart: params.StakersPart, ContributorsPart: params.ContributorsPart},
-			payout.Parties{Treasury: params.Treasury, WorkerPayout: r.Receipt.Worker, ModelOwner: r.Receipt.Worker, Pool: params.Treasury}, r.Evidence.Attribution)
-		if err != nil {
-			return err
+	// By datanet, 0 for the adapter's own, since a record may have been both learned and read.
+	earned := map[uint64]map[protocol.Hash]string{}
+	shares, err := payout.Contributors(r.Receipt.Access, payout.Params{PlatformBps: params.PlatformBps, OwnerPart: params.OwnerPart,
+		StakersPart: params.StakersPart, ContributorsPart: params.ContributorsPart}, r.Evidence.Attribution)
+	if err != nil {
+		return err
+	}
+	for _, s := range shares {
+		if earned[s.Datanet] == nil {
+			earned[s.Datanet] = map[protocol.Hash]string{}
 		}
-		for _, s := range shares {
-			if s.Role == payout.RoleContributor {
-				earned[s.Record] = s.Amount.Dec()
-			}
-		}
+		earned[s.Datanet][s.Record] = s.Amount.Dec()
 	}
 	bundle, err := node.OpenBase(c.baseModel)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = bundle.Close() }() // read only
+	describe := func(datanetID uint64, shares []protocol.RecordShare) ([]explained, error) {
+		out := make([]explained, len(shares))
+		for i, s := range shares {
+			raw, err := blocksOf(cl).Get(cmd.Context(), s.Record)
+			if err != nil {
+				return nil, err
+			}
+			record, err := datanet.Decode(raw)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = explained{RecordShare: s, Title: record.Title(), Earned: earned[datanetID][s.Record],
+				Quotes: quotes(bundle.Tokenizer, r.Evidence.Output, s.Spans)}
+		}
+		return out, nil
+	}
+	att := r.Evidence.Attribution
 	out := struct {
-		Answer string      `json:"answer"`
-		Shares []explained `json:"shares"`
-		Pool   float64     `json:"pool"` // of the weight
-	}{Answer: r.Evidence.Text, Pool: weight(r.Evidence.Attribution.Pool)}
-	for _, s := range r.Evidence.Attribution.Shares {
-		x := explained{RecordShare: s, Earned: earned[s.Record], Quotes: quotes(bundle.Tokenizer, r.Evidence.Output, s.Spans)}
-		raw, err := (blocksOf(cl)).Get(cmd.Context(), s.Record)
+		Answer    string          `json:"answer"`
+		Shares    []explained     `json:"shares"`
+		Pool      float64         `json:"pool"`                // of the weight
+		Retrieved []explainedRead `json:"retrieved,omitempty"` // what the answer was given to read
+	}{Answer: r.Evidence.Text, Pool: weight(att.Pool)}
+	if out.Shares, err = describe(0, att.Shares); err != nil {
+		return err
+	}
+	for _, read := range att.Retrieved {
+		list, err := describe(read.Datanet, read.Shares)
 		if err != nil {
 			return err
 		}
-		record, err := datanet.Decode(raw)
-		if err != nil {
-			return err
-		}
-		x.Title = record.Title()
-		out.Shares = append(out.Shares, x)
+		out.Retrieved = append(out.Retrieved, explainedRead{Datanet: read.Datanet, Price: read.Price.Dec(), Shares: list, Pool: weight(read.Pool)})
 	}
 	return c.print(out, func(w io.Writer) {
 		for _, m := range r.Evidence.Job.Messages {
 			fmt.Fprintf(w, "%s: %s\n", m.Role, m.Content)
 		}
 		fmt.Fprintf(w, "answer: %s\n\n", out.Answer)
-		t := newTable(w, "weight", "record", "contributor", "earned OPEN", "verbatim")
-		for _, s := range out.Shares {
-			amount := "0"
-			if v, err := parseWei(s.Earned); err == nil {
-				amount = node.FormatOpen(v)
-			}
-			t.AppendRow([]any{percent(weight(s.Weight)), s.Title, short(s.Contributor.Hex()), amount, strings.Join(s.Quotes, " | ")})
+		explainShares(w, out.Shares, out.Pool)
+		for _, read := range out.Retrieved {
+			fmt.Fprintf(w, "\nread from datanet %d:\n", read.Datanet)
+			explainShares(w, read.Shares, read.Pool)
 		}
-		t.AppendRow([]any{percent(out.Pool), "(public pool of the datanet)"})
-		t.Render()
 	})
+}
+
+func explainShares(w io.Writer, shares []explained, pool float64) {
+	t := newTable(w, "weight", "record", "contributor", "earned OPEN", "verbatim")
+	for _, s := range shares {
+		amount := "0"
+		if v, err := parseWei(s.Earned); err == nil {
+			amount = node.FormatOpen(v)
+		}
+		t.AppendRow([]any{percent(weight(s.Weight)), s.Title, short(s.Contributor.Hex()), amount, strings.Join(s.Quotes, " | ")})
+	}
+	t.AppendRow([]any{percent(pool), "(public pool of the datanet)"})
+	t.Render()
 }
 
 func weight(w uint64) float64 { return float64(w) / protocol.WeightScale }

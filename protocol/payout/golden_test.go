@@ -151,6 +151,18 @@ func TestRetrievalGolden(t *testing.T) {
 				}
 			}
 			require.Equal(t, want, got)
+			var contributors []Share
+			for _, s := range want {
+				if s.Role == RoleContributor {
+					contributors = append(contributors, s)
+				}
+			}
+			alone, err := Contributors(v.Access, v.Params, att)
+			require.NoError(t, err)
+			for i := range alone {
+				alone[i].Datanet = 0
+			}
+			require.Equal(t, contributors, alone, "contributors earn the same whoever the others are")
 			for _, r := range att.Retrieved {
 				if fee.Access.IsZero() || r.Price.IsZero() {
 					continue

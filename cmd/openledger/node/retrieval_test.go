@@ -18,6 +18,7 @@ import (
 	"github.com/openledger/openledger/protocol/p2p"
 	"github.com/openledger/openledger/protocol/payout"
 	"github.com/openledger/openledger/protocol/wire"
+	"github.com/openledger/openledger/store/datanet"
 	"github.com/openledger/openledger/worker/attrib"
 	"github.com/openledger/openledger/worker/settle"
 )
@@ -91,9 +92,12 @@ func TestRetrievalIsCitedPaidAndJudged(t *testing.T) {
 	var e api.Explanation
 	net.fetch(t, http.MethodGet, "/api/v1/receipts/"+got.ID.Hex()+"/attribution", &e)
 	require.Equal(t, a.Citations, e.Read)
-	var paid, earned uint256.Int
+	var paid, earned, contributed uint256.Int
 	for _, p := range e.Payments {
 		paid.Add(&paid, &p.Amount)
+		if p.Role == string(payout.RoleContributor) {
+			contributed.Add(&contributed, &p.Amount)
+		}
 		if p.Datanet != 0 {
 			require.Equal(t, on.version.Datanet, p.Datanet)
 			earned.Add(&earned, &p.Amount)
@@ -102,6 +106,15 @@ func TestRetrievalIsCitedPaidAndJudged(t *testing.T) {
 	require.Equal(t, got.Fee().Total(), paid)
 	require.False(t, earned.IsZero())
 	require.True(t, earned.Lt(&fee), "the platform has its part of a datanet's price, too")
+
+	var page struct {
+		Contributors []datanet.Contributor `json:"contributors"`
+	}
+	require.Eventually(t, func() bool {
+		net.fetch(t, http.MethodGet, fmt.Sprintf("/api/v1/datanets/%d/contributors", on.version.Datanet), &page)
+		return len(page.Contributors) == 1 && !page.Contributors[0].Earned.IsZero()
+	}, time.Minute, 20*time.Millisecond)
+	require.Equal(t, contributed.Dec(), page.Contributors[0].Earned.Dec(), "what is read earns on the datanet's page, too")
 
 	free, _, err := net.ask(t.Context(), who, reading(net.published(t), "What is the lesson of the Fox and the Crow?", 4))
 	require.NoError(t, err)
