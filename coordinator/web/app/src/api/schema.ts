@@ -802,7 +802,8 @@ export interface paths {
          *     (`messages` or `prompt`, as in /v1/chat/completions and /v1/completions) or by how
          *     many tokens its prompt has; its cost assumes the largest answer, so that one of that
          *     length costs exactly this at the worker that is chosen. A training names a published
-         *     version.
+         *     version. What reads datanets (`retrieval`, or an agent that does) is refused: what it
+         *     reads is found when it is asked.
          */
         post: operations["quote"];
         delete?: never;
