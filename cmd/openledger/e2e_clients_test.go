@@ -55,6 +55,12 @@ func TestClientsOfOtherLanguages(t *testing.T) {
 		return issued.Secret
 	}
 	read, poor := key("--scope", "read"), key("--budget", "0.000000000000000001")
+	t.Run("python is typed", func(t *testing.T) {
+		cmd := exec.CommandContext(t.Context(), python, "-m", "mypy", "--cache-dir", t.TempDir(), "openledger")
+		cmd.Dir = filepath.Join(clients, "python")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	})
 	for name, program := range map[string][]string{
 		"openai/python":     {python, "-m", "unittest", "discover", "-v"},
 		"openai/javascript": {"node", "--test"},
