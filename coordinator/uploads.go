@@ -14,6 +14,15 @@ func (c *Coordinator) UploadToken(account protocol.Account, at int64, signature 
 	return account, checkPersonal(api.UploadText(c.host.ID(), account, at), at, account, signature)
 }
 
+// Formats lists the kinds of files that are taken in.
+func (c *Coordinator) Formats() []api.FileFormat {
+	var out []api.FileFormat
+	for _, f := range datanet.Formats() {
+		out = append(out, api.FileFormat{Name: f.Name, Endings: f.Endings, MediaType: f.MediaType, MaxBytes: f.MaxBytes})
+	}
+	return out
+}
+
 // ReceiveUpload takes a file in and reads it.
 func (c *Coordinator) ReceiveUpload(ctx context.Context, f api.UploadedFile) (api.UploadView, error) {
 	if err := c.know(ctx, f.Datanet); err != nil {

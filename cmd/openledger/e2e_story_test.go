@@ -1,8 +1,12 @@
 package main
 
 import (
+	"archive/zip"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,10 +62,19 @@ func TestTheStoryInABrowser(t *testing.T) {
 	b.drop(story+"lighthouse.pdf", story+"The ferry.txt", story+"village.jsonl", story+"scan.pdf", script)
 	b.await("is a PDF without text")
 	b.await("<img src=x onerror=hacked()>.txt")
+	huge, bomb := filepath.Join(t.TempDir(), "huge.jsonl"), filepath.Join(t.TempDir(), "bomb.docx")
+	require.NoError(t, os.WriteFile(huge, nil, 0o600))
+	require.NoError(t, os.Truncate(huge, 2<<30))
+	zipBomb(t, bomb)
+	b.drop(huge, bomb)
+	b.await("The file has 2.0 GiB, and a JSON lines file may have 256 MiB")
+	b.await("this is not what a word processor writes")
+	b.click("button", "Take away huge.jsonl")
+	b.click("button", "Take away bomb.docx")
 	look("datanet-contribute")
 	b.click("button", "Sign and offer 5 records")
 	b.await("5 records are offered")
-	step("five files dropped, one is refused, five records offered with one signature")
+	step("seven files dropped, three are refused, five records offered with one signature")
 
 	b.click("tab", "Review")
 	b.await("<script>hacked()</script> ends nothing")
@@ -132,4 +145,22 @@ func TestTheStoryInABrowser(t *testing.T) {
 	look("rewards-claimed")
 	step("claimed")
 	t.Logf("%5.1f s  in all", time.Since(began).Seconds())
+}
+
+// zipBomb writes a small Word file that unpacks to 8 MiB of one letter.
+func zipBomb(t *testing.T, name string) {
+	t.Helper()
+	f, err := os.Create(name)
+	require.NoError(t, err)
+	z := zip.NewWriter(f)
+	for part, content := range map[string]string{
+		"[Content_Types].xml": `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>`,
+		"word/document.xml":   strings.Repeat("a", 8<<20),
+	} {
+		w, err := z.Create(part)
+		require.NoError(t, err)
+		_, err = io.WriteString(w, content)
+		require.NoError(t, err)
+	}
+	require.NoError(t, errors.Join(z.Close(), f.Close()))
 }

@@ -17,6 +17,10 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
+func (s *service) Formats() []FileFormat {
+	return []FileFormat{{Name: "PNG", Endings: []string{".png"}, MediaType: "image/png", MaxBytes: 7}}
+}
+
 func (s *service) UploadToken(account protocol.Account, at int64, signature []byte) (protocol.Account, error) {
 	if at != 7 || !bytes.Equal(signature, []byte{0xab}) {
 		return account, protocol.Errorf(protocol.KindUnauthorized, "signature", "it is not by %s", account.Hex())
@@ -306,6 +310,7 @@ func TestDatanetPages(t *testing.T) {
 		"/api/v1/datanets/1/versions/2/diff?from=0":                                   `"from":0`,
 		"/api/v1/records/bafkreia":                                                    hugeText,
 		"/api/v1/datanets/1/contributors":                                             hugeText,
+		"/api/v1/formats": `"max_bytes":7`,
 		"/api/v1/datanets/1/limits":                                                   `"per_day":10`,
 		"/api/v1/datanets/1/contributions?cursor=" + "abcd" + strings.Repeat("0", 60): `"next":""`,
 	} {

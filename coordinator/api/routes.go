@@ -83,6 +83,7 @@ func (s *Server) table() []route {
 		{"POST", "/api/v1/datanets/{id}/reviews", "review", scopeOff, 0, open(s.review)},
 		{"POST", "/api/v1/datanets/{id}/reviews/batch", "reviewBatch", scopeOff, batchBody, open(s.reviewBatch)},
 		{"POST", "/api/v1/datanets/{id}/uploads", "upload", ScopeDatanets, maxUpload + 1, s.upload},
+		{"GET", "/api/v1/formats", "listFormats", scopeOff, 0, open(s.formats)},
 		{"GET", "/api/v1/uploads/{upload}", "getUpload", ScopeDatanets, 0, s.getUpload},
 		{"DELETE", "/api/v1/uploads/{upload}", "deleteUpload", ScopeDatanets, 0, s.deleteUpload},
 		{"POST", "/api/v1/datanets/{id}/search", "searchDatanet", ScopeAny, smallBody, s.searchDatanet},

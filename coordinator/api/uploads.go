@@ -79,8 +79,17 @@ type UploadedRecord struct {
 	Similar   *SimilarView          `json:"similar,omitempty"`
 }
 
+// FileFormat is a kind of file that is taken in.
+type FileFormat struct {
+	Name      string   `json:"name"`                 // for people
+	Endings   []string `json:"endings"`              // of file names, lower case, with the dot
+	MediaType string   `json:"media_type,omitempty"` // of what becomes a record as it is; others are read for text
+	MaxBytes  int64    `json:"max_bytes"`            // of one file
+}
+
 // Uploads takes in files of contributions.
 type Uploads interface {
+	Formats() []FileFormat
 	// UploadToken gives the account that signed UploadText not long ago.
 	UploadToken(account protocol.Account, at int64, signature []byte) (protocol.Account, error)
 	ReceiveUpload(ctx context.Context, f UploadedFile) (UploadView, error)
@@ -107,6 +116,10 @@ const maxUpload = 1 << 30
 
 // stalled is how long an upload may pause.
 const stalled = time.Minute
+
+func (s *Server) formats(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, map[string]any{"formats": s.cfg.Uploads.Formats()})
+}
 
 // signed finds out who sends a request with a signature in place of an API key.
 func (s *Server) signed(header string) (Caller, error) {

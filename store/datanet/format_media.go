@@ -16,7 +16,7 @@ func mediaFormat(read mediaReader) func(*parser) {
 	return func(p *parser) {
 		m, err := read(&headers{in: p.in, size: p.size, left: maxHeaderReads})
 		if err == nil {
-			m.Size, m.MediaType, m.Content = p.size, p.format.media, placeholder
+			m.Size, m.MediaType, m.Content = p.size, p.format.MediaType, placeholder
 			err = m.check()
 		}
 		if err != nil {

@@ -16,41 +16,42 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
-// format is one kind of file that people contribute.
-type format struct {
-	name    string   // for people
-	endings []string // of file names, lower case
-	media   string   // media type of what becomes a media record, else empty
-	most    int64    // bytes of one file
-	read    func(*parser)
+// Format is one kind of file that people contribute.
+type Format struct {
+	Name      string   // for people
+	Endings   []string // of file names, lower case
+	MediaType string   // of what becomes a media record, else empty
+	MaxBytes  int64    // of one file
+
+	read func(*parser)
 }
 
-// formats is the table of all kinds. A file's kind is the ending of its name; its content
+// Formats is the table of all kinds. A file's kind is the ending of its name; its content
 // must then be of that kind. Endings never overlap.
-func formats() []format {
-	return []format{
-		{name: "JSON lines", endings: []string{".jsonl", ".ndjson"}, most: MaxFileBytes, read: (*parser).lines},
-		{name: "Markdown", endings: []string{".md", ".markdown"}, most: 2 * protocol.MaxRecordBytes, read: (*parser).markdown},
-		{name: "text", endings: []string{".txt"}, most: 2 * protocol.MaxRecordBytes, read: (*parser).plain},
-		{name: "CSV", endings: []string{".csv", ".tsv"}, most: MaxFileBytes, read: (*parser).csv},
-		{name: "PDF", endings: []string{".pdf"}, most: maxPDFBytes, read: (*parser).pdf},
-		{name: "Word", endings: []string{".docx"}, most: maxDOCXBytes, read: (*parser).docx},
-		{name: "PNG", endings: []string{".png"}, media: "image/png", most: maxImageBytes, read: mediaFormat(readPNG)},
-		{name: "JPEG", endings: []string{".jpg", ".jpeg"}, media: "image/jpeg", most: maxImageBytes, read: mediaFormat(readJPEG)},
-		{name: "WebP", endings: []string{".webp"}, media: "image/webp", most: maxImageBytes, read: mediaFormat(readWebP)},
-		{name: "MP3", endings: []string{".mp3"}, media: "audio/mpeg", most: MaxMediaBytes, read: mediaFormat(readMP3)},
-		{name: "WAV", endings: []string{".wav"}, media: "audio/wav", most: MaxMediaBytes, read: mediaFormat(readWAV)},
-		{name: "FLAC", endings: []string{".flac"}, media: "audio/flac", most: MaxMediaBytes, read: mediaFormat(readFLAC)},
-		{name: "MP4", endings: []string{".mp4"}, media: "video/mp4", most: MaxMediaBytes, read: mediaFormat(readMP4)},
-		{name: "WebM", endings: []string{".webm"}, media: "video/webm", most: MaxMediaBytes, read: mediaFormat(readWebM)},
+func Formats() []Format {
+	return []Format{
+		{Name: "JSON lines", Endings: []string{".jsonl", ".ndjson"}, MaxBytes: MaxFileBytes, read: (*parser).lines},
+		{Name: "Markdown", Endings: []string{".md", ".markdown"}, MaxBytes: 2 * protocol.MaxRecordBytes, read: (*parser).markdown},
+		{Name: "text", Endings: []string{".txt"}, MaxBytes: 2 * protocol.MaxRecordBytes, read: (*parser).plain},
+		{Name: "CSV", Endings: []string{".csv", ".tsv"}, MaxBytes: MaxFileBytes, read: (*parser).csv},
+		{Name: "PDF", Endings: []string{".pdf"}, MaxBytes: maxPDFBytes, read: (*parser).pdf},
+		{Name: "Word", Endings: []string{".docx"}, MaxBytes: maxDOCXBytes, read: (*parser).docx},
+		{Name: "PNG", Endings: []string{".png"}, MediaType: "image/png", MaxBytes: maxImageBytes, read: mediaFormat(readPNG)},
+		{Name: "JPEG", Endings: []string{".jpg", ".jpeg"}, MediaType: "image/jpeg", MaxBytes: maxImageBytes, read: mediaFormat(readJPEG)},
+		{Name: "WebP", Endings: []string{".webp"}, MediaType: "image/webp", MaxBytes: maxImageBytes, read: mediaFormat(readWebP)},
+		{Name: "MP3", Endings: []string{".mp3"}, MediaType: "audio/mpeg", MaxBytes: MaxMediaBytes, read: mediaFormat(readMP3)},
+		{Name: "WAV", Endings: []string{".wav"}, MediaType: "audio/wav", MaxBytes: MaxMediaBytes, read: mediaFormat(readWAV)},
+		{Name: "FLAC", Endings: []string{".flac"}, MediaType: "audio/flac", MaxBytes: MaxMediaBytes, read: mediaFormat(readFLAC)},
+		{Name: "MP4", Endings: []string{".mp4"}, MediaType: "video/mp4", MaxBytes: MaxMediaBytes, read: mediaFormat(readMP4)},
+		{Name: "WebM", Endings: []string{".webm"}, MediaType: "video/webm", MaxBytes: MaxMediaBytes, read: mediaFormat(readWebM)},
 	}
 }
 
 // Endings lists the endings of the files that [Parse] reads.
 func Endings() []string {
 	var out []string
-	for _, f := range formats() {
-		out = append(out, f.endings...)
+	for _, f := range Formats() {
+		out = append(out, f.Endings...)
 	}
 	return out
 }
@@ -58,9 +59,9 @@ func Endings() []string {
 // MediaTypes lists the media types of files in media records.
 func MediaTypes() []string {
 	var out []string
-	for _, f := range formats() {
-		if f.media != "" {
-			out = append(out, f.media)
+	for _, f := range Formats() {
+		if f.MediaType != "" {
+			out = append(out, f.MediaType)
 		}
 	}
 	return out
@@ -101,15 +102,15 @@ func Parse(ctx context.Context, f File, to Target) error {
 	if p.stem == "" {
 		p.stem = "untitled"
 	}
-	table := formats()
-	i := slices.IndexFunc(table, func(f format) bool { return slices.Contains(f.endings, ext) })
+	table := Formats()
+	i := slices.IndexFunc(table, func(f Format) bool { return slices.Contains(f.Endings, ext) })
 	switch {
 	case i < 0:
 		p.wrong(0, protocol.Errorf(protocol.KindInvalid, "", "is of a kind that is not read here: give one of %s", strings.Join(Endings(), " ")))
 	case f.Size == 0:
 		p.wrong(0, protocol.Errorf(protocol.KindInvalid, "", "is empty"))
-	case f.Size > table[i].most:
-		p.wrong(0, protocol.Errorf(protocol.KindInvalid, "", "is %d bytes, a %s file may have %d: split it or make it smaller", f.Size, table[i].name, table[i].most))
+	case f.Size > table[i].MaxBytes:
+		p.wrong(0, protocol.Errorf(protocol.KindInvalid, "", "is %d bytes, a %s file may have %d: split it or make it smaller", f.Size, table[i].Name, table[i].MaxBytes))
 	default:
 		p.format = table[i]
 		table[i].read(p)
@@ -172,7 +173,7 @@ type parser struct {
 	file   string // cleaned name
 	stem   string // without ending, never empty
 	ext    string // lower case
-	format format
+	format Format
 	in     io.ReaderAt
 	size   int64
 	to     Target
@@ -279,8 +280,8 @@ func looksLike(head []byte) string {
 
 // disguised is the error about a file whose content is not what its name says.
 func (p *parser) disguised(err error) error {
-	if is := looksLike(p.head(512)); is != "" && !strings.Contains(is, p.format.name) {
+	if is := looksLike(p.head(512)); is != "" && !strings.Contains(is, p.format.Name) {
 		return protocol.Errorf(protocol.KindInvalid, "", "is called %s, but it is %s: give it its real ending, if that is a kind that is read here", p.ext, is)
 	}
-	return protocol.Errorf(protocol.KindInvalid, "", "is not a %s file that can be read: %w; save it again with the program that made it", p.format.name, err)
+	return protocol.Errorf(protocol.KindInvalid, "", "is not a %s file that can be read: %w; save it again with the program that made it", p.format.Name, err)
 }

@@ -143,11 +143,11 @@ func (m *media) check(ctx context.Context, want Media) (err error) {
 	if int64(f.Size()) != want.Size {
 		return protocol.Errorf(protocol.KindInvalid, "size", "is %d, the file has %d bytes", want.Size, f.Size())
 	}
-	for _, format := range formats() {
-		if format.media != want.MediaType {
+	for _, format := range Formats() {
+		if format.MediaType != want.MediaType {
 			continue
 		}
-		p := &parser{ctx: ctx, file: "file" + format.endings[0], stem: "file", ext: format.endings[0], format: format, in: &readerAt{r: f}, size: want.Size}
+		p := &parser{ctx: ctx, file: "file" + format.Endings[0], stem: "file", ext: format.Endings[0], format: format, in: &readerAt{r: f}, size: want.Size}
 		p.to = Target{
 			Store: func(context.Context, io.Reader) (protocol.CID, error) { return want.Content, nil },
 			Record: func(r Record) error {

@@ -214,9 +214,9 @@ func (u *Uploads) Resume(ctx context.Context) error {
 // Limit is the largest file of a name's kind, or an error that names the kinds.
 func Limit(name string) (int64, error) {
 	ext := strings.ToLower(path.Ext(CleanName(name)))
-	for _, f := range formats() {
-		if slices.Contains(f.endings, ext) {
-			return f.most, nil
+	for _, f := range Formats() {
+		if slices.Contains(f.Endings, ext) {
+			return f.MaxBytes, nil
 		}
 	}
 	return 0, protocol.Errorf(protocol.KindInvalid, "name", "%s is of a kind that is not read here: give one of %s", CleanName(name), strings.Join(Endings(), " "))

@@ -101,6 +101,10 @@ class Operations(Transport):
         """Who gave something to a datanet, how much was accepted, and what it earned: `GET /api/v1/datanets/{id}/contributors`"""
         return cast("types.ListContributorsResult", self._json("GET", f"/api/v1/datanets/{part(id)}/contributors"))
 
+    def list_formats(self) -> "types.ListFormatsResult":
+        """Kinds of files that can be contributed, and how large one may be: `GET /api/v1/formats`"""
+        return cast("types.ListFormatsResult", self._json("GET", "/api/v1/formats"))
+
     def get_limits(self, id: types.Uint64) -> "types.DatanetLimits":
         """How much one contributor may give in a day: `GET /api/v1/datanets/{id}/limits`"""
         return cast("types.DatanetLimits", self._json("GET", f"/api/v1/datanets/{part(id)}/limits"))
@@ -332,6 +336,10 @@ class AsyncOperations(AsyncTransport):
     async def list_contributors(self, id: types.Uint64) -> "types.ListContributorsResult":
         """Who gave something to a datanet, how much was accepted, and what it earned: `GET /api/v1/datanets/{id}/contributors`"""
         return cast("types.ListContributorsResult", await self._json("GET", f"/api/v1/datanets/{part(id)}/contributors"))
+
+    async def list_formats(self) -> "types.ListFormatsResult":
+        """Kinds of files that can be contributed, and how large one may be: `GET /api/v1/formats`"""
+        return cast("types.ListFormatsResult", await self._json("GET", "/api/v1/formats"))
 
     async def get_limits(self, id: types.Uint64) -> "types.DatanetLimits":
         """How much one contributor may give in a day: `GET /api/v1/datanets/{id}/limits`"""

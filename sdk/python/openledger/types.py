@@ -984,6 +984,18 @@ class Record(TypedDict):
 
 
 
+class FileFormat(TypedDict):
+    name: "str"
+    """for people"""
+    endings: "list[str]"
+    """of file names, lower case, with the dot"""
+    media_type: "NotRequired[str]"
+    """of a file that becomes a record as it is; others are read for text"""
+    max_bytes: "int"
+    """of one file"""
+
+
+
 class DatanetLimits(TypedDict):
     per_day: "int"
     """records of one contributor in a day (UTC)"""
@@ -1828,6 +1840,11 @@ class ListContributorsResultContributorsItem(TypedDict):
 
 class ListContributorsResult(TypedDict):
     contributors: "list[ListContributorsResultContributorsItem]"
+
+
+
+class ListFormatsResult(TypedDict):
+    formats: "list[FileFormat]"
 
 
 

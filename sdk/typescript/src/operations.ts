@@ -114,6 +114,11 @@ export class Operations extends Transport {
     return this.json('GET', `/api/v1/datanets/${this.part(id)}/contributors`, { options })
   }
 
+  /** Kinds of files that can be contributed, and how large one may be: `GET /api/v1/formats` */
+  listFormats(options?: t.Options): Promise<t.Result<'listFormats'>> {
+    return this.json('GET', '/api/v1/formats', { options })
+  }
+
   /** How much one contributor may give in a day: `GET /api/v1/datanets/{id}/limits` */
   getLimits(id: number | bigint, options?: t.Options): Promise<t.Result<'getLimits'>> {
     return this.json('GET', `/api/v1/datanets/${this.part(id)}/limits`, { options })

@@ -600,6 +600,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/formats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Kinds of files that can be contributed, and how large one may be */
+        get: operations["listFormats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datanets/{id}/limits": {
         parameters: {
             query?: never;
@@ -2014,6 +2031,19 @@ export interface components {
                 status: components["schemas"]["ReviewStatus"];
                 reason?: string;
             }[];
+        };
+        FileFormat: {
+            /** @description for people */
+            name: string;
+            /** @description of file names, lower case, with the dot */
+            endings: string[];
+            /** @description of a file that becomes a record as it is; others are read for text */
+            media_type?: string;
+            /**
+             * Format: int64
+             * @description of one file
+             */
+            max_bytes: number;
         };
         DatanetLimits: {
             /** @description records of one contributor in a day (UTC) */
@@ -3848,6 +3878,29 @@ export interface operations {
                             /** @description by the receipts that this coordinator accepted */
                             earned: components["schemas"]["Amount"];
                         }[];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listFormats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description all of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        formats: components["schemas"]["FileFormat"][];
                     };
                 };
             };

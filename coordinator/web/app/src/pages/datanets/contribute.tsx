@@ -4,12 +4,12 @@ import { type DragEvent, useId, useState } from 'react';
 import { api, data, type Schemas } from '../../api/client';
 import { type BatchResult, contribute, recordsOf, sendFile, uploadToken } from '../../api/uploads';
 import { useAction } from '../../chain/action';
-import { count } from '../../lib/format';
+import { bytes, count } from '../../lib/format';
 import { NeedsAccount } from '../../wallet/account';
 import { useNetwork, useWallet } from '../../wallet/context';
 import { Button, ErrorNote, message, Note } from '../../ui/basic';
 import { FileCard } from './file';
-import { endings, fresh, type Item, offerOf } from './offer';
+import { fresh, type Item, offerOf, refusedUnsent } from './offer';
 
 /** Files are sent and checked first; what is offered is signed once, when the visitor has seen it. */
 export function Contribute({ datanet }: { datanet: Schemas['Datanet'] }) {
@@ -18,6 +18,8 @@ export function Contribute({ datanet }: { datanet: Schemas['Datanet'] }) {
   const queries = useQueryClient();
   const { busy, failed, run } = useAction();
   const limits = useQuery({ queryKey: ['limits', datanet.id], queryFn: () => data(api.GET('/api/v1/datanets/{id}/limits', { params: { path: { id: datanet.id } } })) });
+  const kinds = useQuery({ queryKey: ['formats'], queryFn: () => data(api.GET('/api/v1/formats')), staleTime: Infinity });
+  const formats = kinds.data?.formats;
   const [items, setItems] = useState<Item[]>([]);
   const [over, setOver] = useState(false);
   const [sent, setSent] = useState<{ done: number; all: number } | null>(null);
@@ -28,14 +30,17 @@ export function Contribute({ datanet }: { datanet: Schemas['Datanet'] }) {
     setItems((list) => list.map((i) => (i.key === key ? { ...i, ...more } : i)));
   };
   const take = (files: FileList | null) => {
-    if (files === null || files.length === 0 || signer === null || network === undefined) return;
+    if (files === null || files.length === 0 || signer === null || network === undefined || formats === undefined) return;
     setResults(null);
-    const added = Array.from(files, (file): Item => ({ key: crypto.randomUUID(), file, sent: 0, upload: null, records: [], chosen: new Set(), failed: null, stop: new AbortController() }));
+    const added = Array.from(
+      files,
+      (file): Item => ({ key: crypto.randomUUID(), file, sent: 0, upload: null, records: [], chosen: new Set(), failed: refusedUnsent(file, formats), stop: new AbortController() }),
+    );
     setItems((list) => [...list, ...added]);
     const all = async () => {
       // One after the other: the account signs once, and the line is not shared.
       for (const item of added) {
-        if (item.stop.signal.aborted) continue;
+        if (item.failed !== null || item.stop.signal.aborted) continue;
         try {
           const token = await uploadToken(network, signer);
           const upload = await sendFile(
@@ -102,12 +107,17 @@ export function Contribute({ datanet }: { datanet: Schemas['Datanet'] }) {
         <label htmlFor={id}>
           <strong>Drop files here, or choose them</strong>
         </label>
-        <span className="dim small">Text: .jsonl .csv .md .txt .pdf .docx. Pictures: .png .jpg .webp. Sound: .mp3 .wav .flac. Video: .mp4 .webm.</span>
+        {formats !== undefined && (
+          <span className="dim small">
+            {formats.map((f) => f.endings[0]).join(' ')}, up to {bytes(Math.max(...formats.map((f) => f.max_bytes)))} each
+          </span>
+        )}
         <input
           id={id}
           type="file"
           multiple
-          accept={endings.join(',')}
+          accept={formats?.flatMap((f) => f.endings).join(',')}
+          disabled={formats === undefined}
           onChange={(e) => {
             take(e.target.files);
             e.target.value = '';
@@ -131,6 +141,7 @@ export function Contribute({ datanet }: { datanet: Schemas['Datanet'] }) {
           }}
         />
       ))}
+      {kinds.error !== null && <ErrorNote error={kinds.error} />}
       {failed !== null && <ErrorNote error={failed} />}
       {sent !== null && (
         <div className="stack tight" role="status">

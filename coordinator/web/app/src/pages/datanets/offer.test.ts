@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Upload, UploadedRecord } from '../../api/uploads';
-import { fresh, offerOf } from './offer';
+import { fresh, offerOf, refusedUnsent } from './offer';
 
 const record = (record: string, duplicate?: 'accepted'): UploadedRecord => ({
   record,
@@ -32,4 +32,15 @@ it('offers chosen records once, under the file that had them first', () => {
     { upload: 'one', records: ['a', 'c'] },
     { upload: 'two', records: ['d'] },
   ]);
+});
+
+it('refuses by name and size what would be refused anyway, without sending it', () => {
+  const formats = [
+    { name: 'PDF', endings: ['.pdf'], max_bytes: 1 << 20 },
+    { name: 'JPEG', endings: ['.jpg', '.jpeg'], max_bytes: 10 },
+  ];
+  expect(refusedUnsent({ name: 'A.PDF', size: 1 << 20 }, formats)).toBeNull();
+  expect(refusedUnsent({ name: 'a.pdf', size: (1 << 20) + 1 }, formats)).toContain('a PDF file may have 1.0 MiB');
+  expect(refusedUnsent({ name: 'a.jpeg', size: 0 }, formats)).toBe('The file is empty.');
+  expect(refusedUnsent({ name: 'pdf', size: 1 }, formats)).toContain('Give one of .pdf .jpg .jpeg');
 });

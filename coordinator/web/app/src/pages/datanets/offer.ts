@@ -1,8 +1,17 @@
 // What a visitor is about to offer of the files that were sent.
+import type { Schemas } from '../../api/client';
 import type { Upload, UploadedRecord } from '../../api/uploads';
+import { bytes } from '../../lib/format';
 
-/** Endings of the files that the coordinator reads (store/datanet). */
-export const endings = ['.jsonl', '.csv', '.tsv', '.md', '.txt', '.pdf', '.docx', '.png', '.jpg', '.jpeg', '.webp', '.mp3', '.wav', '.flac', '.mp4', '.webm'];
+/** Why a file would be refused whatever is in it, before it is sent; null: it may be sent. */
+export function refusedUnsent(file: Pick<File, 'name' | 'size'>, formats: Schemas['FileFormat'][]): string | null {
+  const name = file.name.toLowerCase();
+  const format = formats.find((f) => f.endings.some((e) => name.endsWith(e)));
+  if (format === undefined) return `Files of this kind are not read here. Give one of ${formats.flatMap((f) => f.endings).join(' ')}.`;
+  if (file.size === 0) return 'The file is empty.';
+  if (file.size > format.max_bytes) return `The file has ${bytes(file.size)}, and a ${format.name} file may have ${bytes(format.max_bytes)}. Split it or make it smaller.`;
+  return null;
+}
 
 /** A file on its way. */
 export interface Item {
