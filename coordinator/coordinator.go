@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/p2p"
 	"github.com/openledger/openledger/protocol/wire"
@@ -42,6 +43,8 @@ type Coordinator struct {
 	tunes   tunes
 
 	proposals proposals
+	shelf     shelf
+	feed      *api.Feed
 
 	escrowDomain, settlementDomain, modelsDomain, datanetsDomain wire.Domain
 
@@ -52,6 +55,7 @@ type Coordinator struct {
 	bindings  map[protocol.PeerID]protocol.SignedBinding
 	announced map[protocol.PeerID]protocol.Announcement // the newest of each worker
 	gone      map[protocol.PeerID]int64                 // when its last connection closed, in ms
+	listed    map[protocol.PeerID]protocol.Account      // whose coming was told
 	stakes    map[protocol.PeerID]amount
 	reserved  map[protocol.Account]amount // what running jobs may cost, per requester
 	// keyReserved is that part of reserved which counts against the budget of an API key.
@@ -84,7 +88,8 @@ func New(cfg Config) (*Coordinator, error) {
 	}
 	c := &Coordinator{
 		cfg: cfg, log: cfg.Logger, book: store.NewCoordinator(cfg.DB), host: cfg.Host, ipfs: cfg.IPFS, chain: cfg.Chain, session: cfg.SessionKey, sender: cfg.Sender, tunes: tunes{live: map[protocol.Hash]*liveTune{}},
-		proposals:    proposals{turn: make(chan struct{}, 1)},
+		proposals: proposals{turn: make(chan struct{}, 1)},
+		feed:      api.NewFeed(), listed: map[protocol.PeerID]protocol.Account{},
 		escrowDomain: domain(at.Escrow), settlementDomain: domain(at.Settlement),
 		modelsDomain: domain(at.Models), datanetsDomain: domain(at.Datanets),
 		state: state, jobs: map[protocol.Hash]*liveJob{}, training: map[protocol.Hash]*liveTraining{},
@@ -201,6 +206,7 @@ func (c *Coordinator) step(ev scheduler.Event) {
 	for _, e := range effects {
 		c.apply(e)
 	}
+	c.told(ev)
 	c.mu.Unlock()
 	select {
 	case c.wake <- struct{}{}:

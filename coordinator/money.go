@@ -262,6 +262,7 @@ func (c *Coordinator) accept(ctx context.Context, worker protocol.PeerID, s prot
 		return err
 	}
 	c.metrics.fees.Add(s.Receipt.Fee())
+	c.tellReceipt(&s.Receipt)
 	c.tasks.Go(func() error {
 		if err := c.earn(c.running, s.Receipt, e.Attribution); err != nil {
 			c.log.Warn("earnings not added up; they will be later", "receipt", s.Receipt.ID, "err", err)

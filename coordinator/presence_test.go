@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
 
+	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/p2p"
 	"github.com/openledger/openledger/scheduler"
@@ -32,9 +33,12 @@ func TestAnnouncementThatIsOvertakenByItsWorkersEnd(t *testing.T) {
 	state, err := scheduler.New(scheduler.Config{})
 	require.NoError(t, err)
 	c := &Coordinator{log: slog.New(slog.DiscardHandler), host: host, state: state, wake: make(chan struct{}, 1), gone: map[protocol.PeerID]int64{},
-		bindings: map[protocol.PeerID]protocol.SignedBinding{}, announced: map[protocol.PeerID]protocol.Announcement{}}
+		bindings: map[protocol.PeerID]protocol.SignedBinding{}, announced: map[protocol.PeerID]protocol.Announcement{},
+		feed: api.NewFeed(), listed: map[protocol.PeerID]protocol.Account{}}
 	listed := func() bool {
 		w, _ := c.state.Worker(worker.ID())
+		_, told := c.listed[worker.ID()]
+		require.Equal(t, w.Listed, told, "who listens is told")
 		return w.Listed
 	}
 	announce := func(at time.Time) {

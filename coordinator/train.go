@@ -306,6 +306,7 @@ func (c *Coordinator) save(t *liveTraining) error {
 	if err != nil {
 		return fmt.Errorf("store a training job: %w", err)
 	}
+	defer c.tellTraining(&status)
 	stored := map[string]store.JobStatus{"queued": store.JobQueued, "running": store.JobRunning, "succeeded": store.JobDone,
 		"failed": store.JobFailed, "cancelled": store.JobCancelled}[status.State]
 	return c.book.PutJob(store.JobRecord{ID: t.job.ID, Kind: trainingKind, Requester: t.owner, Peer: status.Worker,

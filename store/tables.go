@@ -34,6 +34,12 @@ var (
 	tuneEvents  = NewTable(34, "events of fine-tuning jobs", PairKey(HashKey(), Uint64Key()), JSON[TuneEvent]())
 	tuneMetrics = NewTable(35, "metrics of fine-tuning jobs", PairKey(HashKey(), Uint64Key()), JSON[TuneMetric]())
 
+	tallyTable     = NewTable(60, "sums of accepted receipts by hour", Int64Key(), JSON[Tally]())
+	settledTable   = NewTable(61, "sums of settled batches by hour", Int64Key(), JSON[Settled]())
+	settledBatches = NewTable(62, "settled batches", PairKey(AccountKey(), Uint64Key()), JSON[SettledBatch]())
+	batchOfReceipt = NewTable(63, "batches of receipts", HashKey(), JSON[BatchID]())
+	settledTo      = NewTable(64, "settled batches are noted to this block", Int64Key(), Counter())
+
 	adapterTable = NewTable(40, "adapters", StringKey[protocol.CID](), JSON[AdapterRecord]())
 	adapterName  = NewTable(41, "adapter names", PairKey(AccountKey(), StringKey[string]()), JSON[protocol.CID]())
 	datanetTable = NewTable(42, "datanets", Uint64Key(), JSON[protocol.Datanet]())

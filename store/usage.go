@@ -31,6 +31,9 @@ type UsageRow struct {
 
 // count adds an accepted receipt to the usage and the spending of its key.
 func count(tx *Tx, b Bill, r *protocol.Receipt, fee *uint256.Int, at int64) error {
+	if err := tallyReceipt(tx, r, at); err != nil {
+		return err
+	}
 	key := PairOf(b.Key, PairOf(DayOf(at), b.Model))
 	u, _, err := usageTable.Get(tx, key)
 	if err != nil {

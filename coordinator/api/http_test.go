@@ -437,8 +437,7 @@ func TestConfig(t *testing.T) {
 	require.Equal(t, protocol.KindInvalid, protocol.KindOf(err))
 	require.ErrorContains(t, err, "inference")
 	s := &service{}
-	cfg := Config{Listen: "127.0.0.1:0", Inference: s, Adapters: s, Keys: s, Training: s, Files: s, FineTuning: s, Datanets: s, Versions: s, Retrieval: s, Batches: s, Uploads: s, Records: s, Contributors: s, Agents: s, Ledger: s, Network: s, RPC: s, Usage: s, Explainer: s}
-	cfg.Accounts, cfg.Quoter, cfg.Governing, cfg.Searcher = s, s, s, s
+	cfg := configOf(s)
 	first, err := New(cfg)
 	require.NoError(t, err)
 	cfg.Listen = strings.TrimPrefix(first.URL(), "http://")

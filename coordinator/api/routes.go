@@ -64,6 +64,8 @@ func (s *Server) table() []route {
 		{"GET", "/v1/fine_tuning/jobs/{id}/checkpoints", "listFineTuneCheckpoints", ScopeTraining, 0, s.fineTuneCheckpoints},
 
 		{"GET", "/api/v1/network", "getNetwork", scopeOff, 0, open(s.network)},
+		{"GET", "/api/v1/stats", "getStats", scopeOff, 0, open(s.stats)},
+		{"GET", "/api/v1/events", "listEvents", scopeOff, 0, open(s.events)},
 		{"GET", "/api/v1/workers", "listWorkers", scopeOff, 0, open(s.workers)},
 		{"POST", "/api/v1/rpc", "callRPC", scopeOff, maxRPCBody, open(s.rpc)},
 		{"POST", "/api/v1/faucet", "drip", scopeOff, smallBody, open(s.drip)},

@@ -53,6 +53,10 @@ type Config struct {
 	Quoter  Quoter
 
 	Searcher Searcher
+
+	// Statistics are sums; Feed has what happens.
+	Statistics Statistics
+	Feed       *Feed
 }
 
 // EnsureDefaults fills what is left out.
@@ -82,6 +86,7 @@ func (c *Config) Validate() error {
 		{"searcher", c.Searcher == nil},
 		{"batches", c.Batches == nil}, {"uploads", c.Uploads == nil}, {"records", c.Records == nil}, {"contributors", c.Contributors == nil},
 		{"accounts", c.Accounts == nil}, {"governing", c.Governing == nil},
+		{"statistics", c.Statistics == nil}, {"feed", c.Feed == nil},
 	} {
 		if f.missing {
 			return protocol.Errorf(protocol.KindInvalid, f.name, "the API needs it")
@@ -101,6 +106,8 @@ type Server struct {
 	http     *http.Server
 	mcp      http.Handler
 	web      http.Handler
+
+	heartbeat time.Duration // of streams of events
 }
 
 // New listens; Run serves.
@@ -117,7 +124,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, protocol.Errorf(protocol.KindUnavailable, "listen", "%w: choose another address with --listen", err)
 	}
-	s := &Server{cfg: cfg, limits: &limits{now: time.Now, keys: map[protocol.Hash]*buckets{}}, listener: l, web: pages}
+	s := &Server{cfg: cfg, limits: &limits{now: time.Now, keys: map[protocol.Hash]*buckets{}}, listener: l, web: pages, heartbeat: feedHeartbeat}
 	s.cfg.Inference = limited{Inference: cfg.Inference, limits: s.limits}
 	s.http = &http.Server{
 		Handler:           s.routes(),
@@ -125,6 +132,7 @@ func New(cfg Config) (*Server, error) {
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 	}
+	s.http.RegisterOnShutdown(cfg.Feed.close) // listeners would hold up a server that is to stop
 	return s, nil
 }
 

@@ -195,6 +195,10 @@ func (s *service) Receipt(context.Context, protocol.Hash) (ReceiptView, error) {
 	return s.view(), s.err
 }
 
+func (s *service) Stats(context.Context) (Stats, error) {
+	return Stats{At: 1, Total: Activity{Requests: 1, Settled: huge, Paid: []PaidTo{{"worker", huge}}}}, s.err
+}
+
 func (s *service) Batches(context.Context) ([]BatchView, error) {
 	return []BatchView{{Worker: owner, Nonce: 1, Total: huge}}, s.err
 }
@@ -237,15 +241,21 @@ func serveBare(t testing.TB, s *service) string {
 	return serveAs(t, s, nil, func(h http.Handler) http.Handler { return h })
 }
 
+// configOf wires a server to a service.
+func configOf(s *service) Config {
+	return Config{Listen: "127.0.0.1:0", Inference: s, Adapters: s, Keys: s, Training: s, Files: s, FineTuning: s, Datanets: s, Versions: s, Retrieval: s, Batches: s, Uploads: s, Records: s, Contributors: s, Agents: s, Ledger: s, Network: s, RPC: s, Usage: s, Faucet: s,
+		Explainer:  s,
+		Accounts:   s,
+		Quoter:     s,
+		Governing:  s,
+		Searcher:   s,
+		Statistics: s, Feed: NewFeed(),
+		Logger: slog.New(slog.DiscardHandler)}
+}
+
 func serveAs(t testing.TB, s *service, change func(*Config), wrap func(http.Handler) http.Handler) string {
 	t.Helper()
-	cfg := Config{Listen: "127.0.0.1:0", Inference: s, Adapters: s, Keys: s, Training: s, Files: s, FineTuning: s, Datanets: s, Versions: s, Retrieval: s, Batches: s, Uploads: s, Records: s, Contributors: s, Agents: s, Ledger: s, Network: s, RPC: s, Usage: s, Faucet: s,
-		Explainer: s,
-		Accounts:  s,
-		Quoter:    s,
-		Searcher:  s,
-		Governing: s,
-		Logger:    slog.New(slog.DiscardHandler)}
+	cfg := configOf(s)
 	if change != nil {
 		change(&cfg)
 	}

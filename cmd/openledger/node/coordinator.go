@@ -103,9 +103,10 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 		TrainingDefaults: DefaultHyper(), Samples: samples,
 		Quoter: c.explainer,
 
-		Searcher: c.Coordinator,
-		MCP:      mcpserver.Handler,
-		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
+		Searcher:   c.Coordinator,
+		Statistics: c.Coordinator, Feed: c.Feed(),
+		MCP:     mcpserver.Handler,
+		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -133,6 +134,13 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return c.Coordinator.Run(ctx) })
 	tasks.Go(func() error { return c.API.Run(ctx) })
+	tasks.Go(func() error {
+		err := c.FollowBatches(ctx, c.explainer.readBatch)
+		if errors.Is(err, context.Canceled) {
+			err = nil
+		}
+		return err
+	})
 	return tasks.Wait()
 }
 

@@ -1,6 +1,8 @@
 package node_test
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,11 +31,15 @@ func TestAnswerIsExplainedAndRunsAgain(t *testing.T) {
 	h := protocol.Hyper{Rank: 4, Alpha: 16, Targets: d.Targets, LearningRate: d.LearningRate, Epochs: 1, BatchSize: 2, MaxLength: d.MaxLength,
 		PromptTemplate: askLessonOf, AnswerTemplate: "{lesson}", Seed: uint64(net.n.Add(1))}
 	name := fmt.Sprintf("explained-%d", h.Seed)
+	happened := net.events(t)
 	net.done(t, net.ordered(t, on, name, h, func(o *protocol.TrainingOrder) { o.Access.SetUint64(90e15) }))
 	r := request("The fox", 6)
 	r.Model = name
 	a, _, err := net.ask(t.Context(), net.requester(t, 1e18), r)
 	require.NoError(t, err)
+	happened(func(e api.Event) bool {
+		return e.Receipt != nil && e.Receipt.ID == r.ID && e.Receipt.Fee == a.Receipt.Receipt.Fee().Total()
+	})
 
 	call := func(method, path string, into any) {
 		t.Helper()
@@ -77,6 +83,8 @@ func TestAnswerIsExplainedAndRunsAgain(t *testing.T) {
 	check(settled)
 	require.Equal(t, w.owner.Account(), settled.Batch.Worker)
 
+	happened(func(e api.Event) bool { return e.Batch != nil && e.Batch.Worker == w.owner.Account() })
+	statsHave(t, call)
 	earnedIsClaimed(t, settled, on.owner, func(path string, into any) {
 		t.Helper()
 		call(http.MethodGet, path, into)
@@ -85,6 +93,47 @@ func TestAnswerIsExplainedAndRunsAgain(t *testing.T) {
 	call(http.MethodPost, "/verify", &v)
 	require.True(t, v.OK, "%+v", v.Steps)
 	require.Len(t, v.Steps, 7)
+}
+
+// events listens to what happens. The function waits until something has happened since.
+func (n *network) events(t *testing.T) (wait func(is func(api.Event) bool)) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
+	t.Cleanup(stop)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.coord.API.URL()+"/api/v1/events", nil)
+	require.NoError(t, err)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = res.Body.Close() })
+	in := bufio.NewScanner(res.Body)
+	return func(is func(api.Event) bool) {
+		t.Helper()
+		for in.Scan() {
+			if data, ok := strings.CutPrefix(in.Text(), "data: "); ok {
+				var e api.Event
+				require.NoError(t, json.Unmarshal([]byte(data), &e))
+				if is(e) {
+					return
+				}
+			}
+		}
+		require.Fail(t, "the stream of events ended", in.Err())
+	}
+}
+
+// statsHave waits until the sums say of every settled batch whom it pays, to the last wei.
+func statsHave(t *testing.T, call func(method, path string, into any)) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		var s api.Stats
+		call(http.MethodGet, "/api/v1/stats", &s)
+		var paid uint256.Int
+		for i := range s.Total.Paid {
+			paid.Add(&paid, &s.Total.Paid[i].Amount)
+		}
+		return s.Total.Requests > 0 && s.Day.OutputTokens > 0 && s.Workers > 0 && s.Adapters > 0 && s.Records > 0 &&
+			s.Day.Batches > 0 && s.Total.Receipts > 0 && paid.Eq(&s.Total.Settled)
+	}, time.Minute, 100*time.Millisecond)
 }
 
 // earnedIsClaimed finds what an explained answer pays to an account among its earnings,

@@ -189,6 +189,14 @@ class Operations(Transport):
         """Stop a training job, signed by its owner: `POST /api/v1/training_jobs/{id}/cancel`"""
         return cast("types.TrainingStatus", self._json("POST", f"/api/v1/training_jobs/{part(id)}/cancel", body=body))
 
+    def get_stats(self) -> "types.Stats":
+        """What the network has done since its first block and in the last 24 hours, and what runs now: `GET /api/v1/stats`"""
+        return cast("types.Stats", self._json("GET", "/api/v1/stats"))
+
+    def list_events(self) -> "Iterator[Event]":
+        """What happens from now on, as server-sent events: `GET /api/v1/events`"""
+        return self._events("GET", "/api/v1/events")
+
     def get_governance(self) -> "types.Governance":
         """The rules of votes, and all proposals with their state and votes: `GET /api/v1/governance`"""
         return cast("types.Governance", self._json("GET", "/api/v1/governance"))
@@ -424,6 +432,14 @@ class AsyncOperations(AsyncTransport):
     async def cancel_training(self, id: types.HashParameter, body: types.CancelTrainingBody) -> "types.TrainingStatus":
         """Stop a training job, signed by its owner: `POST /api/v1/training_jobs/{id}/cancel`"""
         return cast("types.TrainingStatus", await self._json("POST", f"/api/v1/training_jobs/{part(id)}/cancel", body=body))
+
+    async def get_stats(self) -> "types.Stats":
+        """What the network has done since its first block and in the last 24 hours, and what runs now: `GET /api/v1/stats`"""
+        return cast("types.Stats", await self._json("GET", "/api/v1/stats"))
+
+    def list_events(self) -> "AsyncIterator[Event]":
+        """What happens from now on, as server-sent events: `GET /api/v1/events`"""
+        return self._events("GET", "/api/v1/events")
 
     async def get_governance(self) -> "types.Governance":
         """The rules of votes, and all proposals with their state and votes: `GET /api/v1/governance`"""

@@ -1495,6 +1495,104 @@ class Payment(TypedDict):
 
 
 
+class Stats(TypedDict):
+    at: "Milliseconds"
+    total: "Activity"
+    day: "Activity"
+    since: "Milliseconds"
+    """where `day` begins: at the full hour before 24 hours ago"""
+    workers: "int"
+    """that have announced themselves"""
+    running: "int"
+    """answers under way"""
+    adapters: "int"
+    """that are served here"""
+    agents: "int"
+    """that can be asked here"""
+    datanets: "int"
+    records: "int"
+    """in the newest versions of all datanets"""
+    training: "int"
+    """fine-tunes under way"""
+
+
+
+class ActivityPaidItem(TypedDict):
+    role: "str"
+    """platform, worker, agent, owner, royalty, datanet, staker, contributor or pool"""
+    amount: "Amount"
+
+
+
+class Activity(TypedDict):
+    requests: "int"
+    """answers that this coordinator accepted"""
+    prompt_tokens: "int"
+    output_tokens: "int"
+    compute: "Amount"
+    access: "Amount"
+    markup: "Amount"
+    batches: "int"
+    """of all workers on the chain, without those that a dispute rejected"""
+    receipts: "int"
+    """in these batches"""
+    settled: "Amount"
+    """by these batches"""
+    paid: "list[ActivityPaidItem]"
+    """what of `settled` went to whom; batches whose documents nobody has now are not in it"""
+
+
+
+class NetworkEventReceipt(TypedDict):
+    id: "Hash"
+    worker: "Account"
+    adapter: "Hash"
+    """zeros: the base"""
+    datanet: "Uint64"
+    prompt_tokens: "int"
+    output_tokens: "int"
+    fee: "Amount"
+
+
+
+class NetworkEventWorker(TypedDict):
+    peer: "str"
+    worker: "Account"
+    state: "Literal['joined', 'left']"
+
+
+
+class NetworkEventTraining(TypedDict):
+    id: "Hash"
+    name: "str"
+    state: "str"
+    """as of the training job"""
+
+
+
+class NetworkEventBatch(TypedDict):
+    worker: "Account"
+    nonce: "Uint64"
+    total: "Amount"
+    document: "Hash"
+    tx: "Hash"
+
+
+
+class NetworkEvent(TypedDict):
+    type: "Literal['receipt', 'worker', 'training', 'batch', 'reset']"
+    at: "Milliseconds"
+    receipt: "NotRequired[NetworkEventReceipt]"
+    """an answer was accepted"""
+    worker: "NotRequired[NetworkEventWorker]"
+    """a worker joined or left"""
+    training: "NotRequired[NetworkEventTraining]"
+    """a fine-tune was ordered, began or ended"""
+    batch: "NotRequired[NetworkEventBatch]"
+    """a batch was settled"""
+
+
+
 class GovernanceRules(TypedDict):
     voting_delay_seconds: "int"
     voting_period_seconds: "int"

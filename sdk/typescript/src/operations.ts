@@ -224,6 +224,16 @@ export class Operations extends Transport {
     return this.json('POST', `/api/v1/training_jobs/${this.part(id)}/cancel`, { body, options })
   }
 
+  /** What the network has done since its first block and in the last 24 hours, and what runs now: `GET /api/v1/stats` */
+  getStats(options?: t.Options): Promise<t.Result<'getStats'>> {
+    return this.json('GET', '/api/v1/stats', { options })
+  }
+
+  /** What happens from now on, as server-sent events: `GET /api/v1/events` */
+  listEvents(options?: t.Options): t.Events {
+    return this.events('GET', '/api/v1/events', { options })
+  }
+
   /** The rules of votes, and all proposals with their state and votes: `GET /api/v1/governance` */
   getGovernance(options?: t.Options): Promise<t.Result<'getGovernance'>> {
     return this.json('GET', '/api/v1/governance', { options })

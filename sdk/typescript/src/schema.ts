@@ -935,6 +935,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the network has done since its first block and in the last 24 hours, and what runs now */
+        get: operations["getStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happens from now on, as server-sent events */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/governance": {
         parameters: {
             query?: never;
@@ -2455,6 +2489,86 @@ export interface components {
             record?: components["schemas"]["Hash"];
             /** @description that was read, if this is a part of its price */
             datanet?: components["schemas"]["Uint64"];
+        };
+        Stats: {
+            at: components["schemas"]["Milliseconds"];
+            total: components["schemas"]["Activity"];
+            day: components["schemas"]["Activity"];
+            /** @description where `day` begins: at the full hour before 24 hours ago */
+            since: components["schemas"]["Milliseconds"];
+            /** @description that have announced themselves */
+            workers: number;
+            /** @description answers under way */
+            running: number;
+            /** @description that are served here */
+            adapters: number;
+            /** @description that can be asked here */
+            agents: number;
+            datanets: number;
+            /** @description in the newest versions of all datanets */
+            records: number;
+            /** @description fine-tunes under way */
+            training: number;
+        };
+        Activity: {
+            /** @description answers that this coordinator accepted */
+            requests: number;
+            prompt_tokens: number;
+            output_tokens: number;
+            compute: components["schemas"]["Amount"];
+            access: components["schemas"]["Amount"];
+            markup: components["schemas"]["Amount"];
+            /** @description of all workers on the chain, without those that a dispute rejected */
+            batches: number;
+            /** @description in these batches */
+            receipts: number;
+            /** @description by these batches */
+            settled: components["schemas"]["Amount"];
+            /** @description what of `settled` went to whom; batches whose documents nobody has now are not in it */
+            paid: {
+                /** @description platform, worker, agent, owner, royalty, datanet, staker, contributor or pool */
+                role: string;
+                amount: components["schemas"]["Amount"];
+            }[];
+        };
+        /** @description has the member that its type names; a reset has none */
+        NetworkEvent: {
+            /** @enum {unknown} */
+            type: "receipt" | "worker" | "training" | "batch" | "reset";
+            at: components["schemas"]["Milliseconds"];
+            /** @description an answer was accepted */
+            receipt?: {
+                id: components["schemas"]["Hash"];
+                worker: components["schemas"]["Account"];
+                /** @description zeros: the base */
+                adapter: components["schemas"]["Hash"];
+                datanet: components["schemas"]["Uint64"];
+                prompt_tokens: number;
+                output_tokens: number;
+                fee: components["schemas"]["Amount"];
+            };
+            /** @description a worker joined or left */
+            worker?: {
+                peer: string;
+                worker: components["schemas"]["Account"];
+                /** @enum {unknown} */
+                state: "joined" | "left";
+            };
+            /** @description a fine-tune was ordered, began or ended */
+            training?: {
+                id: components["schemas"]["Hash"];
+                name: string;
+                /** @description as of the training job */
+                state: string;
+            };
+            /** @description a batch was settled */
+            batch?: {
+                worker: components["schemas"]["Account"];
+                nonce: components["schemas"]["Uint64"];
+                total: components["schemas"]["Amount"];
+                document: components["schemas"]["Hash"];
+                tx: components["schemas"]["Hash"];
+            };
         };
         Governance: {
             rules: {
@@ -4470,6 +4584,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TrainingStatus"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getStats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description sums that are kept, not added up for each request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the newest event that the client has seen: the stream goes on after it, or begins with a `reset` where it cannot */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description events with an id, comments as heartbeats; it never ends by itself */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["EventStream"];
                 };
             };
             default: components["responses"]["Error"];

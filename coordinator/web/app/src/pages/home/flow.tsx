@@ -28,7 +28,7 @@ const edges = [
  * The flow as a picture that lives: every new answer sends a mark along "answer" and
  * "pay", a running training one along "train". `answers` are the newest receipts' ids.
  */
-export function Flow({ answers, counts, training, more }: { answers: string[]; counts: Counts; training: boolean; more: boolean }) {
+export function Flow({ answers, counts, training }: { answers: string[]; counts: Counts; training: boolean }) {
   const seen = useRef<string | null>(null);
   const [pulses, setPulses] = useState<number[]>([]);
   const newest = answers[0];
@@ -50,8 +50,7 @@ export function Flow({ answers, counts, training, more }: { answers: string[]; c
 
   const said = (key: keyof Counts) => {
     const n = counts[key];
-    if (n === undefined) return '–';
-    return key === 'receipts' && more ? `${count(n)}+` : count(n);
+    return n === undefined ? '–' : count(n);
   };
   return (
     <svg className="flow" viewBox="0 0 600 320" role="img" aria-label={`Data of ${said('datanets')} datanets trains ${said('adapters')} adapters, which ${said('workers')} workers serve; ${said('receipts')} receipts pay those who brought the data.`}>

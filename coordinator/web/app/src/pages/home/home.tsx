@@ -1,98 +1,89 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { api, data } from '../../api/client';
-import { ago, count } from '../../lib/format';
+import { api, data, type Schemas } from '../../api/client';
+import { count } from '../../lib/format';
 import { useNow } from '../../lib/now';
-import { Amount, Badge, Card, Empty, Id, PageHead, Stat } from '../../ui/basic';
+import { useLive } from '../../live/events';
+import { Amount, Badge, Card, Empty, PageHead, Stat } from '../../ui/basic';
+import { Parts } from '../../ui/parts';
 import { Fetched } from '../../ui/query';
+import { ReceiptTable } from '../receipts/table';
 import { Flow } from './flow';
 
-const every = 3000;
-const shown = 200;
+// Events say when to read anew; these are for when none come.
+const every = 30_000;
+const shown = 8;
 
 /** What the network does now, and the way in for each kind of visitor. */
 export default function Home() {
-  const workers = useQuery({ queryKey: ['workers'], queryFn: () => data(api.GET('/api/v1/workers')), refetchInterval: every });
-  const models = useQuery({ queryKey: ['models'], queryFn: () => data(api.GET('/api/v1/models')), refetchInterval: 4 * every });
-  const datanets = useQuery({ queryKey: ['datanets'], queryFn: () => data(api.GET('/api/v1/datanets')), refetchInterval: 4 * every });
-  const trainings = useQuery({ queryKey: ['trainings'], queryFn: () => data(api.GET('/api/v1/training_jobs')), refetchInterval: every });
+  const live = useLive();
+  const refetchInterval = live ? every : every / 6;
+  const query = useQuery({ queryKey: ['stats'], queryFn: () => data(api.GET('/api/v1/stats')), refetchInterval });
   const receipts = useQuery({
     queryKey: ['receipts', shown],
     queryFn: () => data(api.GET('/api/v1/receipts', { params: { query: { limit: shown } } })),
-    refetchInterval: every,
+    refetchInterval,
   });
-  const now = useNow(every);
-
+  const now = useNow();
   const list = receipts.data?.receipts ?? [];
-  const adapters = models.data?.models.filter((m) => m.cid !== undefined).length;
-  const training = trainings.data?.training_jobs.filter((j) => j.state === 'running').length ?? 0;
-  const paid = list.reduce((sum, r) => sum + BigInt(r.receipt.compute) + BigInt(r.receipt.access), 0n);
+  const s = query.data;
   return (
     <>
-      <PageHead title="OpenLedger" sub="Models whose data has owners: every answer says which records it came from, and pays them." />
+      <PageHead title="OpenLedger" sub="Models whose data has owners: every answer says which records it came from, and pays them.">
+        {live && <Badge tone="good">live</Badge>}
+      </PageHead>
       <div className="grid">
-        <Stat label="Workers" value={workers.data === undefined ? '–' : count(workers.data.workers.length)} hint={`${count(workers.data?.workers.reduce((n, w) => n + w.running, 0) ?? 0)} answers under way`} />
-        <Stat label="Adapters" value={adapters === undefined ? '–' : count(adapters)} hint={training > 0 ? `${count(training)} in training` : 'none in training'} />
-        <Stat label="Datanets" value={datanets.data === undefined ? '–' : count(datanets.data.datanets.length)} />
-        <Stat label={list.length < shown ? 'OPEN paid' : `OPEN paid by the last ${shown} answers`} value={<Amount wei={paid} digits={4} />} hint={list.length === 1 ? 'for one answer' : `for ${count(list.length)}${list.length < shown ? '' : '+'} answers`} />
+        <Stat label="Workers" value={number(s?.workers)} hint={`${count(s?.running ?? 0)} answers under way`} />
+        <Stat label="Adapters" value={number(s?.adapters)} hint={s !== undefined && s.training > 0 ? `${count(s.training)} in training` : 'none in training'} />
+        <Stat label="Records" value={number(s?.records)} hint={`in ${count(s?.datanets ?? 0)} ${s?.datanets === 1 ? 'datanet' : 'datanets'}`} />
+        <Stat label="Answers" value={number(s?.total.requests)} hint={`${count(s?.day.requests ?? 0)} in the last 24 hours`} />
+        <Stat label="OPEN paid" value={s === undefined ? '–' : <Amount wei={s.total.settled} digits={6} />} hint={<Today s={s} />} />
       </div>
-      <Card title="What happens now">
-        <Flow
-          answers={list.map((r) => r.receipt.id)}
-          counts={{
-            datanets: datanets.data?.datanets.length,
-            adapters,
-            workers: workers.data?.workers.length,
-            receipts: receipts.data === undefined ? undefined : list.length,
-          }}
-          training={training > 0}
-          more={list.length === shown}
-        />
-      </Card>
+      <div className="grid two">
+        <Card title="What happens now">
+          <Flow
+            answers={list.map((r) => r.receipt.id)}
+            counts={{ datanets: s?.datanets, adapters: s?.adapters, workers: s?.workers, receipts: s?.total.requests }}
+            training={s !== undefined && s.training > 0}
+          />
+        </Card>
+        <Card title="Whom it was paid to">
+          <Fetched query={query} what="what was paid">
+            {({ total }) =>
+              total.paid.length === 0 ? (
+                <Empty title="Nothing has settled yet">
+                  <p>Workers send their receipts to the chain together, some seconds or minutes after the answers.</p>
+                </Empty>
+              ) : (
+                <>
+                  <Parts paid={total.paid} />
+                  <p className="dim small">
+                    By {count(total.batches)} {total.batches === 1 ? 'batch' : 'batches'} of {count(total.receipts)} receipts since the first block.
+                  </p>
+                </>
+              )
+            }
+          </Fetched>
+        </Card>
+      </div>
       <Card title="Latest answers" aside={<Link to="/receipts">All receipts</Link>}>
         <Fetched query={receipts} what="receipts">
-          {() =>
-            list.length === 0 ? (
-              <Empty title="No answers yet" />
-            ) : (
-              <div className="table">
-                <table>
-                  <thead>
-                    <tr>
-                      <th>Receipt</th>
-                      <th>Worker</th>
-                      <th className="num">Tokens</th>
-                      <th className="num">Fee</th>
-                      <th>When</th>
-                      <th>Settled</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {list.slice(0, 8).map((r) => (
-                      <tr key={r.receipt.id}>
-                        <td>
-                          <Link to="/receipts/$id" params={{ id: r.receipt.id }}>
-                            <code>{r.receipt.id.slice(0, 10)}</code>
-                          </Link>
-                        </td>
-                        <td>
-                          <Id value={r.receipt.worker} label="account" />
-                        </td>
-                        <td className="num">{count(r.receipt.prompt_tokens + r.receipt.output_tokens)}</td>
-                        <td className="num">
-                          <Amount wei={BigInt(r.receipt.compute) + BigInt(r.receipt.access)} />
-                        </td>
-                        <td className="nowrap">{ago(r.receipt.finished_at, now)}</td>
-                        <td>{r.settled ? <Badge tone="good">on chain</Badge> : <Badge>not yet</Badge>}</td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
-            )
-          }
+          {() => (list.length === 0 ? <Empty title="No answers yet" /> : <ReceiptTable receipts={list} now={now} short />)}
         </Fetched>
       </Card>
+    </>
+  );
+}
+
+function number(n: number | undefined): string {
+  return n === undefined ? '–' : count(n);
+}
+
+function Today({ s }: { s: Schemas['Stats'] | undefined }) {
+  if (s === undefined) return null;
+  return (
+    <>
+      <Amount wei={s.day.settled} digits={6} /> in the last 24 hours
     </>
   );
 }

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { api, data, type Schemas } from '../../api/client';
 import { count } from '../../lib/format';
+import { feeOf } from '../../lib/roles';
 import { Amount, Badge, Card, Id, PageHead, Stat } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 import { Explained } from './explained';
@@ -34,7 +35,7 @@ function Whole({ view }: { view: Schemas['ReceiptView'] }) {
   return (
     <>
       <div className="grid">
-        <Stat label="Fee" value={<Amount wei={BigInt(r.compute) + BigInt(r.access) + BigInt(r.markup)} />} />
+        <Stat label="Fee" value={<Amount wei={feeOf(r)} />} />
         <Stat label="Compute" value={<Amount wei={r.compute} />} hint="to the worker" />
         <Stat label="Access" value={<Amount wei={r.access} />} hint="to owner, stakers and contributors" />
         <Stat label="Tokens in / out" value={`${count(r.prompt_tokens)} / ${count(r.output_tokens)}`} hint={`ended by ${e.finished_by}`} />

@@ -1,5 +1,4 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, data } from '../../api/client';
 import { ago, count } from '../../lib/format';
@@ -7,6 +6,8 @@ import { useNow } from '../../lib/now';
 import { Amount, Badge, Empty, Id, PageHead } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 import { Tabs } from '../../ui/tabs';
+import { useLive } from '../../live/events';
+import { ReceiptTable } from './table';
 
 /** The explorer: receipts of answers, and the batches that settled them. */
 export default function Receipts() {
@@ -28,11 +29,12 @@ export default function Receipts() {
 }
 
 function ReceiptList() {
+  const live = useLive();
   const now = useNow();
   const query = useQuery({
     queryKey: ['receipts', 100],
     queryFn: () => data(api.GET('/api/v1/receipts', { params: { query: { limit: 100 } } })),
-    refetchInterval: 5000,
+    refetchInterval: live ? 30_000 : 5000,
   });
   return (
     <Fetched query={query} what="receipts">
@@ -40,47 +42,8 @@ function ReceiptList() {
         receipts.length === 0 ? (
           <Empty title="No receipts yet" />
         ) : (
-          <div className="card table">
-            <table>
-              <thead>
-                <tr>
-                  <th>Receipt</th>
-                  <th>Asked by</th>
-                  <th>Worker</th>
-                  <th className="num">Tokens in / out</th>
-                  <th className="num">Fee</th>
-                  <th className="num">Records</th>
-                  <th>When</th>
-                  <th>Settled</th>
-                </tr>
-              </thead>
-              <tbody>
-                {receipts.map((r) => (
-                  <tr key={r.receipt.id}>
-                    <td>
-                      <Link to="/receipts/$id" params={{ id: r.receipt.id }}>
-                        <code>{r.receipt.id.slice(0, 12)}</code>
-                      </Link>
-                    </td>
-                    <td>
-                      <Id value={r.receipt.requester} label="account" />
-                    </td>
-                    <td>
-                      <Id value={r.receipt.worker} label="account" />
-                    </td>
-                    <td className="num">
-                      {count(r.receipt.prompt_tokens)} / {count(r.receipt.output_tokens)}
-                    </td>
-                    <td className="num">
-                      <Amount wei={BigInt(r.receipt.compute) + BigInt(r.receipt.access)} />
-                    </td>
-                    <td className="num">{count(r.evidence.attribution.shares?.length ?? 0)}</td>
-                    <td className="nowrap">{ago(r.receipt.finished_at, now)}</td>
-                    <td>{r.settled ? <Badge tone="good">on chain</Badge> : <Badge>not yet</Badge>}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
+          <div className="card">
+            <ReceiptTable receipts={receipts} now={now} />
           </div>
         )
       }
@@ -89,8 +52,9 @@ function ReceiptList() {
 }
 
 function BatchList() {
+  const live = useLive();
   const now = useNow();
-  const query = useQuery({ queryKey: ['batches'], queryFn: () => data(api.GET('/api/v1/batches')), refetchInterval: 5000 });
+  const query = useQuery({ queryKey: ['batches'], queryFn: () => data(api.GET('/api/v1/batches')), refetchInterval: live ? 30_000 : 5000 });
   return (
     <Fetched query={query} what="batches">
       {({ batches }) =>
