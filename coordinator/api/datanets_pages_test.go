@@ -310,7 +310,7 @@ func TestDatanetPages(t *testing.T) {
 		"/api/v1/datanets/1/versions/2/diff?from=0":                                   `"from":0`,
 		"/api/v1/records/bafkreia":                                                    hugeText,
 		"/api/v1/datanets/1/contributors":                                             hugeText,
-		"/api/v1/formats": `"max_bytes":7`,
+		"/api/v1/formats":                                                             `"max_bytes":7`,
 		"/api/v1/datanets/1/limits":                                                   `"per_day":10`,
 		"/api/v1/datanets/1/contributions?cursor=" + "abcd" + strings.Repeat("0", 60): `"next":""`,
 	} {
