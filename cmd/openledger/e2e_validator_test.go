@@ -47,8 +47,9 @@ type validatorStatusView struct {
 }
 
 // From the command line: an account becomes a validator, judges a batch, sits alone in the
-// committee about a baseless challenge, upholds the batch, is paid for it, leaves, and gets
-// its bond back after the unbonding period.
+// committees about a batch that lies and about a baseless challenge, convicts the one and
+// upholds the other, is paid for both, leaves, and gets its bond back after the unbonding
+// period.
 func TestValidatorFromTheCommandLine(t *testing.T) {
 	var dev *devchain.Chain
 	s := newSeparate(t, 1, judged(&dev))
@@ -71,8 +72,12 @@ func TestValidatorFromTheCommandLine(t *testing.T) {
 	batch := s.audit(t).batches[0]
 	v.check(t, batch.Worker, batch.Nonce)
 	v.tryChallenges(t, batch.Worker, batch.Nonce)
-	v.judge(t, batch.Worker, batch.Nonce)
-	v.lyingEpoch(t, dev, chain.BatchRef{Worker: batch.Worker, Nonce: batch.Nonce})
+	honest := chain.BatchRef{Worker: batch.Worker, Nonce: batch.Nonce}
+	lie := v.lie(t, honest)
+	proc := v.startValidator(t)
+	v.convicted(t, lie, proc)
+	v.judge(t, proc, batch.Worker, batch.Nonce)
+	v.lyingEpoch(t, dev, honest)
 	v.leave(t, dev)
 }
 
@@ -152,8 +157,8 @@ func (v *validating) check(t *testing.T, worker protocol.Account, nonce uint64) 
 	refused(t, "batch 77", args(worker.Hex(), "77")...)
 }
 
-// judge runs the validator while somebody challenges an honest batch.
-func (v *validating) judge(t *testing.T, worker protocol.Account, nonce uint64) {
+func (v *validating) startValidator(t *testing.T) *service {
+	t.Helper()
 	var up struct {
 		Validator protocol.Account `json:"validator"`
 		Metrics   string           `json:"metrics"`
@@ -172,11 +177,16 @@ func (v *validating) judge(t *testing.T, worker protocol.Account, nonce uint64) 
 		}
 		return err
 	})
+	return proc
+}
+
+// judge has somebody challenge an honest batch while the validator runs.
+func (v *validating) judge(t *testing.T, proc *service, worker protocol.Account, nonce uint64) {
 	var verdicts struct {
 		Disputes []disputeView `json:"disputes"`
 	}
 	run(t, &verdicts, v.verb("verdicts")...)
-	require.Empty(t, verdicts.Disputes)
+	require.Len(t, verdicts.Disputes, 1, "the conviction")
 
 	id := v.challenge(t, worker.Hex(), fmt.Sprint(nonce), "--force", "--reason", "output").Dispute
 	eventually(t, 2*time.Minute, "the committee decides", func() error {
@@ -187,32 +197,32 @@ func (v *validating) judge(t *testing.T, worker protocol.Account, nonce uint64) 
 		return err
 	})
 	run(t, &verdicts, v.verb("verdicts")...)
-	require.Len(t, verdicts.Disputes, 1)
-	d := verdicts.Disputes[0]
+	require.Len(t, verdicts.Disputes, 2)
+	d := verdicts.Disputes[1]
+	require.Equal(t, id, d.ID)
 	require.Equal(t, chain.DisputeUpheld, d.Status)
 	require.Equal(t, []chain.Seat{{Member: v.key, Vote: chain.VoteUpheld}}, d.Seats)
 	people, errs, code := verb(t, v.verb("verdicts")...)
 	require.Zero(t, code, errs)
 	require.Contains(t, people, "upheld")
-	run(t, &verdicts, v.verb("verdicts", "--from", "2")...)
+	run(t, &verdicts, v.verb("verdicts", "--from", "3")...)
 	require.Empty(t, verdicts.Disputes)
 	proc.kill()
 
 	// The bond of the lost challenge: a governed part to the member, the rest to the worker.
 	before := v.status(t)
-	part := uint256.NewInt(uint64(before.Disputes.SignersBps))
-	part.Mul(part, &d.Bond).Div(part, uint256.NewInt(10_000))
-	require.Equal(t, part.Dec(), before.Collect.Dec())
-	rest := new(uint256.Int).Sub(&d.Bond, part)
+	mine := bpsOf(d.Bond, before.Disputes.SignersBps)
+	require.Equal(t, mine.Dec(), before.Collect.Dec())
+	rest := new(uint256.Int).Sub(&d.Bond, &mine)
 	of := v.status(t, worker.Hex())
 	require.Equal(t, rest.Dec(), of.Collect.Dec())
 	run(t, nil, v.verb("collect", worker.Hex())...)
 	after := v.status(t, worker.Hex())
 	require.Equal(t, new(uint256.Int).Add(&of.Balance, rest).Dec(), after.Balance.Dec(), "another paid the gas")
 	run(t, nil, v.verb("collect")...)
-	mine := v.status(t)
-	require.True(t, mine.Collect.IsZero())
-	require.True(t, mine.Balance.Gt(&before.Balance), "the share is far above the gas")
+	collected := v.status(t)
+	require.True(t, collected.Collect.IsZero())
+	require.True(t, collected.Balance.Gt(&before.Balance), "the share is far above the gas")
 	refused(t, "nothing to collect", v.verb("collect")...)
 }
 

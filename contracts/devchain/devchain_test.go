@@ -146,6 +146,28 @@ func TestClockAndAdvance(t *testing.T) {
 	require.NoError(t, err, "blocks go on after the jump")
 }
 
+// A block that waits because the clock is too far ahead is made as soon as that is allowed:
+// it does not wait for what was the case when it began to.
+func TestBlocksGoOnOnceTheClockMayBeAhead(t *testing.T) {
+	c := start(t, Config{Fund: funds(1), MaxAhead: 2 * time.Second})
+	client := dial(t, c.RPC())
+	_, err := client.As(testKey(0)).Send(t.Context(), common.Address{1}, *uint256.NewInt(1)) // genesis is long ago
+	require.NoError(t, err)
+	c.seal.Lock()
+	require.NoError(t, c.beacon.AdjustTime(8*24*time.Hour))
+	c.seal.Unlock()
+	sent := make(chan error, 1)
+	go func() {
+		_, err := client.As(testKey(0)).Send(context.Background(), common.Address{1}, *uint256.NewInt(1))
+		sent <- err
+	}()
+	require.Eventually(t, c.executable, time.Minute, time.Millisecond)
+	head, _ := c.Head()
+	require.EqualValues(t, 2, head, "the transaction waits")
+	c.shifted.Add(int64(8 * 24 * time.Hour))
+	require.NoError(t, <-sent)
+}
+
 // Moving the clock while transactions come must not stop the blocks.
 func TestAdvanceInTraffic(t *testing.T) {
 	c := start(t, Config{Fund: funds(2), MaxAhead: time.Hour})

@@ -70,11 +70,25 @@ func (c *Chain) executable() bool {
 // paced holds blocks back while the chain's clock is too far ahead of ours. It
 // returns false when the chain closes.
 func (c *Chain) paced() bool {
-	ahead := c.ahead() + time.Second // after the next block
-	if skew := c.shift(); ahead > c.cfg.MaxAhead+skew {
-		return c.pause(ahead - c.cfg.MaxAhead - skew)
+	for {
+		wait := c.tooEarly()
+		if wait <= 0 {
+			return true
+		}
+		// Not all at once: meanwhile the clock may be moved, or the chain taken back.
+		if !c.pause(min(wait, paceStep)) {
+			return false
+		}
 	}
-	return true
+}
+
+const paceStep = 50 * time.Millisecond
+
+// tooEarly is how long the next block has to wait.
+func (c *Chain) tooEarly() time.Duration {
+	c.seal.Lock() // AdvanceTime moves clock and shift one after the other
+	defer c.seal.Unlock()
+	return c.ahead() + time.Second - c.cfg.MaxAhead - c.shift()
 }
 
 // ahead is how far the chain's clock is before ours, whatever took it there.

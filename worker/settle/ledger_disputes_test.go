@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 
+	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/openledger/openledger/contracts/bindings"
@@ -64,6 +65,7 @@ func (l *ledger) committeeCall(method string, from protocol.Account, value *big.
 			return fmt.Errorf("challenges a batch that is not in its window")
 		}
 		b.disputed, b.frozenAt = true, l.now
+		l.setAside(args[0].(common.Address), args[1].(uint64))
 		return l.challenge(ledgerRef{args[0].(common.Address), args[1].(uint64)}, from, value)
 	case "challengeEpoch":
 		e := l.epochs[args[0].(uint32)]
@@ -82,6 +84,10 @@ func (l *ledger) committeeCall(method string, from protocol.Account, value *big.
 		a := args[0].(common.Address)
 		l.move(l.at.Disputes, a, amount(l.disputes.credits, a))
 		delete(l.disputes.credits, a)
+	case "setPenalties":
+		p := abi.ConvertType(args[0], new(bindings.PenaltyRules)).(*bindings.PenaltyRules)
+		r := &l.disputes.rules
+		r.SlashBps, r.ChallengerBps, r.SignersBps, r.AbsenceBps = p.SlashBps, p.ChallengerBps, p.SignersBps, p.AbsenceBps
 	case "grantRole", "renounceRole":
 	default:
 		return fmt.Errorf("is not in the ledger's book")
@@ -199,6 +205,7 @@ func (l *ledger) stands(d *ledgerDispute, upheld bool) error {
 		b := l.batchAt(d.subject, d.nonce)
 		b.disputed = false
 		b.claimableAt += l.now - b.frozenAt
+		l.release(d.subject, releasesAtOnce)
 		return nil
 	}
 	e := l.epochs[uint32(d.nonce)]
@@ -211,38 +218,34 @@ func (l *ledger) stands(d *ledgerDispute, upheld bool) error {
 	return nil
 }
 
-// convict checks a slash against its bounds, and shares what the event says.
+// convict works out what a conviction takes, compares that with the event, and shares it.
 func (l *ledger) convict(d *ledgerDispute, agree []protocol.Account) error {
 	d.open = false
 	r := l.disputes.rules
 	var taken *big.Int
-	if d.subject == l.at.Epochs {
+	isEpoch := d.subject == l.at.Epochs
+	if isEpoch {
 		taken = l.epochs[uint32(d.nonce)].bond
 		l.move(l.at.Epochs, l.at.Disputes, taken)
 		l.dropEpoch(uint32(d.nonce))
 	} else {
-		b := l.batchAt(d.subject, d.nonce)
-		b.disputed, b.rejected = false, true
-		for _, log := range l.logs {
-			if log.Address == l.at.Disputes && log.Topics[0] == l.abis[l.at.Disputes].Events["Resolved"].ID {
-				e, err := bindings.NewDisputeCommittee().UnpackResolvedEvent(log)
-				if err != nil {
-					return err
-				}
-				taken = e.Slashed
+		taken = l.rejectBatch(d)
+	}
+	said, err := l.slashed()
+	if err != nil {
+		return err
+	}
+	if said.Cmp(taken) != 0 {
+		return fmt.Errorf("takes %s wei where stake and parameters say %s", said, taken)
+	}
+	if !isEpoch {
+		if taken.Sign() != 0 {
+			if err := l.slash(d.subject, taken, l.at.Disputes); err != nil {
+				return err
 			}
+			l.move(l.at.Staking, l.at.Disputes, amount(l.proceeds, l.at.Disputes))
+			delete(l.proceeds, l.at.Disputes)
 		}
-		slashable := new(big.Int).Add(poolOf(l.pools, d.subject).assets, poolOf(l.leaving, d.subject).assets)
-		least := mulDiv(b.total, big.NewInt(10_000), new(big.Int).SetUint64(l.cover), false)
-		most := bps(slashable, r.SlashBps)
-		if taken == nil || taken.Cmp(least) < 0 || taken.Cmp(least) > 0 && taken.Cmp(most) > 0 {
-			return fmt.Errorf("slashes %s wei, for a batch that %s covered, where %s is the most", taken, least, most)
-		}
-		if err := l.slash(d.subject, taken, l.at.Disputes); err != nil {
-			return err
-		}
-		l.move(l.at.Staking, l.at.Disputes, amount(l.proceeds, l.at.Disputes))
-		delete(l.proceeds, l.at.Disputes)
 		l.jailed[d.subject] = l.now + l.jailTerm
 	}
 	forChallenger := bps(taken, r.ChallengerBps)

@@ -43,6 +43,7 @@ type ledger struct {
 	jailed                          map[protocol.Account]uint64
 	jailTerm                        uint64
 	disputes                        ledgerDisputes
+	books                           map[protocol.Account]*ledgerBook
 
 	epochBond                *big.Int
 	epochWindow, buildWindow uint64
@@ -70,7 +71,8 @@ type ledgerBatch struct {
 	draws       []bindings.Draw
 	frozenAt    uint64
 
-	disputed, rejected, refunded, held, swept bool
+	// aside: it was frozen once.
+	aside, disputed, rejected, refunded, held, swept bool
 }
 
 // ledgerPool is shares of assets. A slash lowers assets and leaves shares.
@@ -99,6 +101,7 @@ func newLedger(at chain.Addresses, p devchain.Params, native map[protocol.Accoun
 		pools: map[protocol.Account]*ledgerPool{}, leaving: map[protocol.Account]*ledgerPool{}, requests: map[uint64]*ledgerRequest{},
 		proceeds: map[protocol.Account]*big.Int{}, votes: map[protocol.Account]*big.Int{}, tabs: map[[2]protocol.Account]*ledgerTab{},
 		jailed: map[protocol.Account]uint64{}, jailTerm: p.Staking.JailSeconds, disputes: newLedgerDisputes(p, at.Treasury),
+		books:     map[protocol.Account]*ledgerBook{},
 		epochBond: p.Epochs.Bond.ToBig(), epochWindow: p.Epochs.ChallengeWindowSeconds, buildWindow: p.Epochs.BuildWindowSeconds,
 		epochs: map[uint32]*ledgerEpoch{}, distributable: new(big.Int),
 		epochClaimed: map[protocol.Account]*big.Int{}, epochCredits: map[protocol.Account]*big.Int{},
@@ -221,7 +224,9 @@ func (l *ledger) settlementCall(method string, from protocol.Account, args []any
 		l.window = args[0].(uint64)
 	case "setCover":
 		l.cover = uint64(args[0].(uint32))
-	case "release", "grantRole", "renounceRole":
+	case "release":
+		l.release(args[0].(common.Address), args[1].(*big.Int).Uint64())
+	case "grantRole", "renounceRole":
 	default:
 		return fmt.Errorf("is not in the ledger's book")
 	}
@@ -245,6 +250,7 @@ func (l *ledger) submit(b *bindings.Batch, vouchers []bindings.SignedVoucher) er
 	if cover.Div(cover, big.NewInt(10_000)).Cmp(exposure) < 0 {
 		return fmt.Errorf("leaves %s wei in windows, covered are %s", exposure, cover)
 	}
+	l.expose(b.Worker, b.Total, cover)
 	sum, draws := new(big.Int), []bindings.Draw(nil)
 	for _, v := range vouchers {
 		due, err := l.draw(b.Worker, v)

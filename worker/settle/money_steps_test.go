@@ -262,9 +262,12 @@ func (m *money) parameter() {
 		{"escrow.withdrawal_delay", []uint256.Int{n(3600, 200_000)}},
 		{"settlement.challenge_window", []uint256.Int{n(1, 3600)}},
 		{"settlement.cover", []uint256.Int{n(5000, 15_000)}},
+		{"settlement.cover", []uint256.Int{n(2, 20)}}, // what waits then bounds slashes, too
 		{"staking.unbonding", []uint256.Int{n(4000, 700_000)}},
 		{"fees.shares", []uint256.Int{n(500, 501), n(2500, 2501), n(1500, 1501), n(5500, 5501)}},
 		{"fees.shares", []uint256.Int{n(1000, 1001), n(2000, 2001), n(2000, 2001), n(5000, 5001)}},
+		{"disputes.penalties", []uint256.Int{n(1, 100), n(0, 5000), n(0, 5000), n(0, 2000)}},
+		{"disputes.penalties", []uint256.Int{n(100, 9900), n(0, 5000), n(0, 5000), n(0, 2000)}},
 	}
 	c := choices[m.rng.IntN(len(choices))]
 	i := slices.IndexFunc(chain.Settings(), func(s chain.Setting) bool { return s.Name == c.name })

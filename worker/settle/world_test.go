@@ -111,7 +111,7 @@ func newWorldFor(t *testing.T, payers int, life time.Duration) *world {
 	w.chain, err = devchain.Open(devchain.Config{ChainID: params.ChainID, Fund: fund, MaxAhead: 24 * time.Hour})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.chain.Close()) })
-	c, err := chain.Dial(ctx, chain.Config{RPC: w.chain.RPC(), PollEvery: 5 * time.Millisecond, Timeout: 20 * time.Second})
+	c, err := chain.Dial(ctx, chain.Config{RPC: w.chain.RPC(), PollEvery: 5 * time.Millisecond, Timeout: 2 * time.Minute})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	addresses, err := devchain.Deploy(ctx, c, devchain.Deployment{Params: params, Key: admin})
