@@ -17,8 +17,14 @@ import (
 	"github.com/openledger/openledger/store/ipfs"
 )
 
-// maxLosses bounds the losses kept of one job, whatever a worker reports.
-const maxLosses = 100_000
+// What is kept of one job, whatever a worker reports.
+const (
+	maxLosses = 100_000
+	maxEvals  = 2_000
+	maxEvents = 500 // beyond it, the oldest go
+	// saveEvery is how often a running job's curves are written down.
+	saveEvery = 10 * time.Second
+)
 
 // trainingKind marks training jobs among the stored jobs.
 const trainingKind = "train"
@@ -70,6 +76,7 @@ func (c *Coordinator) StartTraining(ctx context.Context, job protocol.TrainingJo
 	job.Sources = c.trainingSources(job.Hyper)
 	t := newTraining(running, job)
 	t.status.State = string(store.JobQueued)
+	t.note("ordered; waiting for a worker")
 	c.mu.Lock()
 	if live := c.training[job.ID]; live != nil {
 		c.mu.Unlock()
@@ -152,6 +159,7 @@ func (c *Coordinator) applyTraining(t *liveTraining, e scheduler.Effect) {
 		})
 	case scheduler.Retry:
 		c.log.Info("training moves to another worker", "job", e.Job, "worker", e.Worker, "reason", e.Reason)
+		t.note("moves to another worker: " + e.Reason)
 	case scheduler.Release:
 		if t.release != nil {
 			t.release()
@@ -183,20 +191,23 @@ func (c *Coordinator) train(ctx context.Context, t *liveTraining, worker protoco
 }
 
 func (c *Coordinator) trainOn(ctx context.Context, t *liveTraining, worker protocol.PeerID) (protocol.TrainingResult, error) {
+	t.note("goes to worker " + string(worker))
 	t.update(func(s *api.TrainingStatus) { s.State, s.Worker = string(store.JobRunning), worker })
 	if err := c.save(t); err != nil {
 		return protocol.TrainingResult{}, err
 	}
-	lost := time.Time{}
+	lost, saved := time.Time{}, time.Now()
 	for {
 		result, err := c.host.Train(ctx, worker, t.job, func(p protocol.TrainingProgress) error {
 			lost = time.Time{}
-			t.update(func(s *api.TrainingStatus) {
-				if p.Phase == "train" && p.Step > s.Progress.Step && len(s.Losses) < maxLosses {
-					s.Losses = append(s.Losses, p.Loss)
+			phase := t.phase()
+			t.progressed(p)
+			if p.Phase != phase || time.Since(saved) > saveEvery {
+				if err := c.save(t); err != nil {
+					return err
 				}
-				s.Progress = p
-			})
+				saved = time.Now()
+			}
 			c.step(scheduler.Token{At: now(), Job: t.job.ID, Worker: worker})
 			return nil
 		})
@@ -210,6 +221,7 @@ func (c *Coordinator) trainOn(ctx context.Context, t *liveTraining, worker proto
 		if lost.IsZero() {
 			lost = time.Now()
 			c.log.Warn("lost the worker of a training job; waiting for it", "job", t.job.ID, "worker", worker, "err", err)
+			t.note("lost the worker, waiting for it to come back: " + err.Error())
 		}
 		if time.Since(lost) > c.cfg.TrainingGrace {
 			return result, err
@@ -277,10 +289,13 @@ func (c *Coordinator) endTraining(t *liveTraining, result *protocol.TrainingResu
 		case err == nil:
 			s.State, s.Result = "succeeded", result
 			s.Progress = protocol.TrainingProgress{Phase: "done", Step: result.Steps, Steps: result.Steps, Loss: result.LossLast, Eval: result.Eval}
+			noteEvent(s, "done: the adapter is "+string(result.Adapter))
 		case protocol.KindOf(err) == protocol.KindCancelled:
 			s.State, s.Error = string(store.JobCancelled), err.Error()
+			noteEvent(s, err.Error())
 		default:
 			s.State, s.Error = string(store.JobFailed), err.Error()
+			noteEvent(s, "failed: "+err.Error())
 		}
 	})
 	if err := c.save(t); err != nil {
@@ -380,7 +395,7 @@ func (c *Coordinator) TrainingJob(_ context.Context, id protocol.Hash) (api.Trai
 	return d.Status, nil
 }
 
-// TrainingJobs lists jobs from the newest.
+// TrainingJobs lists jobs from the newest, without their curves and logs.
 func (c *Coordinator) TrainingJobs(ctx context.Context) ([]api.TrainingStatus, error) {
 	jobs, err := c.book.Jobs(100, func(r *store.JobRecord) bool { return r.Kind == trainingKind })
 	if err != nil {
@@ -392,6 +407,7 @@ func (c *Coordinator) TrainingJobs(ctx context.Context) ([]api.TrainingStatus, e
 		if err != nil {
 			return nil, err
 		}
+		s.Losses, s.Steps, s.Evals, s.Events = nil, nil, nil, nil
 		out = append(out, s)
 	}
 	return out, nil
@@ -444,7 +460,7 @@ func (t *liveTraining) end(f func(*api.TrainingStatus)) {
 	t.ended = true
 }
 
-// snapshot copies the status. Losses only grow, so the copy may share them.
+// snapshot copies the status. Its lists only grow, so the copy may share them.
 func (t *liveTraining) snapshot() api.TrainingStatus {
 	t.mu.Lock()
 	defer t.mu.Unlock()

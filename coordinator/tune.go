@@ -36,24 +36,27 @@ const maxLiveTunes = 8
 // tuneState is what a restart needs of a fine-tuning job. Each step notes what it made, so
 // that it is made once.
 type tuneState struct {
-	Request  api.FineTuneRequest   `json:"request"`
-	Digest   protocol.Hash         `json:"digest"` // of the request as it came
-	Status   string                `json:"status"`
-	Error    *api.TuneError        `json:"error,omitempty"`
-	Hyper    api.TuneHyper         `json:"hyper"`
-	Seed     uint64                `json:"seed"`
-	Version  protocol.Version      `json:"version"`           // trained on; set when it is published
-	Datanet  uint64                `json:"datanet,omitempty"` // set when it is there
-	Training *protocol.TrainingJob `json:"training,omitempty"`
-	Model    string                `json:"model,omitempty"`
-	Results  []string              `json:"results,omitempty"`
-	Tokens   int64                 `json:"tokens,omitempty"`
-	Steps    int                   `json:"steps,omitempty"`
-	Loss     float64               `json:"loss,omitempty"`
-	Valid    *float64              `json:"valid,omitempty"`
-	Finished int64                 `json:"finished,omitempty"` // Unix ms
-	Cancel   bool                  `json:"cancel,omitempty"`   // asked for
-	Events   uint64                `json:"events"`             // how many there are
+	Request  api.FineTuneRequest    `json:"request"`
+	Digest   protocol.Hash          `json:"digest"` // of the request as it came
+	Status   string                 `json:"status"`
+	Error    *api.TuneError         `json:"error,omitempty"`
+	Hyper    api.TuneHyper          `json:"hyper"`
+	Seed     uint64                 `json:"seed"`
+	Version  protocol.Version       `json:"version"`           // trained on; set when it is published
+	Datanet  uint64                 `json:"datanet,omitempty"` // set when it is there
+	Training *protocol.TrainingJob  `json:"training,omitempty"`
+	Model    string                 `json:"model,omitempty"`
+	Results  []string               `json:"results,omitempty"`
+	Tokens   int64                  `json:"tokens,omitempty"`
+	Steps    int                    `json:"steps,omitempty"`
+	Loss     float64                `json:"loss,omitempty"`
+	Eval     *protocol.TrainingEval `json:"eval,omitempty"`
+	Finished int64                  `json:"finished,omitempty"` // Unix ms
+	Cancel   bool                   `json:"cancel,omitempty"`   // asked for
+	Events   uint64                 `json:"events"`             // how many there are
+	// Noted is the last step whose metrics are stored, Evaluated the last evaluation's step and 1.
+	Noted     int `json:"noted,omitempty"`
+	Evaluated int `json:"evaluated,omitempty"`
 }
 
 func (s *tuneState) over() bool {
@@ -116,7 +119,7 @@ func (t *liveTune) snapshot() api.FineTune {
 func viewOf(key protocol.Hash, owner protocol.Account, created int64, s tuneState) api.FineTune {
 	out := api.FineTune{ID: tuneID(key), Owner: owner, Request: s.Request, Hyper: s.Hyper, Seed: s.Seed, Status: s.Status, Error: s.Error,
 		FineTunedModel: s.Model, ResultFiles: s.Results, TrainedTokens: s.Tokens, Datanet: s.Datanet, Version: s.Version.Number,
-		Steps: s.Steps, Loss: s.Loss, ValidLoss: s.Valid, CreatedAt: time.UnixMilli(created)}
+		Steps: s.Steps, Loss: s.Loss, Eval: s.Eval, CreatedAt: time.UnixMilli(created)}
 	if s.Training != nil {
 		out.Training = s.Training.ID
 	}

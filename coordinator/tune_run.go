@@ -254,32 +254,50 @@ func (c *Coordinator) noteTune(t *liveTune, status api.TrainingStatus, last *pro
 	if !begun && status.State == "running" {
 		messages = append(messages, "Fine-tuning job started")
 	}
-	var metrics []store.TuneMetric
-	if p.Phase == "train" && p.Step > 0 && (p.Step != last.Step || newEval(p, last)) {
-		m := store.TuneMetric{Step: p.Step, At: now(), Loss: p.Loss}
-		text := fmt.Sprintf("Step %d/%d: training loss=%.4f", p.Step, p.Steps, p.Loss)
-		if newEval(p, last) {
-			m.Valid = &p.Eval.Loss
-			text += fmt.Sprintf(", validation loss=%.4f", p.Eval.Loss)
+	metrics, steps, evaluated := metricsSince(t.current(), status)
+	for _, e := range status.Evals {
+		if e.Step >= t.current().Evaluated {
+			messages = append(messages, fmt.Sprintf("Step %d/%d: validation loss=%.4f, exact=%d/%d", e.Step, p.Steps, e.Loss, e.Exact, e.Records))
 		}
-		metrics, messages = append(metrics, m), append(messages, text)
+	}
+	if p.Phase == "train" && p.Step > 0 && p.Step != last.Step {
+		messages = append(messages, fmt.Sprintf("Step %d/%d: training loss=%.4f", p.Step, p.Steps, p.Loss))
 	} else if p.Phase != last.Phase && p.Phase != "train" && p.Phase != "done" && p.Phase != "" {
 		messages = append(messages, "Phase: "+p.Phase)
 	}
 	*last = p
-	if len(messages) == 0 {
+	if len(messages) == 0 && len(metrics) == 0 {
 		return nil
 	}
 	return c.putTuneWith(t, func(s *tuneState) {
 		if status.State == "running" {
 			s.Status = tuneRunning
 		}
+		s.Noted, s.Evaluated = steps, evaluated
 	}, "info", metrics, messages...)
 }
 
-// newEval says whether the newest evaluation was of this step and was not noted yet.
-func newEval(p protocol.TrainingProgress, last *protocol.TrainingProgress) bool {
-	return p.Eval != nil && p.Eval.Step == p.Step && (last.Eval == nil || last.Eval.Step != p.Eval.Step)
+// metricsSince are the metrics of the steps that are not noted yet, however many went by since
+// the last look. steps and evaluated are what is noted with them.
+func metricsSince(s tuneState, status api.TrainingStatus) (metrics []store.TuneMetric, steps, evaluated int) {
+	steps, evaluated = s.Noted, s.Evaluated
+	valid := map[int]float64{}
+	for _, e := range status.Evals {
+		valid[e.Step], evaluated = e.Loss, max(evaluated, e.Step+1)
+	}
+	at := now()
+	for i, step := range status.Steps {
+		v, scored := valid[step]
+		if step <= s.Noted && (!scored || step < s.Evaluated) {
+			continue
+		}
+		m := store.TuneMetric{Step: step, At: at, Loss: status.Losses[i]}
+		if scored {
+			m.Valid = &v
+		}
+		metrics, steps = append(metrics, m), max(steps, step)
+	}
+	return metrics, steps, evaluated
 }
 
 // finishTune names the model and leaves the metrics behind as a file.
@@ -296,9 +314,7 @@ func (c *Coordinator) finishTune(ctx context.Context, t *liveTune, status api.Tr
 	return c.putTune(t, func(s *tuneState) {
 		s.Status, s.Finished, s.Results, s.Model = tuneSucceeded, now(), []string{file}, model
 		s.Tokens, s.Steps, s.Loss = r.Tokens, r.Steps, r.LossLast
-		if r.Eval != nil {
-			s.Valid = &r.Eval.Loss
-		}
+		s.Eval = r.Eval
 	}, "New fine-tuned model created: "+model, "The job has successfully completed")
 }
 

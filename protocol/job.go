@@ -165,7 +165,7 @@ type TrainingJob struct {
 
 // TrainingProgress is one progress event of a training job.
 type TrainingProgress struct {
-	Phase     string  `json:"phase"` // "fetch", "train", "index", "publish", "register", "done"
+	Phase     string  `json:"phase"` // "fetch", "train", "evaluate", "index", "publish", "register", "done"
 	Step      int     `json:"step"`
 	Steps     int     `json:"steps"`
 	Loss      float64 `json:"loss"`
@@ -177,10 +177,40 @@ type TrainingProgress struct {
 
 // TrainingEval is how an adapter in training does on the records that are held out.
 type TrainingEval struct {
-	Step    int     `json:"step"`
+	Step    int     `json:"step"`  // 0: the base alone
 	Loss    float64 `json:"loss"`  // mean over the answers' tokens
 	Exact   int     `json:"exact"` // answers that it would give word for word
 	Records int     `json:"records"`
+}
+
+// EvaluationFile is the file of an adapter that has the TrainingReport of its training, as
+// JSON; only those have it that held records out.
+const EvaluationFile = "evaluation.json"
+
+// MaxReportBytes bounds that file.
+const MaxReportBytes = 1 << 20
+
+// TrainingReport is how an adapter does on the records that its training held out. It follows
+// from the order and the records alone: the same training gives the same bytes.
+type TrainingReport struct {
+	Base    TrainingEval    `json:"base"`    // of the base, before the first step
+	Best    TrainingEval    `json:"best"`    // of the adapter
+	Curve   []TrainingEval  `json:"curve"`   // by step, from the base's on
+	Answers []HeldOutAnswer `json:"answers"` // to some of the held-out records, chosen by the seed
+}
+
+// HeldOutAnswer is what base and adapter answer to one held-out record, most likely token by
+// most likely token. Long texts end in an ellipsis.
+type HeldOutAnswer struct {
+	Record       CID    `json:"record"`
+	Prompt       string `json:"prompt"`
+	Reference    string `json:"reference"` // the record's own answer
+	Base         string `json:"base"`
+	Adapter      string `json:"adapter"`
+	BaseExact    bool   `json:"base_exact"` // word for word the reference
+	AdapterExact bool   `json:"adapter_exact"`
+	// Unanswered is why there are no answers, such as that the prompt does not fit.
+	Unanswered string `json:"unanswered,omitempty"`
 }
 
 // TrainingResult is how a training job ends.
@@ -194,8 +224,10 @@ type TrainingResult struct {
 	Records   int     `json:"records"` // trained on
 	Tokens    int64   `json:"tokens"`  // of prompts and answers, in all steps; 0 of a merge
 	// Eval is that of the adapter, nil when no records were held out.
-	Eval   *TrainingEval `json:"eval,omitempty"`
-	TxHash Hash          `json:"tx_hash"` // registration of adapter and lineage; zero when an attempt that was cut off had done it
+	Eval *TrainingEval `json:"eval,omitempty"`
+	// Report is the TrainingReport, empty when no records were held out.
+	Report CID  `json:"report,omitempty"`
+	TxHash Hash `json:"tx_hash"` // registration of adapter and lineage; zero when an attempt that was cut off had done it
 }
 
 // AdapterManifest is the document behind an adapter's CID.

@@ -152,8 +152,10 @@ type run struct {
 	job      protocol.TrainingJob
 	progress func(protocol.TrainingProgress) error
 	version  *datanet.OpenedVersion
+	renderer *finetune.Renderer
 	examples []finetune.Example
-	trained  []int // of examples; the others are held out
+	trained  []int // of examples
+	held     []int // the others
 	kept     []func()
 }
 
@@ -189,6 +191,9 @@ func (w *Worker) train(ctx context.Context, job protocol.TrainingJob, progress f
 	if err != nil {
 		return protocol.TrainingResult{}, err
 	}
+	if err := r.writeReport(ctx, tuned, summary, files); err != nil {
+		return protocol.TrainingResult{}, err
+	}
 	if err := r.writeIndex(ctx, tuned, adapterDigest, r.records(), files); err != nil {
 		return protocol.TrainingResult{}, err
 	}
@@ -202,7 +207,7 @@ func (w *Worker) train(ctx context.Context, job protocol.TrainingJob, progress f
 	}
 	return protocol.TrainingResult{
 		Adapter: id, Index: files[adapter.IndexFile], Steps: summary.Steps, LossFirst: summary.LossFirst, LossLast: summary.LossLast,
-		Seconds: time.Since(started).Seconds(), Records: len(r.trained), Tokens: summary.AllTokens, Eval: evaluation(summary.Best), TxHash: tx,
+		Seconds: time.Since(started).Seconds(), Records: len(r.trained), Tokens: summary.AllTokens, Eval: evaluation(summary.Best), Report: files[adapter.EvaluationFile], TxHash: tx,
 	}, r.tell(protocol.TrainingProgress{Phase: "done", Step: summary.Steps, Steps: summary.Steps, Loss: summary.LossLast})
 }
 
@@ -213,7 +218,8 @@ func (r *run) fetch(ctx context.Context) error {
 	if err := r.tell(protocol.TrainingProgress{Phase: "fetch"}); err != nil {
 		return err
 	}
-	renderer, err := finetune.NewRenderer(r.w.cfg.Bundle.Tokenizer, r.job.Hyper.PromptTemplate, r.job.Hyper.AnswerTemplate)
+	var err error
+	r.renderer, err = finetune.NewRenderer(r.w.cfg.Bundle.Tokenizer, r.job.Hyper.PromptTemplate, r.job.Hyper.AnswerTemplate)
 	if err != nil {
 		return badHyper(err)
 	}
@@ -224,13 +230,13 @@ func (r *run) fetch(ctx context.Context) error {
 		if !rec.Trainable() {
 			return protocol.Errorf(protocol.KindInvalid, "root", "record %s has no text: only text is learned from, and of pictures, sound and video their text fields", rec.CID())
 		}
-		e, err := renderer.Example(rec.ID, rec.Fields)
+		e, err := r.renderer.Example(rec.ID, rec.Fields)
 		if err != nil {
 			return badHyper(fmt.Errorf("record %s: %w", rec.CID(), err))
 		}
 		r.examples = append(r.examples, e)
 	}
-	r.trained, _ = finetune.Split(r.examples, r.job.Hyper.EvalRatio)
+	r.trained, r.held = finetune.Split(r.examples, r.job.Hyper.EvalRatio)
 	return nil
 }
 
@@ -243,8 +249,9 @@ func badHyper(err error) error {
 	return err
 }
 
-func evaluation(e finetune.Evaluation) *protocol.TrainingEval {
-	if e.Step == 0 {
+// evaluation is an evaluation in the network's words; nil stays nil.
+func evaluation(e *finetune.Evaluation) *protocol.TrainingEval {
+	if e == nil {
 		return nil
 	}
 	return &protocol.TrainingEval{Step: e.Step, Loss: e.Loss, Exact: e.Exact, Records: e.Examples}

@@ -35,7 +35,7 @@ func newAdapter(c *cli) *cobra.Command {
   openledger adapter list
   openledger adapter show fable-lessons`,
 	}
-	cmd.AddCommand(adapterTrain(c), adapterMerge(c), adapterCancel(c), adapterList(c), adapterShow(c), adapterGet(c), adapterPrice(c), adapterRoyalty(c))
+	cmd.AddCommand(adapterTrain(c), adapterMerge(c), adapterCancel(c), adapterStatus(c), adapterEvaluation(c), adapterList(c), adapterShow(c), adapterGet(c), adapterPrice(c), adapterRoyalty(c))
 	cmd.AddCommand(adapterPlace(c)...)
 	return cmd
 }

@@ -145,6 +145,9 @@ func TestTheStoryInABrowser(t *testing.T) {
 	look("rewards-claimed")
 	step("claimed")
 	t.Logf("%5.1f s  in all", time.Since(began).Seconds())
+
+	b.evaluated()
+	step("a training with held-out records, and both models asked")
 }
 
 // zipBomb writes a small Word file that unpacks to 8 MiB of one letter.

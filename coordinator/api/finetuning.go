@@ -110,7 +110,7 @@ type FineTune struct {
 	Training       protocol.Hash
 	Steps          int
 	Loss           float64
-	ValidLoss      *float64
+	Eval           *protocol.TrainingEval // of the result; nil without held-out records
 	CreatedAt      time.Time
 	FinishedAt     time.Time
 	EstimatedEnd   time.Time
@@ -318,8 +318,10 @@ func (s *Server) fineTuneCheckpoints(w http.ResponseWriter, r *http.Request, by 
 		c := tuneCheckpointObject{ID: "ftckpt-" + t.ID, Object: "fine_tuning.job.checkpoint", CreatedAt: t.FinishedAt.Unix(),
 			FineTunedModelCheckpoint: t.FineTunedModel, FineTuningJobID: t.ID, StepNumber: t.Steps,
 			Metrics: map[string]float64{"step": float64(t.Steps), "train_loss": t.Loss}}
-		if t.ValidLoss != nil {
-			c.Metrics["valid_loss"] = *t.ValidLoss
+		if e := t.Eval; e != nil { // always of all held-out records; the model is that of its step
+			c.StepNumber, c.Metrics["step"] = e.Step, float64(e.Step)
+			c.Metrics["valid_loss"], c.Metrics["full_valid_loss"] = e.Loss, e.Loss
+			c.Metrics["full_valid_exact"] = float64(e.Exact) / float64(max(e.Records, 1))
 		}
 		objects = append(objects, c)
 	}

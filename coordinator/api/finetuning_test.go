@@ -69,9 +69,8 @@ func (s *service) FineTunes(ctx context.Context, by protocol.Account) ([]FineTun
 }
 
 func (s *service) FineTune(_ context.Context, by protocol.Account, id string) (FineTune, []TuneEvent, error) {
-	valid := 0.5
 	return FineTune{ID: id, Owner: by, Request: FineTuneRequest{Model: "tiny", TrainingFile: testFile}, Status: "succeeded", FineTunedModel: "ft-x@bafk",
-			ResultFiles: []string{"file-4"}, TrainedTokens: 12, Datanet: 1, Version: 1, Training: hash, Steps: 3, Loss: 0.25, ValidLoss: &valid,
+			ResultFiles: []string{"file-4"}, TrainedTokens: 12, Datanet: 1, Version: 1, Training: hash, Steps: 3, Loss: 0.25, Eval: &protocol.TrainingEval{Step: 2, Loss: 0.5, Exact: 3, Records: 4},
 			CreatedAt: time.Unix(7, 0), FinishedAt: time.Unix(9, 0)},
 		[]TuneEvent{{ID: "ftevent-0", At: time.Unix(7, 0), Level: "info", Message: "Created"}, {ID: "ftevent-1", At: time.Unix(8, 0), Level: "info", Message: "Done"}}, s.err
 }
@@ -187,7 +186,8 @@ func TestFineTuningJobsHaveOpenAIsShape(t *testing.T) {
 		status, _, answer = send(t, http.MethodGet, url+"/v1/fine_tuning/jobs"+path, "")
 		require.Equal(t, http.StatusOK, status, answer)
 	}
-	require.Contains(t, answer, `"valid_loss":0.5`)
+	require.Contains(t, answer, `"metrics":{"full_valid_exact":0.75,"full_valid_loss":0.5,"step":2,"train_loss":0.25,"valid_loss":0.5}`)
+	require.Contains(t, answer, `"step_number":2`)
 	status, _, answer = send(t, http.MethodGet, url+"/v1/fine_tuning/jobs/"+testTune+"/events?limit=1", "")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, answer, `"has_more":true`)

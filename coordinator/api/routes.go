@@ -76,6 +76,7 @@ func (s *Server) table() []route {
 		{"GET", "/api/v1/usage", "getUsage", ScopeRead, 0, s.usageOf},
 		{"GET", "/api/v1/models", "listAllModels", scopeOff, 0, open(s.models)},
 		{"POST", "/api/v1/adapters/{id}/{action}", "orderAdapter", ScopeInference, smallBody, s.orderAdapter},
+		{"GET", "/api/v1/adapters/{id}/evaluation", "getEvaluation", scopeOff, 0, open(s.report)},
 
 		{"GET", "/api/v1/datanets", "listDatanets", scopeOff, 0, open(s.datanets)},
 		{"GET", "/api/v1/datanets/{id}", "getDatanet", scopeOff, 0, open(s.datanet)},

@@ -57,6 +57,8 @@ type Config struct {
 	// Statistics are sums; Feed has what happens.
 	Statistics Statistics
 	Feed       *Feed
+
+	Reports Reports
 }
 
 // EnsureDefaults fills what is left out.
@@ -85,6 +87,7 @@ func (c *Config) Validate() error {
 		{"quoter", c.Quoter == nil},
 		{"searcher", c.Searcher == nil},
 		{"batches", c.Batches == nil}, {"uploads", c.Uploads == nil}, {"records", c.Records == nil}, {"contributors", c.Contributors == nil},
+		{"reports", c.Reports == nil},
 		{"accounts", c.Accounts == nil}, {"governing", c.Governing == nil},
 		{"statistics", c.Statistics == nil}, {"feed", c.Feed == nil},
 	} {

@@ -94,6 +94,16 @@ type TrainingStatus struct {
 	Result   *protocol.TrainingResult  `json:"result,omitempty"`
 	Error    string                    `json:"error,omitempty"`
 	Losses   []float64                 `json:"losses,omitempty"` // one a reported step
+	Steps    []int                     `json:"steps,omitempty"`  // of each of Losses
+	// Evals are those reported so far; those of the training's end are in its report.
+	Evals  []protocol.TrainingEval `json:"evals,omitempty"`
+	Events []TrainingNote         `json:"events,omitempty"` // the oldest first
+}
+
+// TrainingNote is something that happened to a training.
+type TrainingNote struct {
+	At      int64  `json:"at"` // Unix ms
+	Message string `json:"message"`
 }
 
 // Training runs fine-tunes.

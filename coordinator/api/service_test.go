@@ -249,6 +249,7 @@ func configOf(s *service) Config {
 		Quoter:     s,
 		Governing:  s,
 		Searcher:   s,
+		Reports:    s,
 		Statistics: s, Feed: NewFeed(),
 		Logger: slog.New(slog.DiscardHandler)}
 }

@@ -52,7 +52,7 @@ func TestEverythingComesBackAsItWent(t *testing.T) {
 	require.Equal(t, progress, p)
 
 	result := protocol.TrainingResult{Adapter: sampleCID, Index: sampleCID, Steps: 1, LossFirst: 2, LossLast: 1, Seconds: 3, Records: 4, Tokens: 1 << 40, TxHash: protocol.Hash{1},
-		Eval: &protocol.TrainingEval{Step: 1, Loss: 0.5, Exact: 2, Records: 3}}
+		Eval: &protocol.TrainingEval{Step: 1, Loss: 0.5, Exact: 2, Records: 3}, Report: sampleCID}
 	r, err := ResultFromPB(travels(t, ResultToPB(result), &pb.TrainingResult{}))
 	require.NoError(t, err)
 	require.Equal(t, result, r)

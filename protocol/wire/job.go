@@ -240,6 +240,7 @@ func ResultToPB(r protocol.TrainingResult) *pb.TrainingResult {
 	return &pb.TrainingResult{
 		Adapter: string(r.Adapter), Index: string(r.Index), Steps: number32(r.Steps), LossFirst: r.LossFirst, LossLast: r.LossLast,
 		Seconds: r.Seconds, Records: number32(r.Records), TxHash: r.TxHash[:], Eval: evalToPB(r.Eval), Tokens: uint64(max(r.Tokens, 0)),
+		Report: string(r.Report),
 	}
 }
 
@@ -257,6 +258,7 @@ func ResultFromPB(m *pb.TrainingResult) (protocol.TrainingResult, error) {
 		TxHash:    f.hash("tx_hash", m.GetTxHash()),
 		Eval:      f.eval(m.GetEval()),
 		Tokens:    f.time("tokens", m.GetTokens()),
+		Report:    f.cid("report", m.GetReport()),
 	}
 	if r.Adapter == "" {
 		f.fail("adapter", "is empty")

@@ -27,11 +27,13 @@ import (
 	"github.com/openledger/openledger/worker/engine/weights"
 )
 
-// Files of an adapter.
+// Files of an adapter. Who answers with it needs all but the last, which is there only when
+// its training held records out.
 const (
-	ConfigFile  = "adapter_config.json"
-	WeightsFile = "adapter_model.safetensors"
-	IndexFile   = "attribution.index"
+	ConfigFile     = "adapter_config.json"
+	WeightsFile    = "adapter_model.safetensors"
+	IndexFile      = "attribution.index"
+	EvaluationFile = protocol.EvaluationFile
 )
 
 // How large the files may be.
@@ -195,7 +197,8 @@ func (s Source) manifest(ctx context.Context, id protocol.CID, providers []peer.
 }
 
 // Local calls fn with each block of an adapter that is here: its manifest, and what its
-// files are made of. A block can come more than once. whole says that none is missing.
+// files are made of. A block can come more than once. whole says that none is missing of
+// what an answer needs.
 func Local(ctx context.Context, content *ipfs.Node, id protocol.CID, fn func(block protocol.Hash, bytes int64)) (whole bool, err error) {
 	if whole, err = content.Local(ctx, id, fn); err != nil || !whole {
 		return false, err
@@ -211,6 +214,11 @@ func Local(ctx context.Context, content *ipfs.Node, id protocol.CID, fn func(blo
 			return false, err
 		}
 		whole = whole && here && err == nil
+	}
+	if report := m.Files[EvaluationFile]; report != "" {
+		if _, err := content.Local(ctx, report, fn); err != nil && protocol.KindOf(err) != protocol.KindInvalid {
+			return false, err
+		}
 	}
 	return whole, nil
 }

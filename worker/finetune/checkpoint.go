@@ -16,11 +16,14 @@ import (
 )
 
 // A checkpoint is: magic, identity of the training, step, losses, the evaluations'
-// state, the adapter's flat vector, that of the best one if there is one, the
+// state and how many there are, these, the adapter's flat vector, that of the best one if there is one, the
 // optimiser's state, and the SHA2-256 of all before.
-var magic = [8]byte{'O', 'L', 'T', 'R', 'A', 'I', 'N', '2'}
+var magic = [8]byte{'O', 'L', 'T', 'R', 'A', 'I', 'N', '3'}
 
-const headSize = 8 + 32 + 11*8
+const (
+	headSize = 8 + 32 + 12*8
+	evalSize = 3 * 8
+)
 
 // identify hashes all that the result of a training depends on.
 func identify(model *llama.Model, a *lora.Adapter, trained, held []llama.Example, cfg Config) [32]byte {
@@ -49,19 +52,25 @@ func (t *trainer) save() error {
 		return nil
 	}
 	le := binary.LittleEndian
-	b := make([]byte, 0, headSize+4*len(t.adapter.Flat)+4*len(t.judge.flat)+t.opt.StateSize()+32)
+	b := make([]byte, 0, headSize+evalSize*len(t.judge.curve)+4*len(t.adapter.Flat)+4*len(t.judge.flat)+t.opt.StateSize()+32)
 	b = append(b, magic[:]...)
 	b = append(b, t.identity[:]...)
 	b = le.AppendUint64(b, uint64(t.step))
 	b = le.AppendUint64(b, math.Float64bits(t.lossFirst))
 	b = le.AppendUint64(b, math.Float64bits(t.epochLoss))
 	b = le.AppendUint64(b, uint64(t.epochTokens))
-	for _, e := range []Evaluation{t.judge.last, t.judge.best} {
+	evaluation := func(e Evaluation) {
 		b = le.AppendUint64(b, uint64(e.Step))
 		b = le.AppendUint64(b, math.Float64bits(e.Loss))
 		b = le.AppendUint64(b, uint64(e.Exact))
 	}
+	evaluation(t.judge.last)
+	evaluation(t.judge.best)
 	b = le.AppendUint64(b, uint64(t.judge.worse))
+	b = le.AppendUint64(b, uint64(len(t.judge.curve)))
+	for _, e := range t.judge.curve {
+		evaluation(e)
+	}
 	for _, flat := range [][]float32{t.adapter.Flat, t.judge.flat} {
 		for _, v := range flat {
 			b = le.AppendUint32(b, math.Float32bits(v))
@@ -102,7 +111,7 @@ func (t *trainer) restore() error {
 		t.cfg.Logger.Warn("the checkpoint is of another training: training starts afresh")
 		return nil
 	}
-	at := body[40:headSize]
+	at := body[40:]
 	word := func() uint64 {
 		v := binary.LittleEndian.Uint64(at)
 		at = at[8:]
@@ -110,19 +119,27 @@ func (t *trainer) restore() error {
 	}
 	step, lossFirst, epochLoss, epochTokens := word(), word(), word(), word()
 	var j judge
-	for _, e := range []*Evaluation{&j.last, &j.best} {
-		*e = Evaluation{Step: int(word()), Loss: math.Float64frombits(word()), Exact: int(word())}
-		if e.Step > 0 {
-			e.Examples = len(t.held)
-		}
+	evaluation := func() Evaluation {
+		return Evaluation{Step: int(word()), Loss: math.Float64frombits(word()), Exact: int(word()), Examples: len(t.held)}
+	}
+	j.last, j.best = evaluation(), evaluation()
+	if j.best.Step == 0 {
+		j.best = Evaluation{}
 	}
 	j.worse = int(word())
+	n := word()
+	if n > MaxCurve || uint64(len(at)) < n*evalSize {
+		return errors.New("load the checkpoint: it is too short for its evaluations")
+	}
+	for range n {
+		j.curve = append(j.curve, evaluation())
+	}
 	flats := [][]float32{t.adapter.Flat}
 	if j.best.Step > 0 {
 		j.flat = make([]float32, len(t.adapter.Flat))
 		flats = append(flats, j.flat)
 	}
-	rest, state := body[headSize:], 4*len(t.adapter.Flat)*len(flats)
+	rest, state := at, 4*len(t.adapter.Flat)*len(flats)
 	if len(rest) < state {
 		return errors.New("load the checkpoint: it is too short for this adapter")
 	}

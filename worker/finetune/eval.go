@@ -10,7 +10,7 @@ import (
 
 // Evaluation is what the adapter of some step makes of the held-out examples.
 type Evaluation struct {
-	Step     int
+	Step     int     // 0: before the first, so of the base alone
 	Loss     float64 // mean over the tokens of all answers
 	Exact    int     // answers that greedy decoding would give word for word, with their end
 	Examples int
@@ -19,14 +19,29 @@ type Evaluation struct {
 // judge decides which adapter is the best so far, and when it is time to stop. All
 // of it is in the checkpoint.
 type judge struct {
+	curve      []Evaluation // from the base's on
 	last, best Evaluation
 	worse      int       // evaluations since the best one
 	flat       []float32 // adapter of the best one; nil before the first
 }
 
-// take notes an evaluation of the adapter as it is now.
+// MaxCurve bounds the evaluations that are kept of a training.
+const MaxCurve = 1000
+
+// take notes an evaluation of the adapter as it is now. That of the base is no
+// candidate for the best one: it is what the others are measured against.
 func (j *judge) take(e Evaluation, a *lora.Adapter) {
 	j.last = e
+	if len(j.curve) == MaxCurve { // every other one draws the same curve; the base's stays the first
+		for i := range MaxCurve / 2 {
+			j.curve[i] = j.curve[2*i]
+		}
+		j.curve = j.curve[:MaxCurve/2]
+	}
+	j.curve = append(j.curve, e)
+	if e.Step == 0 {
+		return
+	}
 	if j.flat != nil && !(e.Loss < j.best.Loss) {
 		j.worse++
 		return
@@ -35,10 +50,25 @@ func (j *judge) take(e Evaluation, a *lora.Adapter) {
 	j.flat = append(j.flat[:0], a.Flat...)
 }
 
-// due says whether the adapter of this step is still to be evaluated: at every so
-// many steps, and at the end.
+// newest is the last evaluation, nil before the first.
+func (j *judge) newest() *Evaluation {
+	if len(j.curve) == 0 {
+		return nil
+	}
+	e := j.last
+	return &e
+}
+
+// due says whether the adapter of this step is still to be evaluated: before the first,
+// at every so many steps, and at the end.
 func (t *trainer) due() bool {
-	if len(t.held) == 0 || t.step == 0 || t.judge.last.Step == t.step {
+	if len(t.held) == 0 {
+		return false
+	}
+	if len(t.judge.curve) == 0 {
+		return t.step == 0
+	}
+	if t.judge.last.Step == t.step {
 		return false
 	}
 	return t.step%t.evalSteps == 0 || t.step == t.steps

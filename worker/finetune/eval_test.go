@@ -105,10 +105,19 @@ func TestEarlyStopGivesTheBestAdapter(t *testing.T) {
 	var evals []Evaluation
 	a, s, err := Train(t.Context(), m, ex, cfg, nil, func(p Progress) {
 		if p.Evaluated {
-			evals = append(evals, p.Eval)
+			evals = append(evals, *p.Eval)
 		}
 	})
 	require.NoError(t, err)
+	require.Equal(t, evals, s.Curve)
+	require.Zero(t, evals[0].Step)
+	none, _, err := Train(t.Context(), m, ex, small(), nil, nil)
+	require.NoError(t, err)
+	clear(none.Flat) // an adapter that changes nothing
+	plain, right := score(t, m, ex, 0.3, none)
+	require.Equal(t, plain, evals[0].Loss, "the curve begins with the base")
+	require.Equal(t, right, evals[0].Exact)
+	evals = evals[1:]
 	require.Less(t, s.Steps, 600, "these records have nothing in common: it must stop early")
 	best := evals[0]
 	for _, e := range evals {
@@ -116,7 +125,7 @@ func TestEarlyStopGivesTheBestAdapter(t *testing.T) {
 			best = e
 		}
 	}
-	require.Equal(t, best, s.Best)
+	require.Equal(t, best, *s.Best)
 	require.Equal(t, best.Step+3*5, s.Steps, "three evaluations without a better one")
 	loss, exact := score(t, m, ex, 0.3, a)
 	require.Equal(t, best.Loss, loss, "the result is not the best adapter")
@@ -131,6 +140,23 @@ func TestEarlyStopGivesTheBestAdapter(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, s.Steps, s2.Steps)
 	require.Equal(t, a.Flat, again.Flat)
+	require.Equal(t, s.Curve, s2.Curve)
+}
+
+// However many evaluations there are, the curve stays small, and begins with the base.
+func TestCurveIsBounded(t *testing.T) {
+	var j judge
+	a := &lora.Adapter{Flat: []float32{0}}
+	for step := range 5 * MaxCurve {
+		j.take(Evaluation{Step: step, Loss: float64(-step)}, a)
+		require.LessOrEqual(t, len(j.curve), MaxCurve)
+	}
+	require.Zero(t, j.curve[0].Step)
+	require.Equal(t, 5*MaxCurve-1, j.curve[len(j.curve)-1].Step)
+	require.Equal(t, 5*MaxCurve-1, j.best.Step)
+	for i := 1; i < len(j.curve); i++ {
+		require.Greater(t, j.curve[i].Step, j.curve[i-1].Step)
+	}
 }
 
 // Held-out records that are told by the trained ones are learned.
@@ -144,7 +170,7 @@ func TestHeldOutLossFallsWhereThereIsSomethingToLearn(t *testing.T) {
 	var first Evaluation
 	_, s, err := Train(t.Context(), m, ex, cfg, nil, func(p Progress) {
 		if p.Evaluated && first.Step == 0 {
-			first = p.Eval
+			first = *p.Eval
 		}
 	})
 	require.NoError(t, err)

@@ -69,6 +69,7 @@ func TestKillMinusNine(t *testing.T) {
 	require.Less(t, s.Resumed, s.Steps)
 	require.Equal(t, straight.Flat, resumed.Flat)
 	require.Equal(t, whole.Best, s.Best)
+	require.Equal(t, whole.Curve, s.Curve)
 	require.Equal(t, whole.Steps, s.Steps)
 	require.Equal(t, whole.LossLast, s.LossLast)
 }

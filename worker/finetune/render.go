@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/openledger/openledger/worker/engine/tokenizer"
 )
@@ -81,6 +82,26 @@ func (r *Renderer) Example(record [32]byte, fields map[string]string) (Example, 
 		End:    r.tokens.StopIDs()[:1],
 		Record: record,
 	}, nil
+}
+
+// Texts are a record's question and answer as people read them: a chat with one line for
+// each turn, after the name of who speaks.
+func (r *Renderer) Texts(fields map[string]string) (question, answer string, err error) {
+	messages, err := r.messages(fields)
+	if err != nil {
+		return "", "", err
+	}
+	if answer, err = r.answer.Render(fields); err != nil {
+		return "", "", err
+	}
+	if len(messages) == 1 && messages[0].Role == "user" {
+		return messages[0].Content, answer, nil
+	}
+	lines := make([]string, len(messages))
+	for i, m := range messages {
+		lines[i] = m.Role + ": " + m.Content
+	}
+	return strings.Join(lines, "\n"), answer, nil
 }
 
 // messages are what a record asks with.

@@ -28,8 +28,8 @@ type Progress struct {
 	GradNorm    float64
 	TokensSec   float64 // tokens of prompts and answers per second
 	ETA         time.Duration
-	Eval        Evaluation // the newest; Step 0 when there is none yet
-	Evaluated   bool       // Eval is new
+	Eval        *Evaluation // the newest; nil when there is none yet
+	Evaluated   bool        // Eval is new
 }
 
 // Summary is how a training ended.
@@ -37,11 +37,12 @@ type Summary struct {
 	Steps     int // done; fewer than planned after an early stop
 	Resumed   int // step that a checkpoint brought it to, 0 when it started afresh
 	LossFirst float64
-	LossLast  float64    // mean over the last epoch
-	Tokens    int        // trained on in this process
-	AllTokens int64      // trained on in all steps, those before a checkpoint too
-	Examples  int        // trained on; not those held out
-	Best      Evaluation // of the adapter that is the result; Step 0 without held-out examples
+	LossLast  float64      // mean over the last epoch
+	Tokens    int          // trained on in this process
+	AllTokens int64        // trained on in all steps, those before a checkpoint too
+	Examples  int          // trained on; not those held out
+	Best      *Evaluation  // of the adapter that is the result; nil without held-out examples
+	Curve     []Evaluation // from the base's on, at most MaxCurve; nil without held-out examples
 	Elapsed   time.Duration
 }
 
@@ -219,7 +220,7 @@ func (t *trainer) run(ctx context.Context, progress func(Progress)) (s Summary, 
 		t.cfg.Logger.Info("training goes on from a checkpoint", "step", t.step, "steps", t.steps)
 	}
 	saved, savedAt := t.step, start
-	p := Progress{Eval: t.judge.last}
+	p := Progress{Eval: t.judge.newest()}
 	if t.epochTokens > 0 {
 		p.Loss = t.epochLoss / float64(t.epochTokens)
 	}
@@ -238,7 +239,7 @@ func (t *trainer) run(ctx context.Context, progress func(Progress)) (s Summary, 
 				return s, fmt.Errorf("evaluate step %d: %w", t.step, err)
 			}
 			t.cfg.Logger.Info("evaluated", "step", t.step, "loss", t.judge.last.Loss, "exact", t.judge.last.Exact, "examples", len(t.held))
-			p.Step, p.Steps, p.Eval, p.Evaluated = t.step, t.steps, t.judge.last, true
+			p.Step, p.Steps, p.Eval, p.Evaluated = t.step, t.steps, t.judge.newest(), true
 			progress(p)
 		}
 		if t.stopped() {
@@ -261,12 +262,15 @@ func (t *trainer) run(ctx context.Context, progress func(Progress)) (s Summary, 
 			Step: t.step, Steps: t.steps, Epoch: (t.step - 1) / t.perEpoch, Loss: loss, LR: stats.LR, GradNorm: stats.GradNorm,
 			TokensSec: float64(s.Tokens) / took.Seconds(),
 			ETA:       took / time.Duration(t.step-s.Resumed) * time.Duration(t.steps-t.step),
-			Eval:      t.judge.last,
+			Eval:      t.judge.newest(),
 		}
 		progress(p)
 	}
 	t.finish()
-	s.Steps, s.Best, s.LossFirst, s.Elapsed = t.step, t.judge.best, t.lossFirst, time.Since(start)
+	s.Steps, s.Curve, s.LossFirst, s.Elapsed = t.step, t.judge.curve, t.lossFirst, time.Since(start)
+	if best := t.judge.best; best.Step > 0 {
+		s.Best = &best
+	}
 	for _, e := range t.examples {
 		s.AllTokens += int64(len(e.Tokens))
 	}

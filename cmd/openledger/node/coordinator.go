@@ -100,6 +100,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 		Versions: c.Coordinator, Retrieval: c.Coordinator, Agents: c.Coordinator, Ledger: c.Coordinator, Network: c.Coordinator, RPC: c.Coordinator, Usage: c.Coordinator, Faucet: faucet,
 		Accounts:         newAccounts(c.explainer),
 		Governing:        c.Coordinator,
+		Reports:          c.Coordinator,
 		TrainingDefaults: DefaultHyper(), Samples: samples,
 		Quoter: c.explainer,
 

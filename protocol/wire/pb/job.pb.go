@@ -1497,6 +1497,7 @@ type TrainingResult struct {
 	TxHash        []byte                 `protobuf:"bytes,8,opt,name=tx_hash,json=txHash,proto3" json:"tx_hash,omitempty"`
 	Eval          *TrainingEval          `protobuf:"bytes,9,opt,name=eval,proto3" json:"eval,omitempty"`
 	Tokens        uint64                 `protobuf:"varint,10,opt,name=tokens,proto3" json:"tokens,omitempty"`
+	Report        string                 `protobuf:"bytes,11,opt,name=report,proto3" json:"report,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1599,6 +1600,13 @@ func (x *TrainingResult) GetTokens() uint64 {
 		return x.Tokens
 	}
 	return 0
+}
+
+func (x *TrainingResult) GetReport() string {
+	if x != nil {
+		return x.Report
+	}
+	return ""
 }
 
 var File_openledger_v1_job_proto protoreflect.FileDescriptor
@@ -1749,7 +1757,7 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\x04step\x18\x01 \x01(\rR\x04step\x12\x12\n" +
 	"\x04loss\x18\x02 \x01(\x01R\x04loss\x12\x14\n" +
 	"\x05exact\x18\x03 \x01(\rR\x05exact\x12\x18\n" +
-	"\arecords\x18\x04 \x01(\rR\arecords\"\xa8\x02\n" +
+	"\arecords\x18\x04 \x01(\rR\arecords\"\xc0\x02\n" +
 	"\x0eTrainingResult\x12\x18\n" +
 	"\aadapter\x18\x01 \x01(\tR\aadapter\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\tR\x05index\x12\x14\n" +
@@ -1762,7 +1770,8 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\atx_hash\x18\b \x01(\fR\x06txHash\x12/\n" +
 	"\x04eval\x18\t \x01(\v2\x1b.openledger.v1.TrainingEvalR\x04eval\x12\x16\n" +
 	"\x06tokens\x18\n" +
-	" \x01(\x04R\x06tokensB3Z1github.com/openledger/openledger/protocol/wire/pbb\x06proto3"
+	" \x01(\x04R\x06tokens\x12\x16\n" +
+	"\x06report\x18\v \x01(\tR\x06reportB3Z1github.com/openledger/openledger/protocol/wire/pbb\x06proto3"
 
 var (
 	file_openledger_v1_job_proto_rawDescOnce sync.Once

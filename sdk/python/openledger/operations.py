@@ -57,6 +57,10 @@ class Operations(Transport):
         """Have workers load, pin, unpin or unload an adapter: `POST /api/v1/adapters/{id}/{action}`"""
         return cast("types.OrderAdapterResult", self._json("POST", f"/api/v1/adapters/{part(id)}/{part(action)}", body=body, keyed=True))
 
+    def get_evaluation(self, id: str) -> "types.TrainingReport":
+        """How an adapter does on the records that its training held out: `GET /api/v1/adapters/{id}/evaluation`"""
+        return cast("types.TrainingReport", self._json("GET", f"/api/v1/adapters/{part(id)}/evaluation"))
+
     def list_datanets(self, *, q: str | None = None, license: str | None = None, owner: types.Account | None = None, limit: int | None = None, cursor: str | None = None) -> "types.ListDatanetsResult":
         """All datanets, or those that match: `GET /api/v1/datanets`"""
         return cast("types.ListDatanetsResult", self._json("GET", "/api/v1/datanets", query={"q": q, "license": license, "owner": owner, "limit": limit, "cursor": cursor}))
@@ -300,6 +304,10 @@ class AsyncOperations(AsyncTransport):
     async def order_adapter(self, id: str, action: Literal['load', 'pin', 'unpin', 'unload'], body: types.OrderAdapterBody | None = None) -> "types.OrderAdapterResult":
         """Have workers load, pin, unpin or unload an adapter: `POST /api/v1/adapters/{id}/{action}`"""
         return cast("types.OrderAdapterResult", await self._json("POST", f"/api/v1/adapters/{part(id)}/{part(action)}", body=body, keyed=True))
+
+    async def get_evaluation(self, id: str) -> "types.TrainingReport":
+        """How an adapter does on the records that its training held out: `GET /api/v1/adapters/{id}/evaluation`"""
+        return cast("types.TrainingReport", await self._json("GET", f"/api/v1/adapters/{part(id)}/evaluation"))
 
     async def list_datanets(self, *, q: str | None = None, license: str | None = None, owner: types.Account | None = None, limit: int | None = None, cursor: str | None = None) -> "types.ListDatanetsResult":
         """All datanets, or those that match: `GET /api/v1/datanets`"""

@@ -1205,16 +1205,54 @@ class TrainingJob(TypedDict):
 
 class TrainingEval(TypedDict):
     step: "int"
+    """0: of the base alone, before the first"""
     loss: "float"
+    """mean over the tokens of the held-out answers"""
     exact: "int"
     """answers that it would give word for word"""
     records: "int"
+    """held out"""
+
+
+
+class TrainingReport(TypedDict):
+    adapter: "str"
+    """CID"""
+    base: "TrainingEval"
+    best: "TrainingEval"
+    curve: "list[TrainingEval]"
+    """by step, from the base's on"""
+    answers: "list[HeldOutAnswer]"
+    """to some of the held-out records, which the order's seed chooses"""
+
+
+
+class HeldOutAnswer(TypedDict):
+    record: "str"
+    """CID"""
+    prompt: "str"
+    reference: "str"
+    """the record's own answer"""
+    base: "str"
+    adapter: "str"
+    base_exact: "bool"
+    """word for word the reference"""
+    adapter_exact: "bool"
+    unanswered: "NotRequired[str]"
+    """why there are no answers, such as that the prompt does not fit"""
+
+
+
+class TrainingNote(TypedDict):
+    at: "int"
+    """Unix milliseconds"""
+    message: "str"
 
 
 
 class TrainingStatusProgress(TypedDict):
     phase: "str"
-    """fetch, train, index, publish, register or done"""
+    """fetch, train, evaluate, index, publish, register or done"""
     step: "int"
     steps: "int"
     loss: "float"
@@ -1237,6 +1275,8 @@ class TrainingStatusResult(TypedDict):
     seconds: "float"
     records: "int"
     eval: "NotRequired[TrainingEval]"
+    report: "NotRequired[str]"
+    """CID of the evaluation, where records were held out; GET /api/v1/adapters/{id}/evaluation has it"""
     tx_hash: "Hash"
 
 
@@ -1250,6 +1290,13 @@ class TrainingStatus(TypedDict):
     result: "NotRequired[TrainingStatusResult]"
     error: "NotRequired[str]"
     losses: "NotRequired[list[float]]"
+    """of the steps that were reported"""
+    steps: "NotRequired[list[int]]"
+    """which step each of losses is of"""
+    evals: "NotRequired[list[TrainingEval]]"
+    """on the held-out records so far, from the base's on"""
+    events: "NotRequired[list[TrainingNote]]"
+    """the oldest first"""
 
 
 

@@ -59,6 +59,11 @@ export class Operations extends Transport {
     return this.json('POST', `/api/v1/adapters/${this.part(id)}/${this.part(action)}`, { keyed: true, body, options })
   }
 
+  /** How an adapter does on the records that its training held out: `GET /api/v1/adapters/{id}/evaluation` */
+  getEvaluation(id: string, options?: t.Options): Promise<t.Result<'getEvaluation'>> {
+    return this.json('GET', `/api/v1/adapters/${this.part(id)}/evaluation`, { options })
+  }
+
   /** All datanets, or those that match: `GET /api/v1/datanets` */
   listDatanets(query: t.Query<'listDatanets'> = {}, options?: t.Options): Promise<t.Result<'listDatanets'>> {
     return this.json('GET', '/api/v1/datanets', { query, options })

@@ -432,6 +432,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/adapters/{id}/evaluation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How an adapter does on the records that its training held out
+         * @description The worker that trained it published this with the adapter: the loss on the held-out
+         *     records over the training, how many of them it would answer word for word, and what the
+         *     base and the adapter answer to some of them. There is none of an adapter whose training
+         *     held nothing out (404).
+         */
+        get: operations["getEvaluation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datanets": {
         parameters: {
             query?: never;
@@ -2254,11 +2277,44 @@ export interface components {
             sources?: string[] | null;
         };
         TrainingEval: {
+            /** @description 0: of the base alone, before the first */
             step: number;
+            /** @description mean over the tokens of the held-out answers */
             loss: number;
             /** @description answers that it would give word for word */
             exact: number;
+            /** @description held out */
             records: number;
+        };
+        TrainingReport: {
+            /** @description CID */
+            adapter: string;
+            base: components["schemas"]["TrainingEval"];
+            best: components["schemas"]["TrainingEval"];
+            /** @description by step, from the base's on */
+            curve: components["schemas"]["TrainingEval"][];
+            /** @description to some of the held-out records, which the order's seed chooses */
+            answers: components["schemas"]["HeldOutAnswer"][];
+        };
+        /** @description Both answer most likely token by most likely token. Long texts end in an ellipsis. */
+        HeldOutAnswer: {
+            /** @description CID */
+            record: string;
+            prompt: string;
+            /** @description the record's own answer */
+            reference: string;
+            base: string;
+            adapter: string;
+            /** @description word for word the reference */
+            base_exact: boolean;
+            adapter_exact: boolean;
+            /** @description why there are no answers, such as that the prompt does not fit */
+            unanswered?: string;
+        };
+        TrainingNote: {
+            /** @description Unix milliseconds */
+            at: number;
+            message: string;
         };
         TrainingStatus: {
             id: components["schemas"]["Hash"];
@@ -2267,7 +2323,7 @@ export interface components {
             state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
             worker?: string;
             progress: {
-                /** @description fetch, train, index, publish, register or done */
+                /** @description fetch, train, evaluate, index, publish, register or done */
                 phase: string;
                 step: number;
                 steps: number;
@@ -2289,10 +2345,19 @@ export interface components {
                 seconds: number;
                 records: number;
                 eval?: components["schemas"]["TrainingEval"];
+                /** @description CID of the evaluation, where records were held out; GET /api/v1/adapters/{id}/evaluation has it */
+                report?: string;
                 tx_hash: components["schemas"]["Hash"];
             };
             error?: string;
+            /** @description of the steps that were reported */
             losses?: number[];
+            /** @description which step each of losses is of */
+            steps?: number[];
+            /** @description on the held-out records so far, from the base's on */
+            evals?: components["schemas"]["TrainingEval"][];
+            /** @description the oldest first */
+            events?: components["schemas"]["TrainingNote"][];
         };
         Receipt: {
             id: components["schemas"]["Hash"];
@@ -3313,6 +3378,7 @@ export interface operations {
                             fine_tuned_model_checkpoint: string;
                             fine_tuning_job_id: string;
                             step_number: number;
+                            /** @description step, train_loss; with held-out records also valid_loss and full_valid_loss, which is the same: the mean loss over all of them, and full_valid_exact, the share of them that would be answered word for word */
                             metrics: {
                                 [key: string]: number;
                             };
@@ -3632,6 +3698,30 @@ export interface operations {
                         action: string;
                         workers: components["schemas"]["AdapterPlacement"][];
                     };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getEvaluation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description name or CID */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the evaluation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingReport"];
                 };
             };
             default: components["responses"]["Error"];

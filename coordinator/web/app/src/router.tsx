@@ -31,7 +31,10 @@ const governance = createRoute({ getParentRoute, path: '/governance', component:
 const playground = createRoute({
   getParentRoute,
   path: '/playground',
-  validateSearch: (s: Record<string, unknown>): { model?: string } => (typeof s.model === 'string' ? { model: s.model } : {}),
+  validateSearch: (s: Record<string, unknown>): { model?: string; compare?: boolean } => ({
+    ...(typeof s.model === 'string' ? { model: s.model } : {}),
+    ...(s.compare === true ? { compare: true } : {}),
+  }),
   component: lazyRouteComponent(() => import('./pages/playground/playground')),
 });
 

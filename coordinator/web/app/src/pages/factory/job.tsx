@@ -7,6 +7,8 @@ import { count, duration, percent } from '../../lib/format';
 import { useWallet } from '../../wallet/context';
 import { Amount, Button, Card, ErrorNote, Id, Loading, Note, PageHead, Stat } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
+import { curves, verdict } from './curves';
+import { Evaluation } from './evaluation';
 import { StateBadge } from './factory';
 
 const Chart = lazy(() => import('../../ui/chart'));
@@ -18,12 +20,13 @@ const phases: Record<string, string> = {
   '': 'waiting for a worker',
   fetch: 'fetching the records',
   train: 'learning',
+  evaluate: 'asking base and adapter what was held out',
   index: 'indexing the records, so that answers can be traced to them',
   publish: 'publishing the adapter',
   register: 'registering the adapter on the chain',
   done: 'done',
 };
-const order = ['fetch', 'train', 'index', 'publish', 'register'];
+const order = ['fetch', 'train', 'evaluate', 'index', 'publish', 'register'];
 
 /** One training, as it goes, and what came of it. */
 export default function Job() {
@@ -44,7 +47,11 @@ export function cancelText(id: string, at: number): string {
 function Dashboard({ status: s }: { status: Status }) {
   const live = s.state === 'queued' || s.state === 'running';
   const p = s.progress;
+  const evals = s.evals ?? [];
   const evaluated = s.result?.eval ?? p.eval;
+  const base = evals[0]?.step === 0 ? evals[0] : undefined;
+  // Without held-out records nothing is asked of base and adapter.
+  const steps = order.filter((phase) => phase !== 'evaluate' || evaluated !== undefined || (live && p.steps === 0));
   return (
     <>
       <PageHead title={s.name} sub={live ? (phases[p.phase] ?? p.phase) : undefined}>
@@ -62,19 +69,20 @@ function Dashboard({ status: s }: { status: Status }) {
       )}
       <div className="grid">
         <Stat label="Loss" value={(s.result?.loss_last ?? p.loss).toFixed(4)} hint="how surprised it still is by the answers: lower is better" />
-        {evaluated !== undefined && <Stat label="Held-out loss" value={evaluated.loss.toFixed(4)} hint={`on ${count(evaluated.records)} records that it did not learn, at step ${count(evaluated.step)}`} />}
+        {evaluated !== undefined && <Stat label="Held-out loss" value={evaluated.loss.toFixed(4)} hint={`on ${count(evaluated.records)} ${evaluated.records === 1 ? 'record' : 'records'} that it did not learn, at step ${count(evaluated.step)}${base === undefined ? '' : `; the base: ${base.loss.toFixed(4)}`}`} />}
         {evaluated !== undefined && <Stat label="Exact answers" value={evaluated.records === 0 ? '–' : percent(evaluated.exact / evaluated.records, 0)} hint={`${count(evaluated.exact)} of ${count(evaluated.records)} held-out answers word for word`} />}
         {live && <Stat label="Speed" value={`${count(Math.round(p.tokens_per_second))} tokens/s`} />}
         {live && <Stat label="Time left" value={p.eta_ms > 0 ? `about ${duration(p.eta_ms)}` : '–'} hint="of learning" />}
         {s.result !== undefined && <Stat label="Took" value={duration(s.result.seconds * 1000)} hint={`${count(s.result.steps)} steps over ${count(s.result.records)} records`} />}
       </div>
-      <Losses losses={s.losses ?? []} />
+      <Curves status={s} evals={evals} />
       {s.result !== undefined && <Result status={s} result={s.result} />}
+      {s.result?.report !== undefined && <Evaluation adapter={s.result.adapter} />}
       <Card title="What happens">
         <ol>
-          {order.map((phase) => {
-            const at = order.indexOf(p.phase);
-            const i = order.indexOf(phase);
+          {steps.map((phase) => {
+            const at = steps.indexOf(p.phase);
+            const i = steps.indexOf(phase);
             const done = s.state === 'succeeded' || (at >= 0 && i < at);
             const now = live && i === at;
             return (
@@ -101,30 +109,62 @@ function Dashboard({ status: s }: { status: Status }) {
           )}
         </dl>
       </Card>
+      <Log events={s.events ?? []} />
     </>
   );
 }
 
-/** Points of the curve that are drawn: more are not told apart. */
-const points = 400;
-
-function Losses({ losses }: { losses: number[] }) {
-  if (losses.length < 2) return null;
-  const every = Math.ceil(losses.length / points);
-  const drawn = losses.flatMap((loss, i) => (i % every === 0 || i === losses.length - 1 ? [{ report: i + 1, loss }] : []));
-  const first = losses[0] ?? 0;
-  const last = losses.at(-1) ?? 0;
+function Curves({ status: s, evals }: { status: Status; evals: Schemas['TrainingEval'][] }) {
+  const rows = curves(s, evals);
+  const learned = rows.flatMap((r) => r.learned ?? []);
+  if (rows.length < 2) return null;
+  const lasting = evals.at(-1);
+  const said = verdict(evals, s.result?.eval);
+  const words = [
+    learned.length > 0 ? `The loss went from ${(learned[0] ?? 0).toFixed(3)} to ${(learned.at(-1) ?? 0).toFixed(3)} on what it learns` : '',
+    lasting !== undefined && evals[0] !== undefined ? `from ${evals[0].loss.toFixed(3)} to ${lasting.loss.toFixed(3)} on held-out records` : '',
+  ].filter((w) => w !== '');
   return (
     <Card title="Loss">
-      <Suspense fallback={<Loading what="the curve" lines={4} />}>
+      <Suspense fallback={<Loading what="the curves" lines={4} />}>
         <Chart
-          data={drawn}
-          x={{ key: 'report', label: 'report' }}
-          series={[{ key: 'loss', label: 'loss on what it learns' }]}
-          summary={`The loss went from ${first.toFixed(3)} to ${last.toFixed(3)} over ${count(losses.length)} reports.`}
+          data={rows}
+          x={{ key: 'step', label: 'step' }}
+          series={[{ key: 'learned', label: 'on what it learns' }, ...(evals.length > 0 ? [{ key: 'held', label: 'on held-out records' }] : [])]}
+          summary={`${words.join(', and ')}.`}
           format={(v) => v.toFixed(2)}
         />
       </Suspense>
+      {said !== null && <Note>{said}</Note>}
+      {evals.length > 0 ? (
+        <details>
+          <summary>What is overfitting?</summary>
+          <p className="dim">
+            The loss says how surprised the model is by the right answer: lower is better. While both curves fall, it learns what the records have in common. When the curve of what it learns goes on falling and
+            that of the held-out records rises, it has begun to learn its lessons by heart: that is overfitting. Of all steps that were looked at, the adapter with the lowest held-out loss is kept.
+          </p>
+        </details>
+      ) : (
+        <p className="dim small">No records were held out, so nothing here says whether it understands or remembers: train with a held-out share to see that.</p>
+      )}
+    </Card>
+  );
+}
+
+/** What happened, the newest first. */
+function Log({ events }: { events: Schemas['TrainingNote'][] }) {
+  if (events.length === 0) return null;
+  return (
+    <Card title="Log">
+      <div className="log" role="log" aria-label="What happened, the newest first" tabIndex={0}>
+        <ol reversed>
+          {events.toReversed().map((e, i) => (
+            <li key={events.length - i}>
+              <time dateTime={new Date(e.at).toISOString()}>{new Date(e.at).toLocaleTimeString()}</time> <span>{e.message}</span>
+            </li>
+          ))}
+        </ol>
+      </div>
     </Card>
   );
 }
@@ -161,6 +201,9 @@ function Result({ status: s, result }: { status: Status; result: NonNullable<Sta
       <div className="row">
         <Link to="/playground" search={{ model: model?.id ?? s.name }} className="button primary">
           Chat with it
+        </Link>
+        <Link to="/playground" search={{ model: model?.id ?? s.name, compare: true }} className="button">
+          Compare with the base
         </Link>
         <Link to="/models" className="button">
           All models

@@ -30,6 +30,11 @@ export const defaults: Settings = { model: '', system: '', temperature: 0.7, top
 /** How many datanets one answer reads at most. */
 export const maxDatanets = 4;
 
+/** A seed, where none was chosen. */
+export function randomSeed(): string {
+  return String(Math.floor(Math.random() * 1e9));
+}
+
 const key = 'openledger.playground';
 
 /** What this tab has kept. */

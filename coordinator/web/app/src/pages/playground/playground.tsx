@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { useEffect, useMemo, useState } from 'react';
 import { api, ApiError, data, type Schemas } from '../../api/client';
 import { useKey } from '../../chain/key';
 import { count } from '../../lib/format';
@@ -9,6 +9,8 @@ import { SelectField, TextArea, TextField } from '../../ui/form';
 import { Fetched } from '../../ui/query';
 import { useWallet } from '../../wallet/context';
 import { Explained } from '../receipts/explained';
+import { Ask } from './ask';
+import { Compare } from './compare';
 import { ask, defaults, keep, kept, maxDatanets, type Settings, type Turn } from './conversation';
 import { Purse, Ready } from './ready';
 
@@ -28,7 +30,8 @@ export default function Playground() {
 }
 
 function Chat({ models }: { models: Schemas['Model'][] }) {
-  const { model: wanted } = route.useSearch();
+  const { model: wanted, compare = false } = route.useSearch();
+  const navigate = useNavigate();
   const [state, setState] = useState(() => {
     const was = kept();
     const has = (id: string | undefined) => id !== undefined && models.some((m) => m.id === id);
@@ -59,31 +62,51 @@ function Chat({ models }: { models: Schemas['Model'][] }) {
       .finally(() => { setStop(null); });
   };
   const chosen = models.find((m) => m.id === settings.model);
+  const base = models.find((m) => m.cid === undefined && m.agent === undefined);
+  const comparable = base !== undefined && chosen?.cid !== undefined && chosen.agent === undefined;
+  const comparing = compare && comparable;
   return (
     <div className="chat">
       <div className="stack">
-        {turns.length === 0 && <Empty title="Nothing has been said yet">Choose a model and ask it something.</Empty>}
-        <div className="stack" role="log" aria-label="Conversation" aria-live="polite" aria-busy={stop !== null}>
-          {turns.map((t, i) => (
-            <Said key={i} turn={t} last={i === turns.length - 1} running={stop !== null && i === turns.length - 1} />
-          ))}
-        </div>
-        {failed !== null && <ErrorNote error={failed} />}
-        <Ready>
-          {(apiKey) => (
-            <Ask
-              running={stop !== null}
-              again={stop === null && turns.at(-1)?.role === 'user'}
-              onStop={() => { stop?.abort(); }}
-              onAsk={(text) => { send(apiKey, text === null ? turns : [...turns, { role: 'user', content: text }]); }}
-            />
-          )}
-        </Ready>
+        {comparing ? (
+          <Compare key={settings.model} base={base.id} settings={settings} />
+        ) : (
+          <>
+            {turns.length === 0 && <Empty title="Nothing has been said yet">Choose a model and ask it something.</Empty>}
+            <div className="stack" role="log" aria-label="Conversation" aria-live="polite" aria-busy={stop !== null}>
+              {turns.map((t, i) => (
+                <Said key={i} turn={t} last={i === turns.length - 1} running={stop !== null && i === turns.length - 1} />
+              ))}
+            </div>
+            {failed !== null && <ErrorNote error={failed} />}
+            <Ready>
+              {(apiKey) => (
+                <Ask
+                  running={stop !== null}
+                  again={stop === null && turns.at(-1)?.role === 'user'}
+                  onStop={() => { stop?.abort(); }}
+                  onAsk={(text) => { send(apiKey, text === null ? turns : [...turns, { role: 'user', content: text }]); }}
+                />
+              )}
+            </Ready>
+          </>
+        )}
       </div>
       <div className="stack">
         <Card title="Model">
           <Choose models={models} settings={settings} onChange={setSettings} />
           {chosen !== undefined && <Price model={chosen} />}
+          {comparable && (
+            <label className="row">
+              <input
+                type="checkbox"
+                checked={comparing}
+                disabled={stop !== null}
+                onChange={(e) => { void navigate({ to: '/playground', search: e.target.checked ? { compare: true } : {} }); }}
+              />
+              Beside the base
+            </label>
+          )}
           <details>
             <summary>{settings.datanets.length === 0 ? 'Search datanets' : `Searches ${count(settings.datanets.length)} of the datanets`}</summary>
             <Reads settings={settings} onChange={setSettings} />
@@ -92,15 +115,17 @@ function Chat({ models }: { models: Schemas['Model'][] }) {
             <summary>How it answers</summary>
             <Knobs settings={settings} onChange={setSettings} />
           </details>
-          <Button
-            disabled={stop !== null || turns.length === 0}
-            onClick={() => {
-              setTurns([]);
-              setFailed(null);
-            }}
-          >
-            New conversation
-          </Button>
+          {!comparing && (
+            <Button
+              disabled={stop !== null || turns.length === 0}
+              onClick={() => {
+                setTurns([]);
+                setFailed(null);
+              }}
+            >
+              New conversation
+            </Button>
+          )}
         </Card>
         {signer !== null && <Purse />}
       </div>
@@ -147,49 +172,6 @@ function Said({ turn, last, running }: { turn: Turn; last: boolean; running: boo
         </p>
       )}
     </div>
-  );
-}
-
-function Ask({ running, again, onAsk, onStop }: { running: boolean; again: boolean; onAsk: (text: string | null) => void; onStop: () => void }) {
-  const [text, setText] = useState('');
-  const form = useRef<HTMLFormElement>(null);
-  return (
-    <form
-      ref={form}
-      className="stack tight"
-      onSubmit={(e) => {
-        e.preventDefault();
-        if (running || text.trim() === '') return;
-        onAsk(text.trim());
-        setText('');
-      }}
-    >
-      <TextArea
-        label="Your message"
-        hint="Enter sends it, Shift and Enter begin a new line."
-        rows={3}
-        value={text}
-        onChange={(e) => { setText(e.target.value); }}
-        onKeyDown={(e) => {
-          if (e.key !== 'Enter' || e.shiftKey || e.nativeEvent.isComposing) return;
-          e.preventDefault();
-          form.current?.requestSubmit();
-        }}
-      />
-      <div className="row">
-        {running ? (
-          <Button kind="danger" onClick={onStop}>
-            Stop
-          </Button>
-        ) : (
-          <Button type="submit" kind="primary" disabled={text.trim() === ''}>
-            Send
-          </Button>
-        )}
-        {again && <Button onClick={() => { onAsk(null); }}>Ask again</Button>}
-        {running && <span className="small dim">If you stop, the answer so far is kept, and paid for.</span>}
-      </div>
-    </form>
   );
 }
 

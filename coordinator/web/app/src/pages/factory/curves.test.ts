@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { curves, verdict } from './curves';
+
+const at = (step: number, loss: number) => ({ step, loss, exact: 0, records: 4 });
+
+test('both curves lie over the steps, the held-out one from the base on', () => {
+  expect(curves({ losses: [3, 2], steps: [1, 4] }, [at(0, 5), at(4, 2.5)])).toEqual([
+    { step: 0, learned: null, held: 5 },
+    { step: 1, learned: 3, held: null },
+    { step: 4, learned: 2, held: 2.5 },
+  ]);
+  expect(curves({}, [])).toEqual([]);
+});
+
+test('a long training is drawn with few points, its end among them', () => {
+  const n = 5000;
+  const rows = curves({ losses: Array.from({ length: n }, (_, i) => n - i), steps: Array.from({ length: n }, (_, i) => i + 1) }, []);
+  expect(rows.length).toBeLessThanOrEqual(402);
+  expect(rows.at(-1)).toEqual({ step: n, learned: 1, held: null });
+});
+
+test('overfitting is told from learning', () => {
+  expect(verdict([at(0, 3), at(5, 1), at(10, 2)], at(5, 1))).toContain('overfitting: it still');
+  expect(verdict([at(0, 3), at(5, 2), at(10, 1)], at(10, 1))).toContain('not overfitting');
+  expect(verdict([at(0, 3), at(5, 3.5)], at(5, 3.5))).toContain('no better than the base');
+  expect(verdict([at(0, 3), at(5, 1), at(10, 1.01)], at(5, 1))).toContain('level since step 5');
+  expect(verdict([at(0, 3)], undefined)).toBeNull();
+});
