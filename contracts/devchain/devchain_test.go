@@ -347,14 +347,9 @@ func spawn(t *testing.T, dir, listen string) (*exec.Cmd, string) {
 func TestIdleClockTicks(t *testing.T) {
 	c := start(t, Config{Fund: funds(1), MaxAhead: time.Hour, Ticks: true})
 	client := dial(t, c.RPC())
-	for range 4 {
-		_, err := client.As(testKey(0)).Send(t.Context(), common.Address{1}, *uint256.NewInt(1))
-		require.NoError(t, err)
-	}
-	_, unix := c.Head()
-	require.Greater(t, unix, time.Now().Unix(), "four blocks took the clock ahead")
-	require.Eventually(t, func() bool { _, later := c.Head(); return later > unix }, time.Minute, 10*time.Millisecond)
+	_, err := client.As(testKey(0)).Send(t.Context(), common.Address{1}, *uint256.NewInt(1))
+	require.NoError(t, err)
 	require.NoError(t, c.AdvanceTime(time.Hour))
-	_, unix = c.Head()
+	_, unix := c.Head()
 	require.Eventually(t, func() bool { _, later := c.Head(); return later >= unix+2 }, time.Minute, 10*time.Millisecond)
 }
