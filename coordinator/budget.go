@@ -29,7 +29,10 @@ func (c *Coordinator) budgetOf(by api.Caller) (left amount, ok bool, err error) 
 }
 
 // overBudget is the error for a request that its key's budget does not cover.
-func overBudget(cost, left amount) error {
+func overBudget(by *api.Caller, cost, left amount) error {
+	if by.Paid {
+		return protocol.Errorf(protocol.KindEscrow, "value", "this request may cost %s wei, and %s wei of its payment are left: sign a payment of more, or ask for fewer tokens with max_tokens", cost.Dec(), left.Dec())
+	}
 	return protocol.Errorf(protocol.KindEscrow, "api_key", "this request may cost %s wei, and %s wei of this key's budget are left: ask for fewer tokens with max_tokens, wait for the next day (UTC) if the budget is a day's, or use another key",
 		cost.Dec(), left.Dec())
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/openledger/openledger/protocol/p2p"
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/scheduler"
-	"github.com/openledger/openledger/store"
 )
 
 // liveJob is an inference that runs now. Its tokens survive the worker that made
@@ -266,7 +265,7 @@ func (c *Coordinator) pay(j *liveJob, job protocol.InferenceJob, e scheduler.Eff
 		}
 	}
 	// The work is done: that the requester goes away now must not undo its payment.
-	if err := c.accept(context.WithoutCancel(j.ctx), e.Worker, s, ev, store.Bill{Key: j.by.Key, Model: j.model}, j.logProbs(ev)); err != nil {
+	if err := c.accept(context.WithoutCancel(j.ctx), e.Worker, s, ev, &j.by, j.model, j.logProbs(ev)); err != nil {
 		return errors.Join(failed, err)
 	}
 	if failed != nil {

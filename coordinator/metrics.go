@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
 )
 
@@ -20,6 +21,10 @@ type metrics struct {
 	// prefetches are adapters that workers were asked to load ahead of requests.
 	prefetches *prometheus.CounterVec
 	fees       *feeCounter
+	// payments are requests without an API key, paid those fees that payments of single
+	// requests paid.
+	payments *prometheus.CounterVec
+	paid     *feeCounter
 }
 
 func newMetrics(r prometheus.Registerer, c *Coordinator) (*metrics, error) {
@@ -42,6 +47,13 @@ func newMetrics(r prometheus.Registerer, c *Coordinator) (*metrics, error) {
 			Name: "openledger_adapter_prefetches_total", Help: "Adapters that workers were asked to load ahead of requests, by outcome.",
 		}, []string{"outcome"}),
 		fees: &feeCounter{},
+		payments: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "openledger_x402_requests_total", Help: "Requests without an API key by what became of their payment.",
+		}, []string{"outcome"}),
+		paid: &feeCounter{},
+	}
+	for _, outcome := range []string{api.PaymentAsked, api.PaymentTaken, api.PaymentRefused} {
+		m.payments.WithLabelValues(outcome)
 	}
 	m.requests.WithLabelValues("ok")
 	m.prefetches.WithLabelValues("ok")
@@ -53,10 +65,13 @@ func newMetrics(r prometheus.Registerer, c *Coordinator) (*metrics, error) {
 		})
 	}
 	for _, col := range []prometheus.Collector{
-		m.requests, m.latency, m.first, m.retries, m.prefetches,
+		m.requests, m.latency, m.first, m.retries, m.prefetches, m.payments,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "openledger_fees_open_total", Help: "Fees of accepted receipts, in OPEN.",
 		}, m.fees.open),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "openledger_x402_fees_open_total", Help: "Fees of accepted receipts that payments of single requests paid, in OPEN.",
+		}, m.paid.open),
 		gauge("openledger_coordinator_workers", "Workers with a valid announcement.", func() float64 { return float64(c.state.Stats().Workers) }),
 		gauge("openledger_coordinator_jobs_waiting", "Jobs waiting for a worker.", func() float64 { return float64(c.state.Stats().Queued) }),
 		gauge("openledger_coordinator_jobs_running", "Jobs on workers.", func() float64 { return float64(c.state.Stats().Running) }),

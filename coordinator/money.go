@@ -8,6 +8,7 @@ import (
 
 	"github.com/holiman/uint256"
 
+	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/scheduler"
@@ -68,7 +69,7 @@ func (c *Coordinator) admit(ctx context.Context, j *liveJob) (*scheduler.Submit,
 	}
 	estimate := quote(fees, left)
 	if limited && (left.Lt(&estimate) || left.IsZero()) {
-		return nil, overBudget(estimate, left)
+		return nil, overBudget(&j.by, estimate, left)
 	}
 	if left.Lt(&estimate) || left.IsZero() {
 		return nil, protocol.Errorf(protocol.KindEscrow, "", "this request may cost %s wei, and %s wei of the escrow of %s are free: deposit more with 'openledger wallet deposit'",
@@ -249,7 +250,7 @@ func (c *Coordinator) workerAccounts(promises map[protocol.Account]amount) []pro
 // accept makes a checked receipt ours to pay: evidence and voucher are durable before
 // the worker gets the voucher. The voucher travels on its own: a worker that takes it
 // slowly holds nobody up, and one that can't be reached now asks for it later.
-func (c *Coordinator) accept(ctx context.Context, worker protocol.PeerID, s protocol.SignedReceipt, e protocol.Evidence, bill store.Bill, logprobs []protocol.TokenLogProbs) error {
+func (c *Coordinator) accept(ctx context.Context, worker protocol.PeerID, s protocol.SignedReceipt, e protocol.Evidence, by *api.Caller, model string, logprobs []protocol.TokenLogProbs) error {
 	encoded, err := wire.EncodeEvidence(e)
 	if err != nil {
 		return err
@@ -257,12 +258,15 @@ func (c *Coordinator) accept(ctx context.Context, worker protocol.PeerID, s prot
 	if _, err := c.ipfs.AddBlock(ctx, encoded); err != nil {
 		return err
 	}
-	voucher, err := c.book.AcceptAnswer(s, bill, logprobs, now(), c.sign)
+	voucher, err := c.book.AcceptAnswer(s, store.Bill{Key: by.Key, Model: model}, logprobs, now(), c.sign)
 	if err != nil {
 		return err
 	}
 	c.metrics.fees.Add(s.Receipt.Fee())
 	c.tellReceipt(&s.Receipt)
+	if by.Paid {
+		c.metrics.paid.Add(s.Receipt.Fee())
+	}
 	c.tasks.Go(func() error {
 		if err := c.earn(c.running, s.Receipt, e.Attribution); err != nil {
 			c.log.Warn("earnings not added up; they will be later", "receipt", s.Receipt.ID, "err", err)
@@ -310,6 +314,9 @@ func (c *Coordinator) IssueVoucher(_ context.Context, from protocol.PeerID, s pr
 	return v, nil
 }
 
+// What stands around each source in a prompt, and before those of a datanet, in tokens at most.
+const aroundSource, beforeSources = 64, 256
+
 // estimateTokens bounds a prompt's tokens from above without a tokenizer: a token of
 // byte-level BPE is at least one byte, and a chat template adds a few a message.
 func estimateTokens(job protocol.InferenceJob) int {
@@ -321,9 +328,9 @@ func estimateTokens(job protocol.InferenceJob) int {
 	}
 	for i := range job.Retrieval {
 		for _, s := range job.Retrieval[i].Sources { // with what stands around each, and before them
-			n += len(s.Title) + len(s.Text) + 64
+			n += len(s.Title) + len(s.Text) + aroundSource
 		}
-		n += 256
+		n += beforeSources
 	}
 	for _, m := range job.Messages {
 		n += len(m.Content) + 8

@@ -226,12 +226,17 @@ const fieldTooLong = "messages"
 
 // embedQuestion makes the vector of a question.
 func (c *Coordinator) embedQuestion(ctx context.Context, by api.Caller, id protocol.Hash, text string) ([]float32, *protocol.SignedReceipt, error) {
-	a, err := c.Infer(ctx, by, api.Request{ID: sha256.Sum256(append(id[:], "/question"...)), Model: c.cfg.Base.Hex(), Embedding: &protocol.EmbeddingJob{
-		Algorithm: protocol.EmbeddingAlgorithm, Inputs: []protocol.EmbeddingInput{{Text: cut(text)}}}}, func(api.Delta) error { return nil })
+	a, err := c.Infer(ctx, by, *c.questionJob(id, text), func(api.Delta) error { return nil })
 	if err != nil {
 		return nil, nil, err
 	}
 	return a.Vectors, &a.Receipt, nil
+}
+
+// questionJob is the job of a question's vector, whose ID follows from the answer's.
+func (c *Coordinator) questionJob(id protocol.Hash, text string) *api.Request {
+	return &api.Request{ID: sha256.Sum256(append(id[:], "/question"...)), Model: c.cfg.Base.Hex(), Embedding: &protocol.EmbeddingJob{
+		Algorithm: protocol.EmbeddingAlgorithm, Inputs: []protocol.EmbeddingInput{{Text: cut(text)}}}}
 }
 
 // Citations are what an answer read, numbered as in its prompt.

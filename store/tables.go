@@ -25,6 +25,7 @@ var (
 	faucetTable     = NewTable(27, "grants of the faucet", AccountKey(), JSON[FaucetGrant]())
 	usageTable      = NewTable(28, "usage by key, day and model", PairKey(HashKey(), PairKey(Int64Key(), StringKey[string]())), JSON[Usage]())
 	spendingTable   = NewTable(29, "spending by key", HashKey(), JSON[Spending]())
+	paymentTable    = NewTable(37, "payments of single requests", HashKey(), JSON[PaymentRecord]())
 	vectorTable     = NewTable(36, "vectors of records", HashKey(), JSON[[]float32]())
 
 	fileTable   = NewTable(30, "uploaded files", HashKey(), JSON[FileRecord]())

@@ -27,7 +27,7 @@ for another version than the newest. 'chat agent/NAME' talks to it turn by turn.
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			model := api.AgentPrefix + strings.TrimPrefix(args[0], api.AgentPrefix)
-			a, err := c.ask(cmd.Context(), model, s, chatOf(s, openai.UserMessage(args[1])), func(t string) {
+			a, err := c.ask(cmd.Context(), model, &s, chatOf(s, openai.UserMessage(args[1])), func(t string) {
 				if !c.json {
 					fmt.Fprint(c.out, t)
 				}

@@ -29,6 +29,7 @@ func newCoordinator(c *cli) *cobra.Command {
 func coordinatorRun(c *cli) *cobra.Command {
 	var rpc, deployment, listen string
 	var peer node.PeerConfig
+	var x402 bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Admit, route and pay requests until interrupted",
@@ -41,7 +42,7 @@ serves the OpenAI-compatible API. Requesters authorise its session key in the es
 			if err != nil {
 				return err
 			}
-			n, err := c.openCoordinator(cmd, rpc, at, listen, peer, false, nil)
+			n, err := c.openCoordinator(cmd, rpc, at, listen, peer, false, nil, x402)
 			if err != nil {
 				return err
 			}
@@ -64,11 +65,12 @@ serves the OpenAI-compatible API. Requesters authorise its session key in the es
 	f.StringSliceVar(&peer.Listen, "p2p", nil, "multiaddrs to listen on (default: QUIC and TCP on all interfaces, any port)")
 	f.StringSliceVar(&peer.Bootstrap, "bootstrap", nil, "multiaddrs of peers to join")
 	f.BoolVar(&peer.NAT, "nat", false, "find a way through a home router")
+	f.BoolVar(&x402, "x402", false, "let requests without an API key be paid one by one (HTTP 402)")
 	return cmd
 }
 
 // openCoordinator opens the coordinator of this home.
-func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses, listen string, peer node.PeerConfig, light bool, faucet *node.FaucetSettings) (*node.Coordinator, error) {
+func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses, listen string, peer node.PeerConfig, light bool, faucet *node.FaucetSettings, x402 bool) (*node.Coordinator, error) {
 	w, err := c.Home().Wallet(c.password, light)
 	if err != nil {
 		return nil, err
@@ -87,6 +89,6 @@ func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses
 	return node.OpenCoordinator(cmd.Context(), node.CoordinatorConfig{
 		Home: node.Home{Dir: c.Home().Path("coordinator")}, RPC: rpc, Addresses: at, API: listen, Peer: peer,
 		BaseModel: c.baseModel,
-		Base:      bundle.Hash, BaseName: node.NameOfBase(c.baseModel), SessionKey: session, Faucet: faucet, Logger: c.logger(),
+		Base:      bundle.Hash, BaseName: node.NameOfBase(c.baseModel), SessionKey: session, Faucet: faucet, X402: x402, Logger: c.logger(),
 	})
 }

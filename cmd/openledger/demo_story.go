@@ -158,7 +158,7 @@ func (m *demo) ask(ctx context.Context) error {
 		tasks.Go(func() error {
 			prompt := strings.ReplaceAll(demoPrompt, "{title}", m.fables[q.fable].Title)
 			turn := []openai.ChatCompletionMessageParamUnion{openai.UserMessage(prompt)}
-			q.answer, q.err = m.c.ask(asking, demoAdapter, sampling{topP: 1, repetition: 1, logprobs: -1, maxTokens: 96}, turn, func(string) {
+			q.answer, q.err = m.c.ask(asking, demoAdapter, &sampling{topP: 1, repetition: 1, logprobs: -1, maxTokens: 96}, turn, func(string) {
 				if answered.Load() >= killAfter {
 					drama.kill()
 				}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"strconv"
@@ -17,9 +18,11 @@ import (
 	"github.com/openai/openai-go/shared"
 	"github.com/spf13/cobra"
 
+	"github.com/openledger/openledger/cmd/openledger/client"
 	"github.com/openledger/openledger/cmd/openledger/node"
 	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/wire"
 )
 
 // sampling are the flags that infer and chat share.
@@ -41,6 +44,9 @@ type sampling struct {
 	logprobs    int
 	retrieve    []string // datanets
 	sources     int
+	pay         bool
+	max         string // OPEN
+	payer       *client.Payer
 }
 
 func (s *sampling) flags(cmd *cobra.Command) {
@@ -62,6 +68,8 @@ func (s *sampling) flags(cmd *cobra.Command) {
 	f.StringVar(&s.system, "system", "", "system message")
 	f.StringSliceVar(&s.retrieve, "retrieve", nil, "let the answer read these datanets, by number or name, and cite them")
 	f.IntVar(&s.sources, "sources", 3, "with --retrieve: records of each datanet at most")
+	f.BoolVar(&s.pay, "pay", false, "pay for each answer with a signature of --as, without an API key (HTTP 402)")
+	f.StringVar(&s.max, "max", "1", "with --pay: OPEN that may be spent at most")
 }
 
 // answer is what infer prints.
@@ -80,11 +88,20 @@ type answer struct {
 }
 
 // ask sends a chat to the coordinator with OpenAI's own client and streams the answer.
-func (c *cli) ask(ctx context.Context, model string, s sampling, messages []openai.ChatCompletionMessageParamUnion, onText func(string)) (answer, error) {
-	if c.apiKey == "" {
-		return answer{}, protocol.Errorf(protocol.KindUnauthorized, "api key", "there is none: set $OPENLEDGER_API_KEY, or put it in the file api.key in the home; 'openledger coordinator key' issues one")
+func (c *cli) ask(ctx context.Context, model string, s *sampling, messages []openai.ChatCompletionMessageParamUnion, onText func(string)) (answer, error) {
+	options := []option.RequestOption{option.WithBaseURL(c.api + "/v1")}
+	switch {
+	case s.pay:
+		if err := s.open(ctx, c); err != nil {
+			return answer{}, err
+		}
+		options = append(options, option.WithAPIKey(api.NoKey), option.WithHTTPClient(&http.Client{Transport: s.payer}), option.WithMaxRetries(0)) // a retry would be paid anew
+	case c.apiKey == "":
+		return answer{}, protocol.Errorf(protocol.KindUnauthorized, "api key", "there is none: set $OPENLEDGER_API_KEY, or put it in the file api.key in the home; 'openledger coordinator key' issues one; or pay for each answer with --pay")
+	default:
+		options = append(options, option.WithAPIKey(c.apiKey), option.WithMaxRetries(1))
 	}
-	oa := openai.NewClient(option.WithBaseURL(c.api+"/v1"), option.WithAPIKey(c.apiKey), option.WithMaxRetries(1))
+	oa := openai.NewClient(options...)
 	params, err := s.params(model, messages)
 	if err != nil {
 		return answer{}, err
@@ -117,6 +134,28 @@ func (c *cli) ask(ctx context.Context, model string, s sampling, messages []open
 	}
 	a.Text = text.String()
 	return a, c.whyNot(ctx, stream.Err())
+}
+
+// open makes the payer, once for all answers.
+func (s *sampling) open(ctx context.Context, c *cli) error {
+	if s.payer != nil {
+		return nil
+	}
+	most, err := node.ParseOpen("max", s.max)
+	if err != nil {
+		return err
+	}
+	key, err := c.signer()
+	if err != nil {
+		return err
+	}
+	_, info, ch, err := c.network(ctx)
+	if err != nil {
+		return err
+	}
+	ch.Close()
+	s.payer = &client.Payer{Signer: key, Domain: wire.Domain{ChainID: info.ChainID, Contract: info.Contracts.Escrow}, PayTo: info.SessionKey, Max: most, Next: http.DefaultTransport}
+	return nil
 }
 
 // params are the request to OpenAI's client; what is not OpenAI's goes beside.
@@ -181,9 +220,12 @@ func (s *sampling) params(model string, messages []openai.ChatCompletionMessageP
 func (c *cli) whyNot(ctx context.Context, err error) error {
 	var refused *openai.Error
 	var unreachable *url.Error
+	var ours *protocol.Error
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return err
+	case errors.As(err, &ours): // of a payment
+		return ours
 	case errors.As(err, &refused) && refused.Message != "":
 		return errors.New(refused.Message)
 	case errors.As(err, &unreachable):
@@ -206,10 +248,11 @@ func newInfer(c *cli) *cobra.Command {
 		Short: "Ask a model one question",
 		Example: `  openledger infer fable-lessons 'What is the lesson of "The Frogs and the Ox"?'
   openledger infer fable-lessons 'What is the lesson of "The Old Lion"?' --json
-  openledger infer openledger-tiny 'What is the lesson of the old lion?' --retrieve fables`,
+  openledger infer openledger-tiny 'What is the lesson of the old lion?' --retrieve fables
+  openledger infer openledger-tiny 'Once upon a time' --pay --max 0.01 --as bob`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := c.ask(cmd.Context(), args[0], s, chatOf(s, openai.UserMessage(args[1])), func(t string) {
+			a, err := c.ask(cmd.Context(), args[0], &s, chatOf(s, openai.UserMessage(args[1])), func(t string) {
 				if !c.json {
 					fmt.Fprint(c.out, t)
 				}
@@ -270,7 +313,7 @@ func newChat(c *cli) *cobra.Command {
 					continue
 				}
 				turns = append(turns, openai.UserMessage(line))
-				a, err := c.ask(cmd.Context(), args[0], s, turns, func(t string) {
+				a, err := c.ask(cmd.Context(), args[0], &s, turns, func(t string) {
 					if !c.json {
 						fmt.Fprint(c.out, t)
 					}

@@ -74,11 +74,14 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, by Caller) e
 	if err != nil {
 		return err
 	}
-	id, err := requestID(r, by.Account)
+	id, err := requestID(r, &by)
 	if err != nil {
 		return err
 	}
 	jobs := embeddingJobs(id, &in, inputs)
+	if err := s.pay(r, &by, jobs...); err != nil {
+		return err
+	}
 	answers := make([]Answer, len(jobs))
 	g, ctx := errgroup.WithContext(r.Context())
 	g.SetLimit(jobsAtOnce)
@@ -93,6 +96,9 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, by Caller) e
 	}
 	out, err := newEmbeddingResponse(&in, jobs, answers)
 	if err != nil {
+		return err
+	}
+	if err := s.settled(w.Header(), &by); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, out)

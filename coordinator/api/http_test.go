@@ -251,7 +251,7 @@ func TestIdempotencyKey(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
 	require.NoError(t, err)
 	req.Header.Set("Idempotency-Key", "one")
-	other, err := requestID(req, owner)
+	other, err := requestID(req, &Caller{Account: owner})
 	require.NoError(t, err)
 	require.NotEqual(t, asked[0].ID, other, "a key means something to its tenant only")
 

@@ -181,6 +181,15 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		w.Header().Set("Retry-After", strconv.FormatInt(after, 10))
 	}
+	if u := (*unpaid)(nil); errors.As(err, &u) {
+		u.tell(w.Header())
+		body.Type, body.Code = "payment_required", "payment_required"
+		if u.reason != "" {
+			body.Code = u.reason
+		}
+		_ = writeJSON(w, http.StatusPaymentRequired, unpaidBody{Error: body, Version: u.terms.Version, Resource: u.terms.Resource, Accepts: u.terms.Accepts})
+		return
+	}
 	_ = writeJSON(w, status, map[string]apiError{"error": body})
 }
 

@@ -16,8 +16,10 @@ import (
 // Caller is who sends a request.
 type Caller struct {
 	Account protocol.Account // pays
-	Key     protocol.Hash    // ID of the API key; zero where none is needed
+	Key     protocol.Hash    // ID of the API key or of the payment; zero where none is needed
 	KeyLimits
+	Paid bool // for this one request: Key and the budget are those of a payment
+	tab  *tab // of a request without a key
 }
 
 // allows says whether the caller's key has a scope.

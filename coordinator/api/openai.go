@@ -189,13 +189,16 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, by Caller, sha
 		}
 		req.Agent = &a
 	}
-	if req.ID, err = requestID(r, by.Account); err != nil {
+	if req.ID, err = requestID(r, &by); err != nil {
 		return err
 	}
 	if req.Sampling, err = in.sampling(req.ID); err != nil {
 		return err
 	}
 	if err := shape.input(&in, &req); err != nil {
+		return err
+	}
+	if err := s.pay(r, &by, req); err != nil {
 		return err
 	}
 	created := time.Now().Unix()
@@ -214,18 +217,25 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, by Caller, sha
 	if at := answer.Receipt.Receipt.FinishedAt; at > 0 { // the same when the answer is repeated
 		created = at / 1000
 	}
+	if err := s.settled(w.Header(), &by); err != nil {
+		return err
+	}
 	return writeJSON(w, http.StatusOK, shape.whole(req, created, answer, logprobs))
 }
 
 // requestID derives the job's ID from the Idempotency-Key header, so that a client
-// that asks again after a lost connection pays once; without the header it is random.
-func requestID(r *http.Request, tenant protocol.Account) (protocol.Hash, error) {
+// that asks again after a lost connection pays once; without the header it is random. A
+// request that is paid for itself has the payment's: one payment, one answer.
+func requestID(r *http.Request, by *Caller) (protocol.Hash, error) {
+	if by.tab != nil && by.tab.paid != nil {
+		return by.tab.paid.signed.Payment.ID(), nil
+	}
 	key := r.Header.Get("Idempotency-Key")
 	if len(key) > 256 {
 		return protocol.Hash{}, protocol.Errorf(protocol.KindInvalid, "Idempotency-Key", "it is longer than 256 bytes")
 	}
 	if key != "" {
-		return sha256.Sum256(append(tenant.Bytes(), key...)), nil
+		return sha256.Sum256(append(by.Account.Bytes(), key...)), nil
 	}
 	var id protocol.Hash
 	_, err := rand.Read(id[:])
@@ -248,6 +258,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, by Caller, r
 			started = true
 			w.Header().Set("Content-Type", "text/event-stream")
 			w.Header().Set("Cache-Control", "no-store")
+			by.tab.promise(w.Header())
 			w.WriteHeader(http.StatusOK)
 		}
 		body, err := json.Marshal(addressable(v))
@@ -280,6 +291,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, by Caller, r
 		if err := event(map[string]apiError{"error": body}); err != nil {
 			return nil // the client hung up: nobody to tell
 		}
+		s.trail(w, &by)
 		return nil
 	}
 	if err := events(shape.last(req, created, answer, &at)); err != nil {
@@ -291,6 +303,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, by Caller, r
 		}
 	}
 	_, _ = w.Write([]byte("data: [DONE]\n\n"))
+	s.trail(w, &by)
 	return nil
 }
 

@@ -180,8 +180,8 @@ func (s *Server) endpoint(e route) http.HandlerFunc {
 		if signed := r.Header.Get(SignedHeader); signed != "" && e.scope == ScopeDatanets {
 			by, err = s.signed(signed)
 		} else if e.scope != scopeOff {
-			by, err = s.caller(w, r)
-			if err == nil {
+			by, err = s.caller(w, r, payable[e.operation])
+			if err == nil && by.tab == nil {
 				err = by.allows(e.scope)
 			}
 			if err == nil {
@@ -189,7 +189,8 @@ func (s *Server) endpoint(e route) http.HandlerFunc {
 			}
 		}
 		if err == nil {
-			err = e.serve(w, r, by)
+			defer by.tab.close()
+			err = by.tab.explain(e.serve(w, r, by))
 		}
 		if err != nil {
 			r.Body = body // so that the server does not ask for a body that was refused unread
@@ -207,8 +208,17 @@ func newRequestID() string {
 	return "req_" + hex.EncodeToString(id[:])
 }
 
-// caller finds out who sends a request that needs an API key.
-func (s *Server) caller(w http.ResponseWriter, r *http.Request) (Caller, error) {
+// caller finds out who sends a request that needs an API key, or, where that is possible,
+// a payment.
+func (s *Server) caller(w http.ResponseWriter, r *http.Request, payable bool) (Caller, error) {
+	if payable && s.cfg.Payments != nil {
+		if unkeyed(r) {
+			return s.payer(r)
+		}
+		if r.Header.Get(PaymentSignatureHeader) != "" {
+			return Caller{}, badPayment("", "there is an API key, too: send one of them")
+		}
+	}
 	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if key = strings.TrimSpace(key); !strings.EqualFold(scheme, "Bearer") || key == "" {
 		w.Header().Set("WWW-Authenticate", "Bearer")

@@ -71,7 +71,7 @@ func (s *Server) searchDatanet(w http.ResponseWriter, r *http.Request, by Caller
 		}
 		one.Method = MethodBM25
 	}
-	id, err := requestID(r, by.Account)
+	id, err := requestID(r, &by)
 	if err != nil {
 		return err
 	}

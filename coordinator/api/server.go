@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/openledger/openledger/coordinator/web"
@@ -59,6 +60,8 @@ type Config struct {
 	Feed       *Feed
 
 	Reports Reports
+
+	Payments Payments // nil: requests without an API key are refused
 }
 
 // EnsureDefaults fills what is left out.
@@ -111,6 +114,8 @@ type Server struct {
 	web      http.Handler
 
 	heartbeat time.Duration // of streams of events
+
+	paying sync.Map // IDs of payments whose requests run
 }
 
 // New listens; Run serves.

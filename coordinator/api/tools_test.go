@@ -241,7 +241,7 @@ func mustID(t *testing.T, key string) protocol.Hash {
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://x/", nil)
 	require.NoError(t, err)
 	r.Header.Set("Idempotency-Key", key)
-	id, err := requestID(r, tenant)
+	id, err := requestID(r, &Caller{Account: tenant})
 	require.NoError(t, err)
 	return id
 }

@@ -69,6 +69,30 @@ func SignOpening(d Domain, o protocol.Opening, key *ecdsa.PrivateKey) (protocol.
 	return protocol.SignedOpening{Opening: o, Signature: sig}, err
 }
 
+// PaymentData is the typed data of a payment, TransferWithAuthorization of EIP-3009. The
+// domain is the escrow's; no contract takes it.
+func PaymentData(d Domain, p protocol.Payment) TypedData {
+	t := TypedData{domain: d, primary: "TransferWithAuthorization"}
+	t.account("from", p.From)
+	t.account("to", p.To)
+	t.amount("value", p.Value)
+	t.amount("validAfter", p.ValidAfter)
+	t.amount("validBefore", p.ValidBefore)
+	t.hash("nonce", p.Nonce)
+	return t
+}
+
+// SignPayment signs with the payer's key.
+func SignPayment(d Domain, p protocol.Payment, key *ecdsa.PrivateKey) (protocol.SignedPayment, error) {
+	sig, err := Sign(PaymentData(d, p), key)
+	return protocol.SignedPayment{Payment: p, Signature: sig}, err
+}
+
+// VerifyPayment checks that the payer signed.
+func VerifyPayment(d Domain, s protocol.SignedPayment) error {
+	return Verify(PaymentData(d, s.Payment), s.Payment.From, s.Signature)
+}
+
 // BindingData is the typed data of a binding (contract: WorkerStaking).
 func BindingData(d Domain, b protocol.Binding) TypedData {
 	t := TypedData{domain: d, primary: "Binding"}

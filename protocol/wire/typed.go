@@ -24,7 +24,7 @@ const (
 const signatureBytes = crypto.SignatureLength
 
 // Domain is the EIP-712 domain: the chain and the contract that checks the type
-// (Escrow: Voucher, Opening; AgentRegistry: AgentOrder; ModelRegistry: TrainingOrder;
+// (Escrow: Voucher, Opening; a Payment stands in its domain, too; AgentRegistry: AgentOrder; ModelRegistry: TrainingOrder;
 // DatanetRegistry: Contribution, Review and batches of them; WorkerStaking: Binding; AttributionSettlement:
 // Receipt; DisputeCommittee: Verdict).
 type Domain struct {

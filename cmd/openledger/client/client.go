@@ -3,7 +3,7 @@
 // Invariants: an answer that is not a success becomes the coordinator's own error,
 // with its kind; answers are bounded.
 //
-// It signs nothing and caches nothing.
+// It caches nothing, and signs nothing but payments of single requests (Payer).
 package client
 
 import (

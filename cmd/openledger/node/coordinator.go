@@ -37,6 +37,7 @@ type CoordinatorConfig struct {
 	BaseModel  string // its files, as OpenBase has them
 	SessionKey *keystore.Key
 	Faucet     *FaucetSettings // nil: none
+	X402       bool            // requests without an API key may be paid one by one
 	Logger     *slog.Logger
 }
 
@@ -93,6 +94,10 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 		return nil, err
 	}
 	c.explainer = newExplainer(c.Coordinator, c.client, c.peer.ipfs, cfg.BaseModel, cfg.Base)
+	var payments api.Payments
+	if cfg.X402 {
+		payments = c.Coordinator
+	}
 	c.API, err = api.New(api.Config{
 		Explainer: c.explainer, Files: c.Coordinator, FineTuning: c.Coordinator,
 		Listen: cfg.API, Inference: c.Coordinator, Adapters: c.Coordinator, Keys: c.Coordinator, Training: c.Coordinator, Datanets: c.Coordinator,
@@ -106,8 +111,9 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 
 		Searcher:   c.Coordinator,
 		Statistics: c.Coordinator, Feed: c.Feed(),
-		MCP:     mcpserver.Handler,
-		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
+		Payments: payments,
+		MCP:      mcpserver.Handler,
+		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, err

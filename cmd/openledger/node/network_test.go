@@ -80,7 +80,7 @@ func withNetwork(m *testing.M) (code int, err error) {
 	}
 	n.coord, err = node.OpenCoordinator(ctx, node.CoordinatorConfig{
 		Home: node.Home{Dir: filepath.Join(dir, "coordinator")}, RPC: n.chain.RPC(), Addresses: n.chain.Addresses, API: "127.0.0.1:0",
-		Peer: node.PeerConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0"}}, Base: n.base, SessionKey: session, Logger: logger("coordinator"),
+		Peer: node.PeerConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0"}}, Base: n.base, SessionKey: session, X402: true, Logger: logger("coordinator"),
 	})
 	if err != nil {
 		return 0, err

@@ -166,6 +166,60 @@ class Error(TypedDict):
 
 
 
+class PaymentRequiredError(TypedDict):
+    message: "str"
+    """says what to do"""
+    type: "str"
+    param: "str | None"
+    """the field that it is about"""
+    code: "str"
+    """payment_required, or x402's reason why the payment was refused"""
+
+
+
+class PaymentRequiredResource(TypedDict):
+    url: "str"
+    description: "NotRequired[str]"
+    mimeType: "NotRequired[str]"
+
+
+
+class PaymentRequired(TypedDict):
+    error: "PaymentRequiredError"
+    x402Version: "NotRequired[Literal[2]]"
+    resource: "NotRequired[PaymentRequiredResource]"
+    accepts: "NotRequired[list[PaymentTerms]]"
+
+
+
+class PaymentTermsExtra(TypedDict):
+    name: "str"
+    """of the EIP-712 domain"""
+    version: "str"
+    """of the EIP-712 domain"""
+    assetTransferMethod: "Literal['eip3009']"
+    """TransferWithAuthorization is signed"""
+    request: "NotRequired[Hash]"
+    """SHA2-256 of method, space, path, newline and body: for a nonce that is good for this request only"""
+
+
+
+class PaymentTerms(TypedDict):
+    scheme: "Literal['exact']"
+    network: "str"
+    """the chain (CAIP-2)"""
+    amount: "Amount"
+    """the most that is charged"""
+    asset: "Account"
+    """the escrow"""
+    payTo: "Account"
+    """the coordinator's session key"""
+    maxTimeoutSeconds: "int"
+    """how long the payment should be valid"""
+    extra: "PaymentTermsExtra"
+
+
+
 class OpenAIModel(TypedDict):
     id: "str"
     object: "Literal['model']"

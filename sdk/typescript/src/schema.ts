@@ -1394,6 +1394,57 @@ export interface components {
                 code: string;
             };
         };
+        /** @description an error, and beside it what to pay (x402, version 2) if there is no API key */
+        PaymentRequired: {
+            error: {
+                /** @description says what to do */
+                message: string;
+                type: string;
+                /** @description the field that it is about */
+                param: string | null;
+                /** @description payment_required, or x402's reason why the payment was refused */
+                code: string;
+            };
+            /** @constant */
+            x402Version?: 2;
+            resource?: {
+                url: string;
+                description?: string;
+                mimeType?: string;
+            };
+            accepts?: components["schemas"]["PaymentTerms"][];
+        };
+        /** @description a way to pay */
+        PaymentTerms: {
+            /** @constant */
+            scheme: "exact";
+            /**
+             * @description the chain (CAIP-2)
+             * @example eip155:41455
+             */
+            network: string;
+            /** @description the most that is charged */
+            amount: components["schemas"]["Amount"];
+            /** @description the escrow */
+            asset: components["schemas"]["Account"];
+            /** @description the coordinator's session key */
+            payTo: components["schemas"]["Account"];
+            /** @description how long the payment should be valid */
+            maxTimeoutSeconds: number;
+            extra: {
+                /** @description of the EIP-712 domain */
+                name: string;
+                /** @description of the EIP-712 domain */
+                version: string;
+                /**
+                 * @description TransferWithAuthorization is signed
+                 * @constant
+                 */
+                assetTransferMethod: "eip3009";
+                /** @description SHA2-256 of method, space, path, newline and body: for a nonce that is good for this request only */
+                request?: components["schemas"]["Hash"];
+            };
+        };
         OpenAIModel: {
             id: string;
             /** @constant */
@@ -2810,6 +2861,20 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /**
+         * @description The escrow, the key's budget or the payment does not cover the request. Without an
+         *     API key it says what to pay: `accepts` is what the header PAYMENT-REQUIRED has.
+         */
+        PaymentRequired: {
+            headers: {
+                "PAYMENT-REQUIRED": components["headers"]["PaymentRequired"];
+                "PAYMENT-RESPONSE": components["headers"]["PaymentResponse"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["PaymentRequired"];
+            };
+        };
     };
     parameters: {
         /** @description of the account */
@@ -2859,7 +2924,16 @@ export interface components {
             };
         };
     };
-    headers: never;
+    headers: {
+        /** @description what to pay and how (x402, version 2), base64 of the body without its `error`, which is a text here */
+        PaymentRequired: components["schemas"]["Base64"];
+        /**
+         * @description What became of the payment, base64 of JSON: `success`, `payer`, `network`, `amount`
+         *     (charged, wei; of a stream only in the trailer of this name), `extra.receipts`, or
+         *     `errorReason`. Only where there was one.
+         */
+        PaymentResponse: components["schemas"]["Base64"];
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -2935,6 +3009,7 @@ export interface operations {
             /** @description the answer, or a stream of server-sent events when `stream` is true */
             200: {
                 headers: {
+                    "PAYMENT-RESPONSE": components["headers"]["PaymentResponse"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2942,6 +3017,7 @@ export interface operations {
                     "text/event-stream": components["schemas"]["EventStream"];
                 };
             };
+            402: components["responses"]["PaymentRequired"];
             default: components["responses"]["Error"];
         };
     };
@@ -2964,6 +3040,7 @@ export interface operations {
             /** @description the answer, or a stream of server-sent events when `stream` is true */
             200: {
                 headers: {
+                    "PAYMENT-RESPONSE": components["headers"]["PaymentResponse"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2971,6 +3048,7 @@ export interface operations {
                     "text/event-stream": components["schemas"]["EventStream"];
                 };
             };
+            402: components["responses"]["PaymentRequired"];
             default: components["responses"]["Error"];
         };
     };
@@ -2993,12 +3071,14 @@ export interface operations {
             /** @description a vector for each input, in their order */
             200: {
                 headers: {
+                    "PAYMENT-RESPONSE": components["headers"]["PaymentResponse"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Embeddings"];
                 };
             };
+            402: components["responses"]["PaymentRequired"];
             default: components["responses"]["Error"];
         };
     };
