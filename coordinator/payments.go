@@ -26,7 +26,7 @@ func (c *Coordinator) PaymentTerms() api.PaymentTerms {
 // MostOf is what admission reserves for jobs whose requesters have enough: the prompts at
 // their longest, the largest answers, at the dearest acceptable ask. Of what an answer
 // reads it is the most that can be found; nothing is searched.
-func (c *Coordinator) MostOf(ctx context.Context, jobs []api.Request) (amount, error) {
+func (c *Coordinator) MostOf(ctx context.Context, jobs []api.Request) (uint256.Int, error) {
 	var sum amount
 	for i := range jobs {
 		most, err := c.mostOf(ctx, &jobs[i])
@@ -146,7 +146,7 @@ func (c *Coordinator) TakePayment(_ context.Context, p protocol.SignedPayment, r
 }
 
 // Charged is what the receipts of a payment add up to.
-func (c *Coordinator) Charged(payment protocol.Hash) (amount, error) {
+func (c *Coordinator) Charged(payment protocol.Hash) (uint256.Int, error) {
 	s, err := c.book.SpendingOf(payment)
 	return s.Total, err
 }
