@@ -198,6 +198,22 @@ func (c *Coordinator) manifest(ctx context.Context, id protocol.CID) (*agent.Man
 	return m, nil
 }
 
+// agentIDs are the shortest model ids that lead to agents, which are in the order of
+// their registration.
+func agentIDs(all []chain.Agent) []string {
+	taken := map[string]bool{}
+	out := make([]string, len(all))
+	for i := range all {
+		a := &all[i]
+		out[i] = api.AgentPrefix + a.Name
+		if taken[a.Name] {
+			out[i] = api.AgentPrefix + strings.ToLower(a.Owner.Hex()) + "/" + a.Name
+		}
+		taken[a.Name] = true // by a retired one, too
+	}
+	return out
+}
+
 // agentModels lists the agents on offer whose manifest is here and names a model that is
 // served here.
 func (c *Coordinator) agentModels(ctx context.Context, adapters []chain.Adapter) ([]api.Model, error) {
@@ -209,14 +225,10 @@ func (c *Coordinator) agentModels(ctx context.Context, adapters []chain.Adapter)
 	for _, a := range adapters {
 		byCID[a.CID] = a
 	}
-	taken := map[string]bool{}
+	ids := agentIDs(all)
 	var out []api.Model
-	for _, a := range all {
-		id := api.AgentPrefix + a.Name
-		if taken[a.Name] {
-			id = api.AgentPrefix + strings.ToLower(a.Owner.Hex()) + "/" + a.Name
-		}
-		taken[a.Name] = true // by a retired one, too
+	for i, a := range all {
+		id := ids[i]
 		if !a.Active {
 			continue
 		}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,6 +20,9 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 		require.NoError(t, err)
 		receipt = a.receipt.Hex()
 	}
+	manifest := filepath.Join(t.TempDir(), "poet.json")
+	require.NoError(t, os.WriteFile(manifest, []byte(`{"name":"poet","description":"Answers in verse","instructions":"Answer in verse.","price":"5","base":"`+d.info.Base.Hex()+`"}`), 0o600))
+	run(t, nil, "agent", "register", manifest, "--stake", "100", "--as", "owner", "--home", d.home, "--api", d.ready.API)
 	workers, err := d.cl.Workers(t.Context())
 	require.NoError(t, err)
 	b := newBrowser(t, d.ready.API)
@@ -33,6 +38,9 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 		{"factory-new", "/factory/new", "Datanet"},
 		{"models", "/models", "Models"},
 		{"playground", "/playground", "Playground"},
+		{"agents", "/agents", "Answers in verse"},
+		{"agent", "/agents/1", "Answer in verse."},
+		{"agent-new", "/agents/new", "Instructions"},
 		{"workers", "/workers", "All workers"},
 		{"worker", "/workers/" + string(workers[0].Peer), "Where it is reached"},
 		{"receipts", "/receipts", "Asked by"},

@@ -95,3 +95,30 @@ func TestAnAgentIsToldItsInstructions(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	require.Nil(t, s.asked[len(s.asked)-1].Agent)
 }
+
+func TestAgentsAreListedAndShown(t *testing.T) {
+	url := serve(t, &service{}, nil) + "/api/v1/agents"
+	for query, want := range map[string][]string{"": {"poet", "guide"}, "?q=POET": {"poet", "guide"}, "?q=poets+museum": {"guide"}, "?q=whale": nil,
+		"?owner=" + tenant.Hex(): {"guide"}} {
+		status, _, body := send(t, "GET", url+query, "")
+		require.Equal(t, http.StatusOK, status)
+		var got struct{ Agents []AgentView }
+		require.NoError(t, json.Unmarshal([]byte(body), &got))
+		var names []string
+		for _, a := range got.Agents {
+			names = append(names, a.Name)
+		}
+		require.Equal(t, want, names, query)
+	}
+	status, _, body := send(t, "GET", url+"/1", "")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, `"price":`+hugeText)
+	require.Contains(t, body, `"document":{"name":"poet","new":[1]}`, "also what this version does not know")
+
+	status, _, body = send(t, "POST", url+"/manifest", `{"owner":"`+tenant.Hex()+`","manifest":{"name":"poet"}}`)
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, `"min_stake":`+hugeText)
+	status, _, body = send(t, "POST", url+"/manifest", `{"owner":"`+tenant.Hex()+`"}`)
+	require.Equal(t, http.StatusBadRequest, status)
+	require.Contains(t, body, `"param":"manifest"`)
+}

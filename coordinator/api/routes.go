@@ -103,6 +103,9 @@ func (s *Server) table() []route {
 		{"GET", "/api/v1/datanets/{id}/versions/{version}/embeddings", "getVersionEmbeddings", scopeOff, 0, open(s.embeddingStatus)},
 		{"POST", "/api/v1/datanets/{id}/versions/{version}/embeddings", "embedVersion", ScopeInference, smallBody, s.embedVersion},
 
+		{"GET", "/api/v1/agents", "listAgents", scopeOff, 0, open(s.agents)},
+		{"GET", "/api/v1/agents/{id}", "getAgent", scopeOff, 0, open(s.agent)},
+		{"POST", "/api/v1/agents/manifest", "draftManifest", scopeOff, 2 * maxManifest, open(s.draftManifest)},
 		{"POST", "/api/v1/agents/{id}/versions/{version}/manifest", "storeManifest", scopeOff, 0, open(s.storeManifest)},
 
 		{"POST", "/api/v1/quotes", "quote", scopeOff, 0, open(s.quote)},

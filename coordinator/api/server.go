@@ -62,6 +62,8 @@ type Config struct {
 	Reports Reports
 
 	Payments Payments // nil: requests without an API key are refused
+
+	AgentPages AgentPages
 }
 
 // EnsureDefaults fills what is left out.
@@ -93,6 +95,7 @@ func (c *Config) Validate() error {
 		{"reports", c.Reports == nil},
 		{"accounts", c.Accounts == nil}, {"governing", c.Governing == nil},
 		{"statistics", c.Statistics == nil}, {"feed", c.Feed == nil},
+		{"agent_pages", c.AgentPages == nil},
 	} {
 		if f.missing {
 			return protocol.Errorf(protocol.KindInvalid, f.name, "the API needs it")

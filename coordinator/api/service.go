@@ -97,7 +97,7 @@ type TrainingStatus struct {
 	Steps    []int                     `json:"steps,omitempty"`  // of each of Losses
 	// Evals are those reported so far; those of the training's end are in its report.
 	Evals  []protocol.TrainingEval `json:"evals,omitempty"`
-	Events []TrainingNote         `json:"events,omitempty"` // the oldest first
+	Events []TrainingNote          `json:"events,omitempty"` // the oldest first
 }
 
 // TrainingNote is something that happened to a training.

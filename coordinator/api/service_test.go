@@ -195,6 +195,22 @@ func (s *service) Receipt(context.Context, protocol.Hash) (ReceiptView, error) {
 	return s.view(), s.err
 }
 
+func (s *service) AgentList(context.Context) ([]AgentView, error) {
+	return []AgentView{{ID: 1, Model: "agent/poet", Name: "poet", Owner: owner, Price: huge}, {ID: 2, Model: "agent/guide", Name: "guide", Owner: tenant, Description: "Knows the poets' museum"}}, s.err
+}
+
+func (s *service) AgentPage(ctx context.Context, id uint64) (AgentPage, error) {
+	all, err := s.AgentList(ctx)
+	return AgentPage{AgentView: all[id-1], PendingOwner: &tenant, MinStake: huge, Document: []byte(`{"name":"poet","new":[1]}`), Refused: "it rests"}, err
+}
+
+func (s *service) DraftManifest(_ context.Context, by protocol.Account, manifest []byte) (ManifestDraft, error) {
+	if by != tenant {
+		return ManifestDraft{}, fmt.Errorf("wrong owner %s", by)
+	}
+	return ManifestDraft{Bytes: manifest, CID: "bafk", MinStake: huge}, s.err
+}
+
 func (s *service) Stats(context.Context) (Stats, error) {
 	return Stats{At: 1, Total: Activity{Requests: 1, Settled: huge, Paid: []PaidTo{{"worker", huge}}}}, s.err
 }
@@ -251,7 +267,8 @@ func configOf(s *service) Config {
 		Searcher:   s,
 		Reports:    s,
 		Statistics: s, Feed: NewFeed(),
-		Logger: slog.New(slog.DiscardHandler)}
+		AgentPages: s,
+		Logger:     slog.New(slog.DiscardHandler)}
 }
 
 func serveAs(t testing.TB, s *service, change func(*Config), wrap func(http.Handler) http.Handler) string {

@@ -111,9 +111,10 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 
 		Searcher:   c.Coordinator,
 		Statistics: c.Coordinator, Feed: c.Feed(),
-		Payments: payments,
-		MCP:      mcpserver.Handler,
-		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
+		Payments:   payments,
+		AgentPages: c.Coordinator,
+		MCP:        mcpserver.Handler,
+		Metrics:    promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, err

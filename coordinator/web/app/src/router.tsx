@@ -28,6 +28,15 @@ const rewards = createRoute({
 });
 const governance = createRoute({ getParentRoute, path: '/governance', component: lazyRouteComponent(() => import('./pages/governance/governance')) });
 
+const agents = createRoute({ getParentRoute, path: '/agents', component: lazyRouteComponent(() => import('./pages/agents/agents')) });
+const newAgent = createRoute({
+  getParentRoute,
+  path: '/agents/new',
+  validateSearch: (s: Record<string, unknown>): { agent?: number } => (typeof s.agent === 'number' && Number.isSafeInteger(s.agent) && s.agent > 0 ? { agent: s.agent } : {}),
+  component: lazyRouteComponent(() => import('./pages/agents/new')),
+});
+const agent = createRoute({ getParentRoute, path: '/agents/$id', component: lazyRouteComponent(() => import('./pages/agents/agent')) });
+
 const playground = createRoute({
   getParentRoute,
   path: '/playground',
@@ -68,7 +77,7 @@ const newTraining = createRoute({
 const training = createRoute({ getParentRoute, path: '/factory/$id', component: lazyRouteComponent(() => import('./pages/factory/job')) });
 const models = createRoute({ getParentRoute, path: '/models', component: lazyRouteComponent(() => import('./pages/models/models')) });
 
-const routes = root.addChildren([datanets, newDatanet, datanet, record, factory, newTraining, training, models, home, workers, worker, receipts, receipt, rewards, governance, playground]);
+const routes = root.addChildren([datanets, newDatanet, datanet, record, factory, newTraining, training, models, agents, newAgent, agent, home, workers, worker, receipts, receipt, rewards, governance, playground]);
 
 export const router = createRouter({
   routeTree: routes,

@@ -1,5 +1,5 @@
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
-import { Boxes, Coins, Cpu, Database, Factory, Home, Menu, MessagesSquare, ReceiptText, Vote } from 'lucide-react';
+import { Bot, Boxes, Coins, Cpu, Database, Factory, Home, Menu, MessagesSquare, ReceiptText, Vote } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { AccountMenu } from '../wallet/account';
 import { ThemeButton } from './theme';
@@ -10,6 +10,7 @@ const pages = [
   { to: '/datanets', label: 'Datanets', icon: Database },
   { to: '/factory', label: 'ModelFactory', icon: Factory },
   { to: '/models', label: 'Models', icon: Boxes },
+  { to: '/agents', label: 'Agents', icon: Bot },
   { to: '/receipts', label: 'Receipts', icon: ReceiptText },
   { to: '/rewards', label: 'Rewards', icon: Coins },
   { to: '/workers', label: 'Workers', icon: Cpu },

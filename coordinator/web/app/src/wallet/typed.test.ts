@@ -1,11 +1,12 @@
 import { type Hex, recoverAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { describe, expect, it } from 'vitest';
+import agentOrder from '../../../../../protocol/wire/testdata/agent_order.json';
 import batches from '../../../../../protocol/wire/testdata/batch.json';
 import golden from '../../../../../protocol/wire/testdata/eip712.json';
 import hypers from '../../../../../protocol/wire/testdata/hyper.json';
 import { type Hyper, hyperHash, hyperJSON } from './hyper';
-import { base64, batchDigest, batchOf, type Contribution, contributionDigest, domain, orderDigest, type Review, reviewDigest } from './typed';
+import { agentDigest, base64, batchDigest, batchOf, type Contribution, contributionDigest, domain, orderDigest, type Review, reviewDigest } from './typed';
 
 const d = domain(golden.chain_id, golden.contract);
 
@@ -36,6 +37,10 @@ describe('typed data is hashed as the network does it', () => {
       const r = { datanet: BigInt(get('datanet')), record: get('record'), status: get('status') as Review['status'], reason: get('reason'), at: BigInt(get('at')) };
       expect(reviewDigest(d, r)).toBe(digest);
     }
+  });
+  it('orders of agents', () => {
+    const { chain_id, contract, digest, price, ...o } = agentOrder;
+    expect(agentDigest(domain(chain_id, contract), { ...o, price: BigInt(price) })).toBe(digest);
   });
   it('training orders', () => {
     for (const { get, digest } of cases('TrainingOrder')) {

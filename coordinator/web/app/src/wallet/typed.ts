@@ -24,6 +24,15 @@ const types = {
     { name: 'root', type: 'bytes32' },
     { name: 'count', type: 'uint32' },
   ],
+  AgentOrder: [
+    { name: 'owner', type: 'address' },
+    { name: 'agent', type: 'uint64' },
+    { name: 'version', type: 'uint32' },
+    { name: 'name', type: 'string' },
+    { name: 'manifest', type: 'string' },
+    { name: 'price', type: 'uint256' },
+    { name: 'deadline', type: 'uint64' },
+  ],
   TrainingOrder: [
     { name: 'owner', type: 'address' },
     { name: 'name', type: 'string' },
@@ -103,6 +112,26 @@ const ofOrder = (d: TypedDataDomain, o: Order) =>
     },
   }) as const;
 
+/** An order to publish a version of an agent (0: of a new one), until a time in Unix seconds. */
+export interface AgentOrder {
+  owner: string;
+  agent: bigint | number;
+  version: number;
+  name: string;
+  manifest: string;
+  price: bigint;
+  deadline: bigint | number;
+}
+
+const ofAgent = (d: TypedDataDomain, o: AgentOrder) =>
+  ({
+    domain: d,
+    types: { AgentOrder: types.AgentOrder },
+    primaryType: 'AgentOrder',
+    message: { ...o, owner: o.owner as Address, agent: BigInt(o.agent), deadline: BigInt(o.deadline) },
+  }) as const;
+
+export const agentDigest = (d: TypedDataDomain, o: AgentOrder): Hex => hashTypedData(ofAgent(d, o));
 export const contributionDigest = (d: TypedDataDomain, c: Contribution): Hex => hashTypedData(ofContribution(d, c));
 export const reviewDigest = (d: TypedDataDomain, r: Review): Hex => hashTypedData(ofReview(d, r));
 export const orderDigest = (d: TypedDataDomain, o: Order): Hex => hashTypedData(ofOrder(d, o));
@@ -117,6 +146,10 @@ function canonical(signature: Hex): Hex {
 
 export async function signOrder(signer: Signer, d: TypedDataDomain, o: Order): Promise<Hex> {
   return canonical(await signer.signTypedData(ofOrder(d, o)));
+}
+
+export async function signAgentOrder(signer: Signer, d: TypedDataDomain, o: AgentOrder): Promise<Hex> {
+  return canonical(await signer.signTypedData(ofAgent(d, o)));
 }
 
 /** A tree over the digests of statements that are signed together. */
