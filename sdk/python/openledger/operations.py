@@ -157,6 +157,18 @@ class Operations(Transport):
         """Records that have most to do with a question: `POST /api/v1/datanets/{id}/search`"""
         return cast("types.SearchResult", self._json("POST", f"/api/v1/datanets/{part(id)}/search", body=body, keyed=True))
 
+    def list_agents(self, *, q: str | None = None, owner: types.Account | None = None) -> "types.ListAgentsResult":
+        """Agents of the registry, retired ones too: `GET /api/v1/agents`"""
+        return cast("types.ListAgentsResult", self._json("GET", "/api/v1/agents", query={"q": q, "owner": owner}))
+
+    def get_agent(self, id: types.Uint64) -> "types.AgentPage":
+        """An agent with its manifest and versions, and whether it can be asked: `GET /api/v1/agents/{id}`"""
+        return cast("types.AgentPage", self._json("GET", f"/api/v1/agents/{part(id)}"))
+
+    def draft_manifest(self, body: types.DraftManifestBody) -> "types.DraftManifestResult":
+        """Check a manifest and get the bytes and the CID that its owner signs; nothing is stored: `POST /api/v1/agents/manifest`"""
+        return cast("types.DraftManifestResult", self._json("POST", "/api/v1/agents/manifest", body=body))
+
     def store_manifest(self, id: types.Uint64, version: types.Uint32, body: types.StoreManifestBody) -> "types.StoreManifestResult":
         """Keep the manifest of a registered version of an agent: `POST /api/v1/agents/{id}/versions/{version}/manifest`"""
         return cast("types.StoreManifestResult", self._json("POST", f"/api/v1/agents/{part(id)}/versions/{part(version)}/manifest", body=body))
@@ -404,6 +416,18 @@ class AsyncOperations(AsyncTransport):
     async def search_datanet(self, id: types.Uint64, body: types.Search) -> "types.SearchResult":
         """Records that have most to do with a question: `POST /api/v1/datanets/{id}/search`"""
         return cast("types.SearchResult", await self._json("POST", f"/api/v1/datanets/{part(id)}/search", body=body, keyed=True))
+
+    async def list_agents(self, *, q: str | None = None, owner: types.Account | None = None) -> "types.ListAgentsResult":
+        """Agents of the registry, retired ones too: `GET /api/v1/agents`"""
+        return cast("types.ListAgentsResult", await self._json("GET", "/api/v1/agents", query={"q": q, "owner": owner}))
+
+    async def get_agent(self, id: types.Uint64) -> "types.AgentPage":
+        """An agent with its manifest and versions, and whether it can be asked: `GET /api/v1/agents/{id}`"""
+        return cast("types.AgentPage", await self._json("GET", f"/api/v1/agents/{part(id)}"))
+
+    async def draft_manifest(self, body: types.DraftManifestBody) -> "types.DraftManifestResult":
+        """Check a manifest and get the bytes and the CID that its owner signs; nothing is stored: `POST /api/v1/agents/manifest`"""
+        return cast("types.DraftManifestResult", await self._json("POST", "/api/v1/agents/manifest", body=body))
 
     async def store_manifest(self, id: types.Uint64, version: types.Uint32, body: types.StoreManifestBody) -> "types.StoreManifestResult":
         """Keep the manifest of a registered version of an agent: `POST /api/v1/agents/{id}/versions/{version}/manifest`"""

@@ -1596,6 +1596,72 @@ class Payment(TypedDict):
 
 
 
+class AgentView(TypedDict):
+    id: "Uint64"
+    model: "str"
+    """the model id by which it is asked"""
+    name: "str"
+    owner: "Account"
+    version: "Uint32"
+    """the newest"""
+    manifest: "str"
+    """CID"""
+    price: "Amount"
+    """per request"""
+    active: "bool"
+    """offered, with at least the least stake"""
+    stake: "Amount"
+    created: "Seconds"
+    description: "NotRequired[str]"
+    adapter: "NotRequired[str]"
+    """CID of the adapter that answers; none: the base"""
+
+
+
+class AgentPageVersionsItem(TypedDict):
+    version: "Uint32"
+    manifest: "str"
+    price: "Amount"
+    at: "Seconds"
+
+
+
+class AgentPage(TypedDict):
+    id: "Uint64"
+    model: "str"
+    """the model id by which it is asked"""
+    name: "str"
+    owner: "Account"
+    version: "Uint32"
+    """the newest"""
+    manifest: "str"
+    """CID"""
+    price: "Amount"
+    """per request"""
+    active: "bool"
+    """offered, with at least the least stake"""
+    stake: "Amount"
+    created: "Seconds"
+    description: "NotRequired[str]"
+    adapter: "NotRequired[str]"
+    """CID of the adapter that answers; none: the base"""
+    pending_owner: "NotRequired[Account]"
+    """to whom it is offered"""
+    leaving: "Amount"
+    """stake on its way out"""
+    release_at: "NotRequired[Seconds]"
+    """of it"""
+    min_stake: "Amount"
+    """of an agent that can be asked"""
+    document: "NotRequired[dict[str, Any]]"
+    """the newest manifest; none: nobody within reach has it"""
+    refused: "NotRequired[str]"
+    """why it cannot be asked here now; none: it can"""
+    versions: "list[AgentPageVersionsItem]"
+    """the newest first"""
+
+
+
 class Stats(TypedDict):
     at: "Milliseconds"
     total: "Activity"
@@ -2077,6 +2143,26 @@ DiffVersionsResult = TypedDict("DiffVersionsResult", {
 
 class ListVersionsResult(TypedDict):
     versions: "list[Version]"
+
+
+
+class ListAgentsResult(TypedDict):
+    agents: "list[AgentView]"
+
+
+
+class DraftManifestResult(TypedDict):
+    bytes: "Base64"
+    cid: "str"
+    min_stake: "Amount"
+    """of an agent that can be asked"""
+
+
+
+class DraftManifestBody(TypedDict):
+    owner: "Account"
+    manifest: "dict[str, Any]"
+    """as docs/agents.md says"""
 
 
 

@@ -184,6 +184,21 @@ export class Operations extends Transport {
     return this.json('POST', `/api/v1/datanets/${this.part(id)}/search`, { keyed: true, body, options })
   }
 
+  /** Agents of the registry, retired ones too: `GET /api/v1/agents` */
+  listAgents(query: t.Query<'listAgents'> = {}, options?: t.Options): Promise<t.Result<'listAgents'>> {
+    return this.json('GET', '/api/v1/agents', { query, options })
+  }
+
+  /** An agent with its manifest and versions, and whether it can be asked: `GET /api/v1/agents/{id}` */
+  getAgent(id: number | bigint, options?: t.Options): Promise<t.Result<'getAgent'>> {
+    return this.json('GET', `/api/v1/agents/${this.part(id)}`, { options })
+  }
+
+  /** Check a manifest and get the bytes and the CID that its owner signs; nothing is stored: `POST /api/v1/agents/manifest` */
+  draftManifest(body: t.Body<'draftManifest'>, options?: t.Options): Promise<t.Result<'draftManifest'>> {
+    return this.json('POST', '/api/v1/agents/manifest', { body, options })
+  }
+
   /** Keep the manifest of a registered version of an agent: `POST /api/v1/agents/{id}/versions/{version}/manifest` */
   storeManifest(id: number | bigint, version: number | bigint, body: t.Body<'storeManifest'>, options?: t.Options): Promise<t.Result<'storeManifest'>> {
     return this.json('POST', `/api/v1/agents/${this.part(id)}/versions/${this.part(version)}/manifest`, { body, options })

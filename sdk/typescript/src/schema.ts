@@ -810,6 +810,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Agents of the registry, retired ones too */
+        get: operations["listAgents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An agent with its manifest and versions, and whether it can be asked */
+        get: operations["getAgent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/manifest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Check a manifest and get the bytes and the CID that its owner signs; nothing is stored */
+        post: operations["draftManifest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{id}/versions/{version}/manifest": {
         parameters: {
             query?: never;
@@ -2605,6 +2656,67 @@ export interface components {
             record?: components["schemas"]["Hash"];
             /** @description that was read, if this is a part of its price */
             datanet?: components["schemas"]["Uint64"];
+        };
+        AgentView: {
+            id: components["schemas"]["Uint64"];
+            /** @description the model id by which it is asked */
+            model: string;
+            name: string;
+            owner: components["schemas"]["Account"];
+            /** @description the newest */
+            version: components["schemas"]["Uint32"];
+            /** @description CID */
+            manifest: string;
+            /** @description per request */
+            price: components["schemas"]["Amount"];
+            /** @description offered, with at least the least stake */
+            active: boolean;
+            stake: components["schemas"]["Amount"];
+            created: components["schemas"]["Seconds"];
+            description?: string;
+            /** @description CID of the adapter that answers; none: the base */
+            adapter?: string;
+        };
+        AgentPage: {
+            id: components["schemas"]["Uint64"];
+            /** @description the model id by which it is asked */
+            model: string;
+            name: string;
+            owner: components["schemas"]["Account"];
+            /** @description the newest */
+            version: components["schemas"]["Uint32"];
+            /** @description CID */
+            manifest: string;
+            /** @description per request */
+            price: components["schemas"]["Amount"];
+            /** @description offered, with at least the least stake */
+            active: boolean;
+            stake: components["schemas"]["Amount"];
+            created: components["schemas"]["Seconds"];
+            description?: string;
+            /** @description CID of the adapter that answers; none: the base */
+            adapter?: string;
+            /** @description to whom it is offered */
+            pending_owner?: components["schemas"]["Account"];
+            /** @description stake on its way out */
+            leaving: components["schemas"]["Amount"];
+            /** @description of it */
+            release_at?: components["schemas"]["Seconds"];
+            /** @description of an agent that can be asked */
+            min_stake: components["schemas"]["Amount"];
+            /** @description the newest manifest; none: nobody within reach has it */
+            document?: {
+                [key: string]: unknown;
+            };
+            /** @description why it cannot be asked here now; none: it can */
+            refused?: string;
+            /** @description the newest first */
+            versions: {
+                version: components["schemas"]["Uint32"];
+                manifest: string;
+                price: components["schemas"]["Amount"];
+                at: components["schemas"]["Seconds"];
+            }[];
         };
         Stats: {
             at: components["schemas"]["Milliseconds"];
@@ -4524,6 +4636,92 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SearchResult"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listAgents: {
+        parameters: {
+            query?: {
+                /** @description words that its model id or description has */
+                q?: string;
+                owner?: components["schemas"]["Account"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description in the order of their ids */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        agents: components["schemas"]["AgentView"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getAgent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["Uint64"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as the registry has it now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentPage"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    draftManifest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    owner: components["schemas"]["Account"];
+                    /** @description as docs/agents.md says */
+                    manifest: {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description the manifest in its one canonical form */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        bytes: components["schemas"]["Base64"];
+                        cid: string;
+                        /** @description of an agent that can be asked */
+                        min_stake: components["schemas"]["Amount"];
+                    };
                 };
             };
             default: components["responses"]["Error"];

@@ -82,8 +82,8 @@ function One({ agent: a }: { agent: Schemas['AgentView'] }) {
       </dl>
       {a.active && (
         <div>
-          <Link to="/playground" search={{ model: a.model }} className="button" aria-label={`Ask ${a.name}`}>
-            Ask it
+          <Link to="/playground" search={{ model: a.model }} className="button">
+            Ask {a.name}
           </Link>
         </div>
       )}
