@@ -37,12 +37,13 @@ type liveTraining struct {
 	release context.CancelFunc // of the current attempt; guarded by Coordinator.mu
 
 	saving sync.Mutex // one state after the other reaches the store
+	told   string     // the state published last; guarded by saving
 
 	mu     sync.Mutex
 	job    protocol.TrainingJob
 	status api.TrainingStatus
 	owner  protocol.Account
-	ended  bool // the status is final
+	ended  bool // the status is final, or the job paused: another liveTraining goes on with it
 }
 
 // trainingDetail is what a restart needs of a training job.
@@ -177,6 +178,7 @@ func (c *Coordinator) applyTraining(t *liveTraining, e scheduler.Effect) {
 func (c *Coordinator) train(ctx context.Context, t *liveTraining, worker protocol.PeerID) {
 	result, err := c.trainOn(ctx, t, worker)
 	switch {
+	case t.paused(): // whoever resumes it asks the worker again
 	case err == nil:
 		c.endTraining(t, &result, nil)
 		c.step(scheduler.Done{At: now(), Job: t.job.ID, Worker: worker})
@@ -284,7 +286,7 @@ const (
 
 // endTraining writes a job's outcome. The first one stands.
 func (c *Coordinator) endTraining(t *liveTraining, result *protocol.TrainingResult, err error) {
-	t.end(func(s *api.TrainingStatus) {
+	first := t.end(func(s *api.TrainingStatus) {
 		switch {
 		case err == nil:
 			s.State, s.Result = "succeeded", result
@@ -298,7 +300,10 @@ func (c *Coordinator) endTraining(t *liveTraining, result *protocol.TrainingResu
 			noteEvent(s, "failed: "+err.Error())
 		}
 	})
-	if err := c.save(t); err != nil {
+	if !first {
+		return
+	}
+	if err := c.saveFinal(t); err != nil {
 		c.log.Error("outcome of a training job not stored", "job", t.job.ID, "err", err)
 	}
 	c.forget(t)
@@ -313,17 +318,36 @@ func (c *Coordinator) forget(t *liveTraining) {
 	}
 }
 
+// save stores a job as it is. What comes late, of a job that is over or paused, changes
+// nothing.
 func (c *Coordinator) save(t *liveTraining) error {
 	t.saving.Lock()
 	defer t.saving.Unlock()
+	if t.over() {
+		return nil
+	}
+	return c.put(t)
+}
+
+func (c *Coordinator) saveFinal(t *liveTraining) error {
+	t.saving.Lock()
+	defer t.saving.Unlock()
+	return c.put(t)
+}
+
+// put stores a job and publishes its state, if that is new; t.saving is held.
+func (c *Coordinator) put(t *liveTraining) error {
 	status := t.snapshot()
 	detail, err := json.Marshal(trainingDetail{Job: t.job, Status: status})
 	if err != nil {
 		return fmt.Errorf("store a training job: %w", err)
 	}
-	defer c.tellTraining(&status)
+	if t.told != status.State {
+		t.told = status.State
+		defer c.tellTraining(&status)
+	}
 	stored := map[string]store.JobStatus{"queued": store.JobQueued, "running": store.JobRunning, "succeeded": store.JobDone,
-		"failed": store.JobFailed, "cancelled": store.JobCancelled}[status.State]
+		"failed": store.JobFailed, "cancelled": store.JobCancelled, "paused": store.JobPaused}[status.State]
 	return c.book.PutJob(store.JobRecord{ID: t.job.ID, Kind: trainingKind, Requester: t.owner, Peer: status.Worker,
 		Status: stored, Error: status.Error, Detail: detail, CreatedAt: now(), UpdatedAt: now()})
 }
@@ -331,7 +355,9 @@ func (c *Coordinator) save(t *liveTraining) error {
 // resumeTraining takes up the jobs that a restart interrupted: first with the worker
 // that had them, which holds the checkpoint.
 func (c *Coordinator) resumeTraining(ctx context.Context) error {
-	jobs, err := c.book.Jobs(0, func(r *store.JobRecord) bool { return r.Kind == trainingKind && !r.Status.Finished() })
+	jobs, err := c.book.Jobs(0, func(r *store.JobRecord) bool {
+		return r.Kind == trainingKind && !r.Status.Finished() && r.Status != store.JobPaused
+	})
 	if err != nil {
 		return err
 	}
@@ -340,18 +366,28 @@ func (c *Coordinator) resumeTraining(ctx context.Context) error {
 		if err := json.Unmarshal(rec.Detail, &d); err != nil {
 			return protocol.Errorf(protocol.KindCorrupt, "detail", "training job %s: %w", rec.ID, err)
 		}
-		t := newTraining(ctx, d.Job)
-		t.job.Sources = c.trainingSources(d.Job.Hyper)
-		t.status = d.Status
-		c.mu.Lock()
-		c.training[rec.ID] = t
-		c.mu.Unlock()
-		c.tasks.Go(func() error {
-			c.resume(ctx, t, rec.Peer)
-			return nil
-		})
+		c.takeUp(ctx, d, rec.Peer)
 	}
 	return nil
+}
+
+// takeUp goes on with a stored job, and gives it; nil when it goes on already.
+func (c *Coordinator) takeUp(ctx context.Context, d trainingDetail, worker protocol.PeerID) *liveTraining {
+	t := newTraining(ctx, d.Job)
+	t.job.Sources = c.trainingSources(d.Job.Hyper)
+	t.status = d.Status
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.training[d.Job.ID] != nil {
+		t.cancel()
+		return nil
+	}
+	c.training[d.Job.ID] = t
+	c.tasks.Go(func() error {
+		c.resume(ctx, t, worker)
+		return nil
+	})
+	return t
 }
 
 // resume goes on with one job after a restart.
@@ -362,6 +398,7 @@ func (c *Coordinator) resume(ctx context.Context, t *liveTraining, worker protoc
 	}
 	result, err := c.trainOn(t.ctx, t, worker)
 	switch {
+	case t.paused(): // again
 	case err == nil:
 		c.endTraining(t, &result, nil)
 	case ctx.Err() != nil: // stopping again
@@ -420,27 +457,26 @@ func (c *Coordinator) CancelTraining(ctx context.Context, id protocol.Hash, r ap
 	t := c.training[id]
 	c.mu.Unlock()
 	if t == nil {
-		_, err := c.TrainingJob(ctx, id)
-		return err
+		return c.cancelPaused(ctx, id, r)
 	}
 	if err := checkPersonal(api.CancelText(id, r), r.At, t.owner, r.Signature); err != nil {
 		return err
 	}
-	c.stopTraining(id)
-	return nil
+	return c.stopTraining(id)
 }
 
 // stopTraining ends a training whose owner wants it to end.
-func (c *Coordinator) stopTraining(id protocol.Hash) {
+func (c *Coordinator) stopTraining(id protocol.Hash) error {
 	c.mu.Lock()
 	t := c.training[id]
 	c.mu.Unlock()
 	if t == nil {
-		return
+		return c.dropPaused(id)
 	}
 	t.cancel()
 	c.step(scheduler.Cancel{At: now(), Job: id})
 	c.endTraining(t, nil, protocol.Errorf(protocol.KindCancelled, "", "cancelled by its owner"))
+	return nil
 }
 
 // update changes the status of a job that is not over.
@@ -452,12 +488,28 @@ func (t *liveTraining) update(f func(*api.TrainingStatus)) {
 	}
 }
 
-// end makes the status final.
-func (t *liveTraining) end(f func(*api.TrainingStatus)) {
-	t.update(f)
+// end makes the status final, and says whether it was not before.
+func (t *liveTraining) end(f func(*api.TrainingStatus)) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.ended {
+		return false
+	}
+	f(&t.status)
 	t.ended = true
+	return true
+}
+
+func (t *liveTraining) over() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ended
+}
+
+func (t *liveTraining) paused() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.status.State == string(store.JobPaused)
 }
 
 // snapshot copies the status. Its lists only grow, so the copy may share them.

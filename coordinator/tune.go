@@ -25,6 +25,7 @@ const (
 	tuneValidating = "validating_files"
 	tuneQueued     = "queued"
 	tuneRunning    = "running"
+	tunePaused     = "paused"
 	tuneSucceeded  = "succeeded"
 	tuneFailed     = "failed"
 	tuneCancelled  = "cancelled"

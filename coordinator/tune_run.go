@@ -221,6 +221,9 @@ func (c *Coordinator) watchTune(ctx context.Context, t *liveTune) error {
 		if err != nil {
 			return err
 		}
+		if err := c.noteState(t, status.State); err != nil {
+			return err
+		}
 		if err := c.noteTune(t, status, &last); err != nil {
 			return err
 		}
@@ -355,7 +358,9 @@ func (c *Coordinator) endTune(t *liveTune, err error) {
 	if err != nil {
 		training := t.current().Training
 		if training != nil && protocol.KindOf(err) == protocol.KindCancelled {
-			c.stopTraining(training.ID)
+			if err := c.stopTraining(training.ID); err != nil {
+				c.log.Error("training of a cancelled fine-tuning job not stopped", "job", t.id(), "err", err)
+			}
 		}
 		c.failTune(t, err)
 	}

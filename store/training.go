@@ -16,6 +16,7 @@ const (
 	JobDone      JobStatus = "done"
 	JobFailed    JobStatus = "failed"
 	JobCancelled JobStatus = "cancelled"
+	JobPaused    JobStatus = "paused" // by its owner, who may resume it
 )
 
 // Finished says whether the status is final.

@@ -35,7 +35,8 @@ func newAdapter(c *cli) *cobra.Command {
   openledger adapter list
   openledger adapter show fable-lessons`,
 	}
-	cmd.AddCommand(adapterTrain(c), adapterMerge(c), adapterCancel(c), adapterStatus(c), adapterEvaluation(c), adapterList(c), adapterShow(c), adapterGet(c), adapterPrice(c), adapterRoyalty(c))
+	cmd.AddCommand(adapterControls(c)...)
+	cmd.AddCommand(adapterTrain(c), adapterMerge(c), adapterStatus(c), adapterEvaluation(c), adapterList(c), adapterShow(c), adapterGet(c), adapterPrice(c), adapterRoyalty(c))
 	cmd.AddCommand(adapterPlace(c)...)
 	return cmd
 }
@@ -215,38 +216,6 @@ func (c *cli) follow(cmd *cobra.Command, cl *client.Client, id protocol.Hash) (a
 			return s, cmd.Context().Err()
 		case <-time.After(200 * time.Millisecond):
 		}
-	}
-}
-
-func adapterCancel(c *cli) *cobra.Command {
-	return &cobra.Command{
-		Use:     "cancel JOB",
-		Short:   "Stop a training or merge job that you ordered",
-		Example: "  openledger adapter cancel 0x3f… --as owner",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := parseHash("job", args[0])
-			if err != nil {
-				return err
-			}
-			key, err := c.signer()
-			if err != nil {
-				return err
-			}
-			cl, err := c.coordinator()
-			if err != nil {
-				return err
-			}
-			r := api.CancelRequest{At: time.Now().UnixMilli()}
-			if r.Signature, err = key.SignText(cmd.Context(), api.CancelText(id, r)); err != nil {
-				return err
-			}
-			var s api.TrainingStatus
-			if err := cl.Call(cmd.Context(), http.MethodPost, "/api/v1/training_jobs/"+id.Hex()+"/cancel", r, &s); err != nil {
-				return err
-			}
-			return c.print(s, func(w io.Writer) { fmt.Fprintf(w, "%s %s\n", s.ID, s.State) })
-		},
 	}
 }
 

@@ -100,7 +100,7 @@ type FineTune struct {
 	Request        FineTuneRequest
 	Hyper          TuneHyper // as chosen
 	Seed           uint64
-	Status         string // validating_files, queued, running, succeeded, failed or cancelled
+	Status         string // validating_files, queued, running, paused, succeeded, failed or cancelled
 	Error          *TuneError
 	FineTunedModel string
 	ResultFiles    []string
@@ -138,6 +138,9 @@ type FineTuning interface {
 	FineTunes(ctx context.Context, owner protocol.Account) ([]FineTune, error)
 	FineTune(ctx context.Context, owner protocol.Account, id string) (FineTune, []TuneEvent, error)
 	CancelFineTune(ctx context.Context, owner protocol.Account, id string) (FineTune, error)
+	// PauseFineTune stops a job that trains where it can go on; ResumeFineTune has it go on.
+	PauseFineTune(ctx context.Context, owner protocol.Account, id string) (FineTune, error)
+	ResumeFineTune(ctx context.Context, owner protocol.Account, id string) (FineTune, error)
 }
 
 // tuneObject is OpenAI's shape of a job.
@@ -265,12 +268,14 @@ func (s *Server) getFineTune(w http.ResponseWriter, r *http.Request, by Caller) 
 	return writeJSON(w, http.StatusOK, newTuneObject(t))
 }
 
-func (s *Server) cancelFineTune(w http.ResponseWriter, r *http.Request, by Caller) error {
-	t, err := s.cfg.FineTuning.CancelFineTune(r.Context(), by.Account, r.PathValue("id"))
-	if err != nil {
-		return err
+func (s *Server) controlFineTune(do func(context.Context, protocol.Account, string) (FineTune, error)) func(http.ResponseWriter, *http.Request, Caller) error {
+	return func(w http.ResponseWriter, r *http.Request, by Caller) error {
+		t, err := do(r.Context(), by.Account, r.PathValue("id"))
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusOK, newTuneObject(t))
 	}
-	return writeJSON(w, http.StatusOK, newTuneObject(t))
 }
 
 // tuneEventObject is OpenAI's shape of an event.

@@ -75,6 +75,18 @@ func (s *service) FineTune(_ context.Context, by protocol.Account, id string) (F
 		[]TuneEvent{{ID: "ftevent-0", At: time.Unix(7, 0), Level: "info", Message: "Created"}, {ID: "ftevent-1", At: time.Unix(8, 0), Level: "info", Message: "Done"}}, s.err
 }
 
+func (s *service) PauseFineTune(ctx context.Context, by protocol.Account, id string) (FineTune, error) {
+	t, _, err := s.FineTune(ctx, by, id)
+	t.Status = "paused"
+	return t, err
+}
+
+func (s *service) ResumeFineTune(ctx context.Context, by protocol.Account, id string) (FineTune, error) {
+	t, _, err := s.FineTune(ctx, by, id)
+	t.Status = "queued"
+	return t, err
+}
+
 func (s *service) CancelFineTune(ctx context.Context, by protocol.Account, id string) (FineTune, error) {
 	t, _, err := s.FineTune(ctx, by, id)
 	return t, err

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -46,8 +47,16 @@ func (s *Server) models(w http.ResponseWriter, r *http.Request) error {
 }
 
 // CancelText is what a job's owner signs (EIP-191) to stop it.
-func CancelText(id protocol.Hash, r CancelRequest) string {
-	return fmt.Sprintf("Cancel an OpenLedger training job\njob: %s\nat: %d", id.Hex(), r.At)
+func CancelText(id protocol.Hash, r CancelRequest) string { return trainingText("Cancel", id, r) }
+
+// PauseText is what a job's owner signs to have it wait.
+func PauseText(id protocol.Hash, r CancelRequest) string { return trainingText("Pause", id, r) }
+
+// ResumeText is what a job's owner signs to have it go on.
+func ResumeText(id protocol.Hash, r CancelRequest) string { return trainingText("Resume", id, r) }
+
+func trainingText(verb string, id protocol.Hash, r CancelRequest) string {
+	return fmt.Sprintf("%s an OpenLedger training job\njob: %s\nat: %d", verb, id.Hex(), r.At)
 }
 
 func (s *Server) startTraining(w http.ResponseWriter, r *http.Request) error {
@@ -82,7 +91,12 @@ func (s *Server) trainingJob(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, status)
 }
 
-func (s *Server) cancelTraining(w http.ResponseWriter, r *http.Request) error {
+// controlTraining serves the owner's signed requests to cancel, pause or resume a job.
+func (s *Server) controlTraining(do func(context.Context, protocol.Hash, CancelRequest) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error { return s.signedTraining(w, r, do) }
+}
+
+func (s *Server) signedTraining(w http.ResponseWriter, r *http.Request, do func(context.Context, protocol.Hash, CancelRequest) error) error {
 	id, err := pathHash(r, "id")
 	if err != nil {
 		return err
@@ -91,7 +105,7 @@ func (s *Server) cancelTraining(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
-	if err := s.cfg.Training.CancelTraining(r.Context(), id, in); err != nil {
+	if err := do(r.Context(), id, in); err != nil {
 		return err
 	}
 	return s.trainingJob(w, r)

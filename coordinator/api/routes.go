@@ -59,7 +59,9 @@ func (s *Server) table() []route {
 		{"POST", "/v1/fine_tuning/jobs", "createFineTune", ScopeTraining, 0, s.createFineTune},
 		{"GET", "/v1/fine_tuning/jobs", "listFineTunes", ScopeTraining, 0, s.listFineTunes},
 		{"GET", "/v1/fine_tuning/jobs/{id}", "getFineTune", ScopeTraining, 0, s.getFineTune},
-		{"POST", "/v1/fine_tuning/jobs/{id}/cancel", "cancelFineTune", ScopeTraining, smallBody, s.cancelFineTune},
+		{"POST", "/v1/fine_tuning/jobs/{id}/cancel", "cancelFineTune", ScopeTraining, smallBody, s.controlFineTune(s.cfg.FineTuning.CancelFineTune)},
+		{"POST", "/v1/fine_tuning/jobs/{id}/pause", "pauseFineTune", ScopeTraining, smallBody, s.controlFineTune(s.cfg.FineTuning.PauseFineTune)},
+		{"POST", "/v1/fine_tuning/jobs/{id}/resume", "resumeFineTune", ScopeTraining, smallBody, s.controlFineTune(s.cfg.FineTuning.ResumeFineTune)},
 		{"GET", "/v1/fine_tuning/jobs/{id}/events", "listFineTuneEvents", ScopeTraining, 0, s.fineTuneEvents},
 		{"GET", "/v1/fine_tuning/jobs/{id}/checkpoints", "listFineTuneCheckpoints", ScopeTraining, 0, s.fineTuneCheckpoints},
 
@@ -117,7 +119,9 @@ func (s *Server) table() []route {
 		{"GET", "/api/v1/training_jobs", "listTrainingJobs", scopeOff, 0, open(s.trainingJobs)},
 		{"POST", "/api/v1/training_jobs", "startTraining", scopeOff, 0, open(s.startTraining)},
 		{"GET", "/api/v1/training_jobs/{id}", "getTrainingJob", scopeOff, 0, open(s.trainingJob)},
-		{"POST", "/api/v1/training_jobs/{id}/cancel", "cancelTraining", scopeOff, smallBody, open(s.cancelTraining)},
+		{"POST", "/api/v1/training_jobs/{id}/cancel", "cancelTraining", scopeOff, smallBody, open(s.controlTraining(s.cfg.Training.CancelTraining))},
+		{"POST", "/api/v1/training_jobs/{id}/pause", "pauseTraining", scopeOff, smallBody, open(s.controlTraining(s.cfg.Training.PauseTraining))},
+		{"POST", "/api/v1/training_jobs/{id}/resume", "resumeTraining", scopeOff, smallBody, open(s.controlTraining(s.cfg.Training.ResumeTraining))},
 
 		{"GET", "/api/v1/receipts", "listReceipts", scopeOff, 0, open(s.receipts)},
 		{"GET", "/api/v1/receipts/{id}", "getReceipt", scopeOff, 0, open(s.receipt)},

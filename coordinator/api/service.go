@@ -88,7 +88,7 @@ type Adapters interface {
 type TrainingStatus struct {
 	ID       protocol.Hash             `json:"id"`
 	Name     string                    `json:"name"`
-	State    string                    `json:"state"` // "queued", "running", "succeeded", "failed" or "cancelled"
+	State    string                    `json:"state"` // "queued", "running", "paused", "succeeded", "failed" or "cancelled"
 	Worker   protocol.PeerID           `json:"worker,omitempty"`
 	Progress protocol.TrainingProgress `json:"progress"`
 	Result   *protocol.TrainingResult  `json:"result,omitempty"`
@@ -112,10 +112,12 @@ type Training interface {
 	TrainingJob(ctx context.Context, id protocol.Hash) (TrainingStatus, error)
 	TrainingJobs(ctx context.Context) ([]TrainingStatus, error)
 	CancelTraining(ctx context.Context, id protocol.Hash, r CancelRequest) error
+	PauseTraining(ctx context.Context, id protocol.Hash, r CancelRequest) error
+	ResumeTraining(ctx context.Context, id protocol.Hash, r CancelRequest) error
 }
 
-// CancelRequest asks to stop a training job. Signature is EIP-191 by the job's owner
-// over CancelText.
+// CancelRequest asks to stop, pause or resume a training job. Signature is EIP-191 by the
+// job's owner over CancelText, PauseText or ResumeText.
 type CancelRequest struct {
 	At        int64    `json:"at"` // Unix ms, at most five minutes old
 	Signature hexBytes `json:"signature"`

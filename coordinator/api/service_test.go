@@ -130,6 +130,10 @@ func (s *service) TrainingJobs(ctx context.Context) ([]TrainingStatus, error) {
 
 func (s *service) CancelTraining(context.Context, protocol.Hash, CancelRequest) error { return s.err }
 
+func (s *service) PauseTraining(context.Context, protocol.Hash, CancelRequest) error { return s.err }
+
+func (s *service) ResumeTraining(context.Context, protocol.Hash, CancelRequest) error { return s.err }
+
 func (s *service) Datanets(context.Context) ([]protocol.Datanet, error) {
 	return []protocol.Datanet{{ID: 1, Owner: owner, Name: "fables", License: "CC0-1.0"}}, s.err
 }

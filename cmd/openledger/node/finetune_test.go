@@ -132,10 +132,28 @@ func TestFineTuneFromAFile(t *testing.T) {
 	request.Hyper.Epochs = 1000
 	second, err := net.coord.CreateFineTune(ctx, owner.Account(), request)
 	require.NoError(t, err)
+	// Paused once its training is ordered, and again after going on; cancelled from there.
+	for range 2 {
+		var paused api.FineTune
+		require.Eventually(t, func() bool {
+			paused, err = net.coord.PauseFineTune(ctx, owner.Account(), second.ID)
+			return protocol.KindOf(err) != protocol.KindBusy
+		}, time.Minute, 20*time.Millisecond)
+		require.NoError(t, err)
+		require.Equal(t, "paused", paused.Status)
+		require.True(t, paused.FinishedAt.IsZero())
+		on, err := net.coord.ResumeFineTune(ctx, owner.Account(), second.ID)
+		require.NoError(t, err)
+		require.NotEqual(t, "paused", on.Status)
+	}
+	_, err = net.coord.PauseFineTune(ctx, owner.Account(), second.ID)
+	require.NoError(t, err)
 	stopped, err := net.coord.CancelFineTune(ctx, owner.Account(), second.ID)
 	require.NoError(t, err)
 	require.Equal(t, "cancelled", stopped.Status)
 	require.Equal(t, "cancelled", tuned(t, net.coord, owner, second.ID).Status)
+	_, err = net.coord.ResumeFineTune(ctx, owner.Account(), second.ID)
+	require.ErrorContains(t, err, "cancelled")
 	require.NoError(t, net.coord.DeleteFile(ctx, owner.Account(), f.ID))
 	_, _, err = net.coord.OpenFile(ctx, owner.Account(), f.ID)
 	require.Equal(t, protocol.KindNotFound, protocol.KindOf(err))

@@ -205,6 +205,14 @@ class Operations(Transport):
         """Stop a training job, signed by its owner: `POST /api/v1/training_jobs/{id}/cancel`"""
         return cast("types.TrainingStatus", self._json("POST", f"/api/v1/training_jobs/{part(id)}/cancel", body=body))
 
+    def pause_training(self, id: types.HashParameter, body: types.PauseTrainingBody) -> "types.TrainingStatus":
+        """Have a training job wait, signed by its owner; its worker keeps the checkpoint: `POST /api/v1/training_jobs/{id}/pause`"""
+        return cast("types.TrainingStatus", self._json("POST", f"/api/v1/training_jobs/{part(id)}/pause", body=body))
+
+    def resume_training(self, id: types.HashParameter, body: types.ResumeTrainingBody) -> "types.TrainingStatus":
+        """Have a paused training job go on from its checkpoint, signed by its owner: `POST /api/v1/training_jobs/{id}/resume`"""
+        return cast("types.TrainingStatus", self._json("POST", f"/api/v1/training_jobs/{part(id)}/resume", body=body))
+
     def get_stats(self) -> "types.Stats":
         """What the network has done since its first block and in the last 24 hours, and what runs now: `GET /api/v1/stats`"""
         return cast("types.Stats", self._json("GET", "/api/v1/stats"))
@@ -464,6 +472,14 @@ class AsyncOperations(AsyncTransport):
     async def cancel_training(self, id: types.HashParameter, body: types.CancelTrainingBody) -> "types.TrainingStatus":
         """Stop a training job, signed by its owner: `POST /api/v1/training_jobs/{id}/cancel`"""
         return cast("types.TrainingStatus", await self._json("POST", f"/api/v1/training_jobs/{part(id)}/cancel", body=body))
+
+    async def pause_training(self, id: types.HashParameter, body: types.PauseTrainingBody) -> "types.TrainingStatus":
+        """Have a training job wait, signed by its owner; its worker keeps the checkpoint: `POST /api/v1/training_jobs/{id}/pause`"""
+        return cast("types.TrainingStatus", await self._json("POST", f"/api/v1/training_jobs/{part(id)}/pause", body=body))
+
+    async def resume_training(self, id: types.HashParameter, body: types.ResumeTrainingBody) -> "types.TrainingStatus":
+        """Have a paused training job go on from its checkpoint, signed by its owner: `POST /api/v1/training_jobs/{id}/resume`"""
+        return cast("types.TrainingStatus", await self._json("POST", f"/api/v1/training_jobs/{part(id)}/resume", body=body))
 
     async def get_stats(self) -> "types.Stats":
         """What the network has done since its first block and in the last 24 hours, and what runs now: `GET /api/v1/stats`"""

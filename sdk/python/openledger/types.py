@@ -134,7 +134,7 @@ class FineTune(TypedDict):
     fine_tuned_model: "str | None"
     """name@CID, which nobody else's model can be called"""
     organization_id: "Account"
-    status: "Literal['validating_files', 'queued', 'running', 'succeeded', 'failed', 'cancelled']"
+    status: "Literal['validating_files', 'queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']"
     hyperparameters: "TuneHyper"
     method: "FineTuneMethod"
     training_file: "str"
@@ -1338,7 +1338,7 @@ class TrainingStatusResult(TypedDict):
 class TrainingStatus(TypedDict):
     id: "Hash"
     name: "str"
-    state: "Literal['queued', 'running', 'succeeded', 'failed', 'cancelled']"
+    state: "Literal['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']"
     worker: "NotRequired[str]"
     progress: "TrainingStatusProgress"
     result: "NotRequired[TrainingStatusResult]"
@@ -2188,6 +2188,22 @@ class ListTrainingJobsResult(TypedDict):
 
 
 class CancelTrainingBody(TypedDict):
+    at: "Milliseconds"
+    """at most five minutes old"""
+    signature: "Hex"
+    """EIP-191 over the text of the request"""
+
+
+
+class PauseTrainingBody(TypedDict):
+    at: "Milliseconds"
+    """at most five minutes old"""
+    signature: "Hex"
+    """EIP-191 over the text of the request"""
+
+
+
+class ResumeTrainingBody(TypedDict):
     at: "Milliseconds"
     """at most five minutes old"""
     signature: "Hex"

@@ -244,6 +244,16 @@ export class Operations extends Transport {
     return this.json('POST', `/api/v1/training_jobs/${this.part(id)}/cancel`, { body, options })
   }
 
+  /** Have a training job wait, signed by its owner; its worker keeps the checkpoint: `POST /api/v1/training_jobs/{id}/pause` */
+  pauseTraining(id: string, body: t.Body<'pauseTraining'>, options?: t.Options): Promise<t.Result<'pauseTraining'>> {
+    return this.json('POST', `/api/v1/training_jobs/${this.part(id)}/pause`, { body, options })
+  }
+
+  /** Have a paused training job go on from its checkpoint, signed by its owner: `POST /api/v1/training_jobs/{id}/resume` */
+  resumeTraining(id: string, body: t.Body<'resumeTraining'>, options?: t.Options): Promise<t.Result<'resumeTraining'>> {
+    return this.json('POST', `/api/v1/training_jobs/${this.part(id)}/resume`, { body, options })
+  }
+
   /** What the network has done since its first block and in the last 24 hours, and what runs now: `GET /api/v1/stats` */
   getStats(options?: t.Options): Promise<t.Result<'getStats'>> {
     return this.json('GET', '/api/v1/stats', { options })

@@ -199,6 +199,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/fine_tuning/jobs/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a job that trains wait; its worker keeps the checkpoint */
+        post: operations["pauseFineTune"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/fine_tuning/jobs/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a paused job go on from its checkpoint */
+        post: operations["resumeFineTune"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/fine_tuning/jobs/{id}/events": {
         parameters: {
             query?: never;
@@ -1009,6 +1043,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/training_jobs/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a training job wait, signed by its owner; its worker keeps the checkpoint */
+        post: operations["pauseTraining"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/training_jobs/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a paused training job go on from its checkpoint, signed by its owner */
+        post: operations["resumeTraining"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stats": {
         parameters: {
             query?: never;
@@ -1403,7 +1471,7 @@ export interface components {
             fine_tuned_model: string | null;
             organization_id: components["schemas"]["Account"];
             /** @enum {unknown} */
-            status: "validating_files" | "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            status: "validating_files" | "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
             hyperparameters: components["schemas"]["TuneHyper"];
             method: {
                 /** @constant */
@@ -2422,7 +2490,7 @@ export interface components {
             id: components["schemas"]["Hash"];
             name: string;
             /** @enum {string} */
-            state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            state: "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
             worker?: string;
             progress: {
                 /** @description fetch, train, evaluate, index, publish, register or done */
@@ -3454,6 +3522,60 @@ export interface operations {
         };
     };
     cancelFineTune: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description of a fine-tuning job
+                 * @example ftjob-0123456789abcdef01234567
+                 */
+                id: components["parameters"]["FineTuneID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FineTune"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    pauseFineTune: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description of a fine-tuning job
+                 * @example ftjob-0123456789abcdef01234567
+                 */
+                id: components["parameters"]["FineTuneID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FineTune"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    resumeFineTune: {
         parameters: {
             query?: never;
             header?: never;
@@ -4925,6 +5047,72 @@ export interface operations {
         };
     };
     cancelTraining: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the job */
+                id: components["parameters"]["Job"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description at most five minutes old */
+                    at: components["schemas"]["Milliseconds"];
+                    /** @description EIP-191 over the text of the request */
+                    signature: components["schemas"]["Hex"];
+                };
+            };
+        };
+        responses: {
+            /** @description the job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingStatus"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    pauseTraining: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the job */
+                id: components["parameters"]["Job"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description at most five minutes old */
+                    at: components["schemas"]["Milliseconds"];
+                    /** @description EIP-191 over the text of the request */
+                    signature: components["schemas"]["Hex"];
+                };
+            };
+        };
+        responses: {
+            /** @description the job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingStatus"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    resumeTraining: {
         parameters: {
             query?: never;
             header?: never;

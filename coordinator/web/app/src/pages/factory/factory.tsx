@@ -5,7 +5,7 @@ import { duration } from '../../lib/format';
 import { Badge, Card, Empty, Note, PageHead } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 
-const tones = { queued: 'plain', running: 'accent', succeeded: 'good', failed: 'bad', cancelled: 'warn' } as const;
+const tones = { queued: 'plain', running: 'accent', paused: 'warn', succeeded: 'good', failed: 'bad', cancelled: 'warn' } as const;
 
 /** How a training stands. */
 export function StateBadge({ state }: { state: Schemas['TrainingStatus']['state'] }) {

@@ -34,14 +34,16 @@ export default function Job() {
   const query = useQuery({
     queryKey: ['training', id],
     queryFn: () => data(api.GET('/api/v1/training_jobs/{id}', { params: { path: { id } } })),
-    refetchInterval: (q) => (q.state.data === undefined || q.state.data.state === 'queued' || q.state.data.state === 'running' ? 1000 : false),
+    refetchInterval: (q) => (q.state.data === undefined || q.state.data.state === 'queued' || q.state.data.state === 'running' ? 1000 : q.state.data.state === 'paused' ? 5000 : false),
   });
   return <Fetched query={query} what="the training">{(s) => <Dashboard status={s} />}</Fetched>;
 }
 
-/** The text that a job's owner signs to stop it: coordinator/api has the same. */
-export function cancelText(id: string, at: number): string {
-  return `Cancel an OpenLedger training job\njob: ${id}\nat: ${at}`;
+type Action = 'cancel' | 'pause' | 'resume';
+
+/** The text that a job's owner signs: coordinator/api has the same. */
+export function controlText(action: Action, id: string, at: number): string {
+  return `${action.charAt(0).toUpperCase()}${action.slice(1)} an OpenLedger training job\njob: ${id}\nat: ${at}`;
 }
 
 function Dashboard({ status: s }: { status: Status }) {
@@ -56,10 +58,11 @@ function Dashboard({ status: s }: { status: Status }) {
     <>
       <PageHead title={s.name} sub={live ? (phases[p.phase] ?? p.phase) : undefined}>
         <StateBadge state={s.state} />
-        {live && <Cancel id={s.id} />}
+        {(live || s.state === 'paused') && <Controls id={s.id} state={s.state} />}
       </PageHead>
       {live && <Note>The training runs on a worker of the network. You can close this tab: nothing is lost, and this page shows it again, as does ModelFactory. If the worker fails, it goes on from its last checkpoint, or another worker starts over.</Note>}
       {s.state === 'failed' && <ErrorNote error={new Error(s.error ?? 'The training failed.')} />}
+      {s.state === 'paused' && <Note tone="warn">The training waits: its worker keeps what it has learned so far, and it goes on from there when its owner says so.</Note>}
       {s.state === 'cancelled' && <Note tone="warn">The training was stopped. Nothing was registered.</Note>}
       {live && (
         <div className="stack tight" role="status">
@@ -213,25 +216,32 @@ function Result({ status: s, result }: { status: Status; result: NonNullable<Sta
   );
 }
 
-function Cancel({ id }: { id: string }) {
+/** What a job's owner can do with it. */
+function Controls({ id, state }: { id: string; state: Status['state'] }) {
   const { signer } = useWallet();
   const queries = useQueryClient();
   const { busy, failed, run } = useAction();
-  if (signer === null) return <span className="dim small">Its owner can stop it: connect that account.</span>;
+  if (signer === null) return <span className="dim small">Its owner can pause or stop it: connect that account.</span>;
+  const act = (action: Action, done: string) => {
+    run(async () => {
+      const at = Date.now();
+      const signature = await signer.signMessage({ message: controlText(action, id, at) });
+      await data(api.POST(`/api/v1/training_jobs/{id}/${action}`, { params: { path: { id } }, body: { at, signature } }));
+      await queries.invalidateQueries();
+    }, done);
+  };
   return (
     <>
-      <Button
-        kind="danger"
-        busy={busy}
-        onClick={() => {
-          run(async () => {
-            const at = Date.now();
-            const signature = await signer.signMessage({ message: cancelText(id, at) });
-            await data(api.POST('/api/v1/training_jobs/{id}/cancel', { params: { path: { id } }, body: { at, signature } }));
-            await queries.invalidateQueries();
-          }, 'The training is stopped.');
-        }}
-      >
+      {state === 'paused' ? (
+        <Button kind="primary" busy={busy} onClick={() => { act('resume', 'The training goes on.'); }}>
+          Resume
+        </Button>
+      ) : (
+        <Button busy={busy} onClick={() => { act('pause', 'The training waits.'); }}>
+          Pause
+        </Button>
+      )}
+      <Button kind="danger" busy={busy} onClick={() => { act('cancel', 'The training is stopped.'); }}>
         Stop training
       </Button>
       {failed !== null && <ErrorNote error={failed} />}
