@@ -37,6 +37,8 @@ func (b *browser) evaluated() {
 	b.fill("Epochs", "4")
 	b.fill("Held-out share, %", "50")
 	b.await("One of its records becomes")
+	b.await("4 records, those held out included") // the coordinator's quote
+	b.shoot("factory-order")
 	b.click("button", "Sign and start training")
 	b.await("Beside the base")
 	b.await("The record says")

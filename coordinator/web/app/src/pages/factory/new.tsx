@@ -1,7 +1,7 @@
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { type SubmitEvent, useState } from 'react';
-import { api, data, refusal, type Schemas } from '../../api/client';
+import { type SubmitEvent, useDeferredValue, useState } from 'react';
+import { api, ApiError, data, refusal, type Schemas } from '../../api/client';
 import { useAction } from '../../chain/action';
 import { contract } from '../../chain/contract';
 import { count, duration, wei } from '../../lib/format';
@@ -10,11 +10,11 @@ import { NeedsAccount } from '../../wallet/account';
 import { useNetwork, useWallet } from '../../wallet/context';
 import { hyperHash } from '../../wallet/hyper';
 import { base64, domain, type Order, randomHash, signOrder } from '../../wallet/typed';
-import { Button, Card, ErrorNote, message, PageHead, Stat } from '../../ui/basic';
+import { Amount, Button, Card, ErrorNote, message, PageHead, Stat } from '../../ui/basic';
 import { SelectField, TextField } from '../../ui/form';
 import { Fetched } from '../../ui/query';
 import { nameOf } from '../models/models';
-import { check, hyperOf, type Options, paceOf, type Plan, planOf, stepsOf } from './plan';
+import { check, fieldOf, hyperOf, type Options, type Plan, planOf } from './plan';
 
 const route = getRouteApi('/factory/new');
 
@@ -56,12 +56,24 @@ function Form({ options, samples }: { options: Options; samples: Schemas['Sample
     enabled: plan.datanet !== 0,
     queryFn: () => data(api.GET('/api/v1/datanets/{id}/versions', { params: { path: { id: plan.datanet } } })),
   });
-  const jobs = useQuery({ queryKey: ['trainings'], queryFn: () => data(api.GET('/api/v1/training_jobs')) });
   const list = versions.data?.versions ?? [];
   // Without a choice the newest version is meant.
   const chosen = list.find((v) => v.version === plan.version) ?? list.at(-1);
   const effective: Plan = { ...plan, version: chosen?.version ?? 0 };
-  const wrong = check(effective, options);
+  const local = check(effective, options);
+  // The coordinator says what it comes to, and names what it would refuse, before anything is signed.
+  const quotable = useDeferredValue(JSON.stringify(chosen === undefined || Object.keys(local).some((f) => f !== 'name' && f !== 'price') ? null : { datanet: chosen.datanet, version: chosen.version, hyper: hyperOf(effective, options) }));
+  const quote = useQuery({
+    queryKey: ['quote', quotable],
+    enabled: quotable !== 'null',
+    retry: false,
+    staleTime: 10_000,
+    placeholderData: keepPreviousData,
+    queryFn: () => data(api.POST('/api/v1/quotes', { body: { kind: 'training', ...(JSON.parse(quotable) as { datanet: number; version: number; hyper: Schemas['Hyper'] }) } })),
+  });
+  const refused = quotable !== 'null' && quote.error instanceof ApiError ? quote.error : null;
+  const at = refused === null ? null : fieldOf(refused.param);
+  const wrong = refused === null || at === null ? local : { [at]: refused.message, ...local };
   const shown = (field: keyof Plan) => (tried || (field !== 'name' && field !== 'prompt' && field !== 'answer' && field !== 'datanet' && field !== 'version') ? wrong[field] : undefined);
   const text = (field: 'name' | 'price' | 'rank' | 'alpha' | 'rate' | 'batch' | 'epochs' | 'maxLength' | 'evalShare' | 'patience') => ({
     value: plan[field],
@@ -99,8 +111,6 @@ function Form({ options, samples }: { options: Options; samples: Schemas['Sample
       await navigate({ to: '/factory/$id', params: { id } });
     });
   };
-  const pace = paceOf(jobs.data?.training_jobs ?? []);
-  const steps = chosen === undefined ? 0 : stepsOf(plan, chosen.records);
   const faults = Object.keys(wrong).length;
   return (
     <form className="stack" onSubmit={start} noValidate>
@@ -207,15 +217,8 @@ function Form({ options, samples }: { options: Options; samples: Schemas['Sample
         <TextField label="Price per answer, OPEN" inputMode="decimal" hint="What whoever asks the adapter pays on top of the work. It is shared by you, those who stake on the worker, and the contributors." {...text('price')} />
         <p className="dim small">The adapter carries the licence of the datanet&apos;s version{chosen === undefined ? '' : `: ${chosen.license}`}.</p>
       </Card>
-      <div className="grid">
-        <Stat label="Steps" value={chosen === undefined || faults > 0 ? '–' : count(steps)} hint={chosen === undefined ? 'choose a datanet' : `${count(chosen.records)} records`} />
-        <Stat
-          label="Time"
-          value={pace === null || faults > 0 || chosen === undefined ? '–' : `about ${duration(pace * steps)}`}
-          hint={pace === null ? 'no training here yet to judge by; shown soon after the start' : 'judged by the trainings here before'}
-        />
-        <Stat label="Cost" value="none" hint="workers are paid for answers, not for training; you only sign" />
-      </div>
+      <Estimate quote={quotable === 'null' || refused !== null ? undefined : quote.data} />
+      {quote.error !== null && quotable !== 'null' && at === null && <ErrorNote error={quote.error} retry={() => void quote.refetch()} />}
       {failed !== null && <ErrorNote error={failed} />}
       {tried && faults > 0 && <ErrorNote error={new Error(`Mend what is marked above first: ${count(faults)} ${faults === 1 ? 'field' : 'fields'}.`)} />}
       <div className="row">
@@ -227,6 +230,24 @@ function Form({ options, samples }: { options: Options; samples: Schemas['Sample
         </Link>
       </div>
     </form>
+  );
+}
+
+/** What the coordinator expects of the training as it stands in the form. */
+function Estimate({ quote: q }: { quote: Schemas['Quote'] | undefined }) {
+  const t = q?.time;
+  const able = q?.workers.filter((w) => w.eligible).length ?? 0;
+  return (
+    <div className="grid">
+      <Stat label="Steps" value={q === undefined ? '–' : count(q.steps)} hint={q === undefined ? 'fill in what is above' : `${count(q.records)} records, those held out included`} />
+      <Stat
+        label="Time"
+        value={t?.expected === undefined ? '–' : t.expected < 1000 ? 'under a second' : `about ${duration(t.expected)}`}
+        hint={t === undefined ? undefined : t.least !== undefined && t.most !== undefined && t.most >= 1000 ? `${duration(t.least)} to ${duration(t.most)}: ${t.basis}` : t.basis}
+      />
+      <Stat label="Cost" value={q === undefined ? '–' : BigInt(q.cost) === 0n ? 'none' : <Amount wei={q.cost} />} hint={q?.note} />
+      <Stat label="Workers" value={q === undefined ? '–' : count(able)} hint={q === undefined ? undefined : able === 0 ? (q.workers[0]?.reason ?? 'no worker trains now: the job would wait') : 'would take it now'} />
+    </div>
   );
 }
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { hyperJSON } from '../../wallet/hyper';
-import { check, hyperOf, type Options, paceOf, type Plan, planOf, stepsOf } from './plan';
+import { check, fieldOf, hyperOf, type Options, type Plan, planOf } from './plan';
 
 const options: Options = {
   base: `0x${'11'.repeat(32)}`,
@@ -40,13 +40,10 @@ it('scales alpha with the rank, unless it is given', () => {
   expect(hyperOf({ ...good, rank: '8', alpha: '5' }, options).alpha).toBe(5);
 });
 
-it('counts steps over what is not held out', () => {
-  expect(stepsOf(good, 146)).toBe(400);
-  expect(stepsOf({ ...good, evalShare: '50', epochs: '1' }, 146)).toBe(5);
-});
-
-it('judges by the middle of what trainings took', () => {
-  const job = (seconds: number, steps: number) => ({ result: { seconds, steps } }) as Parameters<typeof paceOf>[0][number];
-  expect(paceOf([])).toBeNull();
-  expect(paceOf([job(10, 10), job(90, 10), job(20, 10)])).toBe(2000);
+it('finds the field that a refusal is about', () => {
+  expect(fieldOf('hyper.learning_rate')).toBe('rate');
+  expect(fieldOf('eval_ratio')).toBe('evalShare');
+  expect(fieldOf('version')).toBe('version');
+  expect(fieldOf('signature')).toBeNull();
+  expect(fieldOf(null)).toBeNull();
 });

@@ -117,16 +117,15 @@ export function hyperOf(p: Plan, o: Options): Hyper {
   };
 }
 
-/** Optimiser steps of a plan over so many records. */
-export function stepsOf(p: Plan, records: number): number {
-  const learned = Math.max(Math.round(records * (1 - Number(p.evalShare) / 100)), 1);
-  return Math.ceil(learned / Math.max(Number(p.batch), 1)) * Number(p.epochs);
-}
+/** The fields of the form that hold hyper-parameters, by the names that a refusal has. */
+const fields: Record<string, keyof Plan> = {
+  rank: 'rank', alpha: 'alpha', targets: 'targets', learning_rate: 'rate', schedule: 'schedule', batch_size: 'batch', epochs: 'epochs',
+  max_length: 'maxLength', eval_ratio: 'evalShare', patience: 'patience', prompt_template: 'prompt', answer_template: 'answer',
+};
 
-/** Milliseconds that the trainings here took per step, the middle one; null where there was none. */
-export function paceOf(jobs: Schemas['TrainingStatus'][]): number | null {
-  const paces = jobs
-    .flatMap((j) => (j.result !== undefined && j.result.steps > 0 ? [(j.result.seconds * 1000) / j.result.steps] : []))
-    .sort((a, b) => a - b);
-  return paces[Math.floor(paces.length / 2)] ?? null;
+/** Which field of the form a refusal is about, if it is one of these. */
+export function fieldOf(param: string | null): keyof Plan | null {
+  const at = param ?? '';
+  if (at === 'datanet' || at === 'version') return at;
+  return fields[at.replace(/^hyper\./, '')] ?? null;
 }
