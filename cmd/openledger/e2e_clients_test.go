@@ -55,6 +55,15 @@ func TestClientsOfOtherLanguages(t *testing.T) {
 		return issued.Secret
 	}
 	read, poor := key("--scope", "read"), key("--budget", "0.000000000000000001")
+	t.Run("the command line pays without a key", func(t *testing.T) {
+		var a answer
+		run(t, &a, "infer", n.info.BaseName, "Once", "--max-tokens", "4", "--pay", "--max", "0.1", "--as", requesterKey, "--home", home, "--api", n.api)
+		receipt, err := n.cl.Receipt(t.Context(), a.Receipt)
+		require.NoError(t, err)
+		fee := receipt.Receipt.Fee().Total()
+		require.Equal(t, fee.Dec(), a.Fee)
+		refused(t, "--max", "infer", n.info.BaseName, "Once", "--pay", "--max", "0.000000000000000001", "--as", requesterKey, "--home", home, "--api", n.api)
+	})
 	t.Run("python is typed", func(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), python, "-m", "mypy", "--cache-dir", t.TempDir(), "openledger")
 		cmd.Dir = filepath.Join(clients, "python")

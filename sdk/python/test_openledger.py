@@ -11,7 +11,7 @@ import unittest
 
 from eth_account import Account
 
-from openledger import APIError, AsyncOpenLedger, OpenLedger, sign
+from openledger import APIError, AsyncOpenLedger, OpenLedger, OverMaximum, Payments, sign
 
 MODEL = os.environ.get("OPENLEDGER_MODEL", "openledger-tiny")
 DATANET = int(os.environ.get("OPENLEDGER_DATANET", "1"))
@@ -64,6 +64,22 @@ class OwnAPI(unittest.TestCase):
         self.assertEqual(self.net.explain_receipt(usage.receipt)["receipt"], usage.receipt)
         self.assertTrue(self.net.verify_receipt(usage.receipt)["ok"])
         self.assertGreaterEqual(len(self.net.get_usage(days=1)["usage"]), 1)
+
+    def test_a_request_is_paid_for_itself(self) -> None:
+        import httpx
+        import openai
+
+        me = Account.create()  # with nothing in the escrow: the payment is good, the money is missing
+        payments = Payments(me, self.network, 10**18)
+        with httpx.Client(auth=payments, timeout=60) as http:
+            c = openai.OpenAI(base_url=self.net.base_url + "/v1", api_key="x402", http_client=http, max_retries=0)
+            with self.assertRaises(openai.APIStatusError) as refused:
+                c.completions.create(model=MODEL, prompt="Ünce", max_tokens=4)
+            self.assertEqual((refused.exception.status_code, refused.exception.code), (402, "insufficient_funds"))
+            self.assertEqual(payments.spent, 0)
+            payments.maximum = 1
+            with self.assertRaises(OverMaximum):
+                http.post(self.net.base_url + "/v1/completions", json={"model": MODEL, "prompt": "Once"})
 
     def test_errors_name_the_field(self) -> None:
         with self.assertRaises(APIError) as refused:

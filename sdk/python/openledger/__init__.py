@@ -12,6 +12,7 @@ accounts sign. For chats, embeddings and fine-tuning use the package ``openai``.
 
 from . import sign, types
 from .operations import AsyncOperations, Operations
+from .pay import OverMaximum, Payments
 from .transport import APIError, Event
 
 
@@ -23,4 +24,4 @@ class AsyncOpenLedger(AsyncOperations):
     """A coordinator, for asyncio."""
 
 
-__all__ = ["APIError", "AsyncOpenLedger", "Event", "OpenLedger", "sign", "types"]
+__all__ = ["APIError", "AsyncOpenLedger", "Event", "OpenLedger", "OverMaximum", "Payments", "sign", "types"]

@@ -9,4 +9,5 @@ export class OpenLedger extends Operations {}
 
 export type { components, operations } from './schema.js'
 export { APIError, type Body, type Event, type Options, type Query, type Result, type Settings } from './transport.js'
+export { OverMaximum, payingFetch } from './pay.js'
 export * as sign from './sign.js'

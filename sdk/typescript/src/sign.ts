@@ -21,6 +21,7 @@ export const types = {
   Contribution: fields('uint64 datanet, bytes32 record, address contributor, string license, uint64 at'),
   ContributionBatch: fields('bytes32 root, uint32 count'),
   Review: fields('uint64 datanet, bytes32 record, string status, string reason, uint64 at'),
+  TransferWithAuthorization: fields('address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce'),
   TrainingOrder: fields(
     'address owner, string name, bytes32 base, uint64 datanet, uint32 version, string root, bytes32 hyperHash, uint256 access, uint16 royaltyBps, uint32 revision, bytes32[] parents, bytes32 nonce, uint64 deadline',
   ),

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
-import { APIError, OpenLedger, sign } from 'openledger'
+import { APIError, OpenLedger, OverMaximum, payingFetch, sign } from 'openledger'
 
 const model = process.env.OPENLEDGER_MODEL ?? 'openledger-tiny'
 const datanet = Number(process.env.OPENLEDGER_DATANET ?? 1)
@@ -44,6 +44,20 @@ test('a key is issued, listed, rotated and revoked', async () => {
   assert.deepEqual([keys.length, keys[0].id, keys[0].label], [1, issued.id, 'sdk "é"'])
   await net.rotateKey(issued.id, await sign.keyAction(me, network, 'Rotate', issued.id))
   assert.equal((await net.revokeKey(issued.id, await sign.keyAction(me, network, 'Revoke', issued.id))).id, issued.id)
+})
+
+test('a request is paid for itself', async () => {
+  const me = privateKeyToAccount(generatePrivateKey()) // with nothing in the escrow: the payment is good, the money is missing
+  const ask = (max) =>
+    payingFetch(me, network, max)(`${net.baseURL}/v1/completions`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Authorization: 'Bearer x402' },
+      body: JSON.stringify({ model, prompt: 'Ünce', max_tokens: 4 }),
+    })
+  const res = await ask(10n ** 18n)
+  const { error } = await res.json()
+  assert.deepEqual([res.status, error.code], [402, 'insufficient_funds'], error.message)
+  await assert.rejects(ask(1n), OverMaximum)
 })
 
 test('an answer, its receipt, and whose records it rests on', async () => {
