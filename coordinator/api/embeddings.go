@@ -85,6 +85,9 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, by Caller) e
 	answers := make([]Answer, len(jobs))
 	g, ctx := errgroup.WithContext(r.Context())
 	g.SetLimit(jobsAtOnce)
+	if by.Paid { // what the last job reserved of the payment is free again before the next begins
+		g.SetLimit(1)
+	}
 	for i, job := range jobs {
 		g.Go(func() (err error) {
 			answers[i], err = s.cfg.Inference.Infer(ctx, by, job, func(Delta) error { return nil })
