@@ -45,6 +45,7 @@ var grants = map[string][]string{
 	"worker/doctor":            {"protocol/...", "cuda", "contracts/chain"},
 	"coordinator":              {"protocol/...", "store/...", "scheduler", "coordinator/...", "contracts/chain"},
 	"coordinator/api":          {"protocol", "coordinator/web"},
+	"coordinator/mcpclient":    {"protocol"},
 	"coordinator/mcpserver":    {"protocol"},
 	"coordinator/retrieval":    {"protocol"},
 	"coordinator/web":          {},

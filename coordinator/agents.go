@@ -11,6 +11,7 @@ import (
 
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/coordinator/api"
+	"github.com/openledger/openledger/coordinator/mcpclient"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/store/agent"
 )
@@ -109,6 +110,13 @@ func (c *Coordinator) Agent(ctx context.Context, model string) (api.Agent, error
 	}
 	if out.Tools, err = m.Functions(); err != nil {
 		return api.Agent{}, err
+	}
+	if len(m.Servers) > 0 {
+		servers := make([]mcpclient.Server, len(m.Servers))
+		for i, s := range m.Servers {
+			servers[i] = mcpclient.Server{URL: s.URL, Tools: s.Tools}
+		}
+		out.Servers = c.tools.Toolbox(servers)
 	}
 	return out, nil
 }

@@ -46,6 +46,10 @@ type Config struct {
 	// UploadsPerDay is how many bytes one account may upload in a day. Default 2 GiB.
 	UploadsPerDay int64
 
+	// ToolHosts are hosts, with or without a port, where agents' tool servers may be at
+	// addresses that are not public, and without TLS.
+	ToolHosts []string
+
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
 }

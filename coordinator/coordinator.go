@@ -15,6 +15,7 @@ import (
 
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/coordinator/api"
+	"github.com/openledger/openledger/coordinator/mcpclient"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/p2p"
 	"github.com/openledger/openledger/protocol/wire"
@@ -41,6 +42,7 @@ type Coordinator struct {
 	library library
 	agents  agentList
 	tunes   tunes
+	tools   *mcpclient.Client
 
 	proposals proposals
 	shelf     shelf
@@ -97,6 +99,9 @@ func New(cfg Config) (*Coordinator, error) {
 		gone: map[protocol.PeerID]int64{}, stakes: map[protocol.PeerID]amount{},
 		reserved: map[protocol.Account]amount{}, keyReserved: map[protocol.Hash]amount{}, wake: make(chan struct{}, 1), prefetches: make(chan struct{}, maxPrefetches),
 	}
+	if c.tools, err = mcpclient.New(mcpclient.Config{Hosts: cfg.ToolHosts, Version: "1"}); err != nil {
+		return nil, err
+	}
 	if c.metrics, err = newMetrics(cfg.Registerer, c); err != nil {
 		return nil, err
 	}
@@ -126,6 +131,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 
 	c.host.HandleReceipts(c)
 	defer c.watchPresence()()
+	defer c.tools.Close()
 	tasks.Go(func() error { return c.host.Subscribe(ctx, c.cfg.Base, c.heard) })
 	tasks.Go(func() error { return c.tick(ctx) })
 	tasks.Go(func() error { return c.watchStakes(ctx) })

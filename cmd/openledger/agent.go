@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/holiman/uint256"
@@ -65,10 +66,13 @@ func agentRegister(c *cli) *cobra.Command {
 		Use:   "register FILE",
 		Short: "Sign a manifest and register it as a new agent",
 		Long: `FILE is JSON: name, instructions, price (wei per request, as a string of digits), and
-either "base" (hash of a base model) or "adapter" (CID); optionally description, tools and
+either "base" (hash of a base model) or "adapter" (CID); optionally description, tools (functions
+that its requesters run), servers (of the Model Context Protocol, whose tools are run for it) and
 datanets for retrieval. The same again, after an interruption, sends nothing twice.`,
 		Example: `  openledger agent register poet.json --stake 100 --as alice
-  echo '{"name":"poet","instructions":"Answer in verse.","price":"0","base":"0x..."}' > poet.json`,
+  echo '{"name":"poet","instructions":"Answer in verse.","price":"0","base":"0x..."}' > poet.json
+  echo '{"name":"guide","instructions":"Help with trips.","price":"0","base":"0x...",
+         "servers":[{"url":"https://weather.example/mcp","tools":["forecast"]}]}' > guide.json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.publishAgent(cmd, args[0], stake, false)
@@ -262,6 +266,13 @@ func agentShow(c *cli) *cobra.Command {
 			return c.print(v, func(w io.Writer) {
 				printAgent(w, a)
 				fmt.Fprintf(w, "\n%s\n", m.Instructions)
+				for _, s := range m.Servers {
+					tools := "all of its tools"
+					if len(s.Tools) > 0 {
+						tools = strings.Join(s.Tools, ", ")
+					}
+					fmt.Fprintf(w, "\ncalls    %s: %s\n", s.URL, tools)
+				}
 			})
 		},
 	}

@@ -28,6 +28,7 @@ func newCoordinator(c *cli) *cobra.Command {
 
 func coordinatorRun(c *cli) *cobra.Command {
 	var rpc, deployment, listen string
+	var toolHosts []string
 	var peer node.PeerConfig
 	var x402 bool
 	cmd := &cobra.Command{
@@ -35,14 +36,15 @@ func coordinatorRun(c *cli) *cobra.Command {
 		Short: "Admit, route and pay requests until interrupted",
 		Long: `Run connects to any chain that the contracts are deployed on, joins the peers, and
 serves the OpenAI-compatible API. Requesters authorise its session key in the escrow.`,
-		Example: `  openledger coordinator run --home ./coord --rpc http://127.0.0.1:8545 --deployment ./chain/deployment.json --listen 127.0.0.1:8420`,
-		Args:    cobra.NoArgs,
+		Example: `  openledger coordinator run --home ./coord --rpc http://127.0.0.1:8545 --deployment ./chain/deployment.json --listen 127.0.0.1:8420
+  openledger coordinator run --home ./coord --tool-host tools.lan:9000   # agents' tools may be there, too`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			at, err := devchain.ReadAddresses(deployment)
 			if err != nil {
 				return err
 			}
-			n, err := c.openCoordinator(cmd, rpc, at, listen, peer, false, nil, x402)
+			n, err := c.openCoordinator(cmd, rpc, at, listen, peer, false, nil, x402, toolHosts)
 			if err != nil {
 				return err
 			}
@@ -66,11 +68,12 @@ serves the OpenAI-compatible API. Requesters authorise its session key in the es
 	f.StringSliceVar(&peer.Bootstrap, "bootstrap", nil, "multiaddrs of peers to join")
 	f.BoolVar(&peer.NAT, "nat", false, "find a way through a home router")
 	f.BoolVar(&x402, "x402", false, "let requests without an API key be paid one by one (HTTP 402)")
+	f.StringSliceVar(&toolHosts, "tool-host", nil, "host, or host:port, where agents' tool servers may be at a private address and without TLS; elsewhere they must be public and https")
 	return cmd
 }
 
 // openCoordinator opens the coordinator of this home.
-func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses, listen string, peer node.PeerConfig, light bool, faucet *node.FaucetSettings, x402 bool) (*node.Coordinator, error) {
+func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses, listen string, peer node.PeerConfig, light bool, faucet *node.FaucetSettings, x402 bool, toolHosts []string) (*node.Coordinator, error) {
 	w, err := c.Home().Wallet(c.password, light)
 	if err != nil {
 		return nil, err
@@ -89,6 +92,6 @@ func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses
 	return node.OpenCoordinator(cmd.Context(), node.CoordinatorConfig{
 		Home: node.Home{Dir: c.Home().Path("coordinator")}, RPC: rpc, Addresses: at, API: listen, Peer: peer,
 		BaseModel: c.baseModel,
-		Base:      bundle.Hash, BaseName: node.NameOfBase(c.baseModel), SessionKey: session, Faucet: faucet, X402: x402, Logger: c.logger(),
+		Base:      bundle.Hash, BaseName: node.NameOfBase(c.baseModel), SessionKey: session, Faucet: faucet, X402: x402, ToolHosts: toolHosts, Logger: c.logger(),
 	})
 }

@@ -79,7 +79,7 @@ func (c *cli) openDevnet(cmd *cobra.Command, cfg devnetConfig) (_ *devnet, err e
 		return nil, err
 	}
 	if d.coord, err = c.openCoordinator(cmd, d.chain.RPC(), d.chain.Addresses, cfg.api, cfg.peer, true,
-		&node.FaucetSettings{Key: faucet, Amount: node.Open(faucetGrant), Total: node.Open(faucetTotal)}, true); err != nil {
+		&node.FaucetSettings{Key: faucet, Amount: node.Open(faucetGrant), Total: node.Open(faucetTotal)}, true, []string{"127.0.0.1", "localhost", "::1"}); err != nil {
 		return nil, err
 	}
 	run, stop := context.WithCancel(ctx)

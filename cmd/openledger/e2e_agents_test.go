@@ -24,6 +24,8 @@ func (s *separate) agents(t *testing.T) {
 		raw := `{"name":"poet","instructions":"` + instructions + `","price":"5","base":"0x` + strings.Repeat("01", 32) + `"}`
 		require.NoError(t, os.WriteFile(manifest, []byte(raw), 0o600))
 	}
+	require.NoError(t, os.WriteFile(manifest, []byte(`{"name":"poet","instructions":"x","price":"5","base":"0x`+strings.Repeat("01", 32)+`","servers":[{"url":"ftp://tools"}]}`), 0o600))
+	refused(t, "servers[0].url", s.verb("agent", "register", manifest, "--as", "owner")...)
 	write("")
 	refused(t, "instructions", s.verb("agent", "register", manifest, "--as", "owner")...)
 	write("Answer in <verse>.")

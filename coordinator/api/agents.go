@@ -24,6 +24,7 @@ type Agent struct {
 	Instructions string          // begin every chat
 	Tools        json.RawMessage // functions in OpenAI's form; nil for none
 	Retrieve     []Retrieve      // what every answer reads
+	Servers      Toolbox         // tools that are run here; nil for none. Close it
 }
 
 // AgentModel is what a model that is an agent has besides.
@@ -46,9 +47,9 @@ type Agents interface {
 	Agent(ctx context.Context, model string) (Agent, error)
 }
 
-// ask puts what an agent is told before a request's messages, and its functions before the
-// request's own.
-func (r *completionRequest) ask(a *Agent) error {
+// ask puts what an agent is told before a request's messages, and its functions and those
+// of its servers before the request's own.
+func (r *completionRequest) ask(a *Agent, servers []json.RawMessage) error {
 	if len(r.Messages) == 0 {
 		return nil // which is refused as of any model
 	}
@@ -57,13 +58,16 @@ func (r *completionRequest) ask(a *Agent) error {
 		return err
 	}
 	r.Messages = append([]chatMessage{{Role: "system", Content: instructions}}, r.Messages...)
-	if a.Tools == nil {
+	if a.Tools == nil && len(servers) == 0 {
 		return nil
 	}
 	var all, own []json.RawMessage
-	if err := json.Unmarshal(a.Tools, &all); err != nil {
-		return err
+	if a.Tools != nil {
+		if err := json.Unmarshal(a.Tools, &all); err != nil {
+			return err
+		}
 	}
+	all = append(all, servers...)
 	if given(r.Tools) {
 		if json.Unmarshal(r.Tools, &own) != nil {
 			return invalid("tools", "it must be a list")

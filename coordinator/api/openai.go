@@ -176,6 +176,11 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, by Caller, sha
 	}
 	req := Request{Model: in.Model}
 	var err error
+	if req.ID, err = requestID(r, &by); err != nil {
+		return err
+	}
+	again := r.Header.Get("Idempotency-Key") != ""
+	var own *ownTools
 	if strings.HasPrefix(in.Model, AgentPrefix) {
 		if _, chat := shape.(*chatShape); !chat {
 			return invalid("model", "%s is an agent, and agents take part in chats: use POST /v1/chat/completions", in.Model)
@@ -184,13 +189,23 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, by Caller, sha
 		if err != nil {
 			return err
 		}
-		if err := in.ask(&a); err != nil {
+		if a.Servers != nil {
+			defer a.Servers.Close()
+			if err := by.mayAsk(in.Model); err != nil {
+				return err
+			}
+		}
+		if own, err = s.ownTools(r.Context(), by, &in, &a, req.ID, again); err != nil {
+			return err
+		}
+		var servers []json.RawMessage
+		if own != nil {
+			servers = own.functions
+		}
+		if err := in.ask(&a, servers); err != nil {
 			return err
 		}
 		req.Agent = &a
-	}
-	if req.ID, err = requestID(r, &by); err != nil {
-		return err
 	}
 	if req.Sampling, err = in.sampling(req.ID); err != nil {
 		return err
@@ -202,6 +217,13 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, by Caller, sha
 		return err
 	}
 	created := time.Now().Unix()
+	if c, ok := shape.(*chatShape); ok && own != nil {
+		rounds := &chat{Server: s, by: by, own: own, id: req.ID, again: again}
+		if in.Stream {
+			return in.blame(rounds.stream(r.Context(), w, req, c, created, in.StreamOptions != nil && in.StreamOptions.IncludeUsage))
+		}
+		return in.blame(rounds.whole(r.Context(), w, req, c, created))
+	}
 	if in.Stream {
 		includeUsage := in.StreamOptions != nil && in.StreamOptions.IncludeUsage
 		return in.blame(s.stream(r.Context(), w, by, req, shape, created, includeUsage))
@@ -245,64 +267,92 @@ func requestID(r *http.Request, by *Caller) (protocol.Hash, error) {
 // writeTimeout is how long a client may take nothing of a stream.
 const writeTimeout = 30 * time.Second
 
-// stream sends server-sent events. Headers go out with the first text, so that an
-// error before it still has its HTTP status; a later one is sent as an event.
+// eventStream sends server-sent events. Headers go out with the first, so that an error
+// before it still has its HTTP status.
+type eventStream struct {
+	w       http.ResponseWriter
+	by      *Caller
+	out     *http.ResponseController
+	started bool
+}
+
+func newEventStream(w http.ResponseWriter, by *Caller) *eventStream {
+	return &eventStream{w: w, by: by, out: http.NewResponseController(w)}
+}
+
+// deadline bounds writing: a client that stops reading must not hold its job, and its
+// money, for ever.
+func (e *eventStream) deadline(at time.Time) { _ = e.out.SetWriteDeadline(at) } // an error means that there is no connection to bound
+
+func (e *eventStream) send(v any) error {
+	if !e.started {
+		e.started = true
+		e.w.Header().Set("Content-Type", "text/event-stream")
+		e.w.Header().Set("Cache-Control", "no-store")
+		e.by.tab.promise(e.w.Header())
+		e.w.WriteHeader(http.StatusOK)
+	}
+	body, err := json.Marshal(addressable(v))
+	if err != nil {
+		return err
+	}
+	e.deadline(time.Now().Add(writeTimeout))
+	if _, err := e.w.Write([]byte("data: " + string(body) + "\n\n")); err != nil {
+		return err
+	}
+	return e.out.Flush()
+}
+
+func (e *eventStream) all(list []response) error {
+	for _, r := range list {
+		if err := e.send(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fail ends a stream with an error: as an event, or as any request's if none was sent.
+func (e *eventStream) fail(err error) error {
+	if !e.started {
+		return err
+	}
+	_, body := errorBody(err)
+	_ = e.send(map[string]apiError{"error": body}) // an error means that the client hung up: nobody to tell
+	return nil
+}
+
+// end ends a stream with an answer.
+func (e *eventStream) end(last []response, usage *response) {
+	err := e.all(last)
+	if err == nil && usage != nil {
+		err = e.send(*usage)
+	}
+	if err == nil { // an error means that the client hung up after its answer: nobody to tell
+		_, _ = e.w.Write([]byte("data: [DONE]\n\n"))
+	}
+}
+
+// stream sends an answer as it comes.
 func (s *Server) stream(ctx context.Context, w http.ResponseWriter, by Caller, req Request, shape shape, created int64, includeUsage bool) error {
-	out := http.NewResponseController(w)
-	// A client that stops reading must not hold its job, and its money, for ever.
-	deadline := func(at time.Time) { _ = out.SetWriteDeadline(at) } // an error means that there is no connection to bound
-	defer deadline(time.Time{})
-	started := false
-	event := func(v any) error {
-		if !started {
-			started = true
-			w.Header().Set("Content-Type", "text/event-stream")
-			w.Header().Set("Cache-Control", "no-store")
-			by.tab.promise(w.Header())
-			w.WriteHeader(http.StatusOK)
-		}
-		body, err := json.Marshal(addressable(v))
-		if err != nil {
-			return err
-		}
-		deadline(time.Now().Add(writeTimeout))
-		if _, err := w.Write([]byte("data: " + string(body) + "\n\n")); err != nil {
-			return err
-		}
-		return out.Flush()
-	}
+	e := newEventStream(w, &by)
+	defer e.deadline(time.Time{})
 	var at position
-	events := func(list []response) error {
-		for _, r := range list {
-			if err := event(r); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	answer, err := s.cfg.Inference.Infer(ctx, by, req, func(d Delta) error {
-		return events(shape.chunks(req, created, d, &at))
+		return e.all(shape.chunks(req, created, d, &at))
 	})
 	if err != nil {
-		if !started {
-			return err
+		if e.started {
+			defer s.trail(w, &by)
 		}
-		_, body := errorBody(err)
-		if err := event(map[string]apiError{"error": body}); err != nil {
-			return nil // the client hung up: nobody to tell
-		}
-		s.trail(w, &by)
-		return nil
+		return e.fail(err)
 	}
-	if err := events(shape.last(req, created, answer, &at)); err != nil {
-		return nil // the client hung up after its answer: nobody to tell
-	}
+	var usage *response
 	if includeUsage {
-		if err := event(shape.usageChunk(req, created, answer)); err != nil {
-			return nil // as above
-		}
+		chunk := shape.usageChunk(req, created, answer)
+		usage = &chunk
 	}
-	_, _ = w.Write([]byte("data: [DONE]\n\n"))
+	e.end(shape.last(req, created, answer, &at), usage)
 	s.trail(w, &by)
 	return nil
 }

@@ -116,7 +116,10 @@ func (s *Server) quoteInference(ctx context.Context, in *quoteRequest) (Quote, e
 		if err != nil {
 			return Quote{}, err
 		}
-		if err := in.ask(&a); err != nil {
+		if a.Servers != nil {
+			return Quote{}, invalid("model", "%s has tools of its own, and what they give and how often it calls them shows when it is asked: ask for a quote of its model, which is what each round costs, and add its markup", in.Model)
+		}
+		if err := in.ask(&a, nil); err != nil {
 			return Quote{}, err
 		}
 		req.Agent = &a

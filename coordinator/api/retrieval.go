@@ -139,10 +139,12 @@ func (in *retrievalRequest) read(prefix string) (Retrieve, error) {
 	return one, nil
 }
 
-// grounding is what a message says of what its answer read.
+// grounding is what a message says of what its answer read, and of the tools that were run
+// for it.
 type grounding struct {
 	Citations []Citation     `json:"citations"`
 	Retrieval []RetrievalUse `json:"retrieval,omitempty"`
+	Tools     []ToolRun      `json:"tools,omitempty"`
 }
 
 // annotation is OpenAI's: a stretch of the answer and what it refers to.
@@ -163,7 +165,7 @@ func (m *message) cite(a Answer) *message {
 	if len(a.Citations) == 0 && len(a.Retrieval) == 0 {
 		return m
 	}
-	m.Ours = &grounding{Citations: a.Citations, Retrieval: a.Retrieval}
+	m.Ours = &grounding{Citations: list(a.Citations), Retrieval: a.Retrieval}
 	for _, c := range a.Citations {
 		for _, u := range c.Used {
 			m.Annotations = append(m.Annotations, annotation{Type: "url_citation", URL: urlCitation{Start: u.Start, End: u.End, URL: "ipfs://" + string(c.CID), Title: c.Title}})

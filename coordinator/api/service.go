@@ -34,6 +34,9 @@ type Answer struct {
 	Vectors      []float32
 	Citations    []Citation     // what it was given to read
 	Retrieval    []RetrievalUse // how that was found; not there when an answer is repeated
+	// Rounds are the receipts of all jobs of an answer whose agent has tools of its own, in
+	// order; Receipt is the last. None: it is the only one.
+	Rounds []protocol.SignedReceipt
 }
 
 // Delta is a part of an answer.

@@ -45,7 +45,9 @@ type service struct {
 	contributed []byte
 	uploaded    []string // account, name, content
 	searched    []Search
-	contentType string // of records' content
+	box         *tools                        // of agent/guide
+	kept        map[protocol.Hash]ReceiptView // nil: every receipt is there
+	contentType string                        // of records' content
 	started     protocol.TrainingJob
 	keyed       KeyRequest
 	limits      KeyLimits        // of the key
@@ -195,7 +197,13 @@ func (s *service) Receipts(_ context.Context, limit int) ([]ReceiptView, error) 
 	return []ReceiptView{s.view()}[:min(limit, 1)], s.err
 }
 
-func (s *service) Receipt(context.Context, protocol.Hash) (ReceiptView, error) {
+func (s *service) Receipt(_ context.Context, id protocol.Hash) (ReceiptView, error) {
+	if v, ok := s.kept[id]; ok || s.box != nil {
+		if !ok {
+			return v, protocol.Errorf(protocol.KindNotFound, "receipt", "there is none")
+		}
+		return v, nil
+	}
 	return s.view(), s.err
 }
 

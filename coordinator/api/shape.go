@@ -15,14 +15,29 @@ type usage struct {
 	TotalTokens      uint32        `json:"total_tokens"`
 	Fee              uint256.Int   `json:"fee"` // wei
 	Receipt          protocol.Hash `json:"receipt"`
+	// Receipts are those of all rounds of an agent that has tools of its own, which the
+	// numbers add up; Receipt is the last.
+	Receipts []protocol.Hash `json:"receipts,omitempty"`
 }
 
 func newUsage(a Answer) *usage {
-	r := a.Receipt.Receipt
-	return &usage{
-		PromptTokens: r.PromptTokens, CompletionTokens: r.OutputTokens, TotalTokens: r.PromptTokens + r.OutputTokens,
-		Fee: r.Fee().Total(), Receipt: r.ID,
+	u := &usage{Receipt: a.Receipt.Receipt.ID}
+	all := a.Rounds
+	if len(all) == 0 {
+		all = []protocol.SignedReceipt{a.Receipt}
 	}
+	for i := range all {
+		r := &all[i].Receipt
+		fee := r.Fee().Total()
+		u.PromptTokens += r.PromptTokens
+		u.CompletionTokens += r.OutputTokens
+		u.Fee.Add(&u.Fee, &fee)
+		if len(a.Rounds) > 0 {
+			u.Receipts = append(u.Receipts, r.ID)
+		}
+	}
+	u.TotalTokens = u.PromptTokens + u.CompletionTokens
+	return u
 }
 
 // modelObject is OpenAI's model with its provenance.

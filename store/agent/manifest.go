@@ -26,6 +26,8 @@ const (
 	maxTools        = 32
 	maxParameters   = 32
 	maxDatanets     = 16
+	maxServers      = 4
+	maxURL          = 1 << 10
 )
 
 // Manifest says what an agent is. Its fields are in the order of canonical JSON.
@@ -38,8 +40,15 @@ type Manifest struct {
 	Instructions string           `json:"instructions"` // system prompt
 	Name         string           `json:"name"`         // unique among the owner's agents
 	Owner        protocol.Account `json:"owner"`
-	Price        string           `json:"price"` // wei per request, decimal
+	Price        string           `json:"price"`             // wei per request, decimal
+	Servers      []Server         `json:"servers,omitempty"` // of tools, by the Model Context Protocol
 	Tools        []Tool           `json:"tools,omitempty"`
+}
+
+// Server is a tool server that whoever serves the agent calls for it.
+type Server struct {
+	Tools []string `json:"tools,omitempty"` // that the model may call; none: all that the server has
+	URL   string   `json:"url"`             // of its Streamable HTTP endpoint
 }
 
 // Retrieval is a published version of a datanet that the agent looks things up in.
@@ -170,7 +179,10 @@ func (m *Manifest) Validate() error {
 	if err := m.retrieval(); err != nil {
 		return err
 	}
-	return m.tools()
+	if err := m.tools(); err != nil {
+		return err
+	}
+	return m.servers()
 }
 
 func (m *Manifest) model() error {

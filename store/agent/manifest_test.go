@@ -14,6 +14,7 @@ const written = `{
   "name": "poet", "instructions": "Answer in <verse> & \"rhyme\".\n\tAlways.", "price": "10000000000000000",
   "base": "0x0101010101010101010101010101010101010101010101010101010101010101",
   "tools": [{"name": "look-up", "description": "Looks a word up", "parameters": [{"name": "word", "type": "string", "required": true}]}],
+  "servers": [{"url": "https://tools.example/mcp", "tools": ["forecast"]}, {"url": "http://127.0.0.1:9/mcp"}],
   "datanets": [{"datanet": 1, "version": 2}, {"datanet": 7, "version": 1}]
 }`
 
@@ -29,7 +30,7 @@ func TestManifestHasOneForm(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, `{"base":"0x0101010101010101010101010101010101010101010101010101010101010101","datanets":[{"datanet":1,"version":2},{"datanet":7,"version":1}],"format":"openledger/agent/1",`+
 		`"instructions":"Answer in <verse> & \"rhyme\".\n\tAlways.","name":"poet","owner":"0xaa00000000000000000000000000000000000000","price":"10000000000000000",`+
-		`"tools":[{"description":"Looks a word up","name":"look-up","parameters":[{"name":"word","required":true,"type":"string"}]}]}`, string(canonical))
+		`"servers":[{"tools":["forecast"],"url":"https://tools.example/mcp"},{"url":"http://127.0.0.1:9/mcp"}],"tools":[{"description":"Looks a word up","name":"look-up","parameters":[{"name":"word","required":true,"type":"string"}]}]}`, string(canonical))
 	back, err := Decode(canonical)
 	require.NoError(t, err)
 	require.Equal(t, m, back)
@@ -49,27 +50,42 @@ func TestManifestHasOneForm(t *testing.T) {
 
 func TestManifestFieldsAreChecked(t *testing.T) {
 	for field, change := range map[string]func(*Manifest){
-		"format":            func(m *Manifest) { m.Format = "other" },
-		"name":              func(m *Manifest) { m.Name = "A Poet" },
-		"owner":             func(m *Manifest) { m.Owner = protocol.Account{} },
-		"instructions":      func(m *Manifest) { m.Instructions = " " },
-		"U+2028":            func(m *Manifest) { m.Instructions = "a\u2028b" },
-		"description":       func(m *Manifest) { m.Description = strings.Repeat("x", maxDescription+1) },
-		"not UTF-8":         func(m *Manifest) { m.Description = "\xff" },
-		"price":             func(m *Manifest) { m.Price = "0.5" },
-		"exactly one":       func(m *Manifest) { m.Base = "" },
-		"adapter":           func(m *Manifest) { m.Base, m.Adapter = "", "elsewhere" },
-		"base":              func(m *Manifest) { m.Base = "0x01" },
-		"datanets":          func(m *Manifest) { m.Datanets[0].Version = 0 },
-		"ascending":         func(m *Manifest) { m.Datanets[1].Datanet = 1 },
-		"are 17":            func(m *Manifest) { m.Datanets = make([]Retrieval, 17) },
-		"tools":             func(m *Manifest) { m.Tools = append(m.Tools, m.Tools[0]) },
-		"are 33":            func(m *Manifest) { m.Tools = make([]Tool, 33) },
-		"tools.look-up":     func(m *Manifest) { m.Tools[0].Description = "\x00" },
-		"33 parameters":     func(m *Manifest) { m.Tools[0].Parameters = make([]Parameter, 33) },
-		"its own":           func(m *Manifest) { m.Tools[0].Parameters[0].Name = "" },
-		"the type":          func(m *Manifest) { m.Tools[0].Parameters[0].Type = "object" },
-		"U+0001":            func(m *Manifest) { m.Tools[0].Parameters[0].Description = "\x01" },
+		"format":                func(m *Manifest) { m.Format = "other" },
+		"name":                  func(m *Manifest) { m.Name = "A Poet" },
+		"owner":                 func(m *Manifest) { m.Owner = protocol.Account{} },
+		"instructions":          func(m *Manifest) { m.Instructions = " " },
+		"U+2028":                func(m *Manifest) { m.Instructions = "a\u2028b" },
+		"description":           func(m *Manifest) { m.Description = strings.Repeat("x", maxDescription+1) },
+		"not UTF-8":             func(m *Manifest) { m.Description = "\xff" },
+		"price":                 func(m *Manifest) { m.Price = "0.5" },
+		"exactly one":           func(m *Manifest) { m.Base = "" },
+		"adapter":               func(m *Manifest) { m.Base, m.Adapter = "", "elsewhere" },
+		"base":                  func(m *Manifest) { m.Base = "0x01" },
+		"datanets":              func(m *Manifest) { m.Datanets[0].Version = 0 },
+		"ascending":             func(m *Manifest) { m.Datanets[1].Datanet = 1 },
+		"are 17":                func(m *Manifest) { m.Datanets = make([]Retrieval, 17) },
+		"tools":                 func(m *Manifest) { m.Tools = append(m.Tools, m.Tools[0]) },
+		"are 33":                func(m *Manifest) { m.Tools = make([]Tool, 33) },
+		"tools.look-up":         func(m *Manifest) { m.Tools[0].Description = "\x00" },
+		"33 parameters":         func(m *Manifest) { m.Tools[0].Parameters = make([]Parameter, 33) },
+		"its own":               func(m *Manifest) { m.Tools[0].Parameters[0].Name = "" },
+		"the type":              func(m *Manifest) { m.Tools[0].Parameters[0].Type = "object" },
+		"U+0001":                func(m *Manifest) { m.Tools[0].Parameters[0].Description = "\x01" },
+		"servers: are 5":        func(m *Manifest) { m.Servers = make([]Server, 5) },
+		"servers[0].url: \"\"":  func(m *Manifest) { m.Servers = []Server{{}} },
+		"servers[0].url: has a": func(m *Manifest) { m.Servers = []Server{{URL: "https://me:secret@host/"}} },
+		"which is not sent":     func(m *Manifest) { m.Servers = []Server{{URL: "https://host/#x"}} },
+		"no URL":                func(m *Manifest) { m.Servers = []Server{{URL: "https://ho st/%"}} },
+		"\"file:///etc\"":       func(m *Manifest) { m.Servers = []Server{{URL: "file:///etc"}} },
+		"servers[1].url":        func(m *Manifest) { m.Servers = []Server{{URL: "https://host"}, {URL: "https://host"}} },
+		"servers[0].tools: are": func(m *Manifest) { m.Servers = []Server{{URL: "https://host", Tools: make([]string, 33)}} },
+		"\"a b\" is not 1 to":   func(m *Manifest) { m.Servers = []Server{{URL: "https://host", Tools: []string{"a b"}}} },
+		"\"look-up\" is in tools already": func(m *Manifest) {
+			m.Servers = []Server{{URL: "https://host", Tools: []string{"other", "look-up"}}}
+		},
+		"\"x\" is in servers[0].tools already": func(m *Manifest) {
+			m.Servers = []Server{{URL: "https://host", Tools: []string{"x"}}, {URL: "https://host/2", Tools: []string{"x"}}}
+		},
 		"price: \"007\" is": func(m *Manifest) { m.Price = "007" },
 	} {
 		if change == nil {
@@ -91,7 +107,7 @@ func TestManifestFieldsAreChecked(t *testing.T) {
 	// What is within the limits of each field may still be too much together.
 	m, err := Parse([]byte(written), me)
 	require.NoError(t, err)
-	m.Tools = nil
+	m.Tools, m.Servers = nil, nil
 	for i := range maxTools {
 		m.Tools = append(m.Tools, Tool{Name: "t" + strings.Repeat("x", i), Description: strings.Repeat("y", maxDescription)})
 	}

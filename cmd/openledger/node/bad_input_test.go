@@ -34,9 +34,15 @@ import (
 // apiKey has a key issued to a requester.
 func (n *network) apiKey(t *testing.T, who *keystore.Key) string {
 	t.Helper()
-	r := api.KeyRequest{Requester: who.Account(), Label: "test", At: time.Now().UnixMilli()}
-	var err error
-	r.Signature, err = crypto.Sign(accounts.TextHash([]byte(api.KeyRequestText(peerOf(t), r))), who.ECDSA())
+	return n.limitedKey(t, who, api.KeyLimits{})
+}
+
+func (n *network) limitedKey(t *testing.T, who *keystore.Key, limits api.KeyLimits) string {
+	t.Helper()
+	info, err := n.coord.Info(t.Context())
+	require.NoError(t, err)
+	r := api.KeyRequest{Requester: who.Account(), Label: fmt.Sprintf("test %d", net.n.Add(1)), At: time.Now().UnixMilli(), KeyLimits: limits}
+	r.Signature, err = crypto.Sign(accounts.TextHash([]byte(api.KeyRequestText(info.Peer, r))), who.ECDSA())
 	require.NoError(t, err)
 	key, err := n.coord.IssueKey(t.Context(), r)
 	require.NoError(t, err)

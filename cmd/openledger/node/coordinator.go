@@ -38,6 +38,7 @@ type CoordinatorConfig struct {
 	SessionKey *keystore.Key
 	Faucet     *FaucetSettings // nil: none
 	X402       bool            // requests without an API key may be paid one by one
+	ToolHosts  []string        // where agents' tool servers may be at private addresses
 	Logger     *slog.Logger
 }
 
@@ -79,7 +80,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 	}
 	c.Coordinator, err = coordinator.New(coordinator.Config{
 		DB: c.peer.db, Host: c.peer.host, IPFS: c.peer.ipfs, Chain: c.client, RPC: cfg.RPC, Base: cfg.Base, BaseName: cmp.Or(cfg.BaseName, BaseName),
-		Uploads:    cfg.Home.Path("uploads"),
+		Uploads: cfg.Home.Path("uploads"), ToolHosts: cfg.ToolHosts,
 		SessionKey: cfg.SessionKey.ECDSA(), Sender: sender, FilesDir: cfg.Home.Path("files"), Registerer: registry, Logger: cfg.Logger,
 	})
 	if err != nil {

@@ -535,6 +535,23 @@ class Usage(TypedDict):
     fee: "Amount"
     receipt: "Hash"
     """GET /api/v1/receipts/{id} shows it"""
+    receipts: "NotRequired[list[Hash]]"
+    """of an agent with tools of its own, those of all rounds, which the numbers add up; receipt is the last"""
+
+
+
+class ToolRun(TypedDict):
+    round: "int"
+    """that called it"""
+    receipt: "Hash"
+    """of the round"""
+    id: "str"
+    name: "str"
+    arguments: "str"
+    """JSON as text, by the model"""
+    result: "str"
+    """untrusted text, as the model was given it"""
+    failed: "bool"
 
 
 
@@ -632,6 +649,8 @@ class AnswerMessageAnnotationsItem(TypedDict):
 
 class AnswerMessageOpenledger(TypedDict):
     citations: "list[Citation] | None"
+    tools: "NotRequired[list[ToolRun]]"
+    """of the agent's own, that were run for this answer"""
     retrieval: "NotRequired[list[RetrievalUse]]"
 
 

@@ -1846,6 +1846,21 @@ export interface components {
             fee: components["schemas"]["Amount"];
             /** @description GET /api/v1/receipts/{id} shows it */
             receipt: components["schemas"]["Hash"];
+            /** @description of an agent with tools of its own, those of all rounds, which the numbers add up; receipt is the last */
+            receipts?: components["schemas"]["Hash"][];
+        };
+        ToolRun: {
+            /** @description that called it */
+            round: number;
+            /** @description of the round */
+            receipt: components["schemas"]["Hash"];
+            id: string;
+            name: string;
+            /** @description JSON as text, by the model */
+            arguments: string;
+            /** @description untrusted text, as the model was given it */
+            result: string;
+            failed: boolean;
         };
         EmbeddingRequest: {
             /** @description the base; an adapter has no vectors of its own */
@@ -1923,6 +1938,8 @@ export interface components {
             }[];
             openledger?: {
                 citations: components["schemas"]["Citation"][] | null;
+                /** @description of the agent's own, that were run for this answer */
+                tools?: components["schemas"]["ToolRun"][];
                 retrieval?: components["schemas"]["RetrievalUse"][];
             };
             /** @constant */
