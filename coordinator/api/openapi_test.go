@@ -214,7 +214,7 @@ func TestDescriptionIsValidOpenAPI(t *testing.T) {
 func TestDescriptionAndTableAgree(t *testing.T) {
 	docs, err := description()
 	require.NoError(t, err)
-	s := &Server{cfg: Config{Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(), MCP: func(http.Handler) http.Handler { return http.NotFoundHandler() }}}
+	s := &Server{cfg: Config{Training: &service{}, FineTuning: &service{}, Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(), MCP: func(http.Handler) http.Handler { return http.NotFoundHandler() }}}
 	served := map[string]string{}
 	for _, e := range s.table() {
 		served[e.method+" "+described31(e.pattern)] = e.operation + " " + string(e.scope)
