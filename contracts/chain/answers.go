@@ -28,6 +28,9 @@ func taken(err error) bool {
 	return strings.Contains(err.Error(), "nonce too low") || strings.Contains(err.Error(), "replacement transaction underpriced")
 }
 
+// poor says that the account cannot pay, as the node sees it.
+func poor(err error) bool { return strings.Contains(err.Error(), "insufficient funds") }
+
 // retriable says that a receipt may come later: it is not there yet, or the node is
 // away for a moment.
 func retriable(err error) bool {

@@ -207,6 +207,9 @@ type between struct {
 	intercept func(method string, params []any) any
 }
 
+// refusal is an answer that is an error of the node.
+type refusal string
+
 func (f *between) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -227,7 +230,11 @@ func (f *between) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, failed.Error(), http.StatusBadGateway)
 			return
 		}
-		out, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": call.ID, "result": answer})
+		reply := map[string]any{"jsonrpc": "2.0", "id": call.ID, "result": answer}
+		if refused, ok := answer.(refusal); ok {
+			reply = map[string]any{"jsonrpc": "2.0", "id": call.ID, "error": map[string]any{"code": -32000, "message": string(refused)}}
+		}
+		out, err := json.Marshal(reply)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
@@ -473,6 +480,39 @@ func TestSentIsSeen(t *testing.T) {
 	head, _, err := c.Head(t.Context())
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, head, tx.Block)
+}
+
+// A node's pool refuses an account as too poor until it has seen the block that funded it.
+// An account that is poor is refused at once.
+func TestAPoolBehindItsNewestBlock(t *testing.T) {
+	dev, err := devchain.Open(devchain.Config{Fund: map[protocol.Account]uint256.Int{key(t, "a").Account(): coins(10)}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, dev.Close()) })
+	var mu sync.Mutex
+	refused, most := 0, 3
+	server := httptest.NewServer(&between{dev.RPC(), func(method string, _ []any) any {
+		mu.Lock()
+		defer mu.Unlock()
+		if method == "eth_sendRawTransaction" && refused < most {
+			refused++
+			return refusal("insufficient funds for gas * price + value: balance 0, tx cost 1, overshot 1")
+		}
+		return nil
+	}})
+	t.Cleanup(server.Close)
+	c, err := chain.Dial(t.Context(), chain.Config{RPC: server.URL, PollEvery: 5 * time.Millisecond})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	_, err = c.As(key(t, "a")).Send(t.Context(), protocol.Account{1}, coins(1))
+	require.NoError(t, err)
+	require.Equal(t, 3, refused)
+
+	mu.Lock()
+	refused, most = 0, 1<<30
+	mu.Unlock()
+	_, err = c.As(key(t, "b")).Send(t.Context(), protocol.Account{1}, *uint256.NewInt(0)) // it has no gas money
+	require.Error(t, err)
+	require.LessOrEqual(t, refused, 1)
 }
 
 // Another program's transaction takes the nonce of one that the node lost: that one

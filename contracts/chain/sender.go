@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/big"
+	"time"
 
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
@@ -202,7 +203,7 @@ func (s *Sender) begin(ctx context.Context, what string, m call) (*sending, erro
 		}); err != nil {
 			return nil, err
 		}
-		switch err := s.c.eth.SendTransaction(ctx, n.newest()); {
+		switch err := s.hand(ctx, n.newest()); {
 		case err == nil, known(err), inDoubt(err):
 			// In doubt the node may have it: finish finds out, or sends the same bytes again.
 			s.line.takeOff(nonce)
@@ -217,6 +218,26 @@ func (s *Sender) begin(ctx context.Context, what string, m call) (*sending, erro
 			}
 		default:
 			return nil, errors.Join(err, s.forget(n))
+		}
+	}
+}
+
+// poolLag is how long a node's pool may be behind its newest block.
+const poolLag = 5 * time.Second
+
+// hand gives the node a transaction. Its pool takes new blocks a moment after they can be
+// read: it may refuse, as one that cannot pay, an account that the newest block has funded.
+func (s *Sender) hand(ctx context.Context, tx *types.Transaction) error {
+	for began := time.Now(); ; {
+		err := s.c.eth.SendTransaction(ctx, tx)
+		if err == nil || !poor(err) || time.Since(began) >= poolLag {
+			return err
+		}
+		if has, berr := s.c.eth.BalanceAt(ctx, s.Account(), nil); berr != nil || has.Cmp(tx.Cost()) < 0 {
+			return err
+		}
+		if serr := sleep(ctx, s.c.cfg.PollEvery); serr != nil {
+			return serr
 		}
 	}
 }
