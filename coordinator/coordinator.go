@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
-	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/openledger/openledger/contracts/chain"
@@ -290,18 +289,9 @@ func (c *Coordinator) watchStakes(ctx context.Context) error {
 			c.stakes[w.Announcement.Peer] = stake.Total()
 			c.mu.Unlock()
 			c.step(scheduler.Observe{At: now(), Worker: w.Announcement.Peer, Stake: wholeOpen(stake.Total()),
-				RTT: c.latency(w.Announcement.Peer)})
+				RTT: c.latency(w.Announcement.Peer).Milliseconds()})
 		}
 	}
-}
-
-// latency is the measured round trip to a peer in ms, 0 when it is not known.
-func (c *Coordinator) latency(id protocol.PeerID) int64 {
-	p, err := peer.Decode(string(id))
-	if err != nil {
-		return 0
-	}
-	return c.host.Libp2p().Peerstore().LatencyEWMA(p).Milliseconds()
 }
 
 func now() int64 { return time.Now().UnixMilli() }

@@ -202,21 +202,6 @@ func (c *Coordinator) Info(context.Context) (api.NetworkInfo, error) {
 	}, nil
 }
 
-// Workers lists the workers heard of lately.
-func (c *Coordinator) Workers(context.Context) ([]api.WorkerView, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var out []api.WorkerView
-	for _, w := range c.state.Workers() {
-		v := api.WorkerView{Announcement: w.Announcement, Stake: c.stakes[w.Announcement.Peer], Addresses: c.addresses(w.Announcement.Peer)}
-		if w.Quarantined {
-			v.Reason = "it failed several jobs in a row and rests for a moment"
-		}
-		out = append(out, v)
-	}
-	return out, nil
-}
-
 // addresses are where a worker's peer was seen.
 func (c *Coordinator) addresses(id protocol.PeerID) []string {
 	p, err := peer.Decode(string(id))

@@ -33,6 +33,13 @@ func (l *modelList) get(ctx context.Context, client *chain.Client) ([]chain.Adap
 	return l.known[:len(l.known):len(l.known)], nil
 }
 
+// remembered are the adapters that were read so far.
+func (l *modelList) remembered() []chain.Adapter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.known[:len(l.known):len(l.known)]
+}
+
 // resolve finds the adapter that a request names: a name, which is its newest revision,
 // a name with a revision (name@2), a CID, or the base. Its price is read anew, since its
 // owner may change it.
@@ -67,28 +74,37 @@ func (c *Coordinator) Models(ctx context.Context) ([]api.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	out := []api.Model{{ID: c.cfg.BaseName, Base: c.cfg.Base}}
+	ids := modelIDs(adapters)
+	for i, a := range adapters {
+		if a.Base != c.cfg.Base {
+			continue
+		}
+		out = append(out, api.Model{ID: ids[i], CID: a.CID, Base: a.Base, Owner: a.Owner, Datanet: a.Datanet, Version: a.Version, Access: a.Access, Created: a.At,
+			Revision: a.Revision, RoyaltyBps: a.RoyaltyBps, Parents: a.Parents})
+	}
+	agents, err := c.agentModels(ctx, adapters)
+	return append(out, agents...), err
+}
+
+// modelIDs are the ids under which adapters are listed, which are in order of registration:
+// the name of an owner's newest revision, and the others with their number.
+func modelIDs(adapters []chain.Adapter) []string {
 	type line struct {
 		owner protocol.Account
 		name  string
 	}
 	newest := map[line]uint32{}
 	for _, a := range adapters {
-		newest[line{a.Owner, a.Name}] = a.Revision // in order of registration
+		newest[line{a.Owner, a.Name}] = a.Revision
 	}
-	out := []api.Model{{ID: c.cfg.BaseName, Base: c.cfg.Base}}
-	for _, a := range adapters {
-		if a.Base != c.cfg.Base {
-			continue
+	ids := make([]string, len(adapters))
+	for i, a := range adapters {
+		if ids[i] = a.Name; a.Revision != newest[line{a.Owner, a.Name}] {
+			ids[i] = revisionName(a)
 		}
-		id := a.Name
-		if a.Revision != newest[line{a.Owner, a.Name}] {
-			id = revisionName(a)
-		}
-		out = append(out, api.Model{ID: id, CID: a.CID, Base: a.Base, Owner: a.Owner, Datanet: a.Datanet, Version: a.Version, Access: a.Access, Created: a.At,
-			Revision: a.Revision, RoyaltyBps: a.RoyaltyBps, Parents: a.Parents})
 	}
-	agents, err := c.agentModels(ctx, adapters)
-	return append(out, agents...), err
+	return ids
 }
 
 // pinnedName names an adapter for good: nobody else's can be called so.

@@ -279,6 +279,14 @@ func TestAmountsAreDecimalStrings(t *testing.T) {
 	require.Equal(t, 1, strings.Count(body, `"fee":`+hugeText))
 }
 
+// A tag is a number of 64 bits, of which JavaScript's JSON.parse keeps 53.
+func TestTagsOfAdaptersAreStrings(t *testing.T) {
+	status, _, body := send(t, "GET", serve(t, &service{}, nil)+"/api/v1/workers", "")
+	require.Equal(t, http.StatusOK, status, body)
+	require.Contains(t, body, `"adapters":[{"tag":"18446744073709551615","tier":1,"name":"fables","cid":"bafy"},{"tag":"9007199254740992","tier":0}]`)
+	require.Equal(t, 1, strings.Count(body, `"adapters"`), "the announcement's own are hidden: %s", body)
+}
+
 // TestJSONRoundTrips sends every type that crosses the API through JSON and back.
 func TestJSONRoundTrips(t *testing.T) {
 	s := &service{}

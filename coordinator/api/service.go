@@ -190,11 +190,26 @@ type Ledger interface {
 	Block(ctx context.Context, digest protocol.Hash) ([]byte, error)
 }
 
+// WorkerAdapter is an adapter that a worker has at hand.
+type WorkerAdapter struct {
+	Tag  uint64        `json:"tag,string"` // of announcements; as text, since JavaScript's numbers end at 2^53
+	Tier protocol.Tier `json:"tier"`
+	// Name is its id in the list of models, CID its content; empty: the registry has none
+	// of this tag, or was not read yet.
+	Name string       `json:"name,omitempty"`
+	CID  protocol.CID `json:"cid,omitempty"`
+}
+
 // WorkerView is a worker as this coordinator sees it.
 type WorkerView struct {
 	protocol.Announcement
-	Stake     uint256.Int `json:"stake"`
-	Addresses []string    `json:"addresses"` // multiaddrs that peers reach it at
+	// Adapters are the announcement's, with what the registry says of them.
+	Adapters  []WorkerAdapter  `json:"adapters,omitempty"`
+	Stake     uint256.Int      `json:"stake"`
+	Payout    protocol.Account `json:"payout"`    // where what its work earns goes
+	Addresses []string         `json:"addresses"` // multiaddrs that peers reach it at
+	// RoundTrip is the measured way to it and back, ms; nil: not measured yet.
+	RoundTrip *float64 `json:"round_trip,omitempty"`
 	// Reason says why the scheduler would not choose it now; empty: it would.
 	Reason string `json:"reason,omitempty"`
 }

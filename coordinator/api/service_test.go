@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -252,7 +253,9 @@ func (s *service) Info(context.Context) (NetworkInfo, error) {
 }
 
 func (s *service) Workers(context.Context) ([]WorkerView, error) {
-	w := WorkerView{Stake: huge, Addresses: []string{"/ip4/127.0.0.1/tcp/1"}}
+	ms := 1.5
+	w := WorkerView{Stake: huge, Payout: owner, Addresses: []string{"/ip4/127.0.0.1/tcp/1"}, RoundTrip: &ms,
+		Adapters: []WorkerAdapter{{Tag: math.MaxUint64, Tier: protocol.TierHost, Name: "fables", CID: "bafy"}, {Tag: 1 << 53}}}
 	w.Price = protocol.Price{InputPer1K: huge, OutputPer1K: huge}
 	return []WorkerView{w}, s.err
 }

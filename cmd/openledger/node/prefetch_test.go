@@ -52,7 +52,10 @@ func (n *network) announcedTier(t *testing.T, worker protocol.PeerID, adapter pr
 	list, err := n.coord.Workers(context.Background())
 	require.NoError(t, err)
 	for _, w := range list {
-		if i := slices.IndexFunc(w.Adapters, func(a protocol.ResidentAdapter) bool { return a.Tag == protocol.AdapterTag(digest) }); w.Peer == worker && i >= 0 {
+		if i := slices.IndexFunc(w.Adapters, func(a api.WorkerAdapter) bool { return a.Tag == protocol.AdapterTag(digest) }); w.Peer == worker && i >= 0 {
+			require.Equal(t, adapter, w.Adapters[i].CID)
+			require.NotEmpty(t, w.Adapters[i].Name)
+			require.NotZero(t, w.Payout)
 			return w.Adapters[i].Tier
 		}
 	}

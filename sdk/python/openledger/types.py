@@ -750,10 +750,14 @@ class Price(TypedDict):
 
 
 class WorkerAdaptersItem(TypedDict):
-    tag: "Uint64"
-    """the first 8 bytes of the adapter's digest"""
+    tag: "str"
+    """the first 8 bytes of the adapter's digest as a decimal number of 64 bits, for which a JSON number is too small in JavaScript"""
     tier: "int"
-    """0 device, 1 host, 2 disk"""
+    """0 device, 1 host, 2 disk, 3 network"""
+    name: "NotRequired[str]"
+    """its id in the list of models; left out, the registry has none of this tag, or was not read yet"""
+    cid: "NotRequired[str]"
+    """left out with the name"""
 
 
 
@@ -778,6 +782,10 @@ class Worker(TypedDict):
     price: "Price"
     adapters: "NotRequired[list[WorkerAdaptersItem]]"
     stake: "Amount"
+    payout: "Account"
+    """where what its work earns goes"""
+    round_trip: "NotRequired[float]"
+    """measured from this coordinator, ms; left out, not measured yet"""
     addresses: "list[str]"
     """multiaddrs"""
     reason: "NotRequired[str]"

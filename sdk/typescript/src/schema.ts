@@ -2039,12 +2039,20 @@ export interface components {
             decode_tps: number;
             price: components["schemas"]["Price"];
             adapters?: {
-                /** @description the first 8 bytes of the adapter's digest */
-                tag: components["schemas"]["Uint64"];
-                /** @description 0 device, 1 host, 2 disk */
+                /** @description the first 8 bytes of the adapter's digest as a decimal number of 64 bits, for which a JSON number is too small in JavaScript */
+                tag: string;
+                /** @description 0 device, 1 host, 2 disk, 3 network */
                 tier: number;
+                /** @description its id in the list of models; left out, the registry has none of this tag, or was not read yet */
+                name?: string;
+                /** @description left out with the name */
+                cid?: string;
             }[];
             stake: components["schemas"]["Amount"];
+            /** @description where what its work earns goes */
+            payout: components["schemas"]["Account"];
+            /** @description measured from this coordinator, ms; left out, not measured yet */
+            round_trip?: number;
             /** @description multiaddrs */
             addresses: string[];
             /** @description why the scheduler would not choose it now */

@@ -1,16 +1,15 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { api, data } from '../../api/client';
+import { api, data, type Schemas } from '../../api/client';
 import { ago, count, percent } from '../../lib/format';
 import { useNow } from '../../lib/now';
 import { Amount, Badge, Card, Empty, Id, Note, PageHead, Stat } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
+import { byTier, roundTrip } from './held';
 
 const route = getRouteApi('/workers/$id');
 
-const tiers = ['on the device', 'in host memory', 'on disk', 'on the network'];
-
-/** One worker: what it can do, what it asks, what it holds, and why it would not be chosen. */
+/** One worker: what it can do, what it asks, what it holds, what it earned, and why it would not be chosen. */
 export default function Worker() {
   const { id } = route.useParams();
   const query = useQuery({ queryKey: ['workers'], queryFn: () => data(api.GET('/api/v1/workers')), refetchInterval: 3000 });
@@ -46,7 +45,9 @@ export default function Worker() {
                 value={w.total_kv === undefined || w.total_kv === 0 ? `${count(w.free_kv)} tokens` : percent(w.free_kv / w.total_kv, 0)}
                 hint={`${count(w.free_kv)} tokens free`}
               />
+              <Stat label="Round trip" value={roundTrip(w.round_trip)} hint="measured from this coordinator" />
               <Stat label="Stake" value={<Amount wei={w.stake} digits={2} />} hint="what it loses part of when it lies" />
+              <Earned account={w.payout} />
             </div>
             <div className="grid two">
               <Card title="Ask">
@@ -63,6 +64,10 @@ export default function Worker() {
                   <dd>
                     <Id value={w.worker} label="account" />
                   </dd>
+                  <dt>Paid to</dt>
+                  <dd>
+                    <Id value={w.payout} label="account" />
+                  </dd>
                   <dt>Peer</dt>
                   <dd>
                     <Id value={w.peer} label="peer" />
@@ -73,30 +78,7 @@ export default function Worker() {
                   </dd>
                 </dl>
               </Card>
-              <Card title="Adapters at hand">
-                {(w.adapters ?? []).length === 0 ? (
-                  <p className="dim">None yet: it fetches an adapter when somebody asks for it.</p>
-                ) : (
-                  <div className="table">
-                    <table>
-                      <thead>
-                        <tr>
-                          <th>Where</th>
-                          <th className="num">Adapters</th>
-                        </tr>
-                      </thead>
-                      <tbody>
-                        {tiers.map((name, tier) => (
-                          <tr key={name}>
-                            <td>{name}</td>
-                            <td className="num">{w.adapters?.filter((a) => a.tier === tier).length}</td>
-                          </tr>
-                        ))}
-                      </tbody>
-                    </table>
-                  </div>
-                )}
-              </Card>
+              <Held worker={w} />
             </div>
             <Card title="Where it is reached">
               <ul className="stack tight">
@@ -111,5 +93,76 @@ export default function Worker() {
         );
       }}
     </Fetched>
+  );
+}
+
+/** What the account that the worker's pay goes to has earned, whatever else it earns with. */
+function Earned({ account }: { account: string }) {
+  const query = useQuery({
+    queryKey: ['earnings', account],
+    queryFn: () => data(api.GET('/api/v1/accounts/{address}/earnings', { params: { path: { address: account } } })),
+    refetchInterval: 10_000,
+  });
+  const e = query.data;
+  return (
+    <Stat
+      label="Earned by its account"
+      value={e === undefined ? '–' : <Amount wei={e.earned} />}
+      hint={
+        query.isError ? (
+          query.error.message
+        ) : (
+          <>
+            {e !== undefined && (
+              <>
+                <Amount wei={e.claimable} /> to be claimed:{' '}
+              </>
+            )}
+            <Link to="/rewards" search={{ account }}>
+              for what
+            </Link>
+          </>
+        )
+      }
+    />
+  );
+}
+
+function Held({ worker: w }: { worker: Schemas['Worker'] }) {
+  const tiers = byTier(w.adapters ?? []);
+  return (
+    <Card title="Adapters at hand">
+      {tiers.length === 0 ? (
+        <p className="dim">None yet: it fetches an adapter when somebody asks for it.</p>
+      ) : (
+        <dl className="facts">
+          {tiers.map(({ tier, adapters }) => (
+            <div key={tier} style={{ display: 'contents' }}>
+              <dt>
+                {tier} ({adapters.length})
+              </dt>
+              <dd>
+                <ul className="plain">
+                  {adapters.map((a) => (
+                    <li key={a.tag}>
+                      {a.name === undefined ? (
+                        <span className="dim">
+                          one that the registry does not name, <code>{a.tag}</code>
+                        </span>
+                      ) : (
+                        <Link to="/playground" search={{ model: a.name }}>
+                          {a.name}
+                        </Link>
+                      )}{' '}
+                      {a.cid !== undefined && <Id value={a.cid} label="CID" />}
+                    </li>
+                  ))}
+                </ul>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
+    </Card>
   );
 }
