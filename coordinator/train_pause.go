@@ -158,7 +158,10 @@ func (c *Coordinator) controlTune(ctx context.Context, owner protocol.Account, i
 	case s.Training == nil:
 		return api.FineTune{}, protocol.Errorf(protocol.KindBusy, "fine_tuning_job_id", "the job is still making a datanet of its file: it can be paused once it is queued")
 	}
-	if err := do(s.Training.ID); err != nil {
+	switch err := do(s.Training.ID); {
+	case protocol.KindOf(err) == protocol.KindNotFound: // its order is kept before it is given
+		return api.FineTune{}, protocol.Errorf(protocol.KindBusy, "fine_tuning_job_id", "the job's training is just being ordered: try again in a moment")
+	case err != nil:
 		return api.FineTune{}, err
 	}
 	status, err := c.TrainingJob(ctx, s.Training.ID)

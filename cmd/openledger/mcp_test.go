@@ -31,7 +31,7 @@ func TestMCPOverPipes(t *testing.T) {
 		require.NoError(t, err)
 		tools, err := c.ListTools(t.Context(), nil)
 		require.NoError(t, err)
-		require.Len(t, tools.Tools, 5)
+		require.Len(t, tools.Tools, 6)
 		res, err := c.CallTool(t.Context(), &mcp.CallToolParams{Name: "list_models"})
 		require.NoError(t, err)
 		require.Equal(t, key != "ol-test", res.IsError)
