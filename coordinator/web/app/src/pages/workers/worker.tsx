@@ -6,6 +6,7 @@ import { useNow } from '../../lib/now';
 import { Amount, Badge, Card, Empty, Id, Note, PageHead, Stat } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 import { byTier, roundTrip } from './held';
+import { WhyNot } from './whynot';
 
 const route = getRouteApi('/workers/$id');
 
@@ -80,6 +81,7 @@ export default function Worker() {
               </Card>
               <Held worker={w} />
             </div>
+            <WhyNot peer={w.peer} />
             <Card title="Where it is reached">
               <ul className="stack tight">
                 {w.addresses.map((a) => (

@@ -4,6 +4,9 @@ import { api, data } from '../../api/client';
 import { count } from '../../lib/format';
 import { Amount, Badge, Card, Empty, PageHead, Stat } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
+import { roundTrip } from './held';
+import { NetworkPicture } from './network-picture';
+import { WhyNot } from './whynot';
 
 /** Who serves: every worker that the coordinator has heard of lately. */
 export default function Workers() {
@@ -29,6 +32,8 @@ export default function Workers() {
                 <Stat label="Tokens a second" value={count(Math.round(workers.reduce((n, w) => n + w.decode_tps, 0)))} hint="measured by the workers themselves" />
                 <Stat label="Stake" value={<Amount wei={workers.reduce((n, w) => n + BigInt(w.stake), 0n)} digits={0} />} />
               </div>
+              <NetworkPicture workers={workers} />
+              <WhyNot />
               <Card title="All workers">
                 <div className="table">
                   <table>
@@ -37,6 +42,7 @@ export default function Workers() {
                         <th>Worker</th>
                         <th>State</th>
                         <th className="num">Load</th>
+                        <th className="num">Round trip</th>
                         <th className="num">Tokens/s</th>
                         <th className="num">Adapters</th>
                         <th className="num">Ask per 1,000 tokens in / out</th>
@@ -46,7 +52,7 @@ export default function Workers() {
                     <tbody>
                       {workers.map((w) => (
                         <tr key={w.peer}>
-                          <td>
+                          <td className="nowrap">
                             <Link to="/workers/$id" params={{ id: w.peer }}>
                               <code>…{w.peer.slice(-10)}</code>
                             </Link>
@@ -56,6 +62,7 @@ export default function Workers() {
                             {w.running} / {w.slots}
                             {w.waiting > 0 && ` + ${w.waiting} waiting`}
                           </td>
+                          <td className="num">{roundTrip(w.round_trip)}</td>
                           <td className="num">{count(Math.round(w.decode_tps))}</td>
                           <td className="num">{w.adapters?.length ?? 0}</td>
                           <td className="num">
