@@ -44,6 +44,7 @@ type Coordinator struct {
 	tools   *mcpclient.Client
 
 	proposals proposals
+	trials    trials
 	shelf     shelf
 	feed      *api.Feed
 
@@ -89,8 +90,8 @@ func New(cfg Config) (*Coordinator, error) {
 	}
 	c := &Coordinator{
 		cfg: cfg, log: cfg.Logger, book: store.NewCoordinator(cfg.DB), host: cfg.Host, ipfs: cfg.IPFS, chain: cfg.Chain, session: cfg.SessionKey, sender: cfg.Sender, tunes: tunes{live: map[protocol.Hash]*liveTune{}},
-		proposals: proposals{turn: make(chan struct{}, 1)},
-		feed:      api.NewFeed(), listed: map[protocol.PeerID]protocol.Account{},
+		proposals: proposals{turn: make(chan struct{}, 1)}, trials: trials{turn: make(chan struct{}, 1)},
+		feed: api.NewFeed(), listed: map[protocol.PeerID]protocol.Account{},
 		escrowDomain: domain(at.Escrow), settlementDomain: domain(at.Settlement),
 		modelsDomain: domain(at.Models), datanetsDomain: domain(at.Datanets),
 		state: state, jobs: map[protocol.Hash]*liveJob{}, training: map[protocol.Hash]*liveTraining{},

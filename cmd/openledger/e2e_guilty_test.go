@@ -2,14 +2,17 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
 	"github.com/holiman/uint256"
 	"github.com/stretchr/testify/require"
 
+	"github.com/openledger/openledger/cmd/openledger/client"
 	"github.com/openledger/openledger/cmd/openledger/node"
 	"github.com/openledger/openledger/contracts/chain"
+	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire"
 )
@@ -90,6 +93,7 @@ func (v *validating) convicted(t *testing.T, g guilt, proc *service) {
 	require.Equal(t, v.accounts[requesterKey], shown.Dispute.Challenger)
 	require.Equal(t, []chain.Seat{{Member: v.key, Vote: chain.VoteGuilty}}, shown.Committee)
 	require.Equal(t, chain.BatchRejected, shown.Batch.Status)
+	v.explored(t, g)
 
 	rules, err := v.chain.DisputeRules(ctx)
 	require.NoError(t, err)
@@ -124,6 +128,35 @@ func (v *validating) convicted(t *testing.T, g guilt, proc *service) {
 	require.NoError(t, err)
 	require.Equal(t, back.Dec(), new(uint256.Int).Sub(&after, &before).Dec(), "bond and reward of the challenger")
 	run(t, nil, v.verb("collect")...)
+}
+
+// explored asks the API for what the explorer shows of it.
+func (v *validating) explored(t *testing.T, g guilt) {
+	cl, err := client.New(v.api, "")
+	require.NoError(t, err)
+	ctx := t.Context()
+	var all struct {
+		Disputes []api.DisputeView `json:"disputes"`
+	}
+	require.NoError(t, cl.Call(ctx, http.MethodGet, "/api/v1/disputes", nil, &all))
+	require.Equal(t, g.dispute, all.Disputes[0].ID)
+	require.Equal(t, "guilty", all.Disputes[0].Status)
+	var d api.DisputePage
+	require.NoError(t, cl.Call(ctx, http.MethodGet, fmt.Sprintf("/api/v1/disputes/%d", g.dispute), nil, &d))
+	require.Equal(t, []api.DisputeSeat{{Member: v.key, Vote: "guilty"}}, d.Seats)
+	var what []string
+	for _, s := range d.Steps {
+		what = append(what, s.What)
+		require.NotZero(t, s.At, "%s", s.What)
+	}
+	require.Equal(t, []string{"challenged", "drawn", "verdict", "slashed", "jailed", "resolved"}, what)
+	require.Equal(t, g.bond.Dec(), d.Steps[0].Amount.Dec())
+	require.Equal(t, d.Steps[3].Amount.Dec(), d.Steps[5].Amount.Dec(), "the slash as both contracts tell it")
+	var b api.BatchPage
+	require.NoError(t, cl.Call(ctx, http.MethodGet, fmt.Sprintf("/api/v1/batches/%s/%d", g.batch.Worker.Hex(), g.batch.Nonce), nil, &b))
+	require.Equal(t, "rejected", b.Status)
+	require.True(t, b.Refunded)
+	require.Equal(t, g.dispute, b.Dispute)
 }
 
 // bpsOf is so many basis points of an amount, rounded down.

@@ -230,6 +230,14 @@ func TestALieIsSlashedAndRefunded(t *testing.T) {
 	require.Equal(t, []string{
 		"challenged", "disputed", "drawn", "verdict", "verdict", "rejected", "slashed", "jailed", "resolved", "refunded",
 	}, seen)
+	steps := 0
+	_, err = w.c.DisputeEvents(ctx, 0, 0, func(of uint64, _ chain.Event) error {
+		require.Equal(t, id, of)
+		steps++
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, 7, steps, "all of them but what the batch went through")
 }
 
 // A hostile challenge costs an honest worker nothing but time: the challenger's bond

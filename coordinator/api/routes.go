@@ -131,6 +131,9 @@ func (s *Server) table() []route {
 		{"GET", "/api/v1/accounts/{address}/earnings", "listEarnings", scopeOff, 0, open(s.earnings)},
 		{"GET", "/api/v1/governance", "getGovernance", scopeOff, 0, open(s.governance)},
 		{"GET", "/api/v1/batches", "listBatches", scopeOff, 0, open(s.batches)},
+		{"GET", "/api/v1/batches/{worker}/{nonce}", "getBatch", scopeOff, 0, open(s.batch)},
+		{"GET", "/api/v1/disputes", "listDisputes", scopeOff, 0, open(s.disputes)},
+		{"GET", "/api/v1/disputes/{id}", "getDispute", scopeOff, 0, open(s.dispute)},
 		{"GET", "/api/v1/blocks/{digest}", "getBlock", scopeOff, 0, open(s.block)},
 
 		{"GET", "/api/openapi.json", "getOpenAPI", scopeOff, 0, open(s.openAPIJSON)},

@@ -64,6 +64,8 @@ type Config struct {
 	Payments Payments // nil: requests without an API key are refused
 
 	AgentPages AgentPages
+
+	Explorer Explorer
 }
 
 // EnsureDefaults fills what is left out.
@@ -96,6 +98,7 @@ func (c *Config) Validate() error {
 		{"accounts", c.Accounts == nil}, {"governing", c.Governing == nil},
 		{"statistics", c.Statistics == nil}, {"feed", c.Feed == nil},
 		{"agent_pages", c.AgentPages == nil},
+		{"explorer", c.Explorer == nil},
 	} {
 		if f.missing {
 			return protocol.Errorf(protocol.KindInvalid, f.name, "the API needs it")

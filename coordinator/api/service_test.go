@@ -283,6 +283,7 @@ func configOf(s *service) Config {
 		Reports:    s,
 		Statistics: s, Feed: NewFeed(),
 		AgentPages: s,
+		Explorer:   s,
 		Logger:     slog.New(slog.DiscardHandler)}
 }
 

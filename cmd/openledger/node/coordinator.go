@@ -114,6 +114,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 		Statistics: c.Coordinator, Feed: c.Feed(),
 		Payments:   payments,
 		AgentPages: c.Coordinator,
+		Explorer:   c.Coordinator,
 		MCP:        mcpserver.Handler,
 		Metrics:    promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Logger: cfg.Logger,
 	})

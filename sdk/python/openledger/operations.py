@@ -253,6 +253,18 @@ class Operations(Transport):
         """Settled batches, as the chain has them: `GET /api/v1/batches`"""
         return cast("types.ListBatchesResult", self._json("GET", "/api/v1/batches"))
 
+    def get_batch(self, worker: types.Account, nonce: types.Uint64) -> "types.BatchPage":
+        """One batch with where it stands, its receipts and whom it pays: `GET /api/v1/batches/{worker}/{nonce}`"""
+        return cast("types.BatchPage", self._json("GET", f"/api/v1/batches/{part(worker)}/{part(nonce)}"))
+
+    def list_disputes(self, *, limit: int | None = None, cursor: str | None = None) -> "types.ListDisputesResult":
+        """Challenges of batches and epochs, the newest first: `GET /api/v1/disputes`"""
+        return cast("types.ListDisputesResult", self._json("GET", "/api/v1/disputes", query={"limit": limit, "cursor": cursor}))
+
+    def get_dispute(self, id: types.Uint64) -> "types.DisputePage":
+        """A dispute with its committee, what each member said, and what happened: `GET /api/v1/disputes/{id}`"""
+        return cast("types.DisputePage", self._json("GET", f"/api/v1/disputes/{part(id)}"))
+
     def get_block(self, digest: types.HashParameter) -> "bytes":
         """A content-addressed block: a record, evidence, a part of a batch's document: `GET /api/v1/blocks/{digest}`"""
         return self._bytes("GET", f"/api/v1/blocks/{part(digest)}")
@@ -520,6 +532,18 @@ class AsyncOperations(AsyncTransport):
     async def list_batches(self) -> "types.ListBatchesResult":
         """Settled batches, as the chain has them: `GET /api/v1/batches`"""
         return cast("types.ListBatchesResult", await self._json("GET", "/api/v1/batches"))
+
+    async def get_batch(self, worker: types.Account, nonce: types.Uint64) -> "types.BatchPage":
+        """One batch with where it stands, its receipts and whom it pays: `GET /api/v1/batches/{worker}/{nonce}`"""
+        return cast("types.BatchPage", await self._json("GET", f"/api/v1/batches/{part(worker)}/{part(nonce)}"))
+
+    async def list_disputes(self, *, limit: int | None = None, cursor: str | None = None) -> "types.ListDisputesResult":
+        """Challenges of batches and epochs, the newest first: `GET /api/v1/disputes`"""
+        return cast("types.ListDisputesResult", await self._json("GET", "/api/v1/disputes", query={"limit": limit, "cursor": cursor}))
+
+    async def get_dispute(self, id: types.Uint64) -> "types.DisputePage":
+        """A dispute with its committee, what each member said, and what happened: `GET /api/v1/disputes/{id}`"""
+        return cast("types.DisputePage", await self._json("GET", f"/api/v1/disputes/{part(id)}"))
 
     async def get_block(self, digest: types.HashParameter) -> "bytes":
         """A content-addressed block: a record, evidence, a part of a batch's document: `GET /api/v1/blocks/{digest}`"""

@@ -1572,6 +1572,145 @@ class Batch(TypedDict):
 
 
 
+class BatchPagePaidItem(TypedDict):
+    role: "str"
+    amount: "Amount"
+
+
+
+class BatchPage(TypedDict):
+    worker: "Account"
+    nonce: "Uint64"
+    root: "Hash"
+    total: "Amount"
+    leaves: "Uint32"
+    document: "Hash"
+    """SHA2-256"""
+    document_cid: "str"
+    opens_at: "Seconds"
+    """end of the challenge window"""
+    status: "Literal['pending', 'disputed', 'claimable', 'rejected', 'swept']"
+    at: "Seconds"
+    """when it was submitted"""
+    claimed: "Amount"
+    held: "bool"
+    """its claims rest while an epoch is made of it"""
+    refunded: "bool"
+    """what it drew is back with the requesters"""
+    tx: "NotRequired[Hash]"
+    """that submitted it; not until this coordinator has noted it"""
+    block: "NotRequired[int]"
+    """with the transaction"""
+    read: "bool"
+    """whether its document was found"""
+    receipts: "list[Hash]"
+    """once its document was read"""
+    paid: "list[BatchPagePaidItem]"
+    """by role, once its document was read; adds up to the total"""
+    dispute: "Uint64"
+    """the latest one about it; 0: none"""
+    disputes: "Uint64"
+    """how many there were"""
+
+
+
+class Dispute(TypedDict):
+    id: "Uint64"
+    """from 1"""
+    epoch: "Uint32"
+    """the epoch that is judged; 0: a batch, which worker and nonce name"""
+    worker: "Account"
+    nonce: "Uint64"
+    document: "Hash"
+    """SHA2-256"""
+    challenger: "Account"
+    bond: "Amount"
+    reason: "int"
+    """the challenger's; once guilty, the verdict's"""
+    reason_text: "str"
+    evidence: "Hash"
+    """digest of the challenger's evidence"""
+    status: "Literal['waiting', 'voting', 'guilty', 'upheld', 'undecided']"
+    round: "int"
+    """from 1"""
+    rounds: "int"
+    """at most"""
+    deadline: "Seconds"
+    """of the draw while waiting, of verdicts while voting"""
+    quorum: "int"
+    """verdicts of one kind that decide; 0 while waiting"""
+    guilty: "int"
+    """verdicts so far"""
+    upheld: "int"
+    """verdicts so far"""
+
+
+
+class DisputePageSeatsItem(TypedDict):
+    member: "Account"
+    vote: "Literal['none', 'upheld', 'guilty']"
+
+
+
+class DisputePage(TypedDict):
+    id: "Uint64"
+    """from 1"""
+    epoch: "Uint32"
+    """the epoch that is judged; 0: a batch, which worker and nonce name"""
+    worker: "Account"
+    nonce: "Uint64"
+    document: "Hash"
+    """SHA2-256"""
+    challenger: "Account"
+    bond: "Amount"
+    reason: "int"
+    """the challenger's; once guilty, the verdict's"""
+    reason_text: "str"
+    evidence: "Hash"
+    """digest of the challenger's evidence"""
+    status: "Literal['waiting', 'voting', 'guilty', 'upheld', 'undecided']"
+    round: "int"
+    """from 1"""
+    rounds: "int"
+    """at most"""
+    deadline: "Seconds"
+    """of the draw while waiting, of verdicts while voting"""
+    quorum: "int"
+    """verdicts of one kind that decide; 0 while waiting"""
+    guilty: "int"
+    """verdicts so far"""
+    upheld: "int"
+    """verdicts so far"""
+    seats: "list[DisputePageSeatsItem]"
+    """the committee of the current round; empty while it waits for a draw"""
+    steps: "list[DisputeStep]"
+    """the oldest first"""
+
+
+
+class DisputeStep(TypedDict):
+    what: "Literal['challenged', 'drawn', 'verdict', 'resolved', 'slashed', 'jailed']"
+    block: "int"
+    tx: "Hash"
+    at: "Seconds"
+    account: "NotRequired[Account]"
+    """that challenged, gave the verdict, was slashed or jailed"""
+    reason: "NotRequired[int]"
+    amount: "NotRequired[Amount]"
+    """the challenger's bond, or stake that was taken"""
+    round: "NotRequired[int]"
+    """of a draw"""
+    members: "NotRequired[list[Account]]"
+    """that were drawn"""
+    vote: "NotRequired[Literal['upheld', 'guilty']]"
+    """of a verdict"""
+    outcome: "NotRequired[Literal['guilty', 'upheld', 'undecided']]"
+    """how it was resolved"""
+    until: "NotRequired[Seconds]"
+    """end of the jail"""
+
+
+
 class ExplanationPartsItem(TypedDict):
     text: "str"
     records: "list[Hash]"
@@ -2245,6 +2384,12 @@ class ListReceiptsResult(TypedDict):
 
 class ListBatchesResult(TypedDict):
     batches: "list[Batch]"
+
+
+
+class ListDisputesResult(TypedDict):
+    disputes: "list[Dispute]"
+    next: "Next"
 
 
 

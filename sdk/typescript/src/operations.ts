@@ -304,6 +304,21 @@ export class Operations extends Transport {
     return this.json('GET', '/api/v1/batches', { options })
   }
 
+  /** One batch with where it stands, its receipts and whom it pays: `GET /api/v1/batches/{worker}/{nonce}` */
+  getBatch(worker: string, nonce: number | bigint, options?: t.Options): Promise<t.Result<'getBatch'>> {
+    return this.json('GET', `/api/v1/batches/${this.part(worker)}/${this.part(nonce)}`, { options })
+  }
+
+  /** Challenges of batches and epochs, the newest first: `GET /api/v1/disputes` */
+  listDisputes(query: t.Query<'listDisputes'> = {}, options?: t.Options): Promise<t.Result<'listDisputes'>> {
+    return this.json('GET', '/api/v1/disputes', { query, options })
+  }
+
+  /** A dispute with its committee, what each member said, and what happened: `GET /api/v1/disputes/{id}` */
+  getDispute(id: number | bigint, options?: t.Options): Promise<t.Result<'getDispute'>> {
+    return this.json('GET', `/api/v1/disputes/${this.part(id)}`, { options })
+  }
+
   /** A content-addressed block: a record, evidence, a part of a batch's document: `GET /api/v1/blocks/{digest}` */
   getBlock(digest: string, options?: t.Options): Promise<Uint8Array> {
     return this.bytes('GET', `/api/v1/blocks/${this.part(digest)}`, { options })

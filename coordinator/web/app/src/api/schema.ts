@@ -1250,6 +1250,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/batches/{worker}/{nonce}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One batch with where it stands, its receipts and whom it pays */
+        get: operations["getBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/disputes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Challenges of batches and epochs, the newest first */
+        get: operations["listDisputes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/disputes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A dispute with its committee, what each member said, and what happened */
+        get: operations["getDispute"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/blocks/{digest}": {
         parameters: {
             query?: never;
@@ -2705,6 +2756,142 @@ export interface components {
             document: components["schemas"]["Hash"];
             /** @description end of the challenge window */
             opens_at: components["schemas"]["Seconds"];
+        };
+        BatchPage: {
+            worker: components["schemas"]["Account"];
+            nonce: components["schemas"]["Uint64"];
+            root: components["schemas"]["Hash"];
+            total: components["schemas"]["Amount"];
+            leaves: components["schemas"]["Uint32"];
+            /** @description SHA2-256 */
+            document: components["schemas"]["Hash"];
+            document_cid: string;
+            /** @description end of the challenge window */
+            opens_at: components["schemas"]["Seconds"];
+            /** @enum {unknown} */
+            status: "pending" | "disputed" | "claimable" | "rejected" | "swept";
+            /** @description when it was submitted */
+            at: components["schemas"]["Seconds"];
+            claimed: components["schemas"]["Amount"];
+            /** @description its claims rest while an epoch is made of it */
+            held: boolean;
+            /** @description what it drew is back with the requesters */
+            refunded: boolean;
+            /** @description that submitted it; not until this coordinator has noted it */
+            tx?: components["schemas"]["Hash"];
+            /** @description with the transaction */
+            block?: number;
+            /** @description whether its document was found */
+            read: boolean;
+            /** @description once its document was read */
+            receipts: components["schemas"]["Hash"][];
+            /** @description by role, once its document was read; adds up to the total */
+            paid: {
+                role: string;
+                amount: components["schemas"]["Amount"];
+            }[];
+            /** @description the latest one about it; 0: none */
+            dispute: components["schemas"]["Uint64"];
+            /** @description how many there were */
+            disputes: components["schemas"]["Uint64"];
+        };
+        Dispute: {
+            /** @description from 1 */
+            id: components["schemas"]["Uint64"];
+            /** @description the epoch that is judged; 0: a batch, which worker and nonce name */
+            epoch: components["schemas"]["Uint32"];
+            worker: components["schemas"]["Account"];
+            nonce: components["schemas"]["Uint64"];
+            /** @description SHA2-256 */
+            document: components["schemas"]["Hash"];
+            challenger: components["schemas"]["Account"];
+            bond: components["schemas"]["Amount"];
+            /** @description the challenger's; once guilty, the verdict's */
+            reason: number;
+            reason_text: string;
+            /** @description digest of the challenger's evidence */
+            evidence: components["schemas"]["Hash"];
+            /** @enum {unknown} */
+            status: "waiting" | "voting" | "guilty" | "upheld" | "undecided";
+            /** @description from 1 */
+            round: number;
+            /** @description at most */
+            rounds: number;
+            /** @description of the draw while waiting, of verdicts while voting */
+            deadline: components["schemas"]["Seconds"];
+            /** @description verdicts of one kind that decide; 0 while waiting */
+            quorum: number;
+            /** @description verdicts so far */
+            guilty: number;
+            /** @description verdicts so far */
+            upheld: number;
+        };
+        DisputePage: {
+            /** @description from 1 */
+            id: components["schemas"]["Uint64"];
+            /** @description the epoch that is judged; 0: a batch, which worker and nonce name */
+            epoch: components["schemas"]["Uint32"];
+            worker: components["schemas"]["Account"];
+            nonce: components["schemas"]["Uint64"];
+            /** @description SHA2-256 */
+            document: components["schemas"]["Hash"];
+            challenger: components["schemas"]["Account"];
+            bond: components["schemas"]["Amount"];
+            /** @description the challenger's; once guilty, the verdict's */
+            reason: number;
+            reason_text: string;
+            /** @description digest of the challenger's evidence */
+            evidence: components["schemas"]["Hash"];
+            /** @enum {unknown} */
+            status: "waiting" | "voting" | "guilty" | "upheld" | "undecided";
+            /** @description from 1 */
+            round: number;
+            /** @description at most */
+            rounds: number;
+            /** @description of the draw while waiting, of verdicts while voting */
+            deadline: components["schemas"]["Seconds"];
+            /** @description verdicts of one kind that decide; 0 while waiting */
+            quorum: number;
+            /** @description verdicts so far */
+            guilty: number;
+            /** @description verdicts so far */
+            upheld: number;
+            /** @description the committee of the current round; empty while it waits for a draw */
+            seats: {
+                member: components["schemas"]["Account"];
+                /** @enum {unknown} */
+                vote: "none" | "upheld" | "guilty";
+            }[];
+            /** @description the oldest first */
+            steps: components["schemas"]["DisputeStep"][];
+        };
+        DisputeStep: {
+            /** @enum {unknown} */
+            what: "challenged" | "drawn" | "verdict" | "resolved" | "slashed" | "jailed";
+            block: number;
+            tx: components["schemas"]["Hash"];
+            at: components["schemas"]["Seconds"];
+            /** @description that challenged, gave the verdict, was slashed or jailed */
+            account?: components["schemas"]["Account"];
+            reason?: number;
+            /** @description the challenger's bond, or stake that was taken */
+            amount?: components["schemas"]["Amount"];
+            /** @description of a draw */
+            round?: number;
+            /** @description that were drawn */
+            members?: components["schemas"]["Account"][];
+            /**
+             * @description of a verdict
+             * @enum {unknown}
+             */
+            vote?: "upheld" | "guilty";
+            /**
+             * @description how it was resolved
+             * @enum {unknown}
+             */
+            outcome?: "guilty" | "upheld" | "undecided";
+            /** @description end of the jail */
+            until?: components["schemas"]["Seconds"];
         };
         Explanation: {
             receipt: components["schemas"]["Hash"];
@@ -5399,6 +5586,85 @@ export interface operations {
                     "application/json": {
                         batches: components["schemas"]["Batch"][];
                     };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description that submitted it */
+                worker: components["schemas"]["Account"];
+                /** @description of the worker's batches, from 0 */
+                nonce: components["schemas"]["Uint64"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as the chain has it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPage"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listDisputes: {
+        parameters: {
+            query?: {
+                /** @description how many at most */
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as the chain has them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        disputes: components["schemas"]["Dispute"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getDispute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description number of the dispute, from 1 */
+                id: components["schemas"]["Uint64"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as the chain has it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DisputePage"];
                 };
             };
             default: components["responses"]["Error"];
