@@ -1,12 +1,18 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/openledger/openledger/coordinator/api"
 )
 
 // Every page, narrow and wide, light and dark: it fits, nothing serious stands in the way
@@ -25,6 +31,7 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 	run(t, nil, "agent", "register", manifest, "--stake", "100", "--as", "owner", "--home", d.home, "--api", d.ready.API)
 	workers, err := d.cl.Workers(t.Context())
 	require.NoError(t, err)
+	batch := settledPage(t, d)
 	b := newBrowser(t, d.ready.API)
 
 	b.open("/")
@@ -45,6 +52,8 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 		{"worker", "/workers/" + string(workers[0].Peer), "Where it is reached"},
 		{"receipts", "/receipts", "Asked by"},
 		{"receipt", "/receipts/" + receipt, "What the worker signed"},
+		{"batch", batch, "Platform treasury"},
+		{"disputes", "/receipts?tab=disputes", "Nothing was ever disputed"},
 		{"rewards", "/rewards?account=" + workers[0].Worker.Hex(), "To be claimed"},
 		{"governance", "/governance", "Your votes"},
 	} {
@@ -68,4 +77,30 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 			}
 		}
 	}
+}
+
+// settledPage is the path of a batch's page, whose document the coordinator has read.
+func settledPage(t *testing.T, d *onDevnet) string {
+	path := ""
+	eventually(t, 2*time.Minute, "a batch is settled and read", func() error {
+		var all struct {
+			Batches []api.BatchView `json:"batches"`
+		}
+		if err := d.cl.Call(t.Context(), http.MethodGet, "/api/v1/batches", nil, &all); err != nil {
+			return err
+		}
+		if len(all.Batches) == 0 {
+			return errors.New("there is none yet")
+		}
+		path = fmt.Sprintf("/batches/%s/%d", all.Batches[0].Worker.Hex(), all.Batches[0].Nonce)
+		var b api.BatchPage
+		if err := d.cl.Call(t.Context(), http.MethodGet, "/api/v1"+path, nil, &b); err != nil {
+			return err
+		}
+		if !b.Read {
+			return errors.New("its document is not read yet")
+		}
+		return nil
+	})
+	return path
 }

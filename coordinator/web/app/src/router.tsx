@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, Link, lazyRouteComponent } 
 import { Shell } from './layout/shell';
 import { Empty, ErrorNote, Loading } from './ui/basic';
 import { datanetTabs, type DatanetTab } from './pages/datanets/tabs';
+import { explorerTabs, type ExplorerTab } from './pages/receipts/tabs';
 import Home from './pages/home/home';
 
 const root = createRootRoute({
@@ -18,7 +19,17 @@ const getParentRoute = () => root;
 const home = createRoute({ getParentRoute, path: '/', component: Home });
 const workers = createRoute({ getParentRoute, path: '/workers', component: lazyRouteComponent(() => import('./pages/workers/workers')) });
 const worker = createRoute({ getParentRoute, path: '/workers/$id', component: lazyRouteComponent(() => import('./pages/workers/worker')) });
-const receipts = createRoute({ getParentRoute, path: '/receipts', component: lazyRouteComponent(() => import('./pages/receipts/receipts')) });
+const receipts = createRoute({
+  getParentRoute,
+  path: '/receipts',
+  validateSearch: (s: Record<string, unknown>): { tab?: ExplorerTab; worker?: string } => {
+    const tab = explorerTabs.find((t) => t === s.tab);
+    return { ...(tab === undefined ? {} : { tab }), ...(typeof s.worker === 'string' ? { worker: s.worker } : {}) };
+  },
+  component: lazyRouteComponent(() => import('./pages/receipts/receipts')),
+});
+const batch = createRoute({ getParentRoute, path: '/batches/$worker/$nonce', component: lazyRouteComponent(() => import('./pages/receipts/batch')) });
+const dispute = createRoute({ getParentRoute, path: '/disputes/$id', component: lazyRouteComponent(() => import('./pages/receipts/dispute')) });
 const receipt = createRoute({ getParentRoute, path: '/receipts/$id', component: lazyRouteComponent(() => import('./pages/receipts/receipt')) });
 const rewards = createRoute({
   getParentRoute,
@@ -77,7 +88,7 @@ const newTraining = createRoute({
 const training = createRoute({ getParentRoute, path: '/factory/$id', component: lazyRouteComponent(() => import('./pages/factory/job')) });
 const models = createRoute({ getParentRoute, path: '/models', component: lazyRouteComponent(() => import('./pages/models/models')) });
 
-const routes = root.addChildren([datanets, newDatanet, datanet, record, factory, newTraining, training, models, agents, newAgent, agent, home, workers, worker, receipts, receipt, rewards, governance, playground]);
+const routes = root.addChildren([datanets, newDatanet, datanet, record, factory, newTraining, training, models, agents, newAgent, agent, home, workers, worker, receipts, receipt, batch, dispute, rewards, governance, playground]);
 
 export const router = createRouter({
   routeTree: routes,

@@ -7,6 +7,7 @@ import { api, data, type Schemas } from '../../api/client';
 import { count, percent } from '../../lib/format';
 import { Amount, Badge, Button, Empty, ErrorNote, Id, Note } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
+import { BatchLink } from './link';
 
 type Explanation = Schemas['Explanation'];
 
@@ -225,7 +226,9 @@ export function Payments({ of }: { of: Explanation }) {
         {of.batch === undefined ? (
           'As the rules and stakes stand now: the batch that pays it takes those of its own block.'
         ) : (
-          `Paid by batch ${of.batch.nonce} of the worker.`
+          <>
+            Paid by <BatchLink worker={of.batch.worker} nonce={of.batch.nonce} /> of the worker.
+          </>
         )}
       </p>
     </>

@@ -5,7 +5,8 @@ import { count } from '../../lib/format';
 import { feeOf } from '../../lib/roles';
 import { Amount, Badge, Card, Id, PageHead, Stat } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
-import { Explained } from './explained';
+import { Explained, useExplanation } from './explained';
+import { BatchLink, Fact } from './link';
 
 const route = getRouteApi('/receipts/$id');
 
@@ -75,6 +76,7 @@ function Whole({ view }: { view: Schemas['ReceiptView'] }) {
           <Fact name="Evidence">
             <a href={`/api/v1/blocks/${r.evidence}`}>{r.evidence.slice(0, 14)}…</a>
           </Fact>
+          <Batch receipt={r.id} />
           <Fact name="Numeric profile">{e.profile}</Fact>
         </dl>
       </Card>
@@ -85,11 +87,8 @@ function Whole({ view }: { view: Schemas['ReceiptView'] }) {
   );
 }
 
-function Fact({ name, children }: { name: string; children: React.ReactNode }) {
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </>
-  );
+/** The batch that settles it, once that was seen. */
+function Batch({ receipt }: { receipt: string }) {
+  const batch = useExplanation(receipt).data?.batch;
+  return <Fact name="Settled by">{batch === undefined ? <span className="dim">no batch yet</span> : <BatchLink worker={batch.worker} nonce={batch.nonce} />}</Fact>;
 }

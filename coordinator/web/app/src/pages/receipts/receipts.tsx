@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import { api, data } from '../../api/client';
 import { ago, count } from '../../lib/format';
 import { useNow } from '../../lib/now';
@@ -7,21 +7,27 @@ import { Amount, Badge, Empty, Id, PageHead } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 import { Tabs } from '../../ui/tabs';
 import { useLive } from '../../live/events';
+import { DisputeList } from './disputes';
+import { BatchLink } from './link';
 import { ReceiptTable } from './table';
 
-/** The explorer: receipts of answers, and the batches that settled them. */
+const route = getRouteApi('/receipts');
+
+/** The explorer: receipts of answers, the batches that settled them, and disputes about batches. */
 export default function Receipts() {
-  const [tab, setTab] = useState<'receipts' | 'batches'>('receipts');
+  const { tab = 'receipts', worker } = route.useSearch();
+  const navigate = route.useNavigate();
   return (
     <>
-      <PageHead title="Receipts" sub="Every answer has a receipt, signed by its worker; batches of them settle on the chain." />
+      <PageHead title="Receipts" sub="Every answer has a receipt, signed by its worker; batches of them settle on the chain, where anybody can dispute them." />
       <Tabs
         label="Explorer"
         value={tab}
-        onChange={setTab}
+        onChange={(to) => void navigate({ search: to === 'receipts' ? {} : { tab: to }, replace: true })}
         tabs={[
           { key: 'receipts', label: 'Receipts', panel: () => <ReceiptList /> },
-          { key: 'batches', label: 'Batches', panel: () => <BatchList /> },
+          { key: 'batches', label: 'Batches', panel: () => <BatchList worker={worker} /> },
+          { key: 'disputes', label: 'Disputes', panel: () => <DisputeList /> },
         ]}
       />
     </>
@@ -51,19 +57,31 @@ function ReceiptList() {
   );
 }
 
-function BatchList() {
+const most = 200;
+
+function BatchList({ worker }: { worker: string | undefined }) {
   const live = useLive();
   const now = useNow();
   const query = useQuery({ queryKey: ['batches'], queryFn: () => data(api.GET('/api/v1/batches')), refetchInterval: live ? 30_000 : 5000 });
   return (
     <Fetched query={query} what="batches">
-      {({ batches }) =>
-        batches.length === 0 ? (
+      {({ batches: all }) => {
+        const batches = all.filter((b) => worker === undefined || b.worker.toLowerCase() === worker.toLowerCase()).toReversed();
+        return batches.length === 0 ? (
           <Empty title="Nothing has settled yet">
             <p>Workers send their receipts to the chain together, some seconds or minutes after the answers.</p>
+            {worker !== undefined && <Link to="/receipts" search={{ tab: 'batches' }}>Batches of all workers</Link>}
           </Empty>
         ) : (
           <div className="card table">
+            {worker !== undefined && (
+              <p className="row">
+                Of worker <Id value={worker} label="account" />
+                <Link to="/receipts" search={{ tab: 'batches' }}>
+                  all workers
+                </Link>
+              </p>
+            )}
             <table>
               <thead>
                 <tr>
@@ -77,12 +95,14 @@ function BatchList() {
                 </tr>
               </thead>
               <tbody>
-                {batches.toReversed().map((b) => (
+                {batches.slice(0, most).map((b) => (
                   <tr key={`${b.worker}-${b.nonce}`}>
                     <td>
                       <Id value={b.worker} label="account" />
                     </td>
-                    <td className="num">{b.nonce}</td>
+                    <td className="num nowrap">
+                      <BatchLink worker={b.worker} nonce={b.nonce} />
+                    </td>
                     <td className="num">
                       <Amount wei={b.total} />
                     </td>
@@ -98,9 +118,10 @@ function BatchList() {
                 ))}
               </tbody>
             </table>
+            {batches.length > most && <p className="dim small">The newest {most} of {count(batches.length)}.</p>}
           </div>
-        )
-      }
+        );
+      }}
     </Fetched>
   );
 }

@@ -8,6 +8,7 @@ import { type By, type Standing, standing, totals } from '../../lib/earnings';
 import { ago, count } from '../../lib/format';
 import { useNow } from '../../lib/now';
 import { Amount, Badge, Empty, Id } from '../../ui/basic';
+import { BatchLink } from '../receipts/link';
 
 const roles: Record<Schemas['PayoutRole'], string> = {
   platform: 'the network',
@@ -114,7 +115,9 @@ export function BatchTable({ earnings }: { earnings: Schemas['Earning'][] }) {
                 <td>
                   <Id value={e.claim.worker} label="account" />
                 </td>
-                <td className="num">{e.claim.nonce}</td>
+                <td className="num nowrap">
+                  <BatchLink worker={e.claim.worker} nonce={e.claim.nonce} />
+                </td>
                 <td className="num">{count(new Set(e.shares.map((s) => s.receipt)).size)}</td>
                 <td className="num">
                   <Amount wei={e.claim.amount} digits={9} />

@@ -69,6 +69,12 @@ export default function Worker() {
                   <dd>
                     <Id value={w.payout} label="account" />
                   </dd>
+                  <dt>Batches</dt>
+                  <dd>
+                    <Link to="/receipts" search={{ tab: 'batches', worker: w.worker }}>
+                      what it settled
+                    </Link>
+                  </dd>
                   <dt>Peer</dt>
                   <dd>
                     <Id value={w.peer} label="peer" />
