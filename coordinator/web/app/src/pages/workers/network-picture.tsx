@@ -16,10 +16,10 @@ export function NetworkPicture({ workers }: { workers: Schemas['Worker'][] }) {
   return (
     <Card title="The network from here">
       <svg className="network" viewBox={`${middle - half} ${middle - half} ${2 * half} ${2 * half}`} role="group" aria-label={`This coordinator and ${nodes.length} workers around it. The table below says the same in words.`}>
-        {rings.map((ms) => (
+        {rings.map((ms, i) => (
           <g key={ms} aria-hidden="true">
             <circle className="ring" cx={middle} cy={middle} r={distance(ms)} />
-            <text className="scale" x={middle + distance(ms) * Math.cos(between)} y={middle + distance(ms) * Math.sin(between) + 3}>
+            <text className="scale" x={middle + distance(ms) * Math.cos(between + (i - 1) / 5)} y={middle + distance(ms) * Math.sin(between + (i - 1) / 5) + 3}>
               {ms >= 1000 ? '1 s' : `${ms} ms`}
             </text>
           </g>
