@@ -56,6 +56,7 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 		{"disputes", "/receipts?tab=disputes", "Nothing was ever disputed"},
 		{"rewards", "/rewards?account=" + workers[0].Worker.Hex(), "To be claimed"},
 		{"governance", "/governance", "Your votes"},
+		{"account-none", "/account", "make API keys"},
 	} {
 		for _, v := range []struct {
 			width int64
@@ -77,6 +78,8 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 			}
 		}
 	}
+
+	b.account(d.ready.API)
 }
 
 // settledPage is the path of a batch's page, whose document the coordinator has read.

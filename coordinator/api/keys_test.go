@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +67,29 @@ func TestKeyRequestTextNamesEveryLimit(t *testing.T) {
 		texts[text] = true
 	}
 	require.NotEqual(t, KeyActionText("p", ActionRevoke, owner, hash, 1), KeyActionText("p", ActionRotate, owner, hash, 1))
+}
+
+// The web application's tests read the same file.
+func TestTextsOfRequestsAboutKeys(t *testing.T) {
+	b, err := os.ReadFile("testdata/key_request.json")
+	require.NoError(t, err)
+	var v struct {
+		Coordinator protocol.PeerID   `json:"coordinator"`
+		Key         protocol.Hash     `json:"key"`
+		Texts       map[string]string `json:"texts"`
+	}
+	var r KeyRequest
+	require.NoError(t, json.Unmarshal(b, &v))
+	require.NoError(t, json.Unmarshal(b, &r))
+	require.NoError(t, r.validate())
+	unlimited := KeyRequest{Requester: r.Requester, Label: r.Label, At: r.At}
+	require.Equal(t, map[string]string{
+		"request":   KeyRequestText(v.Coordinator, r),
+		"unlimited": KeyRequestText(v.Coordinator, unlimited),
+		"list":      KeyActionText(v.Coordinator, ActionList, r.Requester, protocol.Hash{}, r.At),
+		"revoke":    KeyActionText(v.Coordinator, ActionRevoke, r.Requester, v.Key, r.At),
+		"rotate":    KeyActionText(v.Coordinator, ActionRotate, r.Requester, v.Key, r.At),
+	}, v.Texts)
 }
 
 func TestScopesAndModelsOfAKey(t *testing.T) {

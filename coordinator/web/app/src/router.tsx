@@ -37,6 +37,7 @@ const rewards = createRoute({
   validateSearch: (s: Record<string, unknown>): { account?: string } => (typeof s.account === 'string' ? { account: s.account } : {}),
   component: lazyRouteComponent(() => import('./pages/rewards/rewards')),
 });
+const account = createRoute({ getParentRoute, path: '/account', component: lazyRouteComponent(() => import('./pages/account/account')) });
 const governance = createRoute({ getParentRoute, path: '/governance', component: lazyRouteComponent(() => import('./pages/governance/governance')) });
 
 const agents = createRoute({ getParentRoute, path: '/agents', component: lazyRouteComponent(() => import('./pages/agents/agents')) });
@@ -88,7 +89,7 @@ const newTraining = createRoute({
 const training = createRoute({ getParentRoute, path: '/factory/$id', component: lazyRouteComponent(() => import('./pages/factory/job')) });
 const models = createRoute({ getParentRoute, path: '/models', component: lazyRouteComponent(() => import('./pages/models/models')) });
 
-const routes = root.addChildren([datanets, newDatanet, datanet, record, factory, newTraining, training, models, agents, newAgent, agent, home, workers, worker, receipts, receipt, batch, dispute, rewards, governance, playground]);
+const routes = root.addChildren([datanets, newDatanet, datanet, record, factory, newTraining, training, models, agents, newAgent, agent, home, workers, worker, receipts, receipt, batch, dispute, rewards, account, governance, playground]);
 
 export const router = createRouter({
   routeTree: routes,

@@ -20,9 +20,10 @@ export function useEscrow() {
       if (account === undefined || network === undefined || reader === null) throw new Error('Connect an account first.');
       const at = { address: contract(network, 'escrow'), abi: escrowAbi };
       const session = network.session_key as Address;
-      const [held, available, s, w, delay] = await Promise.all([
+      const [held, available, reserved, s, w, delay] = await Promise.all([
         reader.readContract({ ...at, functionName: 'balanceOf', args: [account] }),
         reader.readContract({ ...at, functionName: 'availableOf', args: [account] }),
+        reader.readContract({ ...at, functionName: 'reservedOf', args: [account] }),
         reader.readContract({ ...at, functionName: 'sessionOf', args: [account, session] }),
         reader.readContract({ ...at, functionName: 'withdrawalOf', args: [account] }),
         reader.readContract({ ...at, functionName: 'withdrawalDelay' }),
@@ -30,6 +31,7 @@ export function useEscrow() {
       return {
         held,
         available,
+        reserved,
         limit: s.limit,
         spent: s.spent,
         expiry: Number(s.expiry),

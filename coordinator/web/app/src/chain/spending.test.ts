@@ -5,7 +5,7 @@ import { escrowAbi } from './abi';
 import { type Escrow, openEscrow, spendable } from './spending';
 
 const network = { session_key: '0x00000000000000000000000000000000000000aa', contracts: { escrow: '0x00000000000000000000000000000000000000bb' } } as unknown as Network;
-const e: Escrow = { held: 10n, available: 8n, limit: 100n, spent: 97n, expiry: 1000, withdrawal: null, delay: 60 };
+const e: Escrow = { held: 10n, available: 8n, reserved: 2n, limit: 100n, spent: 97n, expiry: 1000, withdrawal: null, delay: 60 };
 
 it('spends what is allowed of what is there', () => {
   expect(spendable(e, 999_000)).toBe(3n);

@@ -10,6 +10,8 @@ export interface Escrow {
   held: bigint;
   /** Held, less reserves and a requested withdrawal. */
   available: bigint;
+  /** Set aside for single workers. */
+  reserved: bigint;
   /** What the coordinator may still spend of it, and until when (Unix seconds). */
   limit: bigint;
   spent: bigint;
@@ -24,6 +26,11 @@ export function spendable(e: Escrow, now: number): bigint {
   if (e.expiry * 1000 <= now) return 0n;
   const left = e.limit > e.spent ? e.limit - e.spent : 0n;
   return left < e.available ? left : e.available;
+}
+
+/** Ends what the coordinator may spend, when the withdrawal's delay is over. */
+export function endSession(network: Network): Call {
+  return { to: contract(network, 'escrow'), data: encodeFunctionData({ abi: escrowAbi, functionName: 'revoke', args: [network.session_key as Address] }) };
 }
 
 /** A year: how long the coordinator may spend before it is asked anew. */

@@ -1,5 +1,5 @@
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
-import { Bot, Boxes, Coins, Cpu, Database, Factory, Home, Menu, MessagesSquare, ReceiptText, Vote } from 'lucide-react';
+import { Bot, Boxes, Coins, Cpu, Database, Factory, Home, Menu, MessagesSquare, ReceiptText, UserRound, Vote } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { AccountMenu } from '../wallet/account';
 import { ThemeButton } from './theme';
@@ -13,6 +13,7 @@ const pages = [
   { to: '/agents', label: 'Agents', icon: Bot },
   { to: '/receipts', label: 'Receipts', icon: ReceiptText },
   { to: '/rewards', label: 'Rewards', icon: Coins },
+  { to: '/account', label: 'Account', icon: UserRound },
   { to: '/workers', label: 'Workers', icon: Cpu },
   { to: '/governance', label: 'Governance', icon: Vote },
 ] as const;

@@ -5,7 +5,8 @@ import { escrowAbi } from '../../chain/abi';
 import { useAction } from '../../chain/action';
 import { useEscrow } from '../../chain/escrow';
 import { contract } from '../../chain/contract';
-import { issueKey, useKey } from '../../chain/key';
+import { keyLabel, useKey } from '../../chain/key';
+import { issueKey } from '../../chain/keys';
 import { type Escrow, openEscrow, spendable } from '../../chain/spending';
 import { useTransact } from '../../chain/transact';
 import { ago, duration, open, wei } from '../../lib/format';
@@ -127,7 +128,7 @@ function GetKey() {
           onClick={() => {
             run(async () => {
               if (network === undefined || signer === null) throw new Error('The network is not known yet: wait a moment and try again.');
-              keep(await issueKey(network, signer));
+              keep(await issueKey(network, signer, { label: keyLabel }));
             });
           }}
         >
@@ -195,7 +196,8 @@ export function Purse() {
   );
 }
 
-function Withdraw({ escrow, onDone }: { escrow: Escrow; onDone: () => void }) {
+/** Takes OPEN back: asked for, waited for, taken out. */
+export function Withdraw({ escrow, onDone }: { escrow: Escrow; onDone: () => void }) {
   const network = useNetwork().data;
   const transact = useTransact();
   const now = useNow();
