@@ -59,7 +59,7 @@ lint: $(WEB)/node_modules/.package-lock.json
 	cd $(WEB) && npm run --silent lint
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchtime 2s ./worker/... ./scheduler/... ./store/... ./protocol/... ./coordinator/api
+	$(GO) test -run '^$$' -bench . -benchtime 2s ./worker/... ./scheduler/... ./store/... ./protocol/... ./coordinator/api ./cmd/openledger/node
 
 # Many adapters on one base (docs/benchmarks.md): S-LoRA's workload on two shapes. Takes about an hour.
 bench-lora:

@@ -32,12 +32,12 @@ import (
 )
 
 // apiKey has a key issued to a requester.
-func (n *network) apiKey(t *testing.T, who *keystore.Key) string {
+func (n *network) apiKey(t testing.TB, who *keystore.Key) string {
 	t.Helper()
 	return n.limitedKey(t, who, api.KeyLimits{})
 }
 
-func (n *network) limitedKey(t *testing.T, who *keystore.Key, limits api.KeyLimits) string {
+func (n *network) limitedKey(t testing.TB, who *keystore.Key, limits api.KeyLimits) string {
 	t.Helper()
 	info, err := n.coord.Info(t.Context())
 	require.NoError(t, err)

@@ -52,9 +52,7 @@ func (l *liar) Infer(_ context.Context, _ protocol.PeerID, job protocol.Inferenc
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.calls++
-	e := protocol.Evidence{Job: job, Profile: "cpu-f32-v1", Prompt: []uint32{1, 2, 3}, Output: append([]uint32(nil), job.Resume...), FinishedBy: "length",
-		Attribution: protocol.Attribution{Algorithm: "none", Pool: protocol.WeightScale}}
-	e.Job.Resume, e.Job.Deadline, e.Job.Sources = nil, 0, nil
+	e := evidenceOf(job)
 	if err := out.Accepted(len(e.Prompt)); err != nil {
 		return protocol.SignedReceipt{}, e, err
 	}
@@ -66,18 +64,10 @@ func (l *liar) Infer(_ context.Context, _ protocol.PeerID, job protocol.Inferenc
 	if l.lie.evidence != nil {
 		l.lie.evidence(&e)
 	}
-	digest, err := wire.EvidenceDigest(e)
+	r, err := l.receipt(e)
 	if err != nil {
 		return protocol.SignedReceipt{}, e, err
 	}
-	root, err := wire.AttributionRoot(e.Attribution)
-	if err != nil {
-		return protocol.SignedReceipt{}, e, err
-	}
-	fee := e.Job.Price.FeeFor(len(e.Prompt), len(e.Output))
-	r := protocol.Receipt{ID: job.ID, Requester: job.Requester, Worker: l.owner.Account(), Base: job.Base, PromptTokens: uint32(len(e.Prompt)),
-		OutputTokens: uint32(len(e.Output)), Compute: fee.Compute, Access: fee.Access, Agent: e.Job.Agent, AgentVersion: e.Job.AgentVersion, Markup: fee.Markup, OutputHash: wire.OutputHash(e.Output), AttributionRoot: root,
-		Evidence: digest, FinishedAt: time.Now().UnixMilli()}
 	if l.lie.receipt != nil {
 		l.lie.receipt(&r)
 	}
@@ -87,6 +77,30 @@ func (l *liar) Infer(_ context.Context, _ protocol.PeerID, job protocol.Inferenc
 	}
 	l.last = s
 	return s, e, err
+}
+
+// evidenceOf begins the evidence of a job without a model.
+func evidenceOf(job protocol.InferenceJob) protocol.Evidence {
+	e := protocol.Evidence{Job: job, Profile: "cpu-f32-v1", Prompt: []uint32{1, 2, 3}, Output: append([]uint32(nil), job.Resume...), FinishedBy: "length",
+		Attribution: protocol.Attribution{Algorithm: "none", Pool: protocol.WeightScale}}
+	e.Job.Resume, e.Job.Deadline, e.Job.Sources = nil, 0, nil
+	return e
+}
+
+// receipt is the honest one for an answer.
+func (l *liar) receipt(e protocol.Evidence) (protocol.Receipt, error) {
+	digest, err := wire.EvidenceDigest(e)
+	if err != nil {
+		return protocol.Receipt{}, err
+	}
+	root, err := wire.AttributionRoot(e.Attribution)
+	if err != nil {
+		return protocol.Receipt{}, err
+	}
+	fee := e.Job.Price.FeeFor(len(e.Prompt), len(e.Output))
+	return protocol.Receipt{ID: e.Job.ID, Requester: e.Job.Requester, Worker: l.owner.Account(), Base: e.Job.Base, PromptTokens: uint32(len(e.Prompt)),
+		OutputTokens: uint32(len(e.Output)), Compute: fee.Compute, Access: fee.Access, Agent: e.Job.Agent, AgentVersion: e.Job.AgentVersion, Markup: fee.Markup,
+		OutputHash: wire.OutputHash(e.Output), AttributionRoot: root, Evidence: digest, FinishedAt: time.Now().UnixMilli()}, nil
 }
 
 func (l *liar) Train(context.Context, protocol.PeerID, protocol.TrainingJob, func(protocol.TrainingProgress) error) (protocol.TrainingResult, error) {
@@ -104,12 +118,13 @@ func (l *liar) Voucher(_ context.Context, _ protocol.PeerID, v protocol.SignedVo
 	return nil
 }
 
-// join makes the liar a worker of the network that is preferred over honest ones.
-func (l *liar) join(t *testing.T) *p2p.Host {
+// join makes the liar a worker of the network that is preferred over honest ones, and has
+// jobs done by it or by another in its name.
+func (l *liar) join(t testing.TB, jobs p2p.JobHandler, slots int) *p2p.Host {
 	t.Helper()
 	host := net.plainHost(t, l.home)
 	require.NoError(t, host.SetBinding(l.binding))
-	host.HandleJobs(l)
+	host.HandleJobs(jobs)
 	sequence := uint64(time.Now().UnixMilli())
 	require.Eventually(t, func() bool {
 		sequence++
@@ -117,7 +132,7 @@ func (l *liar) join(t *testing.T) *p2p.Host {
 		cheap := protocol.Price{InputPer1K: milliOpen(1), OutputPer1K: milliOpen(1)}
 		require.NoError(t, host.Publish(t.Context(), protocol.Announcement{Peer: host.ID(), Worker: l.owner.Account(), Sequence: sequence,
 			IssuedAt: now.UnixMilli(), ExpiresAt: now.Add(protocol.AnnouncementTTL).UnixMilli(), Base: net.base, Profile: "cpu-f32-v1",
-			Slots: 64, FreeKV: 1 << 20, DecodeTPS: 1e6, Price: cheap}))
+			Slots: slots, FreeKV: 1 << 20, DecodeTPS: 1e6, Price: cheap}))
 		list, err := net.coord.Workers(t.Context())
 		require.NoError(t, err)
 		return slices.ContainsFunc(list, func(w api.WorkerView) bool { return w.Peer == l.peer })
@@ -139,7 +154,7 @@ func TestLyingWorkerIsNotPaid(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := &liar{identity: net.identity(t), domain: net.settlementDomain(), tokens: truth.Evidence.Output, text: model.Text}
-			host := l.join(t)
+			host := l.join(t, l, 64)
 			a, _, err := net.ask(t.Context(), who, request("A wolf", 4))
 			require.NoError(t, err)
 			require.Equal(t, l.owner.Account(), a.Receipt.Receipt.Worker, "without a lie it is paid: what follows is refused for the lie")

@@ -128,7 +128,7 @@ func logger(who string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, nil)).With("who", who)
 }
 
-func (n *network) key(t *testing.T, open uint64) *keystore.Key {
+func (n *network) key(t testing.TB, open uint64) *keystore.Key {
 	t.Helper()
 	k, err := keystore.Generate()
 	require.NoError(t, err)
@@ -141,7 +141,7 @@ func (n *network) key(t *testing.T, open uint64) *keystore.Key {
 
 // requester is a new account with so many wei in the escrow, which the coordinator's
 // session key may spend.
-func (n *network) requester(t *testing.T, wei uint64) *keystore.Key {
+func (n *network) requester(t testing.TB, wei uint64) *keystore.Key {
 	t.Helper()
 	k := n.key(t, 10)
 	require.NoError(t, node.EnsureRequester(t.Context(), n.chain.Client, k, *uint256.NewInt(wei), n.coord.SessionAccount()))
@@ -165,7 +165,7 @@ type identity struct {
 	peer       protocol.PeerID
 }
 
-func (n *network) identity(t *testing.T) identity {
+func (n *network) identity(t testing.TB) identity {
 	t.Helper()
 	id := identity{home: node.Home{Dir: filepath.Join(n.dir, fmt.Sprintf("worker%d", n.n.Add(1)))}, owner: n.key(t, 1200), hot: n.key(t, 0)}
 	var err error
@@ -246,7 +246,7 @@ func request(prompt string, maxTokens int) api.Request {
 }
 
 // plainHost is a p2p host in the network that is neither worker nor coordinator.
-func (n *network) plainHost(t *testing.T, home node.Home) *p2p.Host {
+func (n *network) plainHost(t testing.TB, home node.Home) *p2p.Host {
 	t.Helper()
 	require.NoError(t, home.Make())
 	key, err := p2p.LoadOrCreateKey(home.Path("peer.key"))
