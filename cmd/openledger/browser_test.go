@@ -184,6 +184,7 @@ func (b *browser) shoot(name string) {
 	if os.Getenv("SCREENSHOTS") == "" {
 		return
 	}
+	eval[bool](b, `scrollTo(0, 0); true`) // what sticks to the window stands at the page's top
 	var picture []byte
 	b.run("screenshot", func(ctx context.Context, t *chromedp.Target) (_ chromedp.Void, err error) {
 		picture, err = chromedp.FullScreenshot(100)(ctx, t) // 100 is PNG
