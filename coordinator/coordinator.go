@@ -43,7 +43,8 @@ type Coordinator struct {
 	tunes   tunes
 	tools   *mcpclient.Client
 
-	proposals proposals
+	proposals recent[api.Governance]
+	settings  recent[[]api.GovernedSetting]
 	trials    trials
 	shelf     shelf
 	feed      *api.Feed
@@ -90,7 +91,7 @@ func New(cfg Config) (*Coordinator, error) {
 	}
 	c := &Coordinator{
 		cfg: cfg, log: cfg.Logger, book: store.NewCoordinator(cfg.DB), host: cfg.Host, ipfs: cfg.IPFS, chain: cfg.Chain, session: cfg.SessionKey, sender: cfg.Sender, tunes: tunes{live: map[protocol.Hash]*liveTune{}},
-		proposals: proposals{turn: make(chan struct{}, 1)}, trials: trials{turn: make(chan struct{}, 1)},
+		proposals: recently[api.Governance](), settings: recently[[]api.GovernedSetting](), trials: trials{turn: make(chan struct{}, 1)},
 		feed: api.NewFeed(), listed: map[protocol.PeerID]protocol.Account{},
 		escrowDomain: domain(at.Escrow), settlementDomain: domain(at.Settlement),
 		modelsDomain: domain(at.Models), datanetsDomain: domain(at.Datanets),

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"slices"
 
+	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/holiman/uint256"
 
@@ -59,17 +60,14 @@ func (s Setting) Values(ctx context.Context, c *Client) ([]uint256.Int, error) {
 	return out, nil
 }
 
-// Action is the call that sets the values. What the contract refuses, such as shares
-// that do not add up, only shows when it is executed.
+// Action is the call that sets the values. What only other parameters or roles rule out,
+// [Client.Try] tells.
 func (s Setting) Action(at Addresses, values []uint256.Int) (Action, error) {
-	if len(values) != len(s.Fields) {
-		return Action{}, protocol.Errorf(protocol.KindInvalid, s.Name, "takes %d values, not %d", len(s.Fields), len(values))
+	if err := s.Check(values); err != nil {
+		return Action{}, err
 	}
 	raw := make([]*big.Int, len(values))
 	for i := range values {
-		if f := s.Fields[i]; uint(values[i].BitLen()) > f.Bits {
-			return Action{}, protocol.Errorf(protocol.KindInvalid, s.Name, "%s of %s has more than %d bits", f.Name, values[i].Dec(), f.Bits)
-		}
 		raw[i] = values[i].ToBig()
 	}
 	data, err := s.pack(raw)
@@ -77,6 +75,33 @@ func (s Setting) Action(at Addresses, values []uint256.Int) (Action, error) {
 		return Action{}, protocol.Errorf(protocol.KindInvalid, s.Name, "%w", err)
 	}
 	return Action{To: s.on(at), Data: data}, nil
+}
+
+// On is the contract that the setting is a parameter of.
+func (s Setting) On(at Addresses) protocol.Account { return s.on(at) }
+
+// Trial is what the chain says of an action of the timelock, as if it were executed now.
+type Trial struct {
+	Tried   bool   // not so of the governor's own settings, which it takes only in the course of a proposal
+	Refused string // why it would be refused; empty: it would be done
+	Denied  bool   // it is refused because the timelock does not administer the contract
+}
+
+// Try has the chain try an action of the timelock. Nothing is changed by it.
+func (c *Client) Try(ctx context.Context, a Action) (Trial, error) {
+	at := c.cfg.Addresses
+	if a.To == at.Governor {
+		return Trial{}, nil
+	}
+	_, err := c.eth.CallContract(ctx, ethereum.CallMsg{From: at.Timelock, To: &a.To, Value: a.Value.ToBig(), Data: a.Data}, c.block)
+	err = c.explain("try the call", err)
+	if r, ok := Refused(err); ok {
+		return Trial{Tried: true, Refused: r.Error(), Denied: r.Name == "AccessControlUnauthorizedAccount"}, nil
+	}
+	if err != nil && protocol.KindOf(err) == protocol.KindInvalid { // without a typed error
+		return Trial{Tried: true, Refused: err.Error()}, nil
+	}
+	return Trial{Tried: true}, err
 }
 
 // GrantAction pays from the treasury.

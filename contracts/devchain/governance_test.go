@@ -1,6 +1,7 @@
 package devchain
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -25,6 +26,11 @@ func TestEveryParameterIsChangedByAProposal(t *testing.T) {
 	at, err := Deploy(ctx, client, d)
 	require.NoError(t, err)
 	client = client.With(at)
+	jail, err := chain.Settings()[slices.IndexFunc(chain.Settings(), func(s chain.Setting) bool { return s.Name == "staking.jail" })].Action(at, []uint256.Int{*uint256.NewInt(1)})
+	require.NoError(t, err)
+	trial, err := client.Try(ctx, jail)
+	require.NoError(t, err)
+	require.True(t, trial.Denied, "the timelock may not yet: %+v", trial)
 	require.NoError(t, HandOver(ctx, client, d.Key))
 
 	voter := client.As(testKey(1))
@@ -64,6 +70,7 @@ func TestEveryParameterIsChangedByAProposal(t *testing.T) {
 		return last
 	}
 
+	settingsSayWhatContractsTake(t, client)
 	for _, s := range chain.Settings() {
 		before, err := s.Values(ctx, client)
 		require.NoError(t, err, s.Name)
@@ -104,6 +111,74 @@ func TestEveryParameterIsChangedByAProposal(t *testing.T) {
 	voice, err = client.VoiceOf(ctx, voter.Account())
 	require.NoError(t, err)
 	require.True(t, voice.Votes.IsZero())
+}
+
+// settingsSayWhatContractsTake tries, of every setting, what it is now and each value just
+// outside of its bounds.
+func settingsSayWhatContractsTake(t *testing.T, client *chain.Client) {
+	ctx, at := t.Context(), client.Addresses()
+	for _, s := range chain.Settings() {
+		words := s.Words()
+		require.NotEmpty(t, words.About, s.Name)
+		require.Len(t, words.Fields, len(s.Fields), s.Name)
+		values, err := s.Values(ctx, client)
+		require.NoError(t, err, s.Name)
+		action, err := s.Action(at, values)
+		require.NoError(t, err, s.Name)
+		trial, err := client.Try(ctx, action)
+		require.NoError(t, err, s.Name)
+		require.Equal(t, chain.Trial{Tried: s.On(at) != at.Governor}, trial, s.Name)
+		require.Len(t, action.Data, 4+32*len(values), "%s: one word for each value", s.Name)
+		for i, f := range words.Fields {
+			require.NotEmpty(t, f.About, s.Name)
+			outside := map[string]uint256.Int{}
+			if !f.Min.IsZero() {
+				outside["below"] = *new(uint256.Int).SubUint64(&f.Min, 1)
+			}
+			if over, overflow := new(uint256.Int).AddOverflow(&f.Max, uint256.NewInt(1)); !overflow {
+				outside["above"] = *over
+			}
+			for where, v := range outside {
+				bad := slices.Clone(values)
+				bad[i] = v
+				_, err := s.Action(at, bad)
+				require.Error(t, err, "%s %s of %s", s.Name, where, s.Fields[i].Name)
+				if !trial.Tried {
+					continue
+				}
+				word := v.Bytes32()
+				raw := action
+				raw.Data = slices.Clone(action.Data)
+				copy(raw.Data[4+32*i:], word[:])
+				trial, err := client.Try(ctx, raw)
+				require.NoError(t, err, s.Name)
+				require.NotEmpty(t, trial.Refused, "%s: the contract takes %s=%s", s.Name, s.Fields[i].Name, v.Dec())
+				require.False(t, trial.Denied, s.Name)
+			}
+		}
+	}
+}
+
+// Values that no contract would take together are refused before anybody votes on them.
+func TestSettingsCheckTheirValuesTogether(t *testing.T) {
+	for name, values := range map[string][]uint64{
+		"fees.shares":        {500, 4000, 500, 5001},
+		"contributors.rules": {2, 1, 1, 1, 1, 1},
+		"disputes.penalties": {1, 6000, 4001, 1},
+		"models.lineage":     {2, 1, 1, 1},
+	} {
+		for _, s := range chain.Settings() {
+			if s.Name != name {
+				continue
+			}
+			list := make([]uint256.Int, len(values))
+			for i := range values {
+				list[i].SetUint64(values[i])
+			}
+			_, err := s.Action(chain.Addresses{}, list)
+			require.ErrorContains(t, err, s.Words().Together)
+		}
+	}
 }
 
 func TestSettingsCheckTheirValues(t *testing.T) {

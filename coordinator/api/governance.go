@@ -9,13 +9,19 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
-// Governing says what is proposed and how it is voted on.
+// Governing says what is proposed and how it is voted on, and what can be proposed.
 type Governing interface {
 	Governance(ctx context.Context) (Governance, error)
+	Settings(ctx context.Context) ([]GovernedSetting, error)
+	// SettingCall is the call that gives a setting other values, an error of kind invalid
+	// where its contract never takes them, and of kind not_found where there is no such setting.
+	SettingCall(ctx context.Context, name string, values []uint256.Int) (SettingCall, error)
 }
 
 // Governance is the rules of votes and all proposals, the oldest first.
 type Governance struct {
+	// Time is that of the newest block, in Unix seconds: what counts for votes and deadlines.
+	Time      int64       `json:"time"`
 	Rules     VotingRules `json:"rules"`
 	Proposals []Proposal  `json:"proposals"`
 }

@@ -130,6 +130,8 @@ func (s *Server) table() []route {
 		{"GET", "/api/v1/accounts/{address}", "getAccount", scopeOff, 0, open(s.account)},
 		{"GET", "/api/v1/accounts/{address}/earnings", "listEarnings", scopeOff, 0, open(s.earnings)},
 		{"GET", "/api/v1/governance", "getGovernance", scopeOff, 0, open(s.governance)},
+		{"GET", "/api/v1/governance/settings", "listSettings", scopeOff, 0, open(s.settings)},
+		{"GET", "/api/v1/governance/settings/{name}/call", "getSettingCall", scopeOff, 0, open(s.settingCall)},
 		{"GET", "/api/v1/batches", "listBatches", scopeOff, 0, open(s.batches)},
 		{"GET", "/api/v1/batches/{worker}/{nonce}", "getBatch", scopeOff, 0, open(s.batch)},
 		{"GET", "/api/v1/disputes", "listDisputes", scopeOff, 0, open(s.disputes)},

@@ -225,6 +225,14 @@ class Operations(Transport):
         """The rules of votes, and all proposals with their state and votes: `GET /api/v1/governance`"""
         return cast("types.Governance", self._json("GET", "/api/v1/governance"))
 
+    def list_settings(self) -> "types.ListSettingsResult":
+        """Every parameter that a proposal can change, as it is now: `GET /api/v1/governance/settings`"""
+        return cast("types.ListSettingsResult", self._json("GET", "/api/v1/governance/settings"))
+
+    def get_setting_call(self, name: str, *, values: str) -> "types.SettingCall":
+        """The call of a proposal that gives a parameter other values: `GET /api/v1/governance/settings/{name}/call`"""
+        return cast("types.SettingCall", self._json("GET", f"/api/v1/governance/settings/{part(name)}/call", query={"values": values}))
+
     def get_account(self, address: types.Account) -> "types.AccountView":
         """Balance, escrow, stake and earnings of an account: `GET /api/v1/accounts/{address}`"""
         return cast("types.AccountView", self._json("GET", f"/api/v1/accounts/{part(address)}"))
@@ -504,6 +512,14 @@ class AsyncOperations(AsyncTransport):
     async def get_governance(self) -> "types.Governance":
         """The rules of votes, and all proposals with their state and votes: `GET /api/v1/governance`"""
         return cast("types.Governance", await self._json("GET", "/api/v1/governance"))
+
+    async def list_settings(self) -> "types.ListSettingsResult":
+        """Every parameter that a proposal can change, as it is now: `GET /api/v1/governance/settings`"""
+        return cast("types.ListSettingsResult", await self._json("GET", "/api/v1/governance/settings"))
+
+    async def get_setting_call(self, name: str, *, values: str) -> "types.SettingCall":
+        """The call of a proposal that gives a parameter other values: `GET /api/v1/governance/settings/{name}/call`"""
+        return cast("types.SettingCall", await self._json("GET", f"/api/v1/governance/settings/{part(name)}/call", query={"values": values}))
 
     async def get_account(self, address: types.Account) -> "types.AccountView":
         """Balance, escrow, stake and earnings of an account: `GET /api/v1/accounts/{address}`"""

@@ -5,6 +5,8 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 Amount: TypeAlias = str
 
+Whole: TypeAlias = str
+
 Account: TypeAlias = str
 
 Hash: TypeAlias = str
@@ -1937,17 +1939,10 @@ class GovernanceRules(TypedDict):
 
 
 class Governance(TypedDict):
+    time: "Seconds"
+    """of the newest block: what votes and deadlines go by"""
     rules: "GovernanceRules"
     proposals: "list[Proposal]"
-
-
-
-class ProposalCallsItem(TypedDict):
-    to: "Account"
-    value: "Amount"
-    data: "Hex"
-    words: "NotRequired[str]"
-    """the call as contract.function(name=value, …), of the network's own contracts"""
 
 
 Proposal = TypedDict("Proposal", {
@@ -1962,8 +1957,52 @@ Proposal = TypedDict("Proposal", {
     "against": "Amount",
     "abstain": "Amount",
     "quorum": "Amount",
-    "calls": "list[ProposalCallsItem]",
+    "calls": "list[ProposedCall]",
 })
+
+
+class ProposedCall(TypedDict):
+    to: "Account"
+    value: "Amount"
+    data: "Hex"
+    words: "NotRequired[str]"
+    """the call as contract.function(name=value, …), of the network's own contracts"""
+
+
+
+class GovernedSettingFieldsItem(TypedDict):
+    name: "str"
+    unit: "Literal['basis points', 'seconds', 'wei', 'percent', 'account', 'blocks', 'number']"
+    about: "str"
+    value: "Whole"
+    """now"""
+    min: "Whole"
+    """that its contract takes"""
+    max: "Whole"
+    """that its contract takes"""
+    bounded: "bool"
+    """whether max is less than what the contract can keep"""
+
+
+
+class GovernedSetting(TypedDict):
+    name: "str"
+    contract: "Account"
+    """that it is a parameter of"""
+    about: "str"
+    together: "NotRequired[str]"
+    """what the values have to fulfil together"""
+    fields: "list[GovernedSettingFieldsItem]"
+
+
+
+class SettingCall(TypedDict):
+    call: "ProposedCall"
+    tried: "bool"
+    """false of the governor's own settings, which only a proposal's execution can call"""
+    refused: "NotRequired[str]"
+    """why it would be refused if it were executed now"""
+
 
 
 class AccountViewEscrow(TypedDict):
@@ -2374,6 +2413,11 @@ class ResumeTrainingBody(TypedDict):
     """at most five minutes old"""
     signature: "Hex"
     """EIP-191 over the text of the request"""
+
+
+
+class ListSettingsResult(TypedDict):
+    settings: "list[GovernedSetting]"
 
 
 

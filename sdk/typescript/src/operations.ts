@@ -269,6 +269,16 @@ export class Operations extends Transport {
     return this.json('GET', '/api/v1/governance', { options })
   }
 
+  /** Every parameter that a proposal can change, as it is now: `GET /api/v1/governance/settings` */
+  listSettings(options?: t.Options): Promise<t.Result<'listSettings'>> {
+    return this.json('GET', '/api/v1/governance/settings', { options })
+  }
+
+  /** The call of a proposal that gives a parameter other values: `GET /api/v1/governance/settings/{name}/call` */
+  getSettingCall(name: string, query: t.Query<'getSettingCall'>, options?: t.Options): Promise<t.Result<'getSettingCall'>> {
+    return this.json('GET', `/api/v1/governance/settings/${this.part(name)}/call`, { query, options })
+  }
+
   /** Balance, escrow, stake and earnings of an account: `GET /api/v1/accounts/{address}` */
   getAccount(address: string, options?: t.Options): Promise<t.Result<'getAccount'>> {
     return this.json('GET', `/api/v1/accounts/${this.part(address)}`, { options })

@@ -1128,6 +1128,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/governance/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every parameter that a proposal can change, as it is now */
+        get: operations["listSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/governance/settings/{name}/call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The call of a proposal that gives a parameter other values
+         * @description Values that its contract never takes are refused. The others are tried on the chain as if the timelock called now: `refused` is why it would not be done.
+         */
+        get: operations["getSettingCall"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/accounts/{address}": {
         parameters: {
             query?: never;
@@ -1434,6 +1471,8 @@ export interface components {
          * @example 1000000000000000000
          */
         Amount: string;
+        /** @description a whole number below 2^256 */
+        Whole: string;
         Account: string;
         Hash: string;
         HashParameter: string;
@@ -3079,6 +3118,8 @@ export interface components {
             };
         };
         Governance: {
+            /** @description of the newest block: what votes and deadlines go by */
+            time: components["schemas"]["Seconds"];
             rules: {
                 voting_delay_seconds: number;
                 voting_period_seconds: number;
@@ -3107,13 +3148,43 @@ export interface components {
             abstain: components["schemas"]["Amount"];
             /** @description votes for it and abstentions that it needs; 0 until the vote starts */
             quorum: components["schemas"]["Amount"];
-            calls: {
-                to: components["schemas"]["Account"];
-                value: components["schemas"]["Amount"];
-                data: components["schemas"]["Hex"];
-                /** @description the call as contract.function(name=value, …), of the network's own contracts */
-                words?: string;
+            calls: components["schemas"]["ProposedCall"][];
+        };
+        ProposedCall: {
+            to: components["schemas"]["Account"];
+            value: components["schemas"]["Amount"];
+            data: components["schemas"]["Hex"];
+            /** @description the call as contract.function(name=value, …), of the network's own contracts */
+            words?: string;
+        };
+        GovernedSetting: {
+            name: string;
+            /** @description that it is a parameter of */
+            contract: components["schemas"]["Account"];
+            about: string;
+            /** @description what the values have to fulfil together */
+            together?: string;
+            fields: {
+                name: string;
+                /** @enum {unknown} */
+                unit: "basis points" | "seconds" | "wei" | "percent" | "account" | "blocks" | "number";
+                about: string;
+                /** @description now */
+                value: components["schemas"]["Whole"];
+                /** @description that its contract takes */
+                min: components["schemas"]["Whole"];
+                /** @description that its contract takes */
+                max: components["schemas"]["Whole"];
+                /** @description whether max is less than what the contract can keep */
+                bounded: boolean;
             }[];
+        };
+        SettingCall: {
+            call: components["schemas"]["ProposedCall"];
+            /** @description false of the governor's own settings, which only a proposal's execution can call */
+            tried: boolean;
+            /** @description why it would be refused if it were executed now */
+            refused?: string;
         };
         AccountView: {
             account: components["schemas"]["Account"];
@@ -5418,6 +5489,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Governance"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description in plain words, with units and bounds */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        settings: components["schemas"]["GovernedSetting"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getSettingCall: {
+        parameters: {
+            query: {
+                /** @description one whole number for each field, in its unit, with commas between; an account as the number that it is */
+                values: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description nothing is changed by asking */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingCall"];
                 };
             };
             default: components["responses"]["Error"];
