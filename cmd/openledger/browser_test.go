@@ -184,12 +184,14 @@ func (b *browser) shoot(name string) {
 	if os.Getenv("SCREENSHOTS") == "" {
 		return
 	}
-	eval[bool](b, `scrollTo(0, 0); true`) // what sticks to the window stands at the page's top
+	eval[bool](b, `scrollTo(0, 0); true`)                                                   // what sticks to the window stands at the page's top
+	eval[bool](b, `(document.querySelector('.toasts').style.visibility = 'hidden') !== ''`) // they lie over the page
 	var picture []byte
 	b.run("screenshot", func(ctx context.Context, t *chromedp.Target) (_ chromedp.Void, err error) {
 		picture, err = chromedp.FullScreenshot(100)(ctx, t) // 100 is PNG
 		return
 	})
+	eval[bool](b, `(document.querySelector('.toasts').style.visibility = '') === ''`)
 	dir := filepath.FromSlash("../../docs/screenshots")
 	require.NoError(b.t, os.MkdirAll(dir, 0o755))
 	require.NoError(b.t, os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644))

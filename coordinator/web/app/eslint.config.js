@@ -14,5 +14,4 @@ export default tseslint.config(
       '@typescript-eslint/only-throw-error': 'off',
     },
   },
-  { ignores: ['src/api/schema.ts'] },
 );

@@ -1,6 +1,6 @@
 import { createRootRoute, createRoute, createRouter, Link, lazyRouteComponent } from '@tanstack/react-router';
 import { Shell } from './layout/shell';
-import { Empty, ErrorNote, Loading } from './ui/basic';
+import { ErrorNote, Loading, PageHead } from './ui/basic';
 import { datanetTabs, type DatanetTab } from './pages/datanets/tabs';
 import { explorerTabs, type ExplorerTab } from './pages/receipts/tabs';
 import Home from './pages/home/home';
@@ -8,9 +8,14 @@ import Home from './pages/home/home';
 const root = createRootRoute({
   component: Shell,
   notFoundComponent: () => (
-    <Empty title="There is no such page">
-      <Link to="/">Go home</Link>
-    </Empty>
+    <>
+      <PageHead title="There is no such page" sub="Its address may be wrong, or from another version." />
+      <div>
+        <Link to="/" className="button primary">
+          Go home
+        </Link>
+      </div>
+    </>
   ),
 });
 const getParentRoute = () => root;

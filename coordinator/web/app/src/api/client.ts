@@ -1,6 +1,6 @@
 // The one way to the coordinator: typed by its OpenAPI file, errors as sentences.
 import createClient, { type Middleware } from 'openapi-fetch';
-import type { components, paths } from './schema';
+import type { components, paths } from 'openledger/schema';
 
 /** A refusal by the coordinator, in its words. */
 export class ApiError extends Error {

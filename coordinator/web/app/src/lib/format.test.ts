@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, bytes, duration, open, short, wei } from './format';
+import { ago, bytes, duration, many, open, short, wei } from './format';
 
 describe('open', () => {
   it('is exact when no digits are asked for', () => {
@@ -25,6 +25,11 @@ describe('wei', () => {
       expect(() => wei(text), text).toThrow('Write an amount');
     }
   });
+});
+
+it('counts one thing, and several', () => {
+  expect(['request', 'entry'].map((w) => many(1, w))).toEqual(['1 request', '1 entry']);
+  expect([many(0, 'request'), many(1200, 'request'), many(2, 'batch', 'batches')]).toEqual(['0 requests', '1,200 requests', '2 batches']);
 });
 
 it('says lengths of time in two units', () => {

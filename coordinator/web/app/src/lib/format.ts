@@ -50,6 +50,11 @@ export function count(n: number): string {
   return n.toLocaleString('en-US');
 }
 
+/** A count with what is counted, in the singular or the plural. */
+export function many(n: number, one: string, more = `${one}s`): string {
+  return `${count(n)} ${n === 1 ? one : more}`;
+}
+
 /** A share of one as a percentage. */
 export function percent(share: number, digits = 1): string {
   return `${(share * 100).toFixed(digits)} %`;

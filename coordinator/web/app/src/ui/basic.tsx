@@ -1,6 +1,6 @@
-import { type ButtonHTMLAttributes, type ReactNode, useId, useState } from 'react';
+import { type ButtonHTMLAttributes, type ReactNode, useEffect, useId, useState } from 'react';
 import { AlertTriangle, CheckCircle2, Copy, Info, OctagonAlert } from 'lucide-react';
-import { open, short } from '../lib/format';
+import { ago, open, short } from '../lib/format';
 
 type Tone = 'good' | 'warn' | 'bad' | 'accent' | 'plain';
 
@@ -85,8 +85,11 @@ export function Card({ title, aside, children }: { title?: ReactNode; aside?: Re
   );
 }
 
-/** The first lines of a page. */
-export function PageHead({ title, sub, children }: { title: ReactNode; sub?: ReactNode; children?: ReactNode }) {
+/** The first lines of a page, whose title is the window's too. */
+export function PageHead({ title, sub, children }: { title: string; sub?: ReactNode; children?: ReactNode }) {
+  useEffect(() => {
+    document.title = title === 'OpenLedger' ? title : `${title} · OpenLedger`;
+  }, [title]);
   return (
     <div className="head">
       <div>
@@ -136,6 +139,16 @@ export function Amount({ wei, digits = 6 }: { wei: bigint | string; digits?: num
     <span className="nowrap" title={`${open(wei)} OPEN`}>
       {open(wei, digits)} <span className="dim">OPEN</span>
     </span>
+  );
+}
+
+/** How long ago, or how far ahead, a time is, in Unix milliseconds; when exactly is in its title. */
+export function When({ at, now }: { at: number; now: number }) {
+  const date = new Date(at);
+  return (
+    <time dateTime={date.toISOString()} title={date.toLocaleString()}>
+      {ago(at, now)}
+    </time>
   );
 }
 

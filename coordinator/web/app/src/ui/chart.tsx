@@ -24,7 +24,7 @@ export default function Chart({ data, x, series, summary, format = String, forma
           <LineChart accessibilityLayer={false} data={data} margin={{ top: 8, right: 12, bottom: 4, left: 0 }}>
             <CartesianGrid stroke="var(--border)" strokeDasharray="3 4" />
             <XAxis dataKey={x.key} type="number" domain={['dataMin', 'dataMax']} stroke="var(--text-2)" tickFormatter={formatX} />
-            <YAxis stroke="var(--text-2)" width={64} tickFormatter={(v: number) => format(v)} domain={['auto', 'auto']} />
+            <YAxis stroke="var(--text-2)" width="auto" tickFormatter={(v: number) => format(v)} domain={['auto', 'auto']} />
             <Tooltip
               contentStyle={{ background: 'var(--surface)', border: '1px solid var(--border)', borderRadius: 8 }}
               labelFormatter={(v) => `${x.label} ${typeof v === 'number' ? formatX(v) : ''}`}

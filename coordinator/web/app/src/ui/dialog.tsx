@@ -15,7 +15,14 @@ export function Dialog({ title, shown, onClose, children }: { title: string; sho
     if (!shown && dialog.open) dialog.close();
   }, [shown]);
   return (
-    <dialog ref={ref} aria-labelledby={id} onClose={onClose}>
+    <dialog
+      ref={ref}
+      aria-labelledby={id}
+      // The event comes later: it is news only where nothing has closed or opened it meanwhile.
+      onClose={() => {
+        if (shown && ref.current?.open !== true) onClose();
+      }}
+    >
       {shown && (
         <div className="body">
           <div className="row spread">

@@ -1,9 +1,12 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
-import { ErrorNote, Loading } from './basic';
+import { ErrorNote, Loading, PageHead } from './basic';
 
-/** What a query gave: placeholder, error with a way to try again, or its data. */
-export function Fetched<T>({ query, what, children }: { query: UseQueryResult<T>; what: string; children: (data: T) => ReactNode }) {
+/**
+ * What a query gave: placeholder, error with a way to try again, or its data. `page` is the
+ * title of a page that has none of its own before the data is there.
+ */
+export function Fetched<T>({ query, what, page, children }: { query: UseQueryResult<T>; what: string; page?: string; children: (data: T) => ReactNode }) {
   if (query.data !== undefined) {
     return (
       <>
@@ -12,6 +15,10 @@ export function Fetched<T>({ query, what, children }: { query: UseQueryResult<T>
       </>
     );
   }
-  if (query.isError) return <ErrorNote error={query.error} retry={() => void query.refetch()} />;
-  return <Loading what={what} />;
+  return (
+    <>
+      {page !== undefined && <PageHead title={page} />}
+      {query.isError ? <ErrorNote error={query.error} retry={() => void query.refetch()} /> : <Loading what={what} />}
+    </>
+  );
 }

@@ -3,13 +3,13 @@ import { useAction } from '../../chain/action';
 import { useEscrow } from '../../chain/escrow';
 import { endSession, type Escrow, spendable } from '../../chain/spending';
 import { useTransact } from '../../chain/transact';
-import { ago, duration } from '../../lib/format';
+import { duration } from '../../lib/format';
 import { useNow } from '../../lib/now';
-import { Amount, Button, Card, ErrorNote } from '../../ui/basic';
+import { Amount, Button, Card, ErrorNote, When } from '../../ui/basic';
 import { Dialog } from '../../ui/dialog';
 import { Fetched } from '../../ui/query';
 import { useNetwork } from '../../wallet/context';
-import { Fund, Withdraw } from '../playground/ready';
+import { EscrowActions } from '../../wallet/escrow';
 
 /** What is put aside for answers: how much is free, how much the coordinator may spend, and until when. */
 export function EscrowCard() {
@@ -25,8 +25,8 @@ export function EscrowCard() {
 
 function Held({ escrow: e }: { escrow: Escrow }) {
   const now = useNow();
-  const [dialog, setDialog] = useState<'add' | 'withdraw' | 'end' | null>(null);
-  const shut = () => { setDialog(null); };
+  const [ending, setEnding] = useState(false);
+  const shut = () => { setEnding(false); };
   const allowed = e.expiry * 1000 > now;
   return (
     <>
@@ -41,7 +41,7 @@ function Held({ escrow: e }: { escrow: Escrow }) {
         <dt>The coordinator may spend</dt>
         <dd>
           <Amount wei={spendable(e, now)} />{' '}
-          <span className="dim small">{e.expiry === 0 ? 'you have not allowed it anything yet' : allowed ? `until ${new Date(e.expiry * 1000).toLocaleString()}` : `what you allowed ended ${ago(e.expiry * 1000, now)}`}</span>
+          <span className="dim small">{e.expiry === 0 ? 'you have not allowed it anything yet' : allowed ? <>ends <When at={e.expiry * 1000} now={now} /></> : <>what you allowed ended <When at={e.expiry * 1000} now={now} /></>}</span>
         </dd>
         <dt>It has spent</dt>
         <dd>
@@ -51,31 +51,19 @@ function Held({ escrow: e }: { escrow: Escrow }) {
           <>
             <dt>On its way back</dt>
             <dd>
-              <Amount wei={e.withdrawal.amount} /> {e.withdrawal.releaseAt * 1000 > now ? `can be taken out ${ago(e.withdrawal.releaseAt * 1000, now)}` : 'can be taken out now'}
+              <Amount wei={e.withdrawal.amount} /> can be taken out {e.withdrawal.releaseAt * 1000 > now ? <When at={e.withdrawal.releaseAt * 1000} now={now} /> : 'now'}
             </dd>
           </>
         )}
       </dl>
-      <div className="row">
-        <Button kind="primary" onClick={() => { setDialog('add'); }}>
-          Add
-        </Button>
-        <Button disabled={e.available === 0n && e.withdrawal === null} onClick={() => { setDialog('withdraw'); }}>
-          {e.withdrawal === null ? 'Take back' : e.withdrawal.releaseAt * 1000 > now ? 'Withdrawal' : 'Take it out'}
-        </Button>
+      <EscrowActions escrow={e}>
         {allowed && (
-          <Button kind="danger" onClick={() => { setDialog('end'); }}>
+          <Button kind="danger" onClick={() => { setEnding(true); }}>
             End allowance
           </Button>
         )}
-      </div>
-      <Dialog title="Put more OPEN aside" shown={dialog === 'add'} onClose={shut}>
-        <Fund escrow={e} onDone={shut} />
-      </Dialog>
-      <Dialog title="Take OPEN back" shown={dialog === 'withdraw'} onClose={shut}>
-        <Withdraw escrow={e} onDone={shut} />
-      </Dialog>
-      <Dialog title="End what the coordinator may spend" shown={dialog === 'end'} onClose={shut}>
+      </EscrowActions>
+      <Dialog title="End what the coordinator may spend" shown={ending} onClose={shut}>
         <End escrow={e} onDone={shut} />
       </Dialog>
     </>

@@ -1,10 +1,10 @@
 import { useState } from 'react';
 import { useKey } from '../../chain/key';
 import { type Draft, type Key, keyActionText, keyRequestText, listKeys, makeKey, revokeKey, rotateKey } from '../../chain/keys';
-import { ago, count, open, short } from '../../lib/format';
+import { many, open, short } from '../../lib/format';
 import { keyState, type KeyState } from '../../lib/keys';
 import { useNow } from '../../lib/now';
-import { Amount, Badge, Button, Card, Empty, Note } from '../../ui/basic';
+import { Amount, Badge, Button, Card, Empty, Note, When } from '../../ui/basic';
 import { Dialog } from '../../ui/dialog';
 import { useNetwork } from '../../wallet/context';
 import { NewKey } from './newkey';
@@ -183,7 +183,7 @@ function KeyTable({ keys, kept, onRotate, onRevoke }: { keys: Key[]; kept: strin
                 <td>
                   <strong>{name}</strong> {k.id === kept && <Badge tone="accent">this browser</Badge>}
                   <div className="dim small nowrap">
-                    <code title={k.id}>{short(k.id)}</code>, {ago(k.created_at, now)}
+                    <code title={k.id}>{short(k.id)}</code>, <When at={k.created_at} now={now} />
                   </div>
                 </td>
                 <td>
@@ -191,7 +191,7 @@ function KeyTable({ keys, kept, onRotate, onRevoke }: { keys: Key[]; kept: strin
                 </td>
                 <td className="small">{may(k)}</td>
                 <td className="small">
-                  {[k.requests_per_minute && `${count(k.requests_per_minute)} requests`, k.tokens_per_minute && `${count(k.tokens_per_minute)} tokens`].filter(Boolean).join(', ') || 'no limit'}
+                  {[k.requests_per_minute && many(k.requests_per_minute, 'request'), k.tokens_per_minute && many(k.tokens_per_minute, 'token')].filter(Boolean).join(', ') || 'no limit'}
                 </td>
                 <td className="num">
                   <Amount wei={k.spent} />

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import { api, data } from '../../api/client';
 import { useKey } from '../../chain/key';
-import { count, open } from '../../lib/format';
+import { count, many, open } from '../../lib/format';
 import { useNow } from '../../lib/now';
 import { type Measure, usageByDay, type UsageRow, usageTotal } from '../../lib/usage';
 import { Amount, Button, Card, Empty, Loading } from '../../ui/basic';
@@ -100,7 +100,7 @@ function Used({ rows, days }: { rows: UsageRow[]; days: number }) {
           series={series}
           formatX={day}
           format={(v) => (by === 'fee' ? v.toPrecision(3).replace(/\.?0+(e|$)/, '$1') : count(v))}
-          summary={`${count(sum.requests)} requests in ${days} days for ${open(sum.fee, 6)} OPEN; the table has every number.`}
+          summary={`${many(sum.requests, 'request')} in ${days} days for ${open(sum.fee, 6)} OPEN; the table has every number.`}
         />
       </Suspense>
       <div className="table" role="region" aria-label="Usage by day and model" tabIndex={0}>

@@ -4,7 +4,7 @@ import { type DragEvent, useId, useState } from 'react';
 import { api, data, type Schemas } from '../../api/client';
 import { type BatchResult, contribute, recordsOf, sendFile, uploadToken } from '../../api/uploads';
 import { useAction } from '../../chain/action';
-import { bytes, count } from '../../lib/format';
+import { bytes, count, many } from '../../lib/format';
 import { NeedsAccount } from '../../wallet/account';
 import { useNetwork, useWallet } from '../../wallet/context';
 import { Button, ErrorNote, message, Note } from '../../ui/basic';
@@ -126,7 +126,7 @@ export function Contribute({ datanet }: { datanet: Schemas['Datanet'] }) {
       </div>
       <p className="dim small">
         What you offer is licensed under {datanet.license}. Only contribute what you may give away under it. A file is checked before anything is offered.
-        {limits.data !== undefined && ` This datanet takes ${count(limits.data.per_day)} records a day of one account.`} Your account signs once to send files, and once for all records that you offer; neither costs anything.
+        {limits.data !== undefined && ` This datanet takes ${many(limits.data.per_day, 'record')} a day of one account.`} Your account signs once to send files, and once for all records that you offer; neither costs anything.
       </p>
       {items.map((i) => (
         <FileCard
@@ -147,14 +147,14 @@ export function Contribute({ datanet }: { datanet: Schemas['Datanet'] }) {
         <div className="stack tight" role="status">
           <progress className="progress" max={sent.all} value={sent.done} aria-label="Records sent" />
           <span className="small dim">
-            {count(sent.done)} of {count(sent.all)} records sent. Repeating after a failure offers nothing twice.
+            {count(sent.done)} of {many(sent.all, 'record')} sent. Repeating after a failure offers nothing twice.
           </span>
         </div>
       )}
       {items.length > 0 && (
         <div className="row">
           <Button kind="primary" busy={busy} disabled={total === 0 || under} onClick={offer}>
-            {`Sign and offer ${count(total)} ${total === 1 ? 'record' : 'records'}`}
+            {`Sign and offer ${many(total, 'record')}`}
           </Button>
           {under && <span className="dim small">Wait until all files are checked.</span>}
           {!under && total > 0 && <span className="dim small">One signature for all of them; it costs nothing.</span>}
@@ -163,8 +163,8 @@ export function Contribute({ datanet }: { datanet: Schemas['Datanet'] }) {
       {results !== null && (
         <Note tone={refused.length === 0 ? 'good' : 'warn'}>
           <span>
-            {count(results.length - refused.length)} records are offered. The owner of the datanet reviews them; their state is under Records.
-            {refused.length > 0 && ` ${count(refused.length)} were refused:`}
+            {many(results.length - refused.length, 'record is', 'records are')} offered. The owner of the datanet reviews them; their state is under Records.
+            {refused.length > 0 && ` ${many(refused.length, 'was', 'were')} refused:`}
           </span>
           {refused.length > 0 && (
             <ul>

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { api, data, type Schemas } from '../../api/client';
-import { bytes, count, percent } from '../../lib/format';
+import { bytes, count, many, percent } from '../../lib/format';
 import { useWallet } from '../../wallet/context';
 import { Amount, Badge, Button, Card, Empty, ErrorNote, Id, Loading, PageHead } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
@@ -28,7 +28,7 @@ export default function Datanet() {
   });
   const newest = versions.data?.versions.at(-1);
   return (
-    <Fetched query={datanet} what="the datanet">
+    <Fetched query={datanet} what="the datanet" page={`Datanet ${id}`}>
       {(d) => {
         const owner = signer !== null && signer.account.address.toLowerCase() === d.owner.toLowerCase();
         return (
@@ -44,7 +44,7 @@ export default function Datanet() {
               <Badge tone="accent">{d.license}</Badge>
               <span className="dim small">number {d.id}</span>
               <span className="dim small">
-                {newest === undefined ? 'nothing published yet' : `version ${newest.version}, ${count(newest.records)} records`}
+                {newest === undefined ? 'nothing published yet' : `version ${newest.version}, ${many(newest.records, 'record')}`}
               </span>
               <span className="row small dim">
                 owner <Id value={d.owner} label="owner" /> {owner && <Badge tone="good">you</Badge>}

@@ -1,4 +1,4 @@
-import { bytes, count } from '../../lib/format';
+import { bytes, count, many } from '../../lib/format';
 import { Badge, Button, Card, Note } from '../../ui/basic';
 import type { Item } from './offer';
 
@@ -22,11 +22,11 @@ export function FileCard({ item, onChoose, onRemove }: { item: Item; onChoose: (
       <div className="row small">
         <span className="dim">{bytes(file.size)}</span>
         {failed === null && upload === null && (item.sent < 1 ? <Badge>sending</Badge> : <Badge>being read</Badge>)}
-        {upload?.state === 'ready' && <Badge tone="good">{upload.records === 1 ? '1 record' : `${count(upload.records)} records`}</Badge>}
+        {upload?.state === 'ready' && <Badge tone="good">{many(upload.records, 'record')}</Badge>}
         {upload?.state === 'refused' && <Badge tone="bad">cannot be used</Badge>}
         {upload !== null && upload.repeated > 0 && <Badge tone="warn">{`${count(upload.repeated)} twice in the file`}</Badge>}
-        {duplicates > 0 && <Badge tone="warn">{`${count(duplicates)} are in the datanet already`}</Badge>}
-        {similar > 0 && <Badge tone="warn">{`${count(similar)} are much like others`}</Badge>}
+        {duplicates > 0 && <Badge tone="warn">{`${many(duplicates, 'is', 'are')} in the datanet already`}</Badge>}
+        {similar > 0 && <Badge tone="warn">{many(similar, 'is much like another', 'are much like others')}</Badge>}
       </div>
       {failed === null && upload === null && <progress className="progress" max={1} value={item.sent} aria-label={`${file.name}: share that is sent`} />}
       {failed !== null && <Note tone="error">{failed}</Note>}

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { api, data, type Schemas } from '../../api/client';
 import { review } from '../../api/uploads';
 import { useAction } from '../../chain/action';
-import { bytes, count } from '../../lib/format';
+import { bytes, count, many } from '../../lib/format';
 import { useNetwork, useWallet } from '../../wallet/context';
 import { Button, Card, Empty, ErrorNote, Id, Note } from '../../ui/basic';
 import { TextField } from '../../ui/form';
@@ -44,7 +44,7 @@ export function Review({ datanet, owner }: { datanet: Schemas['Datanet']; owner:
         const bad = results.find((r) => r.error !== undefined);
         if (bad?.error !== undefined) throw new Error(bad.error.message);
       },
-      `${count(records.length)} ${records.length === 1 ? 'record' : 'records'} ${status}.`,
+      `${many(records.length, 'record')} ${status}.`,
     );
   };
   return (

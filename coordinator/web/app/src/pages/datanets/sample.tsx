@@ -6,6 +6,7 @@ import { contribute, recordsOf, review, sendFile, uploadToken } from '../../api/
 import { useAction } from '../../chain/action';
 import { createDatanet, createdDatanet, latestVersion, publishVersion } from '../../chain/datanets';
 import { useTransact } from '../../chain/transact';
+import { many } from '../../lib/format';
 import { NeedsAccount } from '../../wallet/account';
 import { useNetwork, useReader, useWallet } from '../../wallet/context';
 import { Badge, Button, Card, ErrorNote, Note, PageHead } from '../../ui/basic';
@@ -96,7 +97,7 @@ function Sample({ sample }: { sample: Schemas['Sample'] }) {
   return (
     <Card title={sample.title} aside={<Badge tone="accent">{sample.license}</Badge>}>
       <p>
-        {sample.description}. {sample.records} records.
+        {sample.description}. {many(sample.records, 'record')}.
       </p>
       {signer === null && <NeedsAccount why="The datanet will belong to an account." />}
       <ol className="stack tight" aria-label="Steps">

@@ -4,7 +4,7 @@ import { api, data, type Schemas } from '../../api/client';
 import { useAction } from '../../chain/action';
 import { latestVersion, publishVersion } from '../../chain/datanets';
 import { useTransact } from '../../chain/transact';
-import { count } from '../../lib/format';
+import { count, many } from '../../lib/format';
 import { useNetwork, useReader } from '../../wallet/context';
 import { useToast } from '../../ui/toast';
 import { Badge, Button, Card, Empty, ErrorNote, Id } from '../../ui/basic';
@@ -27,7 +27,7 @@ export function Versions({ datanet, owner, versions }: { datanet: Schemas['Datan
         return;
       }
       await transact(publishVersion(network, v));
-      toast('good', `Version ${v.version} with ${count(v.records)} records is published.`);
+      toast('good', `Version ${v.version} with ${many(v.records, 'record')} is published.`);
     });
   };
   return (

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { api, data, type Schemas } from '../../api/client';
-import { count, percent } from '../../lib/format';
+import { count, many, percent } from '../../lib/format';
 import { Badge, Card } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 
@@ -25,7 +25,7 @@ function Shown({ report: r }: { report: Report }) {
   return (
     <>
       <p className="dim">
-        {r.best.records === 1 ? 'One record was' : `${count(r.best.records)} records were`} held out: the training never saw {r.best.records === 1 ? 'it' : 'them'}. The worker asked the base and the adapter the same questions; the right answers are those of the records.
+        {many(r.best.records, 'record was', 'records were')} held out: the training never saw {r.best.records === 1 ? 'it' : 'them'}. The worker asked the base and the adapter the same questions; the right answers are those of the records.
       </p>
       <div className="table" role="region" aria-label="Base and adapter on the held-out records" tabIndex={0}>
         <table>

@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
 import { api, data, type Schemas } from '../../api/client';
 import { useAction } from '../../chain/action';
-import { count, duration, percent } from '../../lib/format';
+import { count, duration, many, percent } from '../../lib/format';
 import { useWallet } from '../../wallet/context';
 import { Amount, Button, Card, ErrorNote, Id, Loading, Note, PageHead, Stat } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
@@ -36,7 +36,7 @@ export default function Job() {
     queryFn: () => data(api.GET('/api/v1/training_jobs/{id}', { params: { path: { id } } })),
     refetchInterval: (q) => (q.state.data === undefined || q.state.data.state === 'queued' || q.state.data.state === 'running' ? 1000 : q.state.data.state === 'paused' ? 5000 : false),
   });
-  return <Fetched query={query} what="the training">{(s) => <Dashboard status={s} />}</Fetched>;
+  return <Fetched query={query} what="the training" page="Training">{(s) => <Dashboard status={s} />}</Fetched>;
 }
 
 type Action = 'cancel' | 'pause' | 'resume';
@@ -72,11 +72,11 @@ function Dashboard({ status: s }: { status: Status }) {
       )}
       <div className="grid">
         <Stat label="Loss" value={(s.result?.loss_last ?? p.loss).toFixed(4)} hint="how surprised it still is by the answers: lower is better" />
-        {evaluated !== undefined && <Stat label="Held-out loss" value={evaluated.loss.toFixed(4)} hint={`on ${count(evaluated.records)} ${evaluated.records === 1 ? 'record' : 'records'} that it did not learn, at step ${count(evaluated.step)}${base === undefined ? '' : `; the base: ${base.loss.toFixed(4)}`}`} />}
-        {evaluated !== undefined && <Stat label="Exact answers" value={evaluated.records === 0 ? '–' : percent(evaluated.exact / evaluated.records, 0)} hint={`${count(evaluated.exact)} of ${count(evaluated.records)} held-out answers word for word`} />}
+        {evaluated !== undefined && <Stat label="Held-out loss" value={evaluated.loss.toFixed(4)} hint={`on ${many(evaluated.records, 'record')} that it did not learn, at step ${count(evaluated.step)}${base === undefined ? '' : `; the base: ${base.loss.toFixed(4)}`}`} />}
+        {evaluated !== undefined && <Stat label="Exact answers" value={evaluated.records === 0 ? '–' : percent(evaluated.exact / evaluated.records, 0)} hint={`${count(evaluated.exact)} of ${many(evaluated.records, 'held-out answer')} word for word`} />}
         {live && <Stat label="Speed" value={`${count(Math.round(p.tokens_per_second))} tokens/s`} />}
         {live && <Stat label="Time left" value={p.eta_ms > 0 ? `about ${duration(p.eta_ms)}` : '–'} hint="of learning" />}
-        {s.result !== undefined && <Stat label="Took" value={duration(s.result.seconds * 1000)} hint={`${count(s.result.steps)} steps over ${count(s.result.records)} records`} />}
+        {s.result !== undefined && <Stat label="Took" value={duration(s.result.seconds * 1000)} hint={`${many(s.result.steps, 'step')} over ${many(s.result.records, 'record')}`} />}
       </div>
       <Curves status={s} evals={evals} />
       {s.result !== undefined && <Result status={s} result={s.result} />}

@@ -4,7 +4,7 @@ import { type SubmitEvent, useDeferredValue, useState } from 'react';
 import { api, ApiError, data, refusal, type Schemas } from '../../api/client';
 import { useAction } from '../../chain/action';
 import { contract } from '../../chain/contract';
-import { count, duration, wei } from '../../lib/format';
+import { count, duration, many, wei } from '../../lib/format';
 import { fieldsOf, render } from '../../lib/template';
 import { NeedsAccount } from '../../wallet/account';
 import { useNetwork, useWallet } from '../../wallet/context';
@@ -151,7 +151,7 @@ function Form({ options, samples }: { options: Options; samples: Schemas['Sample
             {list.length === 0 && <option value={0}>none</option>}
             {list.map((v) => (
               <option key={v.version} value={v.version}>
-                {v.version}: {count(v.records)} records
+                {v.version}: {many(v.records, 'record')}
               </option>
             ))}
           </SelectField>
@@ -220,7 +220,7 @@ function Form({ options, samples }: { options: Options; samples: Schemas['Sample
       <Estimate quote={quotable === 'null' || refused !== null ? undefined : quote.data} />
       {quote.error !== null && quotable !== 'null' && at === null && <ErrorNote error={quote.error} retry={() => void quote.refetch()} />}
       {failed !== null && <ErrorNote error={failed} />}
-      {tried && faults > 0 && <ErrorNote error={new Error(`Mend what is marked above first: ${count(faults)} ${faults === 1 ? 'field' : 'fields'}.`)} />}
+      {tried && faults > 0 && <ErrorNote error={new Error(`Mend what is marked above first: ${many(faults, 'field')}.`)} />}
       <div className="row">
         <Button type="submit" kind="primary" busy={busy} disabled={signer === null || network === undefined}>
           Sign and start training
@@ -239,7 +239,7 @@ function Estimate({ quote: q }: { quote: Schemas['Quote'] | undefined }) {
   const able = q?.workers.filter((w) => w.eligible).length ?? 0;
   return (
     <div className="grid">
-      <Stat label="Steps" value={q === undefined ? '–' : count(q.steps)} hint={q === undefined ? 'fill in what is above' : `${count(q.records)} records, those held out included`} />
+      <Stat label="Steps" value={q === undefined ? '–' : count(q.steps)} hint={q === undefined ? 'fill in what is above' : `${many(q.records, 'record')}, those held out included`} />
       <Stat
         label="Time"
         value={t?.expected === undefined ? '–' : t.expected < 1000 ? 'under a second' : `about ${duration(t.expected)}`}

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { api, data, type Schemas } from '../../api/client';
-import { count } from '../../lib/format';
+import { count, many } from '../../lib/format';
 import { useNow } from '../../lib/now';
 import { useLive } from '../../live/events';
 import { Amount, Badge, Card, Empty, PageHead, Stat } from '../../ui/basic';
@@ -33,9 +33,9 @@ export default function Home() {
         {live && <Badge tone="good">live</Badge>}
       </PageHead>
       <div className="grid">
-        <Stat label="Workers" value={number(s?.workers)} hint={`${count(s?.running ?? 0)} answers under way`} />
+        <Stat label="Workers" value={number(s?.workers)} hint={`${many(s?.running ?? 0, 'answer')} under way`} />
         <Stat label="Adapters" value={number(s?.adapters)} hint={s !== undefined && s.training > 0 ? `${count(s.training)} in training` : 'none in training'} />
-        <Stat label="Records" value={number(s?.records)} hint={`in ${count(s?.datanets ?? 0)} ${s?.datanets === 1 ? 'datanet' : 'datanets'}`} />
+        <Stat label="Records" value={number(s?.records)} hint={`in ${many(s?.datanets ?? 0, 'datanet')}`} />
         <Stat label="Answers" value={number(s?.total.requests)} hint={`${count(s?.day.requests ?? 0)} in the last 24 hours`} />
         <Stat label="OPEN paid" value={s === undefined ? '–' : <Amount wei={s.total.settled} digits={6} />} hint={<Today s={s} />} />
       </div>
@@ -58,7 +58,7 @@ export default function Home() {
                 <>
                   <Parts paid={total.paid} />
                   <p className="dim small">
-                    By {count(total.batches)} {total.batches === 1 ? 'batch' : 'batches'} of {count(total.receipts)} receipts since the first block.
+                    By {many(total.batches, 'batch', 'batches')} of {many(total.receipts, 'receipt')} since the first block.
                   </p>
                 </>
               )

@@ -2,9 +2,9 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, data, type Schemas } from '../../api/client';
-import { ago } from '../../lib/format';
+import { many } from '../../lib/format';
 import { useNow } from '../../lib/now';
-import { Amount, Badge, Card, Empty, Id, PageHead } from '../../ui/basic';
+import { Amount, Badge, Card, Empty, Id, PageHead, When } from '../../ui/basic';
 import { TextField } from '../../ui/form';
 import { Fetched } from '../../ui/query';
 
@@ -81,11 +81,11 @@ function Adapter({ model: m, all, base, now }: { model: Model; all: Model[]; bas
         </dd>
         <dt>Revision</dt>
         <dd>
-          {m.revision ?? 1}, made {ago(m.created * 1000, now)}
+          {m.revision ?? 1}, made <When at={m.created * 1000} now={now} />
         </dd>
         <dt>Made from</dt>
         <dd>
-          {(m.parents ?? []).length === 0 ? 'the base alone' : `${(m.parents ?? []).length} other adapters, whose owners are paid too`}
+          {(m.parents ?? []).length === 0 ? 'the base alone' : many((m.parents ?? []).length, 'other adapter, whose owner is paid too', 'other adapters, whose owners are paid too')}
         </dd>
         {(m.royalty_bps ?? 0) > 0 && (
           <>

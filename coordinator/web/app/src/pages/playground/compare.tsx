@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { count } from '../../lib/format';
+import { many } from '../../lib/format';
 import { Link } from '@tanstack/react-router';
 import { Amount, Empty, ErrorNote } from '../../ui/basic';
 import { ask, randomSeed, type Settings, type Turn } from './conversation';
@@ -76,7 +76,7 @@ function Column({ name, side: { turn, failed, running } }: { name: string; side:
       {turn?.receipt !== undefined && (
         <p className="row small dim">
           <span>
-            <Amount wei={turn.fee ?? '0'} /> for {count(turn.tokens ?? 0)} tokens
+            <Amount wei={turn.fee ?? '0'} /> for {many(turn.tokens ?? 0, 'token')}
           </span>
           <Link to="/receipts/$id" params={{ id: turn.receipt }}>
             Receipt

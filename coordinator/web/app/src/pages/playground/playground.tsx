@@ -3,7 +3,7 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { useEffect, useMemo, useState } from 'react';
 import { api, ApiError, data, type Schemas } from '../../api/client';
 import { useKey } from '../../chain/key';
-import { count } from '../../lib/format';
+import { count, many } from '../../lib/format';
 import { Amount, Badge, Button, Card, Empty, ErrorNote, PageHead } from '../../ui/basic';
 import { SelectField, TextArea, TextField } from '../../ui/form';
 import { Fetched } from '../../ui/query';
@@ -153,7 +153,7 @@ function Said({ turn, last, running }: { turn: Turn; last: boolean; running: boo
         <p className="row small dim">
           {turn.fee !== undefined && (
             <span>
-              <Amount wei={turn.fee} /> for {count(turn.tokens ?? 0)} tokens
+              <Amount wei={turn.fee} /> for {many(turn.tokens ?? 0, 'token')}
             </span>
           )}
           {turn.ended === 'stopped' && <Badge>stopped by you</Badge>}

@@ -1,22 +1,17 @@
 import { Check } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
-import { encodeFunctionData } from 'viem';
-import { escrowAbi } from '../../chain/abi';
 import { useAction } from '../../chain/action';
 import { useEscrow } from '../../chain/escrow';
-import { contract } from '../../chain/contract';
 import { keyLabel, useKey } from '../../chain/key';
 import { issueKey } from '../../chain/keys';
-import { type Escrow, openEscrow, spendable } from '../../chain/spending';
-import { useTransact } from '../../chain/transact';
-import { ago, duration, open, wei } from '../../lib/format';
+import { spendable } from '../../chain/spending';
+
 import { useNow } from '../../lib/now';
-import { Amount, Button, Card, ErrorNote } from '../../ui/basic';
-import { Dialog } from '../../ui/dialog';
-import { TextField } from '../../ui/form';
+import { Amount, Button, Card, ErrorNote, When } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 import { ConnectDialog } from '../../wallet/account';
 import { useNetwork, useWallet } from '../../wallet/context';
+import { EscrowActions, Fund } from '../../wallet/escrow';
 
 /** What is needed before the first question: an account, OPEN set aside, a key. */
 export function Ready({ children }: { children: (apiKey: string) => ReactNode }) {
@@ -66,52 +61,6 @@ function Connect() {
   );
 }
 
-/** Puts OPEN into the escrow and lets the coordinator spend it, in one transaction. */
-export function Fund({ escrow, onDone }: { escrow: Escrow; onDone?: () => void }) {
-  const network = useNetwork().data;
-  const transact = useTransact();
-  const { busy, failed, run } = useAction();
-  const [text, setText] = useState('10');
-  const [wrong, setWrong] = useState<string>();
-  const send = () => {
-    if (network === undefined) return;
-    let amount: bigint;
-    try {
-      amount = wei(text);
-      if (amount === 0n && escrow.available === 0n) throw new Error('Put something aside: 1 OPEN is enough for many answers.');
-    } catch (error) {
-      setWrong(error instanceof Error ? error.message : String(error));
-      return;
-    }
-    setWrong(undefined);
-    run(async () => {
-      await transact(openEscrow(network, escrow, amount, Date.now()));
-      onDone?.();
-    }, `${open(amount)} OPEN put aside`);
-  };
-  return (
-    <form
-      className="stack tight"
-      onSubmit={(e) => {
-        e.preventDefault();
-        send();
-      }}
-    >
-      <p className="dim small">
-        Only answers that you ask for are paid from it, each against a receipt. What is left you can take back; that takes {duration(escrow.delay * 1000)},
-        so that workers are paid first.
-      </p>
-      {failed !== null && <ErrorNote error={failed} />}
-      <div className="row end">
-        <TextField label="Amount in OPEN" inputMode="decimal" value={text} wrong={wrong} onChange={(e) => { setText(e.target.value); }} />
-        <Button type="submit" kind="primary" busy={busy}>
-          Put aside
-        </Button>
-      </div>
-    </form>
-  );
-}
-
 function GetKey() {
   const network = useNetwork().data;
   const { signer } = useWallet();
@@ -145,8 +94,6 @@ export function Purse() {
   const now = useNow();
   const { signer } = useWallet();
   const [, keep] = useKey(signer?.account.address);
-  const [dialog, setDialog] = useState<'add' | 'withdraw' | null>(null);
-  const shut = () => { setDialog(null); };
   return (
     <Card title="For answers">
       <Fetched query={escrow} what="what you have put aside">
@@ -167,95 +114,19 @@ export function Purse() {
                 <>
                   <dt>On its way back</dt>
                   <dd>
-                    <Amount wei={e.withdrawal.amount} /> {e.withdrawal.releaseAt * 1000 > now ? ago(e.withdrawal.releaseAt * 1000, now) : 'now'}
+                    <Amount wei={e.withdrawal.amount} /> {e.withdrawal.releaseAt * 1000 > now ? <When at={e.withdrawal.releaseAt * 1000} now={now} /> : 'now'}
                   </dd>
                 </>
               )}
             </dl>
-            <div className="row">
-              <Button small onClick={() => { setDialog('add'); }}>
-                Add
-              </Button>
-              <Button small onClick={() => { setDialog('withdraw'); }}>
-                Take back
-              </Button>
+            <EscrowActions escrow={e} small>
               <Button small onClick={() => { keep(null); }}>
                 Forget key
               </Button>
-            </div>
-            <Dialog title="Put more OPEN aside" shown={dialog === 'add'} onClose={shut}>
-              <Fund escrow={e} onDone={shut} />
-            </Dialog>
-            <Dialog title="Take OPEN back" shown={dialog === 'withdraw'} onClose={shut}>
-              <Withdraw escrow={e} onDone={shut} />
-            </Dialog>
+            </EscrowActions>
           </>
         )}
       </Fetched>
     </Card>
-  );
-}
-
-/** Takes OPEN back: asked for, waited for, taken out. */
-export function Withdraw({ escrow, onDone }: { escrow: Escrow; onDone: () => void }) {
-  const network = useNetwork().data;
-  const transact = useTransact();
-  const now = useNow();
-  const { busy, failed, run } = useAction();
-  const [text, setText] = useState(() => open(escrow.available).replaceAll(',', ''));
-  const [wrong, setWrong] = useState<string>();
-  const to = network === undefined ? '' : contract(network, 'escrow');
-  const request = () => {
-    try {
-      const amount = wei(text);
-      if (amount === 0n || amount > escrow.available) throw new Error(`Write an amount up to ${open(escrow.available)}.`);
-      setWrong(undefined);
-      run(async () => {
-        await transact({ to, data: encodeFunctionData({ abi: escrowAbi, functionName: 'requestWithdrawal', args: [amount] }) });
-        onDone();
-      }, 'On its way: come back when the wait is over');
-    } catch (error) {
-      setWrong(error instanceof Error ? error.message : String(error));
-    }
-  };
-  const simple = (functionName: 'cancelWithdrawal' | 'executeWithdrawal', done: string) => {
-    run(async () => {
-      await transact({ to, data: encodeFunctionData({ abi: escrowAbi, functionName }) });
-      onDone();
-    }, done);
-  };
-  if (escrow.withdrawal !== null) {
-    const due = escrow.withdrawal.releaseAt * 1000 <= now;
-    return (
-      <>
-        {failed !== null && <ErrorNote error={failed} />}
-        <p>
-          <Amount wei={escrow.withdrawal.amount} /> {due ? 'can be taken out now.' : <>can be taken out {ago(escrow.withdrawal.releaseAt * 1000, now)}.</>}
-        </p>
-        <div className="row">
-          <Button kind="primary" disabled={!due} busy={busy} onClick={() => { simple('executeWithdrawal', 'Taken back'); }}>
-            Take it out
-          </Button>
-          <Button busy={busy} onClick={() => { simple('cancelWithdrawal', 'It stays aside for answers'); }}>
-            Leave it there
-          </Button>
-        </div>
-      </>
-    );
-  }
-  return (
-    <form
-      className="stack"
-      onSubmit={(e) => {
-        e.preventDefault();
-        request();
-      }}
-    >
-      {failed !== null && <ErrorNote error={failed} />}
-      <TextField label="Amount in OPEN" inputMode="decimal" value={text} wrong={wrong} onChange={(e) => { setText(e.target.value); }} hint={`It can be taken out after ${duration(escrow.delay * 1000)}.`} />
-      <Button type="submit" kind="primary" busy={busy}>
-        Take back
-      </Button>
-    </form>
   );
 }

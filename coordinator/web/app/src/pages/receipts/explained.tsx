@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { CheckCircle2, OctagonAlert } from 'lucide-react';
 import { useId, useState } from 'react';
 import { api, data, type Schemas } from '../../api/client';
-import { count, percent } from '../../lib/format';
+import { count, many, percent } from '../../lib/format';
 import { Amount, Badge, Button, Empty, ErrorNote, Id, Note } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 import { BatchLink } from './link';
@@ -87,7 +87,7 @@ export function Behind({ of, chosen }: { of: Explanation; chosen: string | null 
           <Fields record={r} />
           <p className="small dim row">
             by <Id value={r.contributor} label="contributor" />
-            {r.repeated > 0 && <span>{count(r.repeated)} tokens word for word</span>}
+            {r.repeated > 0 && <span>{many(r.repeated, 'token')} word for word</span>}
             <Earned of={of} record={r.record} />
           </p>
         </li>

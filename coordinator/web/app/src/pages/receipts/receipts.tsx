@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { api, data } from '../../api/client';
-import { ago, count } from '../../lib/format';
+import { count } from '../../lib/format';
 import { useNow } from '../../lib/now';
-import { Amount, Badge, Empty, Id, PageHead } from '../../ui/basic';
+import { Amount, Badge, Empty, Id, PageHead, When } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 import { Tabs } from '../../ui/tabs';
 import { useLive } from '../../live/events';
@@ -113,7 +113,7 @@ function BatchList({ worker }: { worker: string | undefined }) {
                     <td>
                       <Id value={b.document} label="document" />
                     </td>
-                    <td className="nowrap">{b.opens_at * 1000 > now ? <>ends {ago(b.opens_at * 1000, now)}</> : <Badge tone="good">over</Badge>}</td>
+                    <td className="nowrap">{b.opens_at * 1000 > now ? <>ends <When at={b.opens_at * 1000} now={now} /></> : <Badge tone="good">over</Badge>}</td>
                   </tr>
                 ))}
               </tbody>

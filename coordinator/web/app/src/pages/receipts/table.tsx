@@ -1,8 +1,8 @@
 import { Link } from '@tanstack/react-router';
 import type { Schemas } from '../../api/client';
-import { ago, count } from '../../lib/format';
+import { count } from '../../lib/format';
 import { feeOf } from '../../lib/roles';
-import { Amount, Badge, Id } from '../../ui/basic';
+import { Amount, Badge, Id, When } from '../../ui/basic';
 
 /** Receipts as a table; a short one leaves out who asked and how many records were behind the answer. */
 export function ReceiptTable({ receipts, now, short = false }: { receipts: Schemas['ReceiptView'][]; now: number; short?: boolean }) {
@@ -44,7 +44,7 @@ export function ReceiptTable({ receipts, now, short = false }: { receipts: Schem
                 <Amount wei={feeOf(r.receipt)} />
               </td>
               {!short && <td className="num">{count(r.evidence.attribution.shares?.length ?? 0)}</td>}
-              <td className="nowrap">{ago(r.receipt.finished_at, now)}</td>
+              <td className="nowrap"><When at={r.receipt.finished_at} now={now} /></td>
               <td>{r.settled ? <Badge tone="good">on chain</Badge> : <Badge>not yet</Badge>}</td>
             </tr>
           ))}

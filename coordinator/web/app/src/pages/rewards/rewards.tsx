@@ -7,7 +7,7 @@ import { useAction } from '../../chain/action';
 import { claimCalls } from '../../chain/claims';
 import { useTransact } from '../../chain/transact';
 import { overTime } from '../../lib/earnings';
-import { open } from '../../lib/format';
+import { many, open } from '../../lib/format';
 import { Amount, Button, Card, Empty, ErrorNote, Id, Loading, Note, PageHead, Stat } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 import { Tabs } from '../../ui/tabs';
@@ -48,7 +48,7 @@ function Earned({ account }: { account: string }) {
             <Stat label="Waiting" value={<Amount wei={e.waiting} />} hint="until challenge windows end" />
             <Stat label="Claimed" value={<Amount wei={e.claimed} />} />
           </div>
-          {e.unreadable > 0 && <Note tone="warn">{e.unreadable} batches could not be read: nobody within reach has them now. What they owe is not lost, and shows here once somebody has them again.</Note>}
+          {e.unreadable > 0 && <Note tone="warn">{many(e.unreadable, 'batch', 'batches')} could not be read: nobody within reach has them now. What they owe is not lost, and shows here once somebody has them again.</Note>}
           <ClaimCard earned={e} />
           {e.earnings.length === 0 ? (
             <Card>

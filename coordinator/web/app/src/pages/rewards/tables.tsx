@@ -5,9 +5,9 @@ import { useMemo } from 'react';
 import { api, data, type Schemas } from '../../api/client';
 import { digestOf } from '../../lib/cid';
 import { type By, type Standing, standing, totals } from '../../lib/earnings';
-import { ago, count } from '../../lib/format';
+import { count } from '../../lib/format';
 import { useNow } from '../../lib/now';
-import { Amount, Badge, Empty, Id } from '../../ui/basic';
+import { Amount, Badge, Empty, Id, When } from '../../ui/basic';
 import { BatchLink } from '../receipts/link';
 
 const roles: Record<Schemas['PayoutRole'], string> = {
@@ -69,7 +69,7 @@ export function TotalTable({ earnings, by }: { earnings: Schemas['Earning'][]; b
               <td className="num">
                 <Amount wei={r.amount} digits={9} />
               </td>
-              <td className="nowrap">{ago(r.last, now)}</td>
+              <td className="nowrap"><When at={r.last} now={now} /></td>
             </tr>
           ))}
         </tbody>
@@ -141,6 +141,6 @@ function State({ earning: e, now }: { earning: Schemas['Earning']; now: number }
   const s = standing(e);
   if (s === 'lost') return <Badge tone="bad">rejected: pays nobody</Badge>;
   if (s === 'waiting' && e.status === 'disputed') return <Badge tone="warn">disputed</Badge>;
-  if (s === 'waiting' && e.claimable_at * 1000 > now) return <Badge>claimable {ago(e.claimable_at * 1000, now)}</Badge>;
+  if (s === 'waiting' && e.claimable_at * 1000 > now) return <Badge>claimable <When at={e.claimable_at * 1000} now={now} /></Badge>;
   return <Badge tone={tones[s]}>{s}</Badge>;
 }

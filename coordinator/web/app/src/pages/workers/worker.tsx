@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { api, data, type Schemas } from '../../api/client';
-import { ago, count, percent } from '../../lib/format';
+import { count, many, percent } from '../../lib/format';
 import { useNow } from '../../lib/now';
-import { Amount, Badge, Card, Empty, Id, Note, PageHead, Stat } from '../../ui/basic';
+import { Amount, Badge, Card, Empty, Id, Note, PageHead, Stat, When } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 import { byTier, roundTrip } from './held';
 import { WhyNot } from './whynot';
@@ -29,7 +29,7 @@ export default function Worker() {
         }
         return (
           <>
-            <PageHead title={<>Worker …{w.peer.slice(-10)}</>} sub={<>heard of {ago(w.issued_at, now)}</>}>
+            <PageHead title={`Worker …${w.peer.slice(-10)}`} sub={<>heard of <When at={w.issued_at} now={now} /></>}>
               {w.trains && <Badge tone="accent">trains</Badge>}
               {w.reason === undefined ? <Badge tone="good">ready</Badge> : <Badge tone="warn">not chosen now</Badge>}
             </PageHead>
@@ -43,8 +43,8 @@ export default function Worker() {
               <Stat label="Tokens a second" value={count(Math.round(w.decode_tps))} hint={w.profile} />
               <Stat
                 label="Room in the cache"
-                value={w.total_kv === undefined || w.total_kv === 0 ? `${count(w.free_kv)} tokens` : percent(w.free_kv / w.total_kv, 0)}
-                hint={`${count(w.free_kv)} tokens free`}
+                value={w.total_kv === undefined || w.total_kv === 0 ? many(w.free_kv, 'token') : percent(w.free_kv / w.total_kv, 0)}
+                hint={`${many(w.free_kv, 'token')} free`}
               />
               <Stat label="Round trip" value={roundTrip(w.round_trip)} hint="measured from this coordinator" />
               <Stat label="Stake" value={<Amount wei={w.stake} digits={2} />} hint="what it loses part of when it lies" />

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { api, data } from '../../api/client';
-import { count } from '../../lib/format';
+import { count, many } from '../../lib/format';
 import { Amount, Badge, Card, Empty, PageHead, Stat } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 import { roundTrip } from './held';
@@ -27,7 +27,7 @@ export default function Workers() {
           ) : (
             <>
               <div className="grid">
-                <Stat label="Workers" value={count(workers.length)} hint={`${count(workers.filter((w) => w.trains).length)} train`} />
+                <Stat label="Workers" value={count(workers.length)} hint={many(workers.filter((w) => w.trains).length, 'trains', 'train')} />
                 <Stat label="Answers under way" value={count(workers.reduce((n, w) => n + w.running, 0))} hint={`of ${count(workers.reduce((n, w) => n + w.slots, 0))} at once`} />
                 <Stat label="Tokens a second" value={count(Math.round(workers.reduce((n, w) => n + w.decode_tps, 0)))} hint="measured by the workers themselves" />
                 <Stat label="Stake" value={<Amount wei={workers.reduce((n, w) => n + BigInt(w.stake), 0n)} digits={0} />} />
