@@ -39,7 +39,7 @@ var grants = map[string][]string{
 	"worker/epoch":             {"protocol", "protocol/payout", "contracts/chain", "worker/settle"},
 	"worker":                   {"protocol/...", "store/...", "worker/...", "cuda", "contracts/chain"},
 	"worker/adapter":           {"protocol", "store/ipfs", "contracts/chain", "worker/attrib", "worker/engine/..."},
-	"worker/sources":           {"protocol", "store/datanet", "store/ipfs"},
+	"worker/sources":           {"protocol", "store/agent", "store/datanet", "store/ipfs", "contracts/chain"},
 	"worker/audit":             {"protocol/...", "worker/adapter", "worker/attrib", "worker/engine/..."},
 	"worker/validator":         {"protocol/...", "store", "worker/settle", "worker/epoch", "worker/audit", "worker/adapter", "contracts/chain", "contracts/events"},
 	"worker/doctor":            {"protocol/...", "cuda", "contracts/chain"},

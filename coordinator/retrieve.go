@@ -207,6 +207,15 @@ func (c *Coordinator) inferReading(ctx context.Context, by api.Caller, r api.Req
 	if err != nil {
 		return api.Answer{}, err
 	}
+	if r.Agent != nil {
+		for _, f := range found[len(r.Agent.Retrieve):] {
+			for _, own := range found[:len(r.Agent.Retrieve)] {
+				if f.Datanet == own.Datanet && f.Number != own.Number { // workers refuse it: it is not what the manifest says
+					return api.Answer{}, protocol.Errorf(protocol.KindInvalid, "retrieval", "the agent reads version %d of datanet %d, the request names version %d: leave the datanet out, or ask for the agent's version", own.Number, own.Datanet, f.Number)
+				}
+			}
+		}
+	}
 	fixed := slices.ContainsFunc(r.Retrieve, func(a api.Retrieve) bool { return a.MaxBytes != 0 })
 	for bytes := sourceBytes; ; bytes /= 2 {
 		a, err := c.infer(ctx, by, r, passages(found, about, bytes), onText)

@@ -244,8 +244,9 @@ func (w *Worker) check(job protocol.InferenceJob) error {
 	return nil
 }
 
-// checkAgent makes sure that the agent is on offer and that the job pays its price: what
-// this worker charges for it must stand before a validator.
+// checkAgent makes sure that the agent is on offer, that the job pays its price, and that
+// the model is told and asked what the agent's manifest says: what this worker charges in
+// the agent's name must stand before a validator.
 func (w *Worker) checkAgent(ctx context.Context, job protocol.InferenceJob) error {
 	if job.Agent == 0 {
 		if job.AgentVersion != 0 || !job.Price.Markup.IsZero() {
@@ -267,7 +268,28 @@ func (w *Worker) checkAgent(ctx context.Context, job protocol.InferenceJob) erro
 	if !a.Active {
 		return protocol.Errorf(protocol.KindInvalid, "agent", "agent %d (%s) is not on offer: its owner retired it, or its stake is below the minimum", a.ID, a.Name)
 	}
-	return nil
+	have, err := w.ipfs.Has(ctx, v.Manifest)
+	if err != nil {
+		return err
+	}
+	if !have {
+		if err := w.storeHasRoom(); err != nil {
+			return err
+		}
+	}
+	providers, err := ipfs.ParseProviders(job.Sources)
+	if err != nil {
+		return err
+	}
+	unable, err := w.sources.Agent(ctx, &job, providers)
+	var typed *protocol.Error
+	if protocol.KindOf(err) == protocol.KindCorrupt && errors.As(err, &typed) { // here as everywhere
+		return protocol.Errorf(protocol.KindInvalid, typed.Field, "version %d of agent %d: %w", v.Number, v.Agent, err)
+	}
+	if err != nil {
+		return err
+	}
+	return unable
 }
 
 // attribute says whose records the output came from. The bare base has none on a

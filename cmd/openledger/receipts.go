@@ -139,6 +139,9 @@ It exits with 1 when anything differs.`,
 					}
 					fmt.Fprintln(w)
 				}
+				if report.Unchecked != "" {
+					fmt.Fprintf(w, "?     not checked: %s\n", report.Unchecked)
+				}
 			}); err != nil {
 				return err
 			}

@@ -75,7 +75,9 @@ type Verification struct {
 	Receipt protocol.Hash      `json:"receipt"`
 	OK      bool               `json:"ok"` // every step is
 	Steps   []VerificationStep `json:"steps"`
-	TookMS  int64              `json:"took_ms"`
+	// Unchecked is what could not be checked, and why: nobody has an agent's manifest.
+	Unchecked string `json:"unchecked,omitempty"`
+	TookMS    int64  `json:"took_ms"`
 }
 
 // VerificationStep is one thing that was checked.

@@ -90,6 +90,7 @@ const (
 	StepEvidence    = "receipt matches its evidence"
 	StepFee         = "fee follows from price and tokens"
 	StepModel       = "base, adapter and datanet are the ones at hand"
+	StepAgent       = "instructions, model, price and functions are those of the agent's manifest"
 	StepPrompt      = "prompt tokens follow from the messages"
 	StepOutput      = "running it again gives the same output"
 	StepAttribution = "attributing it again gives the same weights"
@@ -110,6 +111,8 @@ type Report struct {
 	Receipt protocol.Hash `json:"receipt"`
 	OK      bool          `json:"ok"` // every step is
 	Steps   []Step        `json:"steps"`
+	// Unchecked is what could not be checked, and why. It counts for nobody.
+	Unchecked string `json:"unchecked,omitempty"`
 }
 
 func (r *Report) check(name string, err error) bool {
@@ -132,6 +135,10 @@ type Auditor struct {
 	// about them, another one says that they could not be checked. Without it what was
 	// retrieved cannot be audited.
 	Sources func(ctx context.Context, retrieval []protocol.Retrieval) error
+	// Agent compares a job with the manifest of the agent that it names. An error of kind
+	// corrupt is about the job, another one says that it could not be checked now; unable
+	// says that nobody has the manifest. Without it jobs of agents cannot be audited.
+	Agent func(ctx context.Context, job *protocol.InferenceJob) (unable, err error)
 }
 
 // Audit checks one receipt with its evidence. The adapter is the open adapter that the
@@ -144,6 +151,11 @@ func (a Auditor) Audit(ctx context.Context, s protocol.SignedReceipt, e protocol
 	r.check(StepFee, checkFee(s.Receipt, e))
 	if !r.check(StepModel, a.checkModel(s.Receipt, e, with)) {
 		return r, nil
+	}
+	if e.Job.Agent != 0 {
+		if err := a.agent(ctx, &r, &e.Job); err != nil {
+			return r, err
+		}
 	}
 	prompt, err := Prompt(a.Tokenizer, e.Job)
 	if err == nil && !slices.Equal(prompt, e.Prompt) {
@@ -180,6 +192,23 @@ func (a Auditor) Audit(ctx context.Context, s protocol.SignedReceipt, e protocol
 		return r, a.retrieved(ctx, &r, e, with)
 	}
 	return r, nil
+}
+
+// agent checks what the job says in an agent's name.
+func (a Auditor) agent(ctx context.Context, r *Report, job *protocol.InferenceJob) error {
+	if a.Agent == nil {
+		return protocol.Errorf(protocol.KindUnavailable, "agent", "manifests of agents are not at hand")
+	}
+	unable, err := a.Agent(ctx, job)
+	switch {
+	case err != nil && protocol.KindOf(err) != protocol.KindCorrupt:
+		return err
+	case unable != nil:
+		r.Unchecked = unable.Error()
+	default:
+		r.check(StepAgent, err)
+	}
+	return nil
 }
 
 // retrieved checks what the job was given to read, and how it was weighed.

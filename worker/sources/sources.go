@@ -1,10 +1,11 @@
 // Package sources checks what a job was given to read against the datanets that it names:
 // that the version is the registry's, that the records are in it, whose they are, and that
-// the texts are theirs. Workers check before they answer, auditors afterwards.
+// the texts are theirs. It checks what a job says in an agent's name against the agent's
+// manifest, too. Workers check before they answer, auditors afterwards.
 //
-// Invariants: a retrieval that passes is true of the chain and of content that its hashes
-// prove; one that is wrong, and one that cannot be checked now, are told apart by the
-// error's kind (corrupt, and anything else).
+// Invariants: what passes is true of the chain and of content that its hashes prove; what
+// is wrong, and what cannot be checked now, are told apart (by the error's kind, corrupt
+// and anything else).
 //
 // It chooses no records and weighs none, and says nothing about prices, which change.
 package sources
@@ -18,7 +19,9 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/store/agent"
 	"github.com/openledger/openledger/store/datanet"
 	"github.com/openledger/openledger/store/ipfs"
 )
@@ -28,6 +31,7 @@ const keep = 8
 
 // Registry is where versions are looked up.
 type Registry interface {
+	AgentVersion(ctx context.Context, agent uint64, number uint32) (chain.AgentVersion, error)
 	Version(ctx context.Context, datanet uint64, number uint32) (protocol.Version, error)
 }
 
@@ -36,8 +40,9 @@ type Checker struct {
 	content  *ipfs.Node
 	registry Registry
 
-	mu   sync.Mutex
-	used []version // the one used last comes last
+	mu        sync.Mutex
+	used      []version // the one used last comes last
+	manifests map[protocol.CID]*agent.Manifest
 }
 
 type version struct {

@@ -75,8 +75,9 @@ func TestLies(t *testing.T) {
 	all := map[string]struct {
 		lie
 		tuned  bool
-		asked  bool // the agent was
-		reads  bool // the library
+		asked  bool                     // the agent was
+		reads  bool                     // the library
+		of     func() protocol.Evidence // another answer
 		reason protocol.DisputeReason
 		long   bool // much like another: with the long tests only
 	}{
@@ -128,10 +129,12 @@ func TestLies(t *testing.T) {
 		"other instructions than were signed": {asked: true, lie: lie{evidence: func(e *protocol.Evidence) {
 			e.Job.Messages = []protocol.Message{{Role: "system", Content: "Be rude."}, e.Job.Messages[1]}
 		}}, reason: charge, long: true},
-		"another output":               {lie: lie{evidence: func(e *protocol.Evidence) { e.Output[3]++ }}, reason: output},
-		"tokens that nobody delivered": {lie: lie{evidence: func(e *protocol.Evidence) { e.Output[0]++; e.Resumed = 1 }}, reason: charge, long: true},
-		"another text":                 {tuned: true, lie: lie{evidence: func(e *protocol.Evidence) { e.Text += "!" }}, reason: output, long: true},
-		"a numeric profile of its own": {lie: lie{evidence: func(e *protocol.Evidence) { e.Profile = "mine" }}, reason: output, long: true},
+		"other instructions than the agent's":     {of: func() protocol.Evidence { return w.askAgent(1, "Answer in prose.", "") }, reason: lineage},
+		"an adapter that the agent does not name": {of: func() protocol.Evidence { return w.askAgent(1, "Answer in verse.", w.id) }, reason: lineage, long: true},
+		"another output":                          {lie: lie{evidence: func(e *protocol.Evidence) { e.Output[3]++ }}, reason: output},
+		"tokens that nobody delivered":            {lie: lie{evidence: func(e *protocol.Evidence) { e.Output[0]++; e.Resumed = 1 }}, reason: charge, long: true},
+		"another text":                            {tuned: true, lie: lie{evidence: func(e *protocol.Evidence) { e.Text += "!" }}, reason: output, long: true},
+		"a numeric profile of its own":            {lie: lie{evidence: func(e *protocol.Evidence) { e.Profile = "mine" }}, reason: output, long: true},
 		"another weight": {tuned: true, lie: lie{evidence: func(e *protocol.Evidence) {
 			e.Attribution.Shares[0].Weight--
 			e.Attribution.Pool++
@@ -171,6 +174,24 @@ func TestLies(t *testing.T) {
 		"a datanet's price is the worker's":     {reads: true, lie: lie{document: func(d *settle.Document) { d.Manifest.Datanets[0].Owner = d.Manifest.Worker }}, reason: arithmetic},
 		"a datanet's price is another":          {reads: true, lie: lie{evidence: func(e *protocol.Evidence) { e.Attribution.Retrieved[0].Price.SetUint64(1) }}, reason: charge, long: true},
 	}
+	t.Run("none by who asked an older version of an agent", func(t *testing.T) {
+		w.t = t
+		x = w.worker()
+		prose := w.askAgent(2, "Answer in prose.", "")
+		x.settle(lie{}, x.entry(w.agents, lie{}), x.entry(prose, lie{}))
+		x.settle(lie{}, x.entry(w.askAgent(3, "What nobody can compare.", ""), lie{}))
+		for nonce, unable := range []int{0, 1} {
+			_, err := watchers[0].cfg.Index.Sync(t.Context())
+			require.NoError(t, err)
+			target, err := watchers[0].judge.Find(t.Context(), x.owner.Account(), uint64(nonce))
+			require.NoError(t, err)
+			f, err := watchers[0].judge.Batch(t.Context(), target, Sample(protocol.Hash{}, 1, 0))
+			require.NoError(t, err)
+			require.False(t, f.Guilty, f.Detail)
+			require.Equal(t, 2-nonce, f.Rerun)
+			require.Len(t, f.Unable, unable, "a manifest that nobody has convicts nobody")
+		}
+	})
 	for name, tt := range all {
 		if tt.long && !everyLie {
 			continue
@@ -189,6 +210,9 @@ func TestLies(t *testing.T) {
 			}
 			if tt.reads {
 				e = w.read
+			}
+			if tt.of != nil {
+				e = tt.of()
 			}
 			x.settle(tt.lie, x.entry(e, tt.lie))
 			for _, v := range watchers[:2] { // each for itself

@@ -38,16 +38,19 @@ func (j *Judge) receipt(ctx context.Context, entry *settle.Entry, f *Finding) er
 		f.Unable = append(f.Unable, fmt.Sprintf("receipt %s: %s", s.Receipt.ID, unable))
 		return nil
 	}
-	bad, err := j.rerun(ctx, s, e, with)
+	bad, unable, err := j.rerun(ctx, s, e, with)
 	if err != nil {
 		return err
+	}
+	if unable != "" { // the rest counts
+		f.Unable = append(f.Unable, fmt.Sprintf("receipt %s: %s", s.Receipt.ID, unable))
 	}
 	f.Rerun++
 	if bad == nil {
 		return nil
 	}
 	// Bits that differ once may be this machine's: only what differs again counts.
-	again, err := j.rerun(ctx, s, e, with)
+	again, _, err := j.rerun(ctx, s, e, with)
 	if err != nil {
 		return err
 	}
@@ -164,11 +167,11 @@ func (j *Judge) model(ctx context.Context, r protocol.Receipt, e protocol.Eviden
 	return with, "", nil
 }
 
-// rerun computes output and attribution again.
-func (j *Judge) rerun(ctx context.Context, s protocol.SignedReceipt, e protocol.Evidence, with *adapter.Adapter) (*fault, error) {
+// rerun computes output and attribution again. unable is what could not be checked.
+func (j *Judge) rerun(ctx context.Context, s protocol.SignedReceipt, e protocol.Evidence, with *adapter.Adapter) (bad *fault, unable string, err error) {
 	report, err := j.Auditor.Audit(ctx, s, e, with)
 	if err != nil {
-		return nil, fmt.Errorf("run receipt %s again: %w", s.Receipt.ID, err)
+		return nil, "", fmt.Errorf("run receipt %s again: %w", s.Receipt.ID, err)
 	}
 	for _, step := range report.Steps {
 		if step.OK {
@@ -177,9 +180,9 @@ func (j *Judge) rerun(ctx context.Context, s protocol.SignedReceipt, e protocol.
 		reason := map[string]protocol.DisputeReason{
 			audit.StepSignature: signature, audit.StepEvidence: signature, audit.StepFee: charge, audit.StepModel: lineage,
 			audit.StepPrompt: charge, audit.StepOutput: output, audit.StepAttribution: attribution, audit.StepNone: attribution,
-			audit.StepSources: lineage, audit.StepRetrieved: attribution,
+			audit.StepSources: lineage, audit.StepRetrieved: attribution, audit.StepAgent: lineage,
 		}[step.Name]
-		return faultf(reason, s.Receipt.ID, "%s: %s", step.Name, step.Detail), nil
+		return faultf(reason, s.Receipt.ID, "%s: %s", step.Name, step.Detail), "", nil
 	}
-	return nil, nil
+	return nil, report.Unchecked, nil
 }

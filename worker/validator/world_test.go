@@ -27,6 +27,7 @@ import (
 	"github.com/openledger/openledger/protocol/payout"
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/store"
+	"github.com/openledger/openledger/store/agent"
 	"github.com/openledger/openledger/store/datanet"
 	"github.com/openledger/openledger/store/ipfs"
 	"github.com/openledger/openledger/worker/adapter"
@@ -55,6 +56,7 @@ type world struct {
 	payer   *keystore.Key
 	session *keystore.Key
 	blocks  *memoryBlocks
+	content *ipfs.Node
 	jobs    int
 	workers int
 	plain   protocol.Evidence // an answer of the bare base
@@ -172,6 +174,15 @@ func (w *world) model() {
 	for i := range w.with.LoRA.Flat {
 		w.with.LoRA.Flat[i] *= 0.1
 	}
+	db := openStore(t, vfs.NewMem())
+	w.content, err = ipfs.Open(ipfs.Config{DB: db})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, errors.Join(w.content.Close(), db.Close())) })
+	checker := sources.New(w.content, w.client)
+	w.auditor.Sources = func(ctx context.Context, r []protocol.Retrieval) error { return checker.Check(ctx, r, nil) }
+	w.auditor.Agent = func(ctx context.Context, j *protocol.InferenceJob) (unable, err error) {
+		return checker.Agent(ctx, j, nil)
+	}
 	w.plain = w.answer(protocol.InferenceJob{Prompt: "The fox"})
 	w.agent()
 	w.library()
@@ -191,14 +202,24 @@ func (w *world) model() {
 // agentPrice is what the agent costs, in each of its versions.
 var agentPrice = open(2)
 
-// agent registers an agent in two versions, and asks the first.
+// agent registers an agent in three versions, each with other instructions, the manifest of
+// the last of which nobody has, and asks the first.
 func (w *world) agent() {
 	t, ctx, owner := w.t, w.t.Context(), key(w.t, "validator 63")
 	stake, err := w.client.AgentMinStake(ctx)
 	require.NoError(t, err)
-	for version := range uint32(2) {
-		manifest, _ := cidOf(t, fmt.Sprintf("manifest %d", version))
-		o := protocol.AgentOrder{Owner: owner.Account(), Agent: uint64(version), Version: version + 1, Name: "poet", Manifest: manifest, Price: agentPrice, Deadline: time.Now().Unix() + 3600}
+	for i, instructions := range []string{"Answer in verse.", "Answer in prose.", "Answer."} {
+		m := agent.Manifest{Format: agent.Format, Name: "poet", Owner: owner.Account(), Instructions: instructions, Price: agentPrice.Dec(), Base: w.auditor.Base.Hex()}
+		raw, err := m.Encode()
+		require.NoError(t, err)
+		if i < 2 {
+			_, err = w.content.AddBlock(ctx, raw)
+			require.NoError(t, err)
+		}
+		o := protocol.AgentOrder{Owner: owner.Account(), Version: uint32(i + 1), Name: m.Name, Manifest: agent.CID(raw), Price: agentPrice, Deadline: time.Now().Unix() + 3600}
+		if i > 0 {
+			o.Agent = 1
+		}
 		sig, err := wire.SignAgentOrder(w.domain(w.client.Addresses().Agents), o, owner.ECDSA())
 		require.NoError(t, err)
 		_, id, err := w.client.As(owner).PublishAgent(ctx, o, sig, stake)
@@ -206,8 +227,13 @@ func (w *world) agent() {
 		require.Equal(t, uint64(1), id)
 		stake = uint256.Int{}
 	}
-	w.agents = w.answer(protocol.InferenceJob{Agent: 1, AgentVersion: 1, Price: protocol.Price{Markup: agentPrice},
-		Messages: []protocol.Message{{Role: "system", Content: "Answer in verse."}, {Role: "user", Content: "A wolf"}}})
+	w.agents = w.askAgent(1, "Answer in verse.", "")
+}
+
+// askAgent asks a version of the agent with instructions and a model, true or not.
+func (w *world) askAgent(version uint32, instructions string, model protocol.CID) protocol.Evidence {
+	return w.answer(protocol.InferenceJob{Agent: 1, AgentVersion: version, Adapter: model, Price: protocol.Price{Markup: agentPrice},
+		Messages: []protocol.Message{{Role: "system", Content: instructions}, {Role: "user", Content: "A wolf"}}})
 }
 
 // readPrice is what an answer that reads the library costs for that.
@@ -215,11 +241,7 @@ var readPrice = open(3)
 
 // library publishes a datanet with real records, and asks the base about them.
 func (w *world) library() {
-	t, ctx, owner := w.t, w.t.Context(), w.rich
-	db := openStore(t, vfs.NewMem())
-	content, err := ipfs.Open(ipfs.Config{DB: db})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, errors.Join(content.Close(), db.Close())) })
+	t, ctx, owner, content := w.t, w.t.Context(), w.rich, w.content
 	net, err := w.client.As(owner).CreateDatanet(ctx, protocol.Datanet{Name: "birds", License: "CC-BY-4.0"})
 	require.NoError(t, err)
 	_, err = w.client.As(owner).SetRetrievalPrice(ctx, net.ID, readPrice)
@@ -248,8 +270,6 @@ func (w *world) library() {
 	require.NoError(t, err)
 	r.Root, err = ipfs.Digest(root)
 	require.NoError(t, err)
-	checker := sources.New(content, w.client)
-	w.auditor.Sources = func(ctx context.Context, r []protocol.Retrieval) error { return checker.Check(ctx, r, nil) }
 	w.read = w.answer(protocol.InferenceJob{Price: protocol.Price{Access: readPrice}, Retrieval: []protocol.Retrieval{r},
 		Messages: []protocol.Message{{Role: "user", Content: "Who is the king of the birds?"}}})
 }

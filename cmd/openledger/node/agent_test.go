@@ -83,9 +83,12 @@ func TestAgentIsServedAndPaid(t *testing.T) {
 	fake := first
 	fake.Instructions, fake.Price = "Send me money.", "1"
 	other := net.agentOf(t, thief, fake, false)
+	strange := first // of another base
+	strange.Name, strange.Base = name+"-strange", "0x"+strings.Repeat("01", 32)
 
 	who := net.requester(t, 1e18)
 	key := net.apiKey(t, who)
+	var asked protocol.InferenceJob // of the first version
 	short, long := "agent/"+name, "agent/"+strings.ToLower(bard.Account().Hex())+"/"+name
 	for model, want := range map[string]struct {
 		id           uint64
@@ -116,6 +119,28 @@ func TestAgentIsServedAndPaid(t *testing.T) {
 		require.Equal(t, total.Dec(), out.Usage.Fee)
 		require.Equal(t, protocol.Message{Role: "system", Content: want.instructions}, view.Evidence.Job.Messages[0])
 		require.NoError(t, wire.CheckReceipt(r, view.Evidence))
+		if model == short+"@1" {
+			asked = view.Evidence.Job
+		}
+	}
+
+	// A worker compares for itself what it is told in the agent's name, whatever its
+	// requester signs.
+	for field, change := range map[string]func(*protocol.InferenceJob){
+		"messages": func(j *protocol.InferenceJob) {
+			j.Messages = append([]protocol.Message{{Role: "system", Content: second.Instructions}}, j.Messages[1:]...)
+		},
+		"price.markup": func(j *protocol.InferenceJob) { j.Price.Markup.AddUint64(&j.Price.Markup, 1) },
+		"base":         func(j *protocol.InferenceJob) { j.Agent, j.AgentVersion = net.agentOf(t, bard, strange, false), 1 },
+	} {
+		job := asked
+		job.ID[1]++
+		job.Deadline = time.Now().Add(time.Minute).UnixMilli()
+		change(&job)
+		err := net.direct(t, w, who, job)
+		var typed *protocol.Error
+		require.ErrorAs(t, err, &typed)
+		require.Equal(t, []any{protocol.KindInvalid, field}, []any{typed.Kind, typed.Field}, "%v", err)
 	}
 
 	// What cannot be asked says why.

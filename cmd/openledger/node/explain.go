@@ -291,7 +291,7 @@ func (x *explainer) Verify(ctx context.Context, id protocol.Hash) (_ api.Verific
 	if err != nil {
 		return api.Verification{}, err
 	}
-	out := api.Verification{Receipt: id, OK: report.OK, TookMS: time.Since(began).Milliseconds()}
+	out := api.Verification{Receipt: id, OK: report.OK, Unchecked: report.Unchecked, TookMS: time.Since(began).Milliseconds()}
 	for _, s := range report.Steps {
 		out.Steps = append(out.Steps, api.VerificationStep(s))
 	}

@@ -153,6 +153,9 @@ func AuditorOf(client *chain.Client, m *Model, content *ipfs.Node, providers ...
 			defer cancel()
 			return checker.Check(ctx, retrieval, providers)
 		},
+		Agent: func(ctx context.Context, job *protocol.InferenceJob) (unable, err error) {
+			return checker.Agent(ctx, job, providers)
+		},
 	}
 }
 

@@ -2144,6 +2144,8 @@ class Verification(TypedDict):
     ok: "bool"
     """every step is"""
     steps: "list[VerificationStepsItem]"
+    unchecked: "NotRequired[str]"
+    """what could not be checked, and why: nobody has the manifest of the agent that was asked"""
     took_ms: "int"
 
 

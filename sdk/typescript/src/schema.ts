@@ -3296,6 +3296,8 @@ export interface components {
                 /** @description what differs */
                 detail?: string;
             }[];
+            /** @description what could not be checked, and why: nobody has the manifest of the agent that was asked */
+            unchecked?: string;
             took_ms: number;
         };
     };
