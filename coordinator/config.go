@@ -26,6 +26,7 @@ type Config struct {
 	RPC      string
 	Base     protocol.Hash // base model served here
 	BaseName string
+	Context  int // tokens that the base takes at most, prompt and answer together. Required
 	// SessionKey signs vouchers on behalf of the requesters that authorised it, and what
 	// accounts delegated to it. Sender sends its transactions, once each also through a crash.
 	SessionKey *ecdsa.PrivateKey
@@ -87,6 +88,9 @@ func (c *Config) Validate() error {
 		if f.missing {
 			return protocol.Errorf(protocol.KindInvalid, f.name, "the coordinator needs it")
 		}
+	}
+	if c.Context < 1 {
+		return protocol.Errorf(protocol.KindInvalid, "context", "must be the tokens that the base takes")
 	}
 	if c.JobTimeout < 0 || c.VoucherLifetime < 0 || c.TrainingGrace < 0 {
 		return protocol.Errorf(protocol.KindInvalid, "job_timeout, voucher_lifetime, training_grace", "must not be negative")

@@ -115,6 +115,9 @@ func (c *Coordinator) infer(ctx context.Context, by api.Caller, r api.Request, r
 		}
 	}
 	j.prompt = estimateTokens(j.job)
+	if r.Embedding == nil {
+		j.prompt = min(j.prompt, c.cfg.Context)
+	}
 
 	submit, err := c.admit(ctx, j)
 	if err != nil {

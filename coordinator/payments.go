@@ -2,7 +2,6 @@ package coordinator
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"time"
 
@@ -25,11 +24,16 @@ func (c *Coordinator) PaymentTerms() api.PaymentTerms {
 
 // MostOf is what admission reserves for jobs whose requesters have enough: the prompts at
 // their longest, the largest answers, at the dearest acceptable ask. Of what an answer
-// reads it is the most that can be found; nothing is searched.
+// reads it is the most that can be found, of an agent's tools the most rounds; nothing is
+// searched or called.
 func (c *Coordinator) MostOf(ctx context.Context, jobs []api.Request) (uint256.Int, error) {
 	var sum amount
 	for i := range jobs {
-		most, err := c.mostOf(ctx, &jobs[i])
+		b, err := c.Bound(ctx, &jobs[i], 0)
+		if err != nil {
+			return amount{}, err
+		}
+		most, err := c.Most(b)
 		if err != nil {
 			return amount{}, err
 		}
@@ -38,81 +42,6 @@ func (c *Coordinator) MostOf(ctx context.Context, jobs []api.Request) (uint256.I
 		}
 	}
 	return sum, nil
-}
-
-func (c *Coordinator) mostOf(ctx context.Context, r *api.Request) (amount, error) {
-	model, price := r.Model, protocol.Price{}
-	reads := r.Retrieve
-	if a := r.Agent; a != nil {
-		model, price.Markup = a.Model, a.Markup
-		reads = slices.Concat(a.Retrieve, reads)
-	}
-	adapter, err := c.resolve(ctx, model)
-	if err != nil {
-		return amount{}, err
-	}
-	price.Access = adapter.Access
-	prompt := estimateTokens(protocol.InferenceJob{Messages: r.Messages, Prompt: r.Prompt, Tools: r.Tools, TemplateArgs: r.TemplateArgs, Embedding: r.Embedding})
-	var vector amount
-	for _, asked := range reads {
-		tokens, cost, hybrid, err := c.mostRead(ctx, asked)
-		if err != nil {
-			return amount{}, err
-		}
-		prompt += tokens
-		if _, over := price.Access.AddOverflow(&price.Access, &cost); over {
-			return amount{}, protocol.Errorf(protocol.KindInvalid, "retrieval", "the datanets' prices do not fit in 256 bits")
-		}
-		if hybrid && vector.IsZero() {
-			if vector, err = c.mostOf(ctx, c.questionJob(r.ID, question(r.Messages))); err != nil {
-				return amount{}, err
-			}
-		}
-	}
-	fees := c.feesAt(price, prompt, r.Sampling.MaxTokens)
-	if len(fees) == 0 {
-		return amount{}, protocol.Errorf(protocol.KindUnavailable, "model", "no worker serves this base now: try again in a moment")
-	}
-	return add(vector, quote(fees, *new(uint256.Int).SetAllOne())), nil
-}
-
-// feesAt are what each worker asks for the largest answer.
-func (c *Coordinator) feesAt(price protocol.Price, prompt, maxTokens int) (fees []amount) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, w := range c.state.Workers() {
-		p := w.Announcement.Price
-		p.Access, p.Markup = price.Access, price.Markup
-		fees = append(fees, p.FeeFor(prompt, maxTokens).Total())
-	}
-	return fees
-}
-
-// mostRead bounds what an answer reads of one datanet: as estimateTokens counts it, with
-// the longest titles and as much text as is taken. hybrid says whether the question is
-// embedded first.
-func (c *Coordinator) mostRead(ctx context.Context, asked api.Retrieve) (tokens int, price amount, hybrid bool, err error) {
-	id, err := c.findDatanet(ctx, asked.Datanet)
-	if err != nil {
-		return 0, price, false, err
-	}
-	o, err := c.open(ctx, id, asked.Version)
-	if err != nil {
-		return 0, price, false, err
-	}
-	if price, err = c.chain.RetrievalPrice(ctx, id); err != nil {
-		return 0, price, false, err
-	}
-	title := 0
-	for i := range o.index.Documents {
-		title = max(title, len(o.index.Documents[i].Title))
-	}
-	text := asked.MaxBytes
-	if text == 0 {
-		text = sourceBytes
-	}
-	vectors, missing := o.known()
-	return asked.TopK*(title+aroundSource) + text + beforeSources, price, missing == 0 && len(vectors) > 0 && asked.Method != api.MethodBM25, nil
 }
 
 // TakePayment implements api.Payments. Its errors name the payment's field.

@@ -1,12 +1,8 @@
 package coordinator
 
 import (
-	"context"
-
 	"github.com/holiman/uint256"
 
-	"github.com/openledger/openledger/contracts/chain"
-	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/scheduler"
 )
@@ -15,55 +11,37 @@ import (
 type Offer struct {
 	scheduler.WhyNot
 	Worker    protocol.Account
-	Price     protocol.Price // access and markup included
+	Price     protocol.Price // its ask; access and markup are not its own
 	DecodeTPS float32
 }
 
-// Offers says what a request would come to at each worker of the base, without running
-// it, and for which adapter. The prompt has so many tokens.
-func (c *Coordinator) Offers(ctx context.Context, r api.Request, promptTokens int) (chain.Adapter, []Offer, error) {
-	model, markup := r.Model, amount{}
-	if r.Agent != nil {
-		model, markup = r.Agent.Model, r.Agent.Markup
+// Offers are the workers of the base that might answer a request, without running it.
+func (c *Coordinator) Offers(b *Bound) []Offer {
+	e := scheduler.Submit{Base: c.cfg.Base, Adapter: tagOf(b.Adapter.Digest), PromptTokens: b.Prompt, MaxTokens: b.MaxTokens, Access: add(b.Access, b.Markup)}
+	if !b.Exact {
+		e.PromptLeast = 1
 	}
-	adapter, err := c.resolve(ctx, model)
-	if err != nil {
-		return adapter, nil, err
-	}
-	return adapter, c.offers(scheduler.Submit{
-		Base: c.cfg.Base, Adapter: tagOf(adapter.Digest), PromptTokens: promptTokens, MaxTokens: r.Sampling.MaxTokens,
-		Access: add(adapter.Access, markup),
-	}, protocol.Price{Access: adapter.Access, Markup: markup}), nil
+	e.EstimatedFee = quote(c.feesOf(&b.jobs()[0]), *new(uint256.Int).SetAllOne())
+	e.Budget = e.EstimatedFee
+	return c.offers(e)
 }
 
 // TrainingOffers says which workers might train.
 func (c *Coordinator) TrainingOffers() []Offer {
-	return c.offers(scheduler.Submit{Base: c.cfg.Base, Training: true}, protocol.Price{})
+	return c.offers(scheduler.Submit{Base: c.cfg.Base, Training: true})
 }
 
 // offers considers a job for a requester that has enough.
-func (c *Coordinator) offers(e scheduler.Submit, price protocol.Price) []Offer {
+func (c *Coordinator) offers(e scheduler.Submit) (out []Offer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	workers := map[protocol.PeerID]protocol.Announcement{}
-	var fees []amount
-	at := func(p protocol.Price) protocol.Price {
-		p.Access, p.Markup = price.Access, price.Markup
-		return p
-	}
 	for _, w := range c.state.Workers() {
 		workers[w.Announcement.Peer] = w.Announcement
-		p := at(w.Announcement.Price)
-		fees = append(fees, p.FeeFor(e.PromptTokens, e.MaxTokens).Total())
 	}
-	if !e.Training {
-		e.EstimatedFee = quote(fees, *new(uint256.Int).SetAllOne())
-		e.Budget = e.EstimatedFee
-	}
-	var out []Offer
 	for _, y := range scheduler.Consider(c.state, e) {
 		a := workers[y.Worker]
-		out = append(out, Offer{WhyNot: y, Worker: a.Worker, Price: at(a.Price), DecodeTPS: a.DecodeTPS})
+		out = append(out, Offer{WhyNot: y, Worker: a.Worker, Price: a.Price, DecodeTPS: a.DecodeTPS})
 	}
 	return out
 }

@@ -91,7 +91,7 @@ func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses
 	}
 	return node.OpenCoordinator(cmd.Context(), node.CoordinatorConfig{
 		Home: node.Home{Dir: c.Home().Path("coordinator")}, RPC: rpc, Addresses: at, API: listen, Peer: peer,
-		BaseModel: c.baseModel,
-		Base:      bundle.Hash, BaseName: node.NameOfBase(c.baseModel), SessionKey: session, Faucet: faucet, X402: x402, ToolHosts: toolHosts, Logger: c.logger(),
+		BaseModel: c.baseModel, Context: bundle.Config.MaxPositions,
+		Base: bundle.Hash, BaseName: node.NameOfBase(c.baseModel), SessionKey: session, Faucet: faucet, X402: x402, ToolHosts: toolHosts, Logger: c.logger(),
 	})
 }

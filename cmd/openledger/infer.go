@@ -202,18 +202,22 @@ func (s *sampling) params(model string, messages []openai.ChatCompletionMessageP
 		p.ResponseFormat.OfJSONObject = &shared.ResponseFormatJSONObjectParam{}
 	}
 	if len(s.retrieve) > 0 {
-		var read []map[string]any
-		for _, d := range s.retrieve {
-			one := map[string]any{"datanet": d, "top_k": s.sources}
-			if id, err := strconv.ParseUint(d, 10, 64); err == nil {
-				one["datanet"] = id
-			}
-			read = append(read, one)
-		}
-		ours["retrieval"] = read
+		ours["retrieval"] = retrievalOf(s.retrieve, s.sources)
 	}
 	p.SetExtraFields(ours)
 	return p, nil
+}
+
+// retrievalOf is the member of a request that names the datanets that its answer reads.
+func retrievalOf(datanets []string, sources int) (read []map[string]any) {
+	for _, d := range datanets {
+		one := map[string]any{"datanet": d, "top_k": sources}
+		if id, err := strconv.ParseUint(d, 10, 64); err == nil {
+			one["datanet"] = id
+		}
+		read = append(read, one)
+	}
+	return read
 }
 
 // whyNot says in our words why the API did not answer.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/holiman/uint256"
 	"github.com/spf13/cobra"
 
 	"github.com/openledger/openledger/cmd/openledger/node"
@@ -30,14 +31,17 @@ take, and which worker would get it now and why. Nothing is run, reserved or pro
 
 func quoteInfer(c *cli) *cobra.Command {
 	var system string
-	var maxTokens, promptTokens int
+	var read []string
+	var maxTokens, promptTokens, sources int
 	cmd := &cobra.Command{
 		Use:   "infer MODEL [PROMPT]",
 		Short: "Price an answer of so many tokens",
 		Long: `Infer counts the tokens of a chat with this prompt as a worker will, or takes how many
-there are with --prompt-tokens. The price is that of the largest answer.`,
+there are with --prompt-tokens. The price is that of the largest answer, with the longest
+records that may be found in what it reads, and in as many rounds as an agent's tools may take.`,
 		Example: `  openledger quote infer openledger-tiny 'Once upon a time' --max-tokens 32
-  openledger quote infer marrowland-facts --prompt-tokens 500 --max-tokens 100 --json`,
+  openledger quote infer marrowland-facts --prompt-tokens 500 --max-tokens 100 --json
+  openledger quote infer openledger-tiny 'What is the lesson of the old lion?' --retrieve fables`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ask := map[string]any{"kind": "inference", "model": args[0], "max_tokens": maxTokens}
@@ -53,10 +57,15 @@ there are with --prompt-tokens. The price is that of the largest answer.`,
 			default:
 				ask["prompt_tokens"] = promptTokens
 			}
+			if len(read) > 0 {
+				ask["retrieval"] = retrievalOf(read, sources)
+			}
 			return c.quote(cmd, ask)
 		},
 	}
 	f := cmd.Flags()
+	f.StringSliceVar(&read, "retrieve", nil, "datanets that the answer reads, by number or name")
+	f.IntVar(&sources, "sources", 3, "with --retrieve: records of each datanet at most")
 	f.StringVar(&system, "system", "", "system message")
 	f.IntVar(&maxTokens, "max-tokens", 128, "longest answer")
 	f.IntVar(&promptTokens, "prompt-tokens", 0, "tokens of a prompt that is not told")
@@ -105,7 +114,22 @@ func (c *cli) quote(cmd *cobra.Command, ask any) error {
 	return c.print(&q, func(w io.Writer) {
 		fmt.Fprintf(w, "cost       %s OPEN\n", q.CostOpen)
 		if q.Kind == "inference" {
+			fmt.Fprintf(w, "at most    %s OPEN, whoever answers\n", q.MostOpen)
 			fmt.Fprintf(w, "tokens     %d in, %d out at most\n", q.PromptTokens, q.MaxTokens)
+			var model uint256.Int
+			model.Add(&q.Compute, &q.Access)
+			model.Sub(&model, &q.Retrieval)
+			for _, part := range []struct {
+				name   string
+				amount uint256.Int
+			}{{"model", model}, {"retrieval", q.Retrieval}, {"markup", q.Markup}} {
+				if !part.amount.IsZero() {
+					fmt.Fprintf(w, "%-10s %s OPEN\n", part.name, node.FormatOpen(part.amount))
+				}
+			}
+			if q.Rounds > 1 {
+				fmt.Fprintf(w, "rounds     %d at most: all of this is for so many\n", q.Rounds)
+			}
 		} else {
 			fmt.Fprintf(w, "training   %d records, %d steps\n", q.Records, q.Steps)
 		}

@@ -179,7 +179,7 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, by Caller, sha
 	if req.ID, err = requestID(r, &by); err != nil {
 		return err
 	}
-	again := r.Header.Get("Idempotency-Key") != ""
+	again := r.Header.Get("Idempotency-Key") != "" || by.tab != nil && by.tab.paid != nil
 	var own *ownTools
 	if strings.HasPrefix(in.Model, AgentPrefix) {
 		if _, chat := shape.(*chatShape); !chat {
@@ -194,6 +194,9 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, by Caller, sha
 			if err := by.mayAsk(in.Model); err != nil {
 				return err
 			}
+		}
+		if err := s.payRounds(r, &by, in, &a, req); err != nil {
+			return err
 		}
 		if own, err = s.ownTools(r.Context(), by, &in, &a, req.ID, again); err != nil {
 			return err

@@ -109,10 +109,11 @@ func unkeyed(r *http.Request) bool {
 }
 
 // pay makes the caller of a request without a key one that may spend what was signed. One
-// that has not paid is told the price of just these jobs. With a key nothing changes.
+// that has not paid is told the price of just these jobs. With a key, or when it has paid,
+// nothing changes.
 func (s *Server) pay(r *http.Request, by *Caller, jobs ...Request) error {
 	t := by.tab
-	if t == nil {
+	if t == nil || t.running != nil {
 		return nil
 	}
 	var charged uint256.Int
@@ -186,6 +187,17 @@ func (t *tab) refuse(reason string, err error) error {
 		u.payer = &t.paid.signed.Payment.From
 	}
 	return u
+}
+
+// paidFor names the receipts of an answer in rounds.
+func (t *tab) paidFor(rounds []protocol.SignedReceipt) {
+	if t == nil {
+		return
+	}
+	t.receipts = t.receipts[:0]
+	for i := range rounds {
+		t.receipts = append(t.receipts, rounds[i].Receipt.ID)
+	}
 }
 
 // close ends the turn of the payment, if there is one.

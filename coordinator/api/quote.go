@@ -32,7 +32,12 @@ type Quote struct {
 	Compute      uint256.Int `json:"compute"`
 	Access       uint256.Int `json:"access"`
 	Markup       uint256.Int `json:"markup"`
-	Parts        []QuotePart `json:"parts"` // the cost by recipient
+	Rounds       int         `json:"rounds"`    // jobs that it may take: 1, more where an agent has tools on servers
+	Retrieval    uint256.Int `json:"retrieval"` // of access: what the datanets ask that are read
+	Question     uint256.Int `json:"question"`  // of compute: the vectors that they are searched by
+	Most         uint256.Int `json:"most"`      // wei at whichever workers answer; cost is at the one that would
+	MostOpen     string      `json:"most_open"` // the same in OPEN
+	Parts        []QuotePart `json:"parts"`     // the cost by recipient
 	Time         QuoteTime   `json:"time"`
 	// Workers are those that serve the base, the one that would get it now first.
 	Workers []QuoteWorker `json:"workers"`
@@ -43,6 +48,7 @@ type Quote struct {
 type QuotePart struct {
 	Role    string            `json:"role"`              // payout.Role; contributors: shared out once the answer is attributed
 	Account *protocol.Account `json:"account,omitempty"` // none: several, not known before
+	Datanet uint64            `json:"datanet,omitempty"` // of whose price it is a part
 	Amount  uint256.Int       `json:"amount"`
 }
 
@@ -111,25 +117,21 @@ func (s *Server) quoteInference(ctx context.Context, in *quoteRequest) (Quote, e
 		return Quote{}, err
 	}
 	req := Request{Model: in.Model}
+	var err error
 	if strings.HasPrefix(in.Model, AgentPrefix) {
 		a, err := s.cfg.Agents.Agent(ctx, in.Model)
 		if err != nil {
 			return Quote{}, err
 		}
 		if a.Servers != nil {
-			return Quote{}, invalid("model", "%s has tools of its own, and what they give and how often it calls them shows when it is asked: ask for a quote of its model, which is what each round costs, and add its markup", in.Model)
+			defer a.Servers.Close()
 		}
-		if err := in.ask(&a, nil); err != nil {
+		if err := in.priced(&a, &req); err != nil {
 			return Quote{}, err
 		}
-		req.Agent = &a
 	}
-	searches, err := in.retrieve()
-	if err != nil {
+	if req.Retrieve, err = in.retrieve(); err != nil {
 		return Quote{}, err
-	}
-	if len(searches) > 0 || req.Agent != nil && len(req.Agent.Retrieve) > 0 {
-		return Quote{}, invalid("retrieval", "what an answer reads is found when it is asked, and a quote does not search: ask for a quote without it (of an agent, for its base), and add the price of each datanet and the tokens of what is read")
 	}
 	if req.Sampling, err = in.sampling(req.ID); err != nil {
 		return Quote{}, err

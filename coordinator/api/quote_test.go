@@ -55,17 +55,41 @@ func TestQuotes(t *testing.T) {
 		`{"kind":"training"}`:                 "datanet",
 		`{"kind":"inference","prompt":"a"}`:   "model",
 		`{"kind":"inference","model":"tiny"}`: "prompt_tokens",
-		`{"kind":"inference","model":"tiny","prompt":"a","prompt_tokens":1}`:                                        "prompt_tokens",
-		`{"kind":"inference","model":"tiny","prompt_tokens":-1}`:                                                    "prompt_tokens",
-		`{"kind":"inference","model":"tiny","prompt_tokens":"many"}`:                                                "prompt_tokens",
-		`{"kind":"inference","model":"tiny","prompt":"a","max_tokens":0}`:                                           "max_tokens",
-		`{"kind":"inference","model":"tiny","prompt":"a","max_tokens":"all"}`:                                       "max_tokens",
-		`{"kind":"inference","model":"tiny","messages":"hello"}`:                                                    "messages",
-		`{"kind":"inference","model":"tiny","prompt":"a","n":2}`:                                                    "n",
-		`{"kind":"inference","model":"tiny","messages":[{"role":"user","content":"Hi"}],"retrieval":{"datanet":1}}`: "retrieval",
+		`{"kind":"inference","model":"tiny","prompt":"a","prompt_tokens":1}`:                                      "prompt_tokens",
+		`{"kind":"inference","model":"tiny","prompt_tokens":-1}`:                                                  "prompt_tokens",
+		`{"kind":"inference","model":"tiny","prompt_tokens":"many"}`:                                              "prompt_tokens",
+		`{"kind":"inference","model":"tiny","prompt":"a","max_tokens":0}`:                                         "max_tokens",
+		`{"kind":"inference","model":"tiny","prompt":"a","max_tokens":"all"}`:                                     "max_tokens",
+		`{"kind":"inference","model":"tiny","messages":"hello"}`:                                                  "messages",
+		`{"kind":"inference","model":"tiny","prompt":"a","n":2}`:                                                  "n",
+		`{"kind":"inference","model":"tiny","messages":[{"role":"user","content":"Hi"}],"retrieval":{"top_k":1}}`: "retrieval.datanet",
+		`{"kind":"inference","model":"tiny","prompt":"a","retrieval":{"datanet":1}}`:                              "retrieval",
 	} {
 		status, answer := ask(body)
 		require.Equal(t, http.StatusBadRequest, status, "%s: %s", body, answer)
 		require.Contains(t, answer, `"param":"`+param+`"`, body)
 	}
+}
+
+// What an answer reads and the rounds of an agent's tools are part of what is priced; the
+// agent's servers are not asked for it.
+func TestQuotesOfRetrievalAndTools(t *testing.T) {
+	box := &tools{err: protocol.Errorf(protocol.KindUnavailable, "model", "it is down")}
+	s := &service{box: box}
+	url := serve(t, s, nil)
+	for _, body := range []string{
+		`{"kind":"inference","model":"tiny","messages":[{"role":"user","content":"Hi"}],"retrieval":{"datanet":1,"top_k":2}}`,
+		`{"kind":"inference","model":"tiny","prompt_tokens":9,"retrieval":{"datanet":"fables"}}`,
+		`{"kind":"inference","model":"agent/guide","messages":[{"role":"user","content":"Hi"}],"tool_choice":{"type":"function","function":{"name":"forecast"}}}`,
+		`{"kind":"inference","model":"agent/guide","messages":[{"role":"user","content":"Hi"}],"tool_choice":"none"}`,
+	} {
+		status, _, answer := send(t, "POST", url+"/api/v1/quotes", body)
+		require.Equal(t, http.StatusOK, status, "%s: %s", body, answer)
+	}
+	asked := s.requests()
+	require.Equal(t, []Retrieve{{Datanet: "1", TopK: 2}}, asked[0].Retrieve)
+	require.Equal(t, "fables", asked[1].Retrieve[0].Datanet)
+	require.Equal(t, maxRounds+1, asked[2].Rounds)
+	require.Zero(t, asked[3].Rounds, "an agent that is to call nothing answers in one")
+	require.Equal(t, 2, box.closed)
 }

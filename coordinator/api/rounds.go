@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -52,15 +53,46 @@ type ownTools struct {
 	names     map[string]bool
 }
 
+// priced makes a request one whose price can be told: of an agent that has tools on servers,
+// that of as many rounds as there may be. The servers are asked nothing: a round is priced at
+// the longest prompt that the model takes.
+func (r *completionRequest) priced(a *Agent, out *Request) error {
+	kind, _, err := r.toolChoice()
+	if err != nil {
+		return err
+	}
+	if a.Servers != nil && kind != "none" {
+		out.Rounds, r.ToolChoice = maxRounds+1, nil // it may name one of the servers' tools
+	}
+	out.Agent = a
+	return r.ask(a, nil)
+}
+
+// payRounds has a request paid whose agent has tools of its own, before its servers are
+// asked for anything.
+func (s *Server) payRounds(r *http.Request, by *Caller, in completionRequest, a *Agent, req Request) error {
+	if by.tab == nil || a.Servers == nil {
+		return nil
+	}
+	err := in.priced(a, &req)
+	if err != nil || req.Rounds == 0 {
+		return err
+	}
+	if req.Sampling, err = in.sampling(req.ID); err != nil {
+		return err
+	}
+	if err := (&chatShape{}).input(&in, &req); err != nil {
+		return err
+	}
+	return s.pay(r, by, req)
+}
+
 // ownTools finds out what tools an agent has on servers; nil for none. A request that was
 // begun before under its idempotency key is shown the tools that it was shown then.
 func (s *Server) ownTools(ctx context.Context, by Caller, r *completionRequest, a *Agent, id protocol.Hash, again bool) (*ownTools, error) {
 	kind, _, err := r.toolChoice()
 	if err != nil || a.Servers == nil || kind == "none" {
 		return nil, err
-	}
-	if by.tab != nil {
-		return nil, invalid("model", "%s has tools of its own, and what its rounds cost shows as they are asked: send an API key, or set tool_choice to \"none\"", r.Model)
 	}
 	own := &ownTools{box: a.Servers, names: map[string]bool{}}
 	found := false
@@ -161,6 +193,7 @@ func (c *chat) answer(ctx context.Context, r Request, use toolUse) (Answer, erro
 			return Answer{}, c.broken(err)
 		}
 		c.rounds = append(c.rounds, a.Receipt)
+		c.by.tab.paidFor(c.rounds)
 		said += t.text
 		budget -= int(a.Receipt.Receipt.OutputTokens)
 		// A turn that calls its requester, too, is the requester's: it answers the request.

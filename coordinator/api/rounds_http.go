@@ -30,6 +30,9 @@ func (c *chat) whole(ctx context.Context, w http.ResponseWriter, r Request, shap
 	if err != nil {
 		return err
 	}
+	if err := c.settled(w.Header(), &c.by); err != nil {
+		return err
+	}
 	if at := a.Receipt.Receipt.FinishedAt; at > 0 { // the same when the answer is repeated
 		created = at / 1000
 	}
@@ -87,6 +90,9 @@ func (c *chat) stream(ctx context.Context, w http.ResponseWriter, r Request, sha
 	}
 	a, err := c.answer(ctx, r, shape.use)
 	if err != nil {
+		if e.started {
+			defer c.trail(w, &c.by)
+		}
 		return e.fail(err)
 	}
 	var usage *response
@@ -95,5 +101,6 @@ func (c *chat) stream(ctx context.Context, w http.ResponseWriter, r Request, sha
 		usage = &u
 	}
 	e.end([]response{chunk((&message{}).cite(a), &a.FinishReason)}, usage)
+	c.trail(w, &c.by)
 	return nil
 }

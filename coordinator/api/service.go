@@ -24,6 +24,9 @@ type Request struct {
 	Agent     *Agent // that Model names; nil for other models
 	// Retrieve are the datanets that the answer reads, beside the agent's.
 	Retrieve []Retrieve
+	// Rounds is for its price: how many jobs it may take one after another, where its agent
+	// has tools on servers. 0: one.
+	Rounds int
 }
 
 // Answer is a finished inference.

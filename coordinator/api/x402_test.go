@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ type till struct {
 	taken   []protocol.SignedPayment
 	request protocol.Hash
 	outcome []string
+	priced  []Request
 	err     error
 }
 
@@ -27,7 +29,10 @@ func (*till) PaymentTerms() PaymentTerms {
 	return PaymentTerms{Network: "eip155:7", Asset: owner.Hex(), PayTo: tenant.Hex(), Extra: PaymentExtra{Name: "OpenLedger", Version: "1", Method: "eip3009"}}
 }
 
-func (*till) MostOf(context.Context, []Request) (uint256.Int, error) { return huge, nil }
+func (s *till) MostOf(_ context.Context, jobs []Request) (uint256.Int, error) {
+	s.priced = append(s.priced, jobs...)
+	return huge, nil
+}
 
 func (s *till) TakePayment(_ context.Context, p protocol.SignedPayment, request protocol.Hash, _ uint256.Int) (Caller, error) {
 	s.taken, s.request = append(s.taken, p), request
@@ -108,6 +113,46 @@ func TestPaymentTakesThePlaceOfAKey(t *testing.T) {
 	status, header, _ = send(t, "POST", off+path, smallCompletion, "Authorization", "", PaymentSignatureHeader, samplePayment(nil))
 	require.Equal(t, http.StatusUnauthorized, status, "where payments are off, a key is needed")
 	require.Empty(t, header.Get(PaymentRequiredHeader))
+}
+
+// An agent that has tools on servers is priced by all the rounds that there may be, before
+// its servers are asked for anything; with tool_choice none it is one job.
+func TestPaymentOfAnAgentsRounds(t *testing.T) {
+	box := &tools{}
+	s := &till{service: guide(box, "I look. "+toolCallOf("forecast", "Graz"), "Sunny.")}
+	url := serve(t, s.service, func(c *Config) { c.Payments = s }) + "/v1/chat/completions"
+	box.err = protocol.Errorf(protocol.KindUnavailable, "model", "it is down")
+	status, _, body := send(t, "POST", url, fmt.Sprintf(asksGuide, ""), "Authorization", "")
+	require.Equal(t, http.StatusPaymentRequired, status, body)
+	require.Equal(t, maxRounds+1, s.priced[0].Rounds)
+	require.Equal(t, 100, s.priced[0].Sampling.MaxTokens)
+	require.NotContains(t, body, "it is down", "nobody's servers are asked for who has not paid")
+
+	box.err = nil
+	for i, stream := range []string{"", `,"stream":true`} {
+		s.infer = guide(box, "I look. "+toolCallOf("forecast", "Graz"), "Sunny.").infer
+		status, header, body := send(t, "POST", url, fmt.Sprintf(asksGuide, stream), "Authorization", "", PaymentSignatureHeader, samplePayment(nil))
+		require.Equal(t, http.StatusOK, status, body)
+		require.Contains(t, body, "ny.") // a stream has it in pieces
+		require.Len(t, box.calls, i+1)
+		asked := s.requests()[2*i:]
+		require.Equal(t, s.taken[i].Payment.ID(), asked[0].ID, "the payment names the first round")
+		var result PaymentResult
+		raw, err := base64.StdEncoding.DecodeString(header.Get(PaymentResponseHeader))
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(raw, &result))
+		if stream == "" {
+			require.Equal(t, []protocol.Hash{asked[0].ID, asked[1].ID}, result.Extra.Receipts)
+			require.Equal(t, huge.Dec(), result.Amount)
+		}
+	}
+	require.Len(t, s.taken, 2, "a request is paid once, whatever it takes")
+
+	s.infer = guide(box, "Hello.").infer
+	status, _, body = send(t, "POST", url, fmt.Sprintf(asksGuide, `,"tool_choice":"none"`), "Authorization", "", PaymentSignatureHeader, samplePayment(nil))
+	require.Equal(t, http.StatusOK, status, body)
+	require.Zero(t, s.priced[len(s.priced)-1].Rounds)
+	require.Len(t, box.calls, 2)
 }
 
 func TestPaymentThatCannotBeRead(t *testing.T) {

@@ -116,7 +116,9 @@ type part struct {
 }
 
 type quoted struct {
-	Cost         string `json:"cost" jsonschema:"wei, if the answer takes max_tokens"`
+	Cost         string `json:"cost" jsonschema:"wei at most, at the worker that would get it now"`
+	Most         string `json:"most" jsonschema:"wei at most, whoever answers"`
+	Rounds       int    `json:"rounds" jsonschema:"jobs that the answer may take, all in the cost"`
 	PromptTokens int    `json:"prompt_tokens"`
 	MaxTokens    int    `json:"max_tokens"`
 	Parts        []part `json:"parts"`

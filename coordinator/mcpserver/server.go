@@ -29,7 +29,7 @@ func New(api API) *mcp.Server {
 		Description: "Lists the models that can be asked: the base, adapters with their price per answer, and agents (agent/NAME) with their markup. Prices are in wei."},
 		typed(api.listModels))
 	mcp.AddTool(s, &mcp.Tool{Name: "quote", Annotations: read,
-		Description: "Says what chat would cost with the same arguments (without datanets) if the answer takes all its tokens, in wei, who would be paid, and how long it may take. It costs nothing."},
+		Description: "Says what chat would cost at most with the same arguments, in wei: with all tokens of the answer, the longest records that may be found, and every round that an agent's tools may take. And who would be paid, and how long it may take. It costs nothing."},
 		typed(api.quote))
 	mcp.AddTool(s, &mcp.Tool{Name: "chat",
 		Description: "Asks a model or an agent, and gives its answer with the receipt's ID and the fee in wei. With datanets, it answers from their records and says which. It is paid out of the escrow of the API key's account."},

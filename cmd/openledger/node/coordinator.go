@@ -35,6 +35,7 @@ type CoordinatorConfig struct {
 	Base       protocol.Hash
 	BaseName   string // what requests call it (default: the embedded base's name)
 	BaseModel  string // its files, as OpenBase has them
+	Context    int    // tokens that it takes at most (default: as its files say)
 	SessionKey *keystore.Key
 	Faucet     *FaucetSettings // nil: none
 	X402       bool            // requests without an API key may be paid one by one
@@ -67,6 +68,11 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 			err = errors.Join(err, c.Close())
 		}
 	}()
+	if cfg.Context == 0 {
+		if cfg.Context, err = contextOf(cfg.BaseModel); err != nil {
+			return nil, err
+		}
+	}
 	if c.client, err = chain.Dial(ctx, chain.Config{RPC: cfg.RPC, Addresses: cfg.Addresses, Logger: cfg.Logger}); err != nil {
 		return nil, err
 	}
@@ -79,7 +85,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 		return nil, err
 	}
 	c.Coordinator, err = coordinator.New(coordinator.Config{
-		DB: c.peer.db, Host: c.peer.host, IPFS: c.peer.ipfs, Chain: c.client, RPC: cfg.RPC, Base: cfg.Base, BaseName: cmp.Or(cfg.BaseName, BaseName),
+		DB: c.peer.db, Host: c.peer.host, IPFS: c.peer.ipfs, Chain: c.client, RPC: cfg.RPC, Base: cfg.Base, BaseName: cmp.Or(cfg.BaseName, BaseName), Context: cfg.Context,
 		Uploads: cfg.Home.Path("uploads"), ToolHosts: cfg.ToolHosts,
 		SessionKey: cfg.SessionKey.ECDSA(), Sender: sender, FilesDir: cfg.Home.Path("files"), Registerer: registry, Logger: cfg.Logger,
 	})

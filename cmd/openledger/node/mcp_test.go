@@ -126,7 +126,7 @@ func TestOtherAgentsUseTheNetworkByMCP(t *testing.T) {
 				{"chat", map[string]any{"model": "nobody", "prompt": "x"}, "there is no model"},
 				{"chat", map[string]any{"model": node.BaseName}, "either prompt or messages"},
 				{"chat", map[string]any{"model": node.BaseName, "prompt": "x", "datanets": []int{999}}, "999"},
-				{"quote", map[string]any{"model": node.BaseName, "prompt": "x", "datanets": []int{1}}, "does not search"},
+				{"quote", map[string]any{"model": node.BaseName, "prompt": "x", "datanets": []int{999}}, "999"},
 				{"search_datanet", map[string]any{"datanet": on.Datanet, "query": ""}, "query"},
 				{"search_datanet", map[string]any{"datanet": 999, "query": "x"}, "999"},
 				{"get_receipt", map[string]any{"receipt": "0x12"}, "receipt"},

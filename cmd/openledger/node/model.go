@@ -29,6 +29,16 @@ func OpenBase(path string) (*weights.Bundle, error) {
 	return weights.OpenPath(path)
 }
 
+// contextOf is how many tokens a base takes at most, prompt and answer together; a worker
+// may take fewer.
+func contextOf(path string) (int, error) {
+	b, err := OpenBase(path)
+	if err != nil {
+		return 0, err
+	}
+	return b.Config.MaxPositions, b.Close()
+}
+
 // NameOfBase is what requests call a base model.
 func NameOfBase(path string) string {
 	if path == "" {

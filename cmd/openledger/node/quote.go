@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/holiman/uint256"
+
 	"github.com/openledger/openledger/coordinator"
 	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
@@ -15,7 +17,8 @@ import (
 )
 
 // QuoteInference counts the prompt's tokens as a worker will, and divides the cost at the
-// worker that would get the request as its batch would.
+// worker that would get the request as its batch would. What shows only when it is asked,
+// what is found in datanets and what tools give, is taken at its most.
 func (x *explainer) QuoteInference(ctx context.Context, r api.Request, promptTokens int) (api.Quote, error) {
 	if promptTokens == 0 {
 		t, err := x.tokenizer()
@@ -28,22 +31,68 @@ func (x *explainer) QuoteInference(ctx context.Context, r api.Request, promptTok
 		}
 		promptTokens = len(prompt)
 	}
-	adapter, offers, err := x.coord.Offers(ctx, r, promptTokens)
+	b, err := x.coord.Bound(ctx, &r, promptTokens)
 	if err != nil {
 		return api.Quote{}, err
 	}
-	q := api.Quote{Kind: "inference", Model: r.Model, PromptTokens: promptTokens, MaxTokens: r.Sampling.MaxTokens}
+	q := api.Quote{Kind: "inference", Model: r.Model, PromptTokens: b.Prompt, MaxTokens: b.MaxTokens, Rounds: b.Rounds, Retrieval: b.Retrieval()}
+	if q.Most, err = x.coord.Most(b); err != nil {
+		return q, err
+	}
+	offers := x.coord.Offers(b)
 	best := ranked(offers)
-	if best == nil {
+	if best == nil { // the last has just left
 		return q, protocol.Errorf(protocol.KindUnavailable, "model", "no worker serves this base now: try again in a moment")
 	}
-	fee := best.Price.FeeFor(promptTokens, q.MaxTokens)
-	q.Cost, q.Compute, q.Access, q.Markup = fee.Total(), fee.Compute, fee.Access, fee.Markup
-	q.CostOpen = FormatOpen(q.Cost)
+	fee, question := b.FeeAt(best.Price)
+	q.Cost, q.Compute, q.Access, q.Markup, q.Question = fee.Total(), fee.Compute, fee.Access, fee.Markup, question
+	q.CostOpen, q.MostOpen = FormatOpen(q.Cost), FormatOpen(q.Most)
+	x.quoteTime(&q, b, offers)
+	switch {
+	case b.Rounds > 1:
+		q.Note = "The most that it costs: so many rounds, each with as long a prompt as the model takes, since what tools give and how often they are called shows when it is asked. Nothing is reserved or promised."
+	case len(b.Reads) > 0:
+		q.Note = "The most that it costs: with the longest records that may be found. Nothing is searched, reserved or promised."
+	default:
+		q.Note = "The most that it costs: an answer that ends earlier costs less. Nothing is reserved or promised."
+	}
+	receipt := protocol.Receipt{Worker: best.Worker, Adapter: b.Adapter.Digest, Datanet: b.Adapter.Datanet, DatanetRoot: b.Adapter.DatanetRoot,
+		PromptTokens: uint32(b.Prompt), OutputTokens: uint32(b.MaxTokens), Compute: fee.Compute, Access: fee.Access, Markup: fee.Markup}
+	if r.Agent != nil {
+		receipt.Agent, receipt.AgentVersion = r.Agent.ID, r.Agent.Version
+	}
+	// Whose records it will rest on is not known: what is theirs stands as one part.
+	at := protocol.Attribution{Pool: protocol.WeightScale}
+	for _, d := range b.Reads {
+		if price := d.Price; !price.IsZero() {
+			price.Mul(&price, uint256.NewInt(uint64(b.Rounds)))
+			at.Retrieved = append(at.Retrieved, protocol.RetrievedShares{Datanet: d.Datanet, Price: price, Pool: protocol.WeightScale})
+		}
+	}
+	shares, err := settle.Preview(ctx, x.client, protocol.SignedReceipt{Receipt: receipt}, at, settle.Checks{})
+	if err != nil {
+		return q, err
+	}
+	for _, s := range shares {
+		p := api.QuotePart{Role: string(s.Role), Account: &s.Account, Datanet: s.Datanet, Amount: s.Amount}
+		if s.Role == payout.RolePool {
+			p.Role, p.Account = "contributors", nil
+		}
+		q.Parts = append(q.Parts, p)
+	}
+	return q, nil
+}
+
+// quoteTime says how long the answer takes at each worker: of several rounds, the first.
+func (x *explainer) quoteTime(q *api.Quote, b *coordinator.Bound, offers []coordinator.Offer) {
 	q.Time.Basis = "the workers' announced speeds and their queues now, with the largest answer"
+	if b.Rounds > 1 {
+		q.Time.Basis += ", in one round; what tools take comes on top"
+	}
 	for _, o := range offers {
 		w := quoted(o)
-		w.Cost = o.Price.FeeFor(promptTokens, q.MaxTokens).Total()
+		fee, _ := b.FeeAt(o.Price)
+		w.Cost = fee.Total()
 		if o.FirstToken > 0 {
 			first := ceilMS(float64(o.FirstToken) / 1e3)
 			w.FirstToken = &first
@@ -53,29 +102,10 @@ func (x *explainer) QuoteInference(ctx context.Context, r api.Request, promptTok
 		}
 		q.Workers = append(q.Workers, w)
 	}
-	if first := q.Workers[0].FirstToken; first != nil && best.DecodeTPS > 0 {
-		all := *first + ceilMS(float64(q.MaxTokens)/float64(best.DecodeTPS)*1e3)
+	if first := q.Workers[0].FirstToken; first != nil && offers[0].DecodeTPS > 0 {
+		all := *first + ceilMS(float64(q.MaxTokens)/float64(offers[0].DecodeTPS)*1e3)
 		q.Time.FirstToken, q.Time.Expected = first, &all
 	}
-	q.Note = "The most that it costs: an answer that ends earlier costs less. Nothing is reserved or promised."
-	receipt := protocol.Receipt{Worker: best.Worker, Adapter: adapter.Digest, Datanet: adapter.Datanet, DatanetRoot: adapter.DatanetRoot,
-		PromptTokens: uint32(promptTokens), OutputTokens: uint32(q.MaxTokens), Compute: fee.Compute, Access: fee.Access, Markup: fee.Markup}
-	if r.Agent != nil {
-		receipt.Agent, receipt.AgentVersion = r.Agent.ID, r.Agent.Version
-	}
-	// Whose records it will rest on is not known: what is theirs stands as one part.
-	shares, err := settle.Preview(ctx, x.client, protocol.SignedReceipt{Receipt: receipt}, protocol.Attribution{Pool: protocol.WeightScale}, settle.Checks{})
-	if err != nil {
-		return q, err
-	}
-	for _, s := range shares {
-		p := api.QuotePart{Role: string(s.Role), Account: &s.Account, Amount: s.Amount}
-		if s.Role == payout.RolePool {
-			p.Role, p.Account = "contributors", nil
-		}
-		q.Parts = append(q.Parts, p)
-	}
-	return q, nil
 }
 
 // QuoteTraining judges by the trainings that this coordinator saw end.
@@ -101,7 +131,7 @@ func (x *explainer) QuoteTraining(ctx context.Context, datanet uint64, version u
 	case !(h.EvalRatio >= 0 && h.EvalRatio <= protocol.MaxHyperEvalRatio):
 		return api.Quote{}, protocol.Errorf(protocol.KindInvalid, "hyper.eval_ratio", "must be between 0 and %v", protocol.MaxHyperEvalRatio)
 	}
-	q := api.Quote{Kind: "training", Records: versions[i].Records, CostOpen: "0",
+	q := api.Quote{Kind: "training", Records: versions[i].Records, CostOpen: "0", MostOpen: "0",
 		Note: "Workers are paid for answers, not for training: an order costs nothing but a signature. Nothing is reserved or promised."}
 	learned := max(int(math.Round(float64(q.Records)*(1-float64(h.EvalRatio)))), 1)
 	batch *= max(h.Accumulation, 1)

@@ -13,9 +13,9 @@ import (
 	"github.com/openledger/openledger/protocol"
 )
 
-func quote(t *testing.T, ask map[string]any) api.Quote {
+func (n *network) quote(t *testing.T, ask map[string]any) api.Quote {
 	t.Helper()
-	cl, err := client.New(net.coord.API.URL(), "")
+	cl, err := client.New(n.coord.API.URL(), "")
 	require.NoError(t, err)
 	var q api.Quote
 	require.NoError(t, cl.Call(t.Context(), http.MethodPost, "/api/v1/quotes", ask, &q))
@@ -32,7 +32,7 @@ func TestQuoteIsTheFee(t *testing.T) {
 	r.Messages, r.Prompt = []protocol.Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: "Who won the race? ü"}}, ""
 	ask := map[string]any{"kind": "inference", "model": node.BaseName, "max_tokens": 9,
 		"messages": []map[string]string{{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Who won the race? ü"}}}
-	before := quote(t, ask)
+	before := net.quote(t, ask)
 	a, _, err := net.ask(t.Context(), who, r)
 	require.NoError(t, err)
 	got := a.Receipt.Receipt
@@ -40,7 +40,7 @@ func TestQuoteIsTheFee(t *testing.T) {
 	fee := got.Fee().Total()
 	require.False(t, before.Cost.Lt(&fee), "a quote is the most")
 
-	after := quote(t, map[string]any{"kind": "inference", "model": node.BaseName, "prompt_tokens": got.PromptTokens, "max_tokens": got.OutputTokens})
+	after := net.quote(t, map[string]any{"kind": "inference", "model": node.BaseName, "prompt_tokens": got.PromptTokens, "max_tokens": got.OutputTokens})
 	require.Equal(t, fee.Dec(), after.Cost.Dec())
 	require.Equal(t, node.FormatOpen(fee), after.CostOpen)
 	for _, q := range []api.Quote{before, after} {
@@ -61,7 +61,7 @@ func TestQuoteIsTheFee(t *testing.T) {
 		require.LessOrEqual(t, *q.Time.Expected, *q.Time.Most)
 	}
 
-	q := quote(t, map[string]any{"kind": "training", "datanet": net.published(t).version.Datanet, "hyper": protocol.Hyper{Epochs: 2, BatchSize: 1}})
+	q := net.quote(t, map[string]any{"kind": "training", "datanet": net.published(t).version.Datanet, "hyper": protocol.Hyper{Epochs: 2, BatchSize: 1}})
 	require.Positive(t, q.Records)
 	require.Equal(t, 2*q.Records, q.Steps)
 	require.True(t, q.Cost.IsZero())

@@ -40,6 +40,25 @@ func (n *network) priced(t *testing.T, wei uint256.Int) taught {
 	return on
 }
 
+// quoteOf asks what a request that reads a datanet would cost; its parts are all of it.
+func (n *network) quoteOf(t *testing.T, r api.Request) api.Quote {
+	t.Helper()
+	q := n.quote(t, map[string]any{"kind": "inference", "model": r.Model, "messages": user(r.Messages[0].Content), "max_tokens": r.Sampling.MaxTokens,
+		"retrieval": map[string]any{"datanet": r.Retrieve[0].Datanet, "top_k": r.Retrieve[0].TopK}})
+	var sum, contributed uint256.Int
+	for _, p := range q.Parts {
+		sum.Add(&sum, &p.Amount)
+		if p.Role == "contributors" {
+			require.Equal(t, r.Retrieve[0].Datanet, fmt.Sprint(p.Datanet))
+			contributed.Add(&contributed, &p.Amount)
+		}
+	}
+	require.Equal(t, q.Cost.Dec(), sum.Dec(), "the parts are all of it")
+	require.Equal(t, q.Retrieval.IsZero(), contributed.IsZero())
+	require.False(t, q.Most.Lt(&q.Cost))
+	return q
+}
+
 func (n *network) settled(t *testing.T, w *running) {
 	t.Helper()
 	require.Eventually(t, func() bool { // vouchers come a moment after the answers
@@ -58,8 +77,14 @@ func TestRetrievalIsCitedPaidAndJudged(t *testing.T) {
 	fee := milliOpen(50)
 	on := net.priced(t, fee)
 	r := reading(on, "What is the lesson of the Fox and the Crow?", 24)
+	q := net.quoteOf(t, r)
 	a, _, err := net.ask(t.Context(), who, r)
 	require.NoError(t, err)
+	cost := a.Receipt.Receipt.Fee().Total()
+	require.False(t, q.Cost.Lt(&cost), "it cost no more than the quote")
+	require.LessOrEqual(t, int(a.Receipt.Receipt.PromptTokens), q.PromptTokens)
+	require.Equal(t, fee, q.Retrieval)
+	require.Equal(t, fee, q.Access)
 
 	require.Len(t, a.Citations, 2)
 	first := a.Citations[0]
@@ -228,6 +253,7 @@ func TestRetrievalWithVectors(t *testing.T) {
 	require.False(t, paid.Fee.IsZero())
 	require.Equal(t, paid, embed(), "what is there is not made, nor paid, again")
 
+	q := net.quoteOf(t, hybrid)
 	a, _, err := net.ask(t.Context(), who, hybrid)
 	require.NoError(t, err)
 	use := a.Retrieval[0]
@@ -237,6 +263,9 @@ func TestRetrievalWithVectors(t *testing.T) {
 	vector, err := net.coord.Receipt(t.Context(), *use.Receipt)
 	require.NoError(t, err)
 	require.Equal(t, who.Account(), vector.Receipt.Requester, "the question's vector is paid by who asks")
+	asking, answering := vector.Receipt.Fee().Total(), a.Receipt.Receipt.Fee().Total()
+	require.False(t, q.Question.Lt(&asking), "and is in the quote")
+	require.False(t, q.Cost.Lt(answering.Add(&answering, &asking)))
 
 	const crow = "What is the lesson of the Fox and the Crow?"
 	search := api.Search{ID: protocol.Hash{7, byte(net.n.Add(1))}, Query: crow, Retrieve: hybrid.Retrieve[0]}

@@ -47,7 +47,7 @@ func withTools(t *testing.T) (*network, *running) {
 	n := &network{dir: dir, deployer: net.deployer, chain: net.chain, base: bundle.Hash}
 	n.coord, err = node.OpenCoordinator(t.Context(), node.CoordinatorConfig{
 		Home: node.Home{Dir: filepath.Join(dir, "coordinator")}, RPC: n.chain.RPC(), Addresses: n.chain.Addresses, API: "127.0.0.1:0", ToolHosts: []string{"127.0.0.1"},
-		Peer: node.PeerConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0"}}, Base: n.base, BaseModel: model, SessionKey: session, Logger: logger("coordinator"),
+		Peer: node.PeerConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0"}}, Base: n.base, BaseModel: model, SessionKey: session, X402: true, Logger: logger("coordinator"),
 	})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -156,6 +156,57 @@ func TestAgentsToolsAreCalledAndEveryRoundIsPaid(t *testing.T) {
 	require.Equal(t, runs[0].Result, last[3].Content)
 	require.Equal(t, views[1].Evidence.Text, out.Choices[0].Message.Content)
 	require.LessOrEqual(t, views[0].Receipt.OutputTokens+views[1].Receipt.OutputTokens, uint32(60))
+
+	t.Run("no more than the quote", func(t *testing.T) {
+		all := func(views []api.ReceiptView) (sum uint256.Int) {
+			for i := range views {
+				fee := views[i].Receipt.Fee().Total()
+				sum.Add(&sum, &fee)
+			}
+			return sum
+		}
+		body := map[string]any{"kind": "inference", "model": guide, "messages": user("Graz?"), "max_tokens": 60, "tool_choice": "required"}
+		q := n.quote(t, body)
+		require.Equal(t, 9, q.Rounds)
+		require.Equal(t, "63", q.Markup.Dec(), "the agent's price, nine times")
+		require.False(t, q.Most.Lt(&q.Cost))
+		took := all(views)
+		require.False(t, q.Cost.Lt(&took))
+		var sum uint256.Int
+		for _, p := range q.Parts {
+			sum.Add(&sum, &p.Amount)
+		}
+		require.Equal(t, q.Cost.Dec(), sum.Dec(), "the parts are all of it")
+		body["tool_choice"] = "none"
+		one := n.quote(t, body)
+		require.Equal(t, 1, one.Rounds)
+		require.Equal(t, "7", one.Markup.Dec())
+	})
+	t.Run("paid without a key", func(t *testing.T) {
+		const path = "/v1/chat/completions"
+		payer := n.requester(t, 1e18)
+		ask := func(choice string) string {
+			return fmt.Sprintf(`{"model":%q,"messages":[{"role":"user","content":"Graz?"}],"max_tokens":60,"temperature":0,"tool_choice":%q,"logit_bias":{"38":-100,"16":-100}}`, guide, choice)
+		}
+		for choice, rounds := range map[string]int{"required": 2, "none": 1} {
+			ran := calls.Load()
+			_, terms := n.terms(t, path, ask(choice))
+			require.Equal(t, ran, calls.Load())
+			p := n.payment(t, payer, terms, nil)
+			before, _ := n.feesOf(t, payer.Account())
+			a := n.unkeyed(t, path, ask(choice), header(t, terms, p, nil))
+			require.Equal(t, http.StatusOK, a.status, a.body)
+			require.Equal(t, ran+int64(rounds-1), calls.Load())
+			require.Len(t, a.result.Extra.Receipts, rounds)
+			after, _ := n.feesOf(t, payer.Account())
+			require.Equal(t, after.Sub(&after, &before).Dec(), a.result.Amount, "what is told is what the rounds' receipts say")
+			require.False(t, uint256.MustFromDecimal(a.result.Amount).Gt(&p.Payment.Value), "and no more than was signed")
+			again := n.unkeyed(t, path, ask(choice), header(t, terms, p, nil))
+			require.Equal(t, a.body, again.body)
+			require.Equal(t, a.result, again.result)
+			require.Equal(t, ran+int64(rounds-1), calls.Load(), "no tool runs again")
+		}
+	})
 
 	// What is too long for the model is cut until it fits.
 	status, out, raw = ask(register("reader", "almanac"), key, nil)

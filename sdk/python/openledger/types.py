@@ -1128,9 +1128,11 @@ class QuoteRequest(TypedDict):
 
 
 class QuotePartsItem(TypedDict):
-    role: "Literal['platform', 'worker', 'agent', 'owner', 'royalty', 'staker', 'contributors']"
+    role: "Literal['platform', 'worker', 'agent', 'owner', 'royalty', 'datanet', 'staker', 'contributors']"
     account: "NotRequired[Account]"
     """left out for contributors, who are known when the answer is attributed"""
+    datanet: "NotRequired[Uint64]"
+    """of whose price it is a part"""
     amount: "Amount"
 
 
@@ -1166,8 +1168,9 @@ class Quote(TypedDict):
     kind: "Literal['inference', 'training']"
     model: "str"
     prompt_tokens: "int"
-    """as the worker will count them"""
+    """as the worker will count them; with what is read, and of each round, at most"""
     max_tokens: "int"
+    """of all rounds together"""
     records: "int"
     """of a training"""
     steps: "int"
@@ -1179,6 +1182,16 @@ class Quote(TypedDict):
     compute: "Amount"
     access: "Amount"
     markup: "Amount"
+    rounds: "int"
+    """jobs that an answer may take, all of which are in the cost: 1, or more where an agent has tools on servers"""
+    retrieval: "Amount"
+    """of access: what the datanets ask that are read"""
+    question: "Amount"
+    """of compute: the vectors of the question that they are searched by, with receipts of their own"""
+    most: "Amount"
+    """at the dearest workers that may answer, as admission reserves it; cost is at the one that would get it now"""
+    most_open: "str"
+    """the same in OPEN"""
     parts: "list[QuotePartsItem]"
     """the cost by recipient"""
     time: "QuoteTime"

@@ -926,9 +926,10 @@ export interface paths {
          * @description Nothing is run, reserved or promised. An inference is told as it would be asked
          *     (`messages` or `prompt`, as in /v1/chat/completions and /v1/completions) or by how
          *     many tokens its prompt has; its cost assumes the largest answer, so that one of that
-         *     length costs exactly this at the worker that is chosen. A training names a published
-         *     version. What reads datanets (`retrieval`, or an agent that does) is refused: what it
-         *     reads is found when it is asked.
+         *     length costs exactly this at the worker that is chosen. What shows only when it is
+         *     asked is taken at its most: of datanets (`retrieval`, or an agent's) the longest records
+         *     that may be found, of an agent with tools on servers every round that there may be, with
+         *     the longest prompt that the model takes. A training names a published version.
          */
         post: operations["quote"];
         delete?: never;
@@ -2433,8 +2434,9 @@ export interface components {
             /** @enum {string} */
             kind: "inference" | "training";
             model: string;
-            /** @description as the worker will count them */
+            /** @description as the worker will count them; with what is read, and of each round, at most */
             prompt_tokens: number;
+            /** @description of all rounds together */
             max_tokens: number;
             /** @description of a training */
             records: number;
@@ -2447,12 +2449,24 @@ export interface components {
             compute: components["schemas"]["Amount"];
             access: components["schemas"]["Amount"];
             markup: components["schemas"]["Amount"];
+            /** @description jobs that an answer may take, all of which are in the cost: 1, or more where an agent has tools on servers */
+            rounds: number;
+            /** @description of access: what the datanets ask that are read */
+            retrieval: components["schemas"]["Amount"];
+            /** @description of compute: the vectors of the question that they are searched by, with receipts of their own */
+            question: components["schemas"]["Amount"];
+            /** @description at the dearest workers that may answer, as admission reserves it; cost is at the one that would get it now */
+            most: components["schemas"]["Amount"];
+            /** @description the same in OPEN */
+            most_open: string;
             /** @description the cost by recipient */
             parts: {
                 /** @enum {string} */
-                role: "platform" | "worker" | "agent" | "owner" | "royalty" | "staker" | "contributors";
+                role: "platform" | "worker" | "agent" | "owner" | "royalty" | "datanet" | "staker" | "contributors";
                 /** @description left out for contributors, who are known when the answer is attributed */
                 account?: components["schemas"]["Account"];
+                /** @description of whose price it is a part */
+                datanet?: components["schemas"]["Uint64"];
                 amount: components["schemas"]["Amount"];
             }[];
             /** @description estimates in milliseconds; those that nothing tells are left out */
