@@ -88,6 +88,9 @@ func Open(cfg Config) (_ *Chain, err error) {
 	if c.beacon, err = catalyst.NewSimulatedBeacon(0, common.Address{}, c.eth); err != nil {
 		return nil, fmt.Errorf("start producing blocks: %w", err)
 	}
+	txs := make(chan core.NewTxsEvent, 128)
+	c.wg.Add(1)
+	go c.listen(txs, c.eth.TxPool().SubscribeTransactions(txs, true)) // before the first can come
 	if err := c.serve(); err != nil {
 		return nil, err
 	}

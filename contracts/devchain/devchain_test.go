@@ -194,6 +194,41 @@ func TestAdvanceInTraffic(t *testing.T) {
 	wg.Wait()
 }
 
+// While one block is made, more transactions may come one by one than any buffer of their
+// announcements holds: the pool must not wait for the maker of blocks, which waits for it.
+func TestBurstDuringABlock(t *testing.T) {
+	const burst = 300
+	c := start(t, Config{Fund: funds(1), MaxAhead: time.Hour})
+	chainID := new(big.Int).SetUint64(c.ChainID())
+	c.seal.Lock() // as long as a block takes
+	added := make(chan struct{})
+	go func() {
+		defer close(added)
+		for nonce := range uint64(burst) {
+			tx, err := testKey(0).SignTx(context.Background(), types.NewTx(&types.DynamicFeeTx{
+				ChainID: chainID, Nonce: nonce, To: &common.Address{0xbb}, Gas: 21_000, GasTipCap: big.NewInt(1), GasFeeCap: big.NewInt(2e9),
+			}), chainID)
+			if err == nil {
+				err = c.eth.TxPool().Add([]*types.Transaction{tx}, true)[0]
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	select {
+	case <-added:
+	case <-time.After(time.Minute):
+		t.Error("the pool waits")
+	}
+	c.seal.Unlock()
+	require.Eventually(t, func() bool {
+		state, err := c.eth.BlockChain().State()
+		return err == nil && state.GetNonce(testKey(0).Account()) == burst
+	}, time.Minute, time.Millisecond, "transactions are in no block")
+}
+
 func TestPortIsForTheLocalMachine(t *testing.T) {
 	_, err := Open(Config{Listen: "0.0.0.0:0"})
 	require.Equal(t, protocol.KindInvalid, protocol.KindOf(err))

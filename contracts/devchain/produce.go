@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/core"
+	"github.com/ethereum/go-ethereum/event"
 
 	"github.com/openledger/openledger/protocol"
 )
@@ -15,9 +16,6 @@ const tickEvery = 1100 * time.Millisecond
 // produce makes a block whenever there are transactions for one.
 func (c *Chain) produce() {
 	defer c.wg.Done()
-	txs := make(chan core.NewTxsEvent, 128)
-	sub := c.eth.TxPool().SubscribeTransactions(txs, true)
-	defer sub.Unsubscribe()
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
 	if !c.cfg.Ticks {
@@ -27,10 +25,7 @@ func (c *Chain) produce() {
 		select {
 		case <-c.done:
 			return
-		case <-sub.Err():
-			return
 		case <-c.wake:
-		case <-txs:
 		case <-ticker.C:
 			if !c.executable() && c.ahead() > time.Second {
 				c.commit()
@@ -50,6 +45,27 @@ func (c *Chain) produce() {
 				if !c.pause(time.Millisecond) {
 					return
 				}
+			}
+		}
+	}
+}
+
+// listen wakes the maker of blocks when the pool has something new. It takes what the pool
+// announces at any time: the pool waits for those that listen, and the maker of blocks for
+// the pool.
+func (c *Chain) listen(txs <-chan core.NewTxsEvent, sub event.Subscription) {
+	defer c.wg.Done()
+	defer sub.Unsubscribe()
+	for {
+		select {
+		case <-c.done:
+			return
+		case <-sub.Err():
+			return
+		case <-txs:
+			select {
+			case c.wake <- struct{}{}:
+			default: // it has yet to look
 			}
 		}
 	}
