@@ -41,7 +41,7 @@ test-long: contracts/node_modules/.package-lock.json
 
 # Pictures of every page for the docs, made by the tests of the pages.
 screenshots: $(WEB)/node_modules/.package-lock.json
-	SCREENSHOTS=1 $(GO) test -count=1 -run 'TestEveryPageOfTheWebApplication|TestTheStoryInABrowser' ./cmd/openledger
+	SCREENSHOTS=1 $(GO) test -count=1 -run 'TestEveryPageOfTheWebApplication|TestTheStoryInABrowser|TestValidatorFromTheCommandLine' ./cmd/openledger
 
 # The whole network on the embedded chain, on anvil and on geth, and the real clef.
 test-nodes:

@@ -30,6 +30,7 @@ type browser struct {
 	wrong  []string
 	script int64 // bytes of JavaScript as they came over the wire
 	kinds  map[cdp.RequestID]cdp.ResourceType
+	asked  func(payload string) // of the browser's wallet, if it has one
 }
 
 // chromium is the program, by the names that distributions give it.
@@ -80,6 +81,8 @@ func (b *browser) note(event any) {
 			}
 			b.wrong = append(b.wrong, "console: "+strings.Join(words, " "))
 		}
+	case *runtime.EventBindingCalled:
+		go b.asked(e.Payload) // it answers through the tab, which waits for this
 	case *cdp.EventRequestWillBeSent:
 		b.kinds[e.RequestID] = e.Type
 		if !strings.HasPrefix(e.Request.URL, b.origin+"/") && !strings.HasPrefix(e.Request.URL, "blob:"+b.origin) && !strings.HasPrefix(e.Request.URL, "about:") {

@@ -16,25 +16,45 @@ import (
 	"github.com/openledger/openledger/cmd/openledger/node"
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/contracts/devchain"
+	"github.com/openledger/openledger/contracts/keystore"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/worker/validator"
 )
 
-// judged is a chain in the test's process, whose clock the test moves. One validator is a
-// committee there, and windows are long enough for a challenge on a slow machine.
-func judged(dev **devchain.Chain) ledger {
+// judged is a chain in the test's process, whose clock the test moves, and whose parameters
+// only governance changes; the voter has money. One validator is a committee there, and
+// windows are long enough for a challenge on a slow machine.
+func judged(dev **devchain.Chain, voter protocol.Account) ledger {
 	return func(t *testing.T, home string, deployer protocol.Account) place {
-		c, err := devchain.Open(devchain.Config{ChainID: 41455, Fund: map[protocol.Account]uint256.Int{deployer: node.Open(1_000_000)}})
+		c, err := devchain.Open(devchain.Config{ChainID: 41455, Fund: map[protocol.Account]uint256.Int{
+			deployer: node.Open(1_000_000), voter: node.Open(20_000),
+		}})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, c.Close()) })
 		*dev = c
-		return deployed(t, home, c.RPC(), func(params map[string]any) {
+		at := deployed(t, home, c.RPC(), func(params map[string]any) {
 			params["settlement"].(map[string]any)["challenge_window_seconds"] = 3600
 			params["epochs"].(map[string]any)["challenge_window_seconds"] = 3600
 			params["epochs"].(map[string]any)["build_window_seconds"] = 3600
 			params["disputes"].(map[string]any)["seats"] = 1
 		})
+		handOver(t, home, at)
+		return at
 	}
+}
+
+// handOver gives governance every right of a home's deployer.
+func handOver(t *testing.T, home string, at place) {
+	w, err := node.Home{Dir: home}.Wallet("", true)
+	require.NoError(t, err)
+	deployer, err := w.Key(deployerKey)
+	require.NoError(t, err)
+	contracts, err := devchain.ReadAddresses(at.Deployment)
+	require.NoError(t, err)
+	c, err := chain.Dial(t.Context(), chain.Config{RPC: at.RPC, Addresses: contracts})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	require.NoError(t, devchain.HandOver(t.Context(), c, deployer))
 }
 
 // validatorStatusView is what 'validator status --json' prints.
@@ -49,10 +69,12 @@ type validatorStatusView struct {
 // From the command line: an account becomes a validator, judges a batch, sits alone in the
 // committees about a batch that lies and about a baseless challenge, convicts the one and
 // upholds the other, is paid for both, leaves, and gets its bond back after the unbonding
-// period.
+// period. The pages show the disputes, and governance changes how fees are split.
 func TestValidatorFromTheCommandLine(t *testing.T) {
 	var dev *devchain.Chain
-	s := newSeparate(t, 1, judged(&dev))
+	voter, err := keystore.Generate()
+	require.NoError(t, err)
+	s := newSeparate(t, 1, judged(&dev, voter.Account()))
 	run(t, nil, s.initArgs(s.homes[0], "--settle-every", "300ms")...)
 	s.startWorker(t, 0)
 	s.awaitWorkers(t, 1)
@@ -60,7 +82,7 @@ func TestValidatorFromTheCommandLine(t *testing.T) {
 	v.key = light(t, v.home, validatorKey)[validatorKey]
 
 	v.join(t)
-	_, err := s.stream(t.Context(), rambling(1, 12), nil)
+	_, err = s.stream(t.Context(), rambling(1, 12), nil)
 	require.NoError(t, err)
 	eventually(t, time.Minute, "the answer is settled", func() error {
 		open, err := s.unsettled(t.Context())
@@ -77,8 +99,11 @@ func TestValidatorFromTheCommandLine(t *testing.T) {
 	proc := v.startValidator(t)
 	v.convicted(t, lie, proc)
 	v.judge(t, proc, batch.Worker, batch.Nonce)
+	b := newBrowser(t, s.api)
+	b.disputes(lie)
 	v.lyingEpoch(t, dev, honest)
 	v.leave(t, dev)
+	b.governance(s.network, dev, voter)
 }
 
 type validating struct {

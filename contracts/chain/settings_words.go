@@ -92,7 +92,7 @@ func settingWords() map[string]Words {
 				within(0, wholeBps-1, "of the whole fee, to the treasury"), part("of the access price, to the adapter's owner"),
 				part("of the access price, to those who stake on the worker"), part("of the access price, to the contributors of the records behind the answer"),
 			},
-			Together: fmt.Sprintf("the four parts have to add up to %d", wholeBps),
+			Together: fmt.Sprintf("the four parts have to add up to 100 %% (%d basis points)", wholeBps),
 			broken:   func(v []uint256.Int) bool { return sum(v...) != wholeBps },
 		},
 		"fees.treasury": one("Where the treasury's part of every fee goes.", positive("the account that is paid")),
@@ -150,7 +150,7 @@ func settingWords() map[string]Words {
 			Fields: []FieldWords{
 				within(1, wholeBps, "of a guilty worker's stake"), part("of that, to the challenger"), part("of that, to those who judged"), part("of an absent validator's bond"),
 			},
-			Together: fmt.Sprintf("the challenger's and the judges' parts together may not be above %d", wholeBps),
+			Together: fmt.Sprintf("the challenger's and the judges' parts together may not be above 100 %% (%d basis points)", wholeBps),
 			broken:   func(v []uint256.Int) bool { return sum(v[1], v[2]) > wholeBps },
 		},
 		"models.lineage": {

@@ -44,6 +44,13 @@ const rewards = createRoute({
 });
 const account = createRoute({ getParentRoute, path: '/account', component: lazyRouteComponent(() => import('./pages/account/account')) });
 const governance = createRoute({ getParentRoute, path: '/governance', component: lazyRouteComponent(() => import('./pages/governance/governance')) });
+const propose = createRoute({
+  getParentRoute,
+  path: '/governance/new',
+  validateSearch: (s: Record<string, unknown>): { setting?: string } => (typeof s.setting === 'string' ? { setting: s.setting } : {}),
+  component: lazyRouteComponent(() => import('./pages/governance/propose')),
+});
+const proposal = createRoute({ getParentRoute, path: '/governance/$id', component: lazyRouteComponent(() => import('./pages/governance/proposal')) });
 
 const agents = createRoute({ getParentRoute, path: '/agents', component: lazyRouteComponent(() => import('./pages/agents/agents')) });
 const newAgent = createRoute({
@@ -94,7 +101,7 @@ const newTraining = createRoute({
 const training = createRoute({ getParentRoute, path: '/factory/$id', component: lazyRouteComponent(() => import('./pages/factory/job')) });
 const models = createRoute({ getParentRoute, path: '/models', component: lazyRouteComponent(() => import('./pages/models/models')) });
 
-const routes = root.addChildren([datanets, newDatanet, datanet, record, factory, newTraining, training, models, agents, newAgent, agent, home, workers, worker, receipts, receipt, batch, dispute, rewards, account, governance, playground]);
+const routes = root.addChildren([datanets, newDatanet, datanet, record, factory, newTraining, training, models, agents, newAgent, agent, home, workers, worker, receipts, receipt, batch, dispute, rewards, account, governance, propose, proposal, playground]);
 
 export const router = createRouter({
   routeTree: routes,

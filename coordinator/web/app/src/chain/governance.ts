@@ -1,5 +1,5 @@
 // What pages call of GOPEN, whose votes are, and of the governor.
-import { type Address, encodeFunctionData, parseAbi } from 'viem';
+import { type Address, encodeAbiParameters, encodeFunctionData, type Hex, keccak256, parseAbi, parseAbiParameters, toBytes } from 'viem';
 import type { Network } from '../wallet/context';
 import { contract } from './contract';
 import type { Call } from './transact';
@@ -16,6 +16,8 @@ export const gopenAbi = parseAbi([
 export const governorAbi = parseAbi([
   'function castVoteWithReason(uint256 proposalId, uint8 support, string reason) returns (uint256)',
   'function hasVoted(uint256 proposalId, address account) view returns (bool)',
+  'function propose(address[] targets, uint256[] values, bytes[] calldatas, string description) returns (uint256)',
+  'function cancel(uint256 proposalId) returns (uint256)',
   'function queue(uint256 proposalId)',
   'function execute(uint256 proposalId) payable',
 ]);
@@ -31,8 +33,26 @@ export function vote(network: Network, proposal: string, support: Support, reaso
   return { to: governor(network), data: encodeFunctionData({ abi: governorAbi, functionName: 'castVoteWithReason', args: [BigInt(proposal), supports[support], reason] }) };
 }
 
-/** Hands a proposal that succeeded to the timelock, or does what a queued one says. */
-export function move(network: Network, proposal: string, step: 'queue' | 'execute'): Call {
+/** A call that a proposal makes. */
+export interface Proposed {
+  to: string;
+  value: string;
+  data: string;
+}
+
+const parts = (calls: Proposed[]) => [calls.map((c) => c.to as Address), calls.map((c) => BigInt(c.value)), calls.map((c) => c.data as Hex)] as const;
+
+export function propose(network: Network, calls: Proposed[], description: string): Call {
+  return { to: governor(network), data: encodeFunctionData({ abi: governorAbi, functionName: 'propose', args: [...parts(calls), description] }) };
+}
+
+/** The number of a proposal, as OpenZeppelin's governor makes it of what it says. */
+export function proposalId(calls: Proposed[], description: string): Hex {
+  return keccak256(encodeAbiParameters(parseAbiParameters('address[], uint256[], bytes[], bytes32'), [...parts(calls), keccak256(toBytes(description))]));
+}
+
+/** Hands a proposal that succeeded to the timelock, does what a queued one says, or takes one's own back before its vote. */
+export function move(network: Network, proposal: string, step: 'queue' | 'execute' | 'cancel'): Call {
   return { to: governor(network), data: encodeFunctionData({ abi: governorAbi, functionName: step, args: [BigInt(proposal)] }) };
 }
 

@@ -12,7 +12,8 @@ import { Fetched } from '../../ui/query';
 import { NeedsAccount } from '../../wallet/account';
 import { type Network, useNetwork, useWallet } from '../../wallet/context';
 
-export function Voice() {
+/** The votes of the connected account; `wanted` is the amount that it is offered to wrap. */
+export function Voice({ wanted }: { wanted?: bigint }) {
   const { signer } = useWallet();
   const voice = useVoice();
   return (
@@ -31,10 +32,10 @@ export function Voice() {
                 <dt>GOPEN</dt>
                 <dd>{open(v.balance, 6)}</dd>
                 <dt>Delegated to</dt>
-                <dd>{v.delegate === null ? 'nobody: it does not vote until you delegate it, to yourself for instance' : v.delegate === v.account ? 'yourself' : <Id value={v.delegate} label="account" />}</dd>
+                <dd>{v.delegate === null ? 'nobody: it does not vote until you delegate it, to yourself for instance' : v.delegate.toLowerCase() === v.account.toLowerCase() ? 'yourself' : <Id value={v.delegate} label="account" />}</dd>
               </dl>
               <div className="grid two">
-                <Wrapping held={v.balance} />
+                <Wrapping held={v.balance} wanted={wanted} />
                 <Delegating own={v.account} to={v.delegate} />
               </div>
             </>
@@ -66,8 +67,8 @@ function useSend() {
   return { ...action, wrong, send };
 }
 
-function Wrapping({ held }: { held: bigint }) {
-  const [text, setText] = useState('100');
+function Wrapping({ held, wanted }: { held: bigint; wanted: bigint | undefined }) {
+  const [text, setText] = useState(wanted === undefined ? '100' : open(wanted).replaceAll(',', ''));
   const { busy, failed, wrong, send } = useSend();
   const amount = (most?: bigint) => {
     const v = wei(text);

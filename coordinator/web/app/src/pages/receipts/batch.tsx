@@ -67,10 +67,10 @@ function Whole({ batch: b, now }: { batch: Schemas['BatchPage']; now: number }) 
       </div>
       <div className="grid two">
         <Card title="Whom it pays">
-          {!b.read ? (
-            <p className="dim">Its document has not been found yet. Whom it pays stands there.</p>
-          ) : b.status === 'rejected' ? (
+          {b.status === 'rejected' ? (
             <p className="dim">Nobody: it was rejected.</p>
+          ) : !b.read ? (
+            <p className="dim">Its document has not been found yet. Whom it pays stands there.</p>
           ) : (
             <Parts paid={b.paid} />
           )}
