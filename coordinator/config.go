@@ -12,6 +12,7 @@ import (
 	"github.com/openledger/openledger/protocol/p2p"
 	"github.com/openledger/openledger/scheduler"
 	"github.com/openledger/openledger/store"
+	"github.com/openledger/openledger/store/datanet"
 	"github.com/openledger/openledger/store/ipfs"
 )
 
@@ -65,6 +66,9 @@ func (c *Config) EnsureDefaults() {
 	}
 	if c.TrainingGrace == 0 {
 		c.TrainingGrace = time.Minute
+	}
+	if c.UploadsPerDay == 0 {
+		c.UploadsPerDay = datanet.DefaultUploadsPerDay
 	}
 	if c.Registerer == nil {
 		c.Registerer = prometheus.NewRegistry()

@@ -23,6 +23,9 @@ func (c *Coordinator) Formats() []api.FileFormat {
 	return out
 }
 
+// UploadsPerDay is how many bytes one account may upload in a day.
+func (c *Coordinator) UploadsPerDay() int64 { return c.cfg.UploadsPerDay }
+
 // ReceiveUpload takes a file in and reads it.
 func (c *Coordinator) ReceiveUpload(ctx context.Context, f api.UploadedFile) (api.UploadView, error) {
 	if err := c.know(ctx, f.Datanet); err != nil {

@@ -341,7 +341,7 @@ func adapterGet(c *cli) *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:     "get ADAPTER",
-		Short:   "Download an adapter as a PEFT folder, with its attribution index",
+		Short:   "Download an adapter as a PEFT folder, with its attribution index and its evaluation",
 		Example: "  openledger adapter get fable-lessons --to ./fable-lessons",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -350,8 +350,11 @@ func adapterGet(c *cli) *cobra.Command {
 					return err
 				}
 				// A manifest is foreign: it does not choose which files are written here.
-				for _, name := range []string{adapter.ConfigFile, adapter.WeightsFile, adapter.IndexFile} {
+				for _, name := range []string{adapter.ConfigFile, adapter.WeightsFile, adapter.IndexFile, adapter.EvaluationFile} {
 					cid, ok := manifest.Files[name]
+					if !ok && name == adapter.EvaluationFile { // nothing was held out, or it is merged
+						continue
+					}
 					if !ok {
 						return protocol.Errorf(protocol.KindCorrupt, "files", "the manifest of %s lists no %s", m.CID, name)
 					}

@@ -8,8 +8,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openledger/openledger/cmd/openledger/node"
-	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/contracts/devchain"
+	"github.com/openledger/openledger/coordinator/mcpclient"
+	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/store/datanet"
 )
 
 // sessionKey signs vouchers for the requesters that authorise it.
@@ -27,10 +29,9 @@ func newCoordinator(c *cli) *cobra.Command {
 }
 
 func coordinatorRun(c *cli) *cobra.Command {
-	var rpc, deployment, listen string
-	var toolHosts []string
-	var peer node.PeerConfig
-	var x402 bool
+	var deployment string
+	var cfg node.CoordinatorConfig
+	perDay := byteSize(datanet.DefaultUploadsPerDay)
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Admit, route and pay requests until interrupted",
@@ -40,11 +41,16 @@ serves the OpenAI-compatible API. Requesters authorise its session key in the es
   openledger coordinator run --home ./coord --tool-host tools.lan:9000   # agents' tools may be there, too`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			at, err := devchain.ReadAddresses(deployment)
-			if err != nil {
+			if err := mcpclient.CheckHosts("--tool-host", cfg.ToolHosts); err != nil {
 				return err
 			}
-			n, err := c.openCoordinator(cmd, rpc, at, listen, peer, false, nil, x402, toolHosts)
+			if cfg.UploadsPerDay = int64(perDay); perDay < 1 {
+				return protocol.Errorf(protocol.KindInvalid, "--uploads-per-day", "must be at least a byte: write 500MiB, or 2GiB")
+			}
+			if cfg.Addresses, err = devchain.ReadAddresses(deployment); err != nil {
+				return err
+			}
+			n, err := c.openCoordinator(cmd, cfg, false)
 			if err != nil {
 				return err
 			}
@@ -61,25 +67,26 @@ serves the OpenAI-compatible API. Requesters authorise its session key in the es
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&rpc, "rpc", "http://127.0.0.1:8545", "JSON-RPC of the chain")
+	f.StringVar(&cfg.RPC, "rpc", "http://127.0.0.1:8545", "JSON-RPC of the chain")
 	f.StringVar(&deployment, "deployment", node.DeploymentFile, "file with the contracts' addresses")
-	f.StringVar(&listen, "listen", "127.0.0.1:8420", "TCP address of the HTTP API")
-	f.StringSliceVar(&peer.Listen, "p2p", nil, "multiaddrs to listen on (default: QUIC and TCP on all interfaces, any port)")
-	f.StringSliceVar(&peer.Bootstrap, "bootstrap", nil, "multiaddrs of peers to join")
-	f.BoolVar(&peer.NAT, "nat", false, "find a way through a home router")
-	f.BoolVar(&x402, "x402", false, "let requests without an API key be paid one by one (HTTP 402)")
-	f.StringSliceVar(&toolHosts, "tool-host", nil, "host, or host:port, where agents' tool servers may be at a private address and without TLS; elsewhere they must be public and https")
+	f.StringVar(&cfg.API, "listen", "127.0.0.1:8420", "TCP address of the HTTP API")
+	f.StringSliceVar(&cfg.Peer.Listen, "p2p", nil, "multiaddrs to listen on (default: QUIC and TCP on all interfaces, any port)")
+	f.StringSliceVar(&cfg.Peer.Bootstrap, "bootstrap", nil, "multiaddrs of peers to join")
+	f.BoolVar(&cfg.Peer.NAT, "nat", false, "find a way through a home router")
+	f.BoolVar(&cfg.X402, "x402", false, "let requests without an API key be paid one by one (HTTP 402)")
+	f.StringSliceVar(&cfg.ToolHosts, "tool-host", nil, "host, or host:port, where agents' tool servers may be at a private address and without TLS; elsewhere they must be public and https")
+	f.Var(&perDay, "uploads-per-day", "how much one account may upload for datanets in a day (UTC): bytes, or with KiB, MiB, GiB or TiB")
 	return cmd
 }
 
-// openCoordinator opens the coordinator of this home.
-func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses, listen string, peer node.PeerConfig, light bool, faucet *node.FaucetSettings, x402 bool, toolHosts []string) (*node.Coordinator, error) {
+// openCoordinator opens the coordinator of this home: what a configuration leaves out are
+// its folder, its keys and its base model.
+func (c *cli) openCoordinator(cmd *cobra.Command, cfg node.CoordinatorConfig, light bool) (*node.Coordinator, error) {
 	w, err := c.Home().Wallet(c.password, light)
 	if err != nil {
 		return nil, err
 	}
-	session, err := w.Ensure(sessionKey)
-	if err != nil {
+	if cfg.SessionKey, err = w.Ensure(sessionKey); err != nil {
 		return nil, err
 	}
 	bundle, err := node.OpenBase(c.baseModel)
@@ -89,9 +96,7 @@ func (c *cli) openCoordinator(cmd *cobra.Command, rpc string, at chain.Addresses
 	if err := bundle.Close(); err != nil {
 		return nil, err
 	}
-	return node.OpenCoordinator(cmd.Context(), node.CoordinatorConfig{
-		Home: node.Home{Dir: c.Home().Path("coordinator")}, RPC: rpc, Addresses: at, API: listen, Peer: peer,
-		BaseModel: c.baseModel, Context: bundle.Config.MaxPositions,
-		Base: bundle.Hash, BaseName: node.NameOfBase(c.baseModel), SessionKey: session, Faucet: faucet, X402: x402, ToolHosts: toolHosts, Logger: c.logger(),
-	})
+	cfg.Home, cfg.Logger = node.Home{Dir: c.Home().Path("coordinator")}, c.logger()
+	cfg.BaseModel, cfg.Base, cfg.BaseName, cfg.Context = c.baseModel, bundle.Hash, node.NameOfBase(c.baseModel), bundle.Config.MaxPositions
+	return node.OpenCoordinator(cmd.Context(), cfg)
 }

@@ -78,8 +78,10 @@ func (c *cli) openDevnet(cmd *cobra.Command, cfg devnetConfig) (_ *devnet, err e
 	if err != nil {
 		return nil, err
 	}
-	if d.coord, err = c.openCoordinator(cmd, d.chain.RPC(), d.chain.Addresses, cfg.api, cfg.peer, true,
-		&node.FaucetSettings{Key: faucet, Amount: node.Open(faucetGrant), Total: node.Open(faucetTotal)}, true, []string{"127.0.0.1", "localhost", "::1"}); err != nil {
+	if d.coord, err = c.openCoordinator(cmd, node.CoordinatorConfig{
+		RPC: d.chain.RPC(), Addresses: d.chain.Addresses, API: cfg.api, Peer: cfg.peer, X402: true, ToolHosts: []string{"127.0.0.1", "localhost", "::1"},
+		Faucet: &node.FaucetSettings{Key: faucet, Amount: node.Open(faucetGrant), Total: node.Open(faucetTotal)},
+	}, true); err != nil {
 		return nil, err
 	}
 	run, stop := context.WithCancel(ctx)

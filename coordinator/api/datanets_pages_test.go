@@ -21,6 +21,8 @@ func (s *service) Formats() []FileFormat {
 	return []FileFormat{{Name: "PNG", Endings: []string{".png"}, MediaType: "image/png", MaxBytes: 7}}
 }
 
+func (s *service) UploadsPerDay() int64 { return 1 << 40 }
+
 func (s *service) UploadToken(account protocol.Account, at int64, signature []byte) (protocol.Account, error) {
 	if at != 7 || !bytes.Equal(signature, []byte{0xab}) {
 		return account, protocol.Errorf(protocol.KindUnauthorized, "signature", "it is not by %s", account.Hex())

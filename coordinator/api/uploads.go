@@ -90,6 +90,8 @@ type FileFormat struct {
 // Uploads takes in files of contributions.
 type Uploads interface {
 	Formats() []FileFormat
+	// UploadsPerDay is how many bytes one account may upload in a day (UTC).
+	UploadsPerDay() int64
 	// UploadToken gives the account that signed UploadText not long ago.
 	UploadToken(account protocol.Account, at int64, signature []byte) (protocol.Account, error)
 	ReceiveUpload(ctx context.Context, f UploadedFile) (UploadView, error)
@@ -118,7 +120,7 @@ const maxUpload = 1 << 30
 const stalled = time.Minute
 
 func (s *Server) formats(w http.ResponseWriter, _ *http.Request) error {
-	return writeJSON(w, http.StatusOK, map[string]any{"formats": s.cfg.Uploads.Formats()})
+	return writeJSON(w, http.StatusOK, map[string]any{"formats": s.cfg.Uploads.Formats(), "bytes_per_day": s.cfg.Uploads.UploadsPerDay()})
 }
 
 // signed finds out who sends a request with a signature in place of an API key.

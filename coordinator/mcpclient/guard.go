@@ -33,12 +33,23 @@ type guard struct {
 	next  *http.Transport
 }
 
-func newGuard(hosts []string) (*guard, error) {
-	g := &guard{hosts: map[string]bool{}}
+// CheckHosts says which of the hosts that servers may be at everywhere is none; field is
+// what the error names.
+func CheckHosts(field string, hosts []string) error {
 	for _, h := range hosts {
 		if h == "" || strings.ContainsAny(h, "/@ ") {
-			return nil, protocol.Errorf(protocol.KindInvalid, "tool_hosts", "%q is not a host, or host:port: write localhost or 10.0.0.7:9000", h)
+			return protocol.Errorf(protocol.KindInvalid, field, "%q is not a host, or host:port: write localhost or 10.0.0.7:9000", h)
 		}
+	}
+	return nil
+}
+
+func newGuard(hosts []string) (*guard, error) {
+	g := &guard{hosts: map[string]bool{}}
+	if err := CheckHosts("tool_hosts", hosts); err != nil {
+		return nil, err
+	}
+	for _, h := range hosts {
 		g.hosts[canonical(h)] = true
 	}
 	public := &net.Dialer{Timeout: dialTimeout, Control: func(_, address string, _ syscall.RawConn) error {

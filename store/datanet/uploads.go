@@ -21,6 +21,9 @@ import (
 	"github.com/openledger/openledger/store"
 )
 
+// DefaultUploadsPerDay is how many bytes one account may upload in a day.
+const DefaultUploadsPerDay = 2 << 30
+
 // UploadsConfig says where files are taken in and how much.
 type UploadsConfig struct {
 	Book *Book  // required
@@ -41,7 +44,7 @@ type UploadsConfig struct {
 // EnsureDefaults fills in what was left empty.
 func (c *UploadsConfig) EnsureDefaults() {
 	if c.PerDay == 0 {
-		c.PerDay = 2 << 30
+		c.PerDay = DefaultUploadsPerDay
 	}
 	if c.Total == 0 {
 		c.Total = 32 << 30

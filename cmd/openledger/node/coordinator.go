@@ -40,7 +40,9 @@ type CoordinatorConfig struct {
 	Faucet     *FaucetSettings // nil: none
 	X402       bool            // requests without an API key may be paid one by one
 	ToolHosts  []string        // where agents' tool servers may be at private addresses
-	Logger     *slog.Logger
+	// UploadsPerDay is how many bytes one account may upload in a day (default: 2 GiB).
+	UploadsPerDay int64
+	Logger        *slog.Logger
 }
 
 // FaucetSettings describe a development network's faucet.
@@ -86,7 +88,7 @@ func OpenCoordinator(ctx context.Context, cfg CoordinatorConfig) (_ *Coordinator
 	}
 	c.Coordinator, err = coordinator.New(coordinator.Config{
 		DB: c.peer.db, Host: c.peer.host, IPFS: c.peer.ipfs, Chain: c.client, RPC: cfg.RPC, Base: cfg.Base, BaseName: cmp.Or(cfg.BaseName, BaseName), Context: cfg.Context,
-		Uploads: cfg.Home.Path("uploads"), ToolHosts: cfg.ToolHosts,
+		Uploads: cfg.Home.Path("uploads"), UploadsPerDay: cfg.UploadsPerDay, ToolHosts: cfg.ToolHosts,
 		SessionKey: cfg.SessionKey.ECDSA(), Sender: sender, FilesDir: cfg.Home.Path("files"), Registerer: registry, Logger: cfg.Logger,
 	})
 	if err != nil {

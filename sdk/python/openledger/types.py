@@ -2330,6 +2330,8 @@ class ListContributorsResult(TypedDict):
 
 class ListFormatsResult(TypedDict):
     formats: "list[FileFormat]"
+    bytes_per_day: "int"
+    """that one account may upload in a day (UTC)"""
 
 
 

@@ -4718,6 +4718,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         formats: components["schemas"]["FileFormat"][];
+                        /** @description that one account may upload in a day (UTC) */
+                        bytes_per_day: number;
                     };
                 };
             };
