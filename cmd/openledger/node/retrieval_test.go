@@ -226,7 +226,9 @@ func TestRetrievalBesideAnAdapter(t *testing.T) {
 // records are found by both.
 func TestRetrievalWithVectors(t *testing.T) {
 	net.worker(t, net.identity(t))
-	on := net.published(t)
+	n := net.n.Add(1)
+	on := net.publishedOf(t, map[string]string{"The Fox and the Crow": fmt.Sprintf("Flatterers are not to be trusted, says book %d.", n),
+		"The Lion and the Mouse": fmt.Sprintf("A kindness is never wasted, says book %d.", n)})
 	payer, who := net.requester(t, 1e18), net.requester(t, 1e18)
 	id, version := on.version.Datanet, on.version.Number
 

@@ -34,6 +34,13 @@ var registerBase sync.Once
 // published makes a datanet of two records of its own, and registers the base.
 func (n *network) published(t *testing.T) taught {
 	t.Helper()
+	return n.publishedOf(t, map[string]string{"The Fox and the Crow": "Flatterers are not to be trusted.", "The Lion and the Mouse": "A kindness is never wasted."})
+}
+
+// publishedOf is published with these lessons by their titles. Who makes vectors of them
+// takes lessons of its own: a vector is that of its text, in whatever datanet.
+func (n *network) publishedOf(t *testing.T, lessons map[string]string) taught {
+	t.Helper()
 	registerBase.Do(func() {
 		_, err := n.chain.Client.As(n.deployer).RegisterBase(t.Context(), n.base, "tiny", "embedded:tiny")
 		require.NoError(t, err)
@@ -43,7 +50,7 @@ func (n *network) published(t *testing.T) taught {
 	d, err := sender.CreateDatanet(t.Context(), protocol.Datanet{Owner: owner.Account(), Name: fmt.Sprintf("lessons-%d", n.n.Add(1)), License: "CC0-1.0"})
 	require.NoError(t, err)
 	domain := wire.Domain{ChainID: n.chain.ChainID(), Contract: n.chain.Addresses.Datanets}
-	for title, lesson := range map[string]string{"The Fox and the Crow": "Flatterers are not to be trusted.", "The Lion and the Mouse": "A kindness is never wasted."} {
+	for title, lesson := range lessons {
 		r, err := datanet.NewText(map[string]string{"title": title, "lesson": lesson})
 		require.NoError(t, err)
 		sc, err := wire.SignContribution(domain, protocol.Contribution{Datanet: d.ID, Record: r.ID, Contributor: owner.Account(), License: d.License, At: time.Now().UnixMilli()}, owner.ECDSA())
