@@ -45,6 +45,7 @@ type tuneState struct {
 	Seed     uint64                 `json:"seed"`
 	Version  protocol.Version       `json:"version"`           // trained on; set when it is published
 	Datanet  uint64                 `json:"datanet,omitempty"` // set when it is there
+	Held     int                    `json:"held,omitempty"`    // of the version's records, from the validation file
 	Training *protocol.TrainingJob  `json:"training,omitempty"`
 	Model    string                 `json:"model,omitempty"`
 	Results  []string               `json:"results,omitempty"`
@@ -104,7 +105,8 @@ func tuneID(key protocol.Hash) string { return "ftjob-" + hex.EncodeToString(key
 func (t *liveTune) needs(file string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.state.Request.TrainingFile == file && t.state.Version.Root == ""
+	r := &t.state.Request
+	return (r.TrainingFile == file || r.ValidationFile == file) && t.state.Version.Root == ""
 }
 
 func (t *liveTune) snapshot() api.FineTune {
@@ -369,6 +371,9 @@ func hyperOf(s *tuneState) protocol.Hyper {
 	if x.PromptTemplate != "" {
 		h.PromptTemplate, h.AnswerTemplate = x.PromptTemplate, x.AnswerTemplate
 	}
+	if h.HeldOut = x.HeldOut; s.Request.ValidationFile != "" {
+		h.HeldOut = splitField
+	}
 	if h.Rank == 0 {
 		h.Rank = protocol.DefaultRank
 	}
@@ -396,8 +401,12 @@ func (c *Coordinator) checkTune(ctx context.Context, owner protocol.Account, key
 		return bad("model", "%q cannot be trained here: the base is %q", r.Model, c.cfg.BaseName)
 	case r.TrainingFile == "":
 		return bad("training_file", "it is missing: name a file of yours, or a published version as datanet:ID@VERSION")
-	case r.ValidationFile != "":
-		return bad("validation_file", "records of a file of its own cannot be held out here: leave it out, and name a share of the training file as openledger.validation_share, such as 0.1")
+	case r.ValidationFile != "" && strings.HasPrefix(r.TrainingFile, "datanet:"):
+		return bad("validation_file", "it goes with a training file: of a published version's records, openledger.held_out names the field that holds them out, or openledger.validation_share a share")
+	case r.ValidationFile != "" && (r.OpenLedger.ValidationShare != 0 || r.OpenLedger.HeldOut != ""):
+		return bad("validation_file", "it says what is held out: leave openledger.validation_share and held_out out")
+	case r.OpenLedger.HeldOut != "" && !strings.HasPrefix(r.TrainingFile, "datanet:"):
+		return bad("openledger.held_out", "it is for records of a datanet: beside a file, name a validation_file")
 	case !whole(r.Hyper.Epochs) || !whole(r.Hyper.BatchSize):
 		return bad("hyperparameters", "n_epochs and batch_size are whole numbers")
 	case r.Hyper.LearningRate > 100:
@@ -440,12 +449,14 @@ func (c *Coordinator) checkSource(ctx context.Context, owner protocol.Account, s
 		}
 		return protocol.ScopeTrain, err
 	}
-	rec, err := c.file(owner, r.TrainingFile, "training_file")
-	if err != nil {
-		return 0, err
-	}
-	if rec.Purpose != api.PurposeFineTune {
-		return 0, protocol.Errorf(protocol.KindInvalid, "training_file", "%s was not uploaded for %q", r.TrainingFile, api.PurposeFineTune)
+	for _, f := range tuneFiles(r) {
+		rec, err := c.file(owner, f.ID, f.Param)
+		if err != nil {
+			return 0, err
+		}
+		if rec.Purpose != api.PurposeFineTune {
+			return 0, protocol.Errorf(protocol.KindInvalid, f.Param, "%s was not uploaded for %q", f.ID, api.PurposeFineTune)
+		}
 	}
 	if r.OpenLedger.PromptTemplate != "" {
 		return 0, protocol.Errorf(protocol.KindInvalid, "openledger.prompt_template", "it is for records of a datanet: a file has chats already")

@@ -30,13 +30,21 @@ type chatExample struct {
 	Answer   string
 }
 
-// record is the example as a record of a datanet, for protocol.ChatPromptTemplate.
-func (e chatExample) record() (datanet.Record, error) {
+// splitField is the field of the records of a validation file that says what they are.
+const splitField = "split"
+
+// record is the example as a record of a datanet, for protocol.ChatPromptTemplate. One that
+// is held out says so.
+func (e chatExample) record(held bool) (datanet.Record, error) {
 	messages, err := compactJSON(e.Messages)
 	if err != nil {
 		return datanet.Record{}, err
 	}
-	r, err := datanet.NewText(map[string]string{"messages": messages, "answer": e.Answer})
+	fields := map[string]string{"messages": messages, "answer": e.Answer}
+	if held {
+		fields[splitField] = protocol.HeldOutMark
+	}
+	r, err := datanet.NewText(fields)
 	if err != nil {
 		return r, lineError(e.Line, "%w", err)
 	}
@@ -114,8 +122,11 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
+// fieldOfLines is the field of errors that name a line.
+const fieldOfLines = "file"
+
 func lineError(n int, format string, args ...any) error {
-	return protocol.Errorf(protocol.KindInvalid, "file", "line %d: "+format, append([]any{n}, args...)...)
+	return protocol.Errorf(protocol.KindInvalid, fieldOfLines, "line %d: "+format, append([]any{n}, args...)...)
 }
 
 func examplesOf(n int, line []byte, fn func(chatExample) error) error {

@@ -54,7 +54,7 @@ func (c *Coordinator) publishTune(ctx context.Context, t *liveTune) error {
 	if t.current().Version.Root != "" {
 		return nil
 	}
-	records, err := c.tuneRecords(ctx, t)
+	records, held, err := c.tuneRecords(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -82,33 +82,80 @@ func (c *Coordinator) publishTune(ctx context.Context, t *liveTune) error {
 	if _, err := c.sender.Once("fine-tune "+t.id()+" version").PublishVersion(ctx, v); err != nil {
 		return err
 	}
-	return c.putTune(t, func(s *tuneState) { s.Version = v }, fmt.Sprintf("Published version %d of datanet %d with %d records", v.Number, v.Datanet, v.Records))
+	return c.putTune(t, func(s *tuneState) { s.Version, s.Held = v, held }, fmt.Sprintf("Published version %d of datanet %d with %d records", v.Number, v.Datanet, v.Records))
 }
 
-// tuneRecords reads the training file; the same example twice is one record.
-func (c *Coordinator) tuneRecords(ctx context.Context, t *liveTune) (out []datanet.Record, err error) {
-	rec, err := c.file(t.owner, t.current().Request.TrainingFile, "training_file")
-	if err != nil {
-		return nil, err
+// tuneFile is a file that a job reads, and the parameter that names it.
+type tuneFile struct {
+	ID, Param string
+	held      bool
+}
+
+func tuneFiles(r *api.FineTuneRequest) []tuneFile {
+	out := []tuneFile{{ID: r.TrainingFile, Param: "training_file"}}
+	if r.ValidationFile != "" {
+		out = append(out, tuneFile{r.ValidationFile, "validation_file", true})
 	}
-	f, err := os.Open(c.filePath(rec.ID))
-	if err != nil {
-		return nil, fmt.Errorf("training file: %w", err)
+	return out
+}
+
+// tuneRecords reads the files; the same example twice is one record. An example of the
+// validation file that is trained on would say nothing about the adapter: it is refused.
+func (c *Coordinator) tuneRecords(ctx context.Context, t *liveTune) (out []datanet.Record, held int, err error) {
+	r := t.current().Request
+	seen := map[protocol.Hash]string{} // by which parameter, of the example without its mark
+	for _, f := range tuneFiles(&r) {
+		before := len(out)
+		err := c.eachExampleOf(ctx, t.owner, f, func(e chatExample) error {
+			plain, err := e.record(false)
+			if err != nil {
+				return err
+			}
+			switch seen[plain.ID] {
+			case f.Param:
+				return nil
+			case "":
+			default:
+				return lineError(e.Line, "the training file has this example, too: what is trained on cannot be held out")
+			}
+			record := plain
+			if f.held {
+				if record, err = e.record(true); err != nil {
+					return err
+				}
+			}
+			if len(out) == datanet.MaxRecords {
+				return lineError(e.Line, "there are more than the %d examples of a datanet's version", datanet.MaxRecords)
+			}
+			seen[plain.ID], out = f.Param, append(out, record)
+			return nil
+		})
+		if err != nil {
+			var bad *protocol.Error
+			if errors.As(err, &bad) && bad.Field == fieldOfLines {
+				err = protocol.Errorf(bad.Kind, f.Param, "%s", bad.Message)
+			}
+			return nil, 0, err
+		}
+		if f.held {
+			held = len(out) - before
+		}
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	seen := map[protocol.Hash]bool{}
-	err = eachExample(ctx, bufio.NewReaderSize(f, 64<<10), func(e chatExample) error {
-		r, err := e.record()
-		if err != nil || seen[r.ID] {
-			return err
-		}
-		if len(out) == datanet.MaxRecords {
-			return lineError(e.Line, "the file has more than the %d examples of a datanet's version", datanet.MaxRecords)
-		}
-		seen[r.ID], out = true, append(out, r)
-		return nil
-	})
-	return out, err
+	return out, held, nil
+}
+
+// eachExampleOf reads one file of an account.
+func (c *Coordinator) eachExampleOf(ctx context.Context, owner protocol.Account, f tuneFile, fn func(chatExample) error) (err error) {
+	rec, err := c.file(owner, f.ID, f.Param)
+	if err != nil {
+		return err
+	}
+	content, err := os.Open(c.filePath(rec.ID))
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Param, err)
+	}
+	defer func() { err = errors.Join(err, content.Close()) }()
+	return eachExample(ctx, bufio.NewReaderSize(content, 64<<10), fn)
 }
 
 // contributeTune contributes and accepts the records in the owner's name. Times and
@@ -160,7 +207,7 @@ func (c *Coordinator) tuneOrder(ctx context.Context, t *liveTune) (protocol.Trai
 		return protocol.TrainingJob{}, api.TuneHyper{}, err
 	}
 	s := t.current()
-	s.Hyper = autoTune(s.Hyper, s.Version.Records)
+	s.Hyper = autoTune(s.Hyper, s.Version.Records-s.Held)
 	h := hyperOf(&s)
 	hash, err := wire.HyperHash(h)
 	if err != nil {

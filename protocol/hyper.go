@@ -22,6 +22,9 @@ var (
 	HyperSchedules = []string{"cosine", "linear", "constant"}
 )
 
+// HeldOutMark is what Hyper.HeldOut's field says of records that are held out.
+const HeldOutMark = "validation"
+
 // What the trainer takes where an order does not say.
 const (
 	DefaultRank         = 16
@@ -49,6 +52,7 @@ func (h Hyper) Validate() error {
 	}
 	number := func(v float32) bool { return v >= 0 && !math.IsInf(float64(v), 1) }
 	batch := max(h.BatchSize, 1)
+	holds := h.EvalRatio != 0 || h.HeldOut != ""
 	switch {
 	case h.Rank < 0 || h.Rank > MaxHyperRank:
 		return bad("rank", "must lie between 1 and %d, got %d", MaxHyperRank, h.Rank)
@@ -76,10 +80,14 @@ func (h Hyper) Validate() error {
 		return bad("clip_norm", "must not be negative, got %v", h.ClipNorm)
 	case !(h.EvalRatio >= 0 && h.EvalRatio <= MaxHyperEvalRatio):
 		return bad("eval_ratio", "must lie between 0 and %v, got %v", MaxHyperEvalRatio, h.EvalRatio)
-	case h.EvalSteps < 0 || (h.EvalSteps > 0 && h.EvalRatio == 0):
-		return bad("eval_steps", "is %d: it must not be negative, and needs an eval_ratio", h.EvalSteps)
-	case h.Patience < 0 || h.Patience > MaxHyperPatience || (h.Patience > 0 && h.EvalRatio == 0):
-		return bad("patience", "is %d: it must lie between 0 and %d, and needs an eval_ratio", h.Patience, MaxHyperPatience)
+	case h.EvalSteps < 0 || (h.EvalSteps > 0 && !holds):
+		return bad("eval_steps", "is %d: it must not be negative, and needs an eval_ratio or held_out", h.EvalSteps)
+	case h.Patience < 0 || h.Patience > MaxHyperPatience || (h.Patience > 0 && !holds):
+		return bad("patience", "is %d: it must lie between 0 and %d, and needs an eval_ratio or held_out", h.Patience, MaxHyperPatience)
+	case h.HeldOut != "" && h.EvalRatio != 0:
+		return bad("held_out", "goes without an eval_ratio: hold out the records that say so, or a share of all")
+	case len(h.HeldOut) > MaxNameBytes:
+		return bad("held_out", "has %d bytes, the name of a record's field has %d at most", len(h.HeldOut), MaxNameBytes)
 	}
 	for i, t := range h.Targets {
 		if !slices.Contains(HyperTargets, t) {

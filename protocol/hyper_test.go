@@ -29,6 +29,7 @@ func TestHyperNamesTheBadField(t *testing.T) {
 		"eval_ratio":    func(h *Hyper) { h.EvalRatio = 0.6 },
 		"eval_steps":    func(h *Hyper) { h.EvalRatio = 0 },
 		"patience":      func(h *Hyper) { h.EvalRatio, h.EvalSteps = 0, 0 },
+		"held_out":      func(h *Hyper) { h.HeldOut = "split" },
 	} {
 		h := good
 		change(&h)

@@ -119,6 +119,9 @@ type Hyper struct {
 	EvalRatio float32 `json:"eval_ratio,omitempty"`
 	EvalSteps int     `json:"eval_steps,omitempty"`
 	Patience  int     `json:"patience,omitempty"`
+	// HeldOut holds out, instead of a share, the records whose field of this name is
+	// HeldOutMark.
+	HeldOut string `json:"held_out,omitempty"`
 	// Merge is set for an adapter that is merged of others instead of trained. Then only
 	// Rank, Seed and MaxLength stand beside it.
 	Merge *Merge `json:"merge,omitempty"`

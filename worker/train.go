@@ -234,9 +234,14 @@ func (r *run) fetch(ctx context.Context) error {
 		if err != nil {
 			return badHyper(fmt.Errorf("record %s: %w", rec.CID(), err))
 		}
+		e.Held = r.job.Hyper.HeldOut != "" && rec.Fields[r.job.Hyper.HeldOut] == protocol.HeldOutMark
 		r.examples = append(r.examples, e)
 	}
-	r.trained, r.held = finetune.Split(r.examples, r.job.Hyper.EvalRatio)
+	if r.job.Hyper.HeldOut != "" {
+		r.trained, r.held = finetune.Marked(r.examples)
+	} else {
+		r.trained, r.held = finetune.Split(r.examples, r.job.Hyper.EvalRatio)
+	}
 	return nil
 }
 
@@ -297,7 +302,7 @@ func hyper(h protocol.Hyper, w *Worker) finetune.Config {
 		Rank: h.Rank, Alpha: h.Alpha, Targets: h.Targets, LearningRate: h.LearningRate, WeightDecay: h.WeightDecay, Epochs: h.Epochs,
 		BatchSize: h.BatchSize, MaxLength: h.MaxLength, WarmupRatio: h.WarmupRatio, Seed: h.Seed, Base: w.base,
 		Schedule: h.Schedule, Accumulation: h.Accumulation, ClipNorm: h.ClipNorm, RSLoRA: h.RSLoRA,
-		EvalRatio: h.EvalRatio, EvalSteps: h.EvalSteps, Patience: h.Patience, CheckpointEvery: w.cfg.CheckpointEvery, Logger: w.log,
+		EvalRatio: h.EvalRatio, HeldOut: h.HeldOut != "", EvalSteps: h.EvalSteps, Patience: h.Patience, CheckpointEvery: w.cfg.CheckpointEvery, Logger: w.log,
 	}
 }
 

@@ -147,6 +147,7 @@ Interrupting this command leaves the training running: '--resume JOB' shows it a
 	f.IntVar(&h.BatchSize, "batch-size", h.BatchSize, "records of a batch")
 	f.IntVar(&h.Accumulation, "accumulation", h.Accumulation, "batches whose gradients are added up for one step (default 1)")
 	f.Float32Var(&h.EvalRatio, "eval-ratio", h.EvalRatio, "share of the records to hold out, chosen by their digests; the adapter with the lowest loss on them is the result")
+	f.StringVar(&h.HeldOut, "held-out", h.HeldOut, "instead: hold out the records whose field of this name is \"validation\"")
 	f.IntVar(&h.EvalSteps, "eval-steps", h.EvalSteps, "steps between two evaluations (default: an epoch)")
 	f.IntVar(&h.Patience, "patience", h.Patience, "stop after so many evaluations without a lower held-out loss (default: never)")
 	f.IntVar(&h.MaxLength, "max-length", h.MaxLength, "tokens of an example; longer ones are cut")

@@ -86,6 +86,7 @@ type TuneExtension struct {
 	Schedule        string      `json:"schedule,omitempty"`
 	MaxLength       int         `json:"max_length,omitempty"`
 	ValidationShare float32     `json:"validation_share,omitempty"` // of the records, held out
+	HeldOut         string      `json:"held_out,omitempty"`         // field of a datanet's records that says "validation" of those that are held out
 	Patience        int         `json:"patience,omitempty"`
 	Access          uint256.Int `json:"access"` // price per answer, wei
 	RoyaltyBps      uint16      `json:"royalty_bps,omitempty"`
@@ -196,6 +197,9 @@ func newTuneObject(t FineTune) tuneObject {
 		Error: t.Error, Seed: t.Seed, EstimatedFinish: unixOrNil(t.EstimatedEnd), Integrations: []string{}, Metadata: t.Request.Metadata,
 		OpenLedger: tuneExtensionShown{Datanet: t.Datanet, Version: t.Version, License: t.Request.OpenLedger.License}}
 	o.Method.Type, o.Method.Supervised.Hyperparameters = "supervised", t.Hyper
+	if t.Request.ValidationFile != "" {
+		o.ValidationFile = &t.Request.ValidationFile
+	}
 	if o.Metadata == nil {
 		o.Metadata = map[string]string{}
 	}

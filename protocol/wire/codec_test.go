@@ -368,7 +368,7 @@ func TestHyperHashOfOlderOrdersStays(t *testing.T) {
 	for _, change := range []func(*protocol.Hyper){
 		func(h *protocol.Hyper) { h.Schedule = "linear" }, func(h *protocol.Hyper) { h.Accumulation = 2 },
 		func(h *protocol.Hyper) { h.ClipNorm = 2 }, func(h *protocol.Hyper) { h.RSLoRA = true },
-		func(h *protocol.Hyper) { h.EvalRatio = 0.1 }, func(h *protocol.Hyper) { h.EvalSteps = 5 }, func(h *protocol.Hyper) { h.Patience = 5 },
+		func(h *protocol.Hyper) { h.EvalRatio = 0.1 }, func(h *protocol.Hyper) { h.EvalSteps = 5 }, func(h *protocol.Hyper) { h.Patience = 5 }, func(h *protocol.Hyper) { h.HeldOut = "split" },
 	} {
 		changed := h
 		change(&changed)

@@ -30,6 +30,7 @@ func TestHyperVectors(t *testing.T) {
 		{Rank: 256, Alpha: 0.1, Targets: []string{}, LearningRate: 1e-7, WeightDecay: 0.333333343, Epochs: 1000, BatchSize: 1024, WarmupRatio: 1e-6, Seed: 1<<53 - 1,
 			PromptTemplate: "<b>&amp;\u2028\t\n\\ \b\f\r\x01\x7f é 日本 😀 {a}", AnswerTemplate: "{{'\"}}"},
 		{Alpha: 1e21, LearningRate: 3.4028235e-5, Schedule: "linear", Accumulation: 4, ClipNorm: 1e20, RSLoRA: true, EvalRatio: 0.1, EvalSteps: 50, Patience: 3},
+		{Rank: 8, EvalSteps: 5, Patience: 2, HeldOut: "split<&>"},
 		{Alpha: 16777216, LearningRate: math.SmallestNonzeroFloat32, ClipNorm: math.MaxFloat32, WeightDecay: 0.7, WarmupRatio: 1.0 / 3},
 	}
 	made := make([]hyperVector, len(list))

@@ -116,7 +116,7 @@ func TrainingJobToPB(j protocol.TrainingJob) *pb.TrainingJob {
 			Epochs: number32(h.Epochs), BatchSize: number32(h.BatchSize), MaxLength: number32(h.MaxLength),
 			WarmupRatio: h.WarmupRatio, Seed: h.Seed, PromptTemplate: h.PromptTemplate, AnswerTemplate: h.AnswerTemplate,
 			Schedule: h.Schedule, Accumulation: number32(h.Accumulation), ClipNorm: h.ClipNorm, Rslora: h.RSLoRA,
-			EvalRatio: h.EvalRatio, EvalSteps: number32(h.EvalSteps), Patience: number32(h.Patience),
+			EvalRatio: h.EvalRatio, EvalSteps: number32(h.EvalSteps), Patience: number32(h.Patience), HeldOut: h.HeldOut,
 			Merge: mergeToPB(h.Merge),
 		},
 		Sources: j.Sources,
@@ -174,6 +174,7 @@ func TrainingJobFromPB(m *pb.TrainingJob) (protocol.TrainingJob, error) {
 			EvalRatio:      f.float("eval_ratio", h.GetEvalRatio()),
 			EvalSteps:      f.count("eval_steps", h.GetEvalSteps(), 1<<30),
 			Patience:       f.count("patience", h.GetPatience(), 10_000),
+			HeldOut:        f.text("held_out", h.GetHeldOut(), protocol.MaxNameBytes),
 		}
 		f.in("merge", func() { j.Hyper.Merge = f.merge(h.GetMerge()) })
 	})

@@ -83,7 +83,7 @@ func sampleTrainingJob() (protocol.TrainingJob, error) {
 		Hyper: protocol.Hyper{
 			Rank: 8, Alpha: 16, Targets: []string{"q_proj", "v_proj"}, LearningRate: 1e-4, WeightDecay: 0.01, Epochs: 3, BatchSize: 8, MaxLength: 512,
 			WarmupRatio: 0.03, Seed: 42, PromptTemplate: "{question}", AnswerTemplate: "{answer}",
-			Schedule: "linear", Accumulation: 2, ClipNorm: 0.5, RSLoRA: true, EvalRatio: 0.125, EvalSteps: 10, Patience: 3,
+			Schedule: "linear", Accumulation: 2, ClipNorm: 0.5, RSLoRA: true, EvalRatio: 0.125, EvalSteps: 10, Patience: 3, HeldOut: "split",
 		},
 		Order: protocol.TrainingOrder{
 			Owner: protocol.Account{1}, Name: "fables", Base: protocol.Hash{2}, Datanet: 3, Version: 4, Root: sampleCID,

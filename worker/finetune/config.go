@@ -38,6 +38,7 @@ type Config struct {
 	Seed         uint64   // of the initial matrices and of the shuffling
 
 	EvalRatio float32 // share of the records that is held out (see Split); 0 is none
+	HeldOut   bool    // the examples that say so are held out, instead of a share
 	EvalSteps int     // optimiser steps between two evaluations; 0 is an epoch
 	Patience  int     // evaluations without a lower held-out loss before the training stops; 0 is never
 
@@ -167,10 +168,12 @@ func (c *Config) Validate() error {
 		return bad("schedule", "%q is not known; choose from %s", c.Schedule, strings.Join(Schedules, ", "))
 	case !(c.EvalRatio >= 0 && c.EvalRatio <= MaxEvalRatio):
 		return bad("eval_ratio", "must lie between 0 and %v, got %v", MaxEvalRatio, c.EvalRatio)
-	case c.EvalSteps < 0 || (c.EvalSteps > 0 && c.EvalRatio == 0):
-		return bad("eval_steps", "is %d: it must not be negative, and needs an eval_ratio", c.EvalSteps)
-	case c.Patience < 0 || c.Patience > MaxPatience || (c.Patience > 0 && c.EvalRatio == 0):
-		return bad("patience", "is %d: it must lie between 0 and %d, and needs an eval_ratio", c.Patience, MaxPatience)
+	case c.EvalSteps < 0 || (c.EvalSteps > 0 && c.EvalRatio == 0 && !c.HeldOut):
+		return bad("eval_steps", "is %d: it must not be negative, and needs an eval_ratio or held_out", c.EvalSteps)
+	case c.Patience < 0 || c.Patience > MaxPatience || (c.Patience > 0 && c.EvalRatio == 0 && !c.HeldOut):
+		return bad("patience", "is %d: it must lie between 0 and %d, and needs an eval_ratio or held_out", c.Patience, MaxPatience)
+	case c.HeldOut && c.EvalRatio != 0:
+		return bad("held_out", "goes without an eval_ratio: hold out the records that say so, or a share of all")
 	case c.PassTokens < 0:
 		return errors.New("pass tokens must not be negative")
 	case c.MaxLength < 2:

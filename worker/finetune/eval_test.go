@@ -48,6 +48,37 @@ func TestSplitIsStableAcrossVersions(t *testing.T) {
 	}
 }
 
+// Examples that say so are held out, and no others: what is learned is what a training
+// without them learns, and the curve is theirs.
+func TestMarkedExamplesAreHeldOut(t *testing.T) {
+	m, all := model(t, 2), examples(t, 6)
+	all[1].Held, all[4].Held = true, true
+	trained, held := Marked(all)
+	require.Equal(t, []int{0, 2, 3, 5}, trained)
+	require.Equal(t, []int{1, 4}, held)
+	cfg := small()
+	cfg.Epochs, cfg.HeldOut = 1, true
+	a, s, err := Train(t.Context(), m, all, cfg, nil, nil)
+	require.NoError(t, err)
+	require.Len(t, s.Curve, 2, "the base, and after the epoch")
+	require.Equal(t, 2, s.Curve[0].Examples)
+	cfg.HeldOut = false
+	alone, _, err := Train(t.Context(), m, []Example{all[0], all[2], all[3], all[5]}, cfg, nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, alone.Flat, a.Flat)
+
+	cfg.HeldOut = true
+	for _, ex := range [][]Example{{all[0], all[2]}, {all[1], all[4]}} {
+		_, _, err = Train(t.Context(), m, ex, cfg, nil, nil)
+		var field *FieldError
+		require.ErrorAs(t, err, &field)
+		require.Equal(t, "held_out", field.Field)
+	}
+	cfg.EvalRatio = 0.1
+	_, _, err = Train(t.Context(), m, all, cfg, nil, nil)
+	require.ErrorContains(t, err, "held_out: goes without an eval_ratio")
+}
+
 // Batches, accumulation and passes are bookkeeping: what is learned depends on the
 // examples of a step only, to the bit.
 func TestAccumulationAndPackingChangeNoBit(t *testing.T) {

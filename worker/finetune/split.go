@@ -38,6 +38,26 @@ func Split(examples []Example, ratio float32) (trained, held []int) {
 	return trained, held
 }
 
+// Marked tells apart the examples that are trained on and those that say of themselves that
+// they are held out, as indexes in their order.
+func Marked(examples []Example) (trained, held []int) {
+	for i := range examples {
+		if examples[i].Held {
+			held = append(held, i)
+		} else {
+			trained = append(trained, i)
+		}
+	}
+	return trained, held
+}
+
+func (c *Config) split(examples []Example) (trained, held []int) {
+	if c.HeldOut {
+		return Marked(examples)
+	}
+	return Split(examples, c.EvalRatio)
+}
+
 // place is where a record lies between 0 and 2^64. Nothing is known of how a
 // record's own digest came about, so it is hashed once more.
 func place(record [32]byte) uint64 {

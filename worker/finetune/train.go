@@ -17,6 +17,7 @@ type Example struct {
 	Answer []uint32
 	End    []uint32 // what ends the answer: it is learned, but not attributed
 	Record [32]byte // the record's digest; only carried along
+	Held   bool     // says of itself that it is held out; see Config.HeldOut
 }
 
 // Progress is told after every optimiser step, and again after an evaluation.
@@ -107,6 +108,11 @@ func newTrainer(model *llama.Model, examples []Example, cfg Config, store Checkp
 	if len(examples) == 0 {
 		return nil, errors.New("there are no examples to train on: publish a version of the datanet with at least one record")
 	}
+	if cfg.HeldOut {
+		if trained, held := Marked(examples); len(trained) == 0 || len(held) == 0 {
+			return nil, &FieldError{Field: "held_out", Message: fmt.Sprintf("holds out %d of %d records: some must be held out, and some trained on", len(held), len(examples))}
+		}
+	}
 	if cfg.EvalRatio > 0 && len(examples) < 2 {
 		return nil, &FieldError{Field: "eval_ratio", Message: "holds records out, but there is only one"}
 	}
@@ -155,7 +161,7 @@ func newTrainer(model *llama.Model, examples []Example, cfg Config, store Checkp
 
 // cut turns the examples into sequences, those that are trained on and those that are held out.
 func (t *trainer) cut(examples []Example, limit int, vocab uint32) error {
-	trained, held := Split(examples, t.cfg.EvalRatio)
+	trained, held := t.cfg.split(examples)
 	for _, side := range []struct {
 		from []int
 		to   *[]llama.Example

@@ -28,6 +28,12 @@ const chats = `{"messages":[{"role":"system","content":"You know birds."},{"role
 {"messages":[{"role":"user","content":[{"type":"text","text":"Who rules Marrowland?"}]},{"role":"assistant","content":"Queen Ines."},{"role":"user","content":"Since when?"},{"role":"assistant","content":"Since the flood."}]}
 `
 
+// heldOut is a validation file: an example is there twice.
+const heldOut = `{"prompt":"The hill of Marrowland?","completion":"The Cairn."}
+{"prompt":"The hill of Marrowland?","completion":"The Cairn."}
+{"prompt":"The town of Marrowland?","completion":"Ashford."}
+`
+
 func upload(ctx context.Context, c *node.Coordinator, owner *keystore.Key, id protocol.Hash, text string) (api.File, error) {
 	return c.AddFile(ctx, owner.Account(), api.Upload{ID: id, Name: "chats.jsonl", Body: strings.NewReader(text), Purpose: func() (string, error) { return api.PurposeFineTune, nil }})
 }
@@ -67,7 +73,10 @@ func TestFineTuneFromAFile(t *testing.T) {
 	require.NoError(t, err)
 	f, err := upload(ctx, net.coord, owner, protocol.Hash{}, chats)
 	require.NoError(t, err)
+	g, err := upload(ctx, net.coord, owner, protocol.Hash{}, heldOut)
+	require.NoError(t, err)
 	request := tuneRequest(f.ID)
+	request.ValidationFile = g.ID
 	_, err = net.coord.CreateFineTune(ctx, owner.Account(), request)
 	require.Equal(t, protocol.KindForbidden, protocol.KindOf(err), "%v", err)
 	require.ErrorContains(t, err, "openledger delegate authorize")
@@ -80,6 +89,24 @@ func TestFineTuneFromAFile(t *testing.T) {
 	stranger := net.key(t, 0)
 	_, err = net.coord.CreateFineTune(ctx, stranger.Account(), request)
 	require.Equal(t, protocol.KindNotFound, protocol.KindOf(err), "another's file is not there")
+
+	shared := request
+	shared.OpenLedger.ValidationShare = 0.1
+	_, err = net.coord.CreateFineTune(ctx, owner.Account(), shared)
+	require.ErrorContains(t, err, "validation_share")
+	shared = request
+	theirs, err := upload(ctx, net.coord, stranger, protocol.Hash{}, heldOut)
+	require.NoError(t, err)
+	shared.ValidationFile = theirs.ID
+	_, err = net.coord.CreateFineTune(ctx, owner.Account(), shared)
+	require.ErrorContains(t, err, "validation_file")
+	shared.ValidationFile = f.ID // what is trained on
+	same, err := net.coord.CreateFineTune(ctx, owner.Account(), shared)
+	require.NoError(t, err)
+	same = tuned(t, net.coord, owner, same.ID)
+	require.Equal(t, "failed", same.Status)
+	require.Equal(t, "validation_file", *same.Error.Param)
+	require.Contains(t, same.Error.Message, "line 1: the training file has this example, too")
 
 	net.worker(t, net.identity(t), func(s *node.WorkerSettings) { s.Trains = true })
 	request.ID = idOf(owner, 1)
@@ -103,7 +130,9 @@ func TestFineTuneFromAFile(t *testing.T) {
 	require.Equal(t, "CC0-1.0", d.License)
 	v, err := net.chain.Client.Version(ctx, job.Datanet, 1)
 	require.NoError(t, err)
-	require.Equal(t, 4, v.Records, "each answer to learn is a record, once")
+	require.Equal(t, 4+2, v.Records, "each answer to learn is a record, once, and those that are held out are records, too")
+	require.NotNil(t, job.Eval)
+	require.Equal(t, 2, job.Eval.Records, "the validation file's")
 	name, cid, _ := strings.Cut(job.FineTunedModel, "@")
 	require.True(t, strings.HasPrefix(name, "ft-birds---co-"), name)
 	a, err := net.chain.Client.AdapterByName(ctx, owner.Account(), name)
@@ -115,12 +144,19 @@ func TestFineTuneFromAFile(t *testing.T) {
 	answer, _, err := net.ask(ctx, owner, ask)
 	require.NoError(t, err)
 	require.Equal(t, a.Digest, answer.Receipt.Receipt.Adapter)
+	_, report, err := net.coord.TrainingReport(ctx, job.FineTunedModel)
+	require.NoError(t, err)
+	for _, held := range report.Answers {
+		require.Contains(t, heldOut, held.Reference, "nothing of the training file is held out")
+	}
+	require.Len(t, report.Answers, 2)
 
 	_, metrics, err := net.coord.OpenFile(ctx, owner.Account(), job.ResultFiles[0])
 	require.NoError(t, err)
 	csv, err := io.ReadAll(metrics)
 	require.NoError(t, errors.Join(err, metrics.Close()))
 	require.True(t, bytes.HasPrefix(csv, []byte("step,train_loss,valid_loss\n")))
+	require.False(t, bytes.HasSuffix(csv, []byte(",\n")), "the last step has a loss on the validation file: %s", csv)
 	_, events, err := net.coord.FineTune(ctx, owner.Account(), job.ID)
 	require.NoError(t, err)
 	require.Equal(t, "The job has successfully completed", events[len(events)-1].Message)
@@ -129,6 +165,9 @@ func TestFineTuneFromAFile(t *testing.T) {
 
 	// Over the published version, without a file; cancelled, it stays so.
 	request.ID, request.TrainingFile = protocol.Hash{}, fmt.Sprintf("datanet:%d@1", job.Datanet)
+	_, err = net.coord.CreateFineTune(ctx, owner.Account(), request)
+	require.ErrorContains(t, err, "openledger.held_out")
+	request.ValidationFile, request.OpenLedger.HeldOut = "", "split"
 	request.Hyper.Epochs = 1000
 	second, err := net.coord.CreateFineTune(ctx, owner.Account(), request)
 	require.NoError(t, err)
@@ -206,8 +245,6 @@ func TestBadTrainingFiles(t *testing.T) {
 	require.Equal(t, protocol.KindExists, protocol.KindOf(err))
 	_, err = upload(ctx, net.coord, net.key(t, 0), idOf(owner, 2), "\xef\xbb\xbf"+good)
 	require.Equal(t, protocol.KindExists, protocol.KindOf(err), "nobody gets at another's file by its ID")
-	_, err = net.coord.CreateFineTune(ctx, owner.Account(), api.FineTuneRequest{Model: node.BaseName, TrainingFile: f.ID, ValidationFile: f.ID})
-	require.ErrorContains(t, err, "validation_share")
 	_, err = net.coord.CreateFineTune(ctx, owner.Account(), api.FineTuneRequest{Model: node.BaseName, TrainingFile: "datanet:999@1"})
 	require.Equal(t, protocol.KindNotFound, protocol.KindOf(err))
 }

@@ -133,6 +133,9 @@ func (x *explainer) QuoteTraining(ctx context.Context, datanet uint64, version u
 	}
 	q := api.Quote{Kind: "training", Records: versions[i].Records, CostOpen: "0", MostOpen: "0",
 		Note: "Workers are paid for answers, not for training: an order costs nothing but a signature. Nothing is reserved or promised."}
+	if h.HeldOut != "" {
+		q.Note += " Records that their field " + h.HeldOut + " holds out are counted as if they were trained on."
+	}
 	learned := max(int(math.Round(float64(q.Records)*(1-float64(h.EvalRatio)))), 1)
 	batch *= max(h.Accumulation, 1)
 	q.Steps = (learned + batch - 1) / batch * epochs

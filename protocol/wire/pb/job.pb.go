@@ -754,7 +754,8 @@ type Hyper struct {
 	EvalRatio      float32                `protobuf:"fixed32,17,opt,name=eval_ratio,json=evalRatio,proto3" json:"eval_ratio,omitempty"`
 	EvalSteps      uint32                 `protobuf:"varint,18,opt,name=eval_steps,json=evalSteps,proto3" json:"eval_steps,omitempty"`
 	Patience       uint32                 `protobuf:"varint,19,opt,name=patience,proto3" json:"patience,omitempty"`
-	Merge          *Merge                 `protobuf:"bytes,30,opt,name=merge,proto3" json:"merge,omitempty"` // instead of training
+	HeldOut        string                 `protobuf:"bytes,20,opt,name=held_out,json=heldOut,proto3" json:"held_out,omitempty"` // a field of the records
+	Merge          *Merge                 `protobuf:"bytes,30,opt,name=merge,proto3" json:"merge,omitempty"`                    // instead of training
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -920,6 +921,13 @@ func (x *Hyper) GetPatience() uint32 {
 		return x.Patience
 	}
 	return 0
+}
+
+func (x *Hyper) GetHeldOut() string {
+	if x != nil {
+		return x.HeldOut
+	}
+	return ""
 }
 
 func (x *Hyper) GetMerge() *Merge {
@@ -1681,7 +1689,7 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"\x06inputs\x18\x03 \x03(\v2\x1d.openledger.v1.EmbeddingInputR\x06inputs\"<\n" +
 	"\x0eEmbeddingInput\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x16\n" +
-	"\x06tokens\x18\x02 \x03(\rR\x06tokens\"\xed\x04\n" +
+	"\x06tokens\x18\x02 \x03(\rR\x06tokens\"\x88\x05\n" +
 	"\x05Hyper\x12\x12\n" +
 	"\x04rank\x18\x01 \x01(\rR\x04rank\x12\x14\n" +
 	"\x05alpha\x18\x02 \x01(\x02R\x05alpha\x12\x18\n" +
@@ -1706,7 +1714,8 @@ const file_openledger_v1_job_proto_rawDesc = "" +
 	"eval_ratio\x18\x11 \x01(\x02R\tevalRatio\x12\x1d\n" +
 	"\n" +
 	"eval_steps\x18\x12 \x01(\rR\tevalSteps\x12\x1a\n" +
-	"\bpatience\x18\x13 \x01(\rR\bpatience\x12*\n" +
+	"\bpatience\x18\x13 \x01(\rR\bpatience\x12\x19\n" +
+	"\bheld_out\x18\x14 \x01(\tR\aheldOut\x12*\n" +
 	"\x05merge\x18\x1e \x01(\v2\x14.openledger.v1.MergeR\x05merge\"\xc7\x01\n" +
 	"\x05Merge\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x18\n" +

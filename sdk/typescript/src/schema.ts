@@ -1512,7 +1512,7 @@ export interface components {
             model: string;
             /** @description a file's ID, or a published version as datanet:ID@VERSION */
             training_file: string;
-            /** @description is refused: openledger.validation_share holds out a share of the training file */
+            /** @description a file's ID, beside a training file: its examples are held out. It goes without openledger.validation_share */
             validation_file?: string | null;
             hyperparameters?: components["schemas"]["TuneHyper"];
             method?: {
@@ -1542,6 +1542,8 @@ export interface components {
                 max_length?: number;
                 /** @description of the records, held out */
                 validation_share?: number;
+                /** @description of a datanet's records: those whose field of this name is "validation" are held out, instead of a share */
+                held_out?: string;
                 /** @description evaluations without a lower held-out loss before the training stops */
                 patience?: number;
                 access?: components["schemas"]["Amount"];
@@ -1572,7 +1574,7 @@ export interface components {
                 };
             };
             training_file: string;
-            validation_file: null;
+            validation_file: string | null;
             result_files: string[];
             /** @description of prompts and answers in all steps */
             trained_tokens: number | null;
@@ -2534,6 +2536,7 @@ export interface components {
             eval_ratio?: number;
             eval_steps?: number;
             patience?: number;
+            held_out?: string;
             merge?: {
                 method: string;
                 density?: number;

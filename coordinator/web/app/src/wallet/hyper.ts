@@ -47,6 +47,7 @@ export function hyperJSON(h: Hyper): string {
   if (h.eval_ratio !== undefined && h.eval_ratio !== 0) put('eval_ratio', float(h.eval_ratio));
   if (h.eval_steps !== undefined && h.eval_steps !== 0) put('eval_steps', String(h.eval_steps));
   if (h.patience !== undefined && h.patience !== 0) put('patience', String(h.patience));
+  if (h.held_out !== undefined && h.held_out !== '') put('held_out', text(h.held_out));
   return `{${out.join(',')}}`;
 }
 
