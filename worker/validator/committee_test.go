@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -181,11 +182,14 @@ func (w *world) mortal(others []*watcher) *mortal {
 func (m *mortal) run(done func() bool) {
 	t := m.t
 	t.Helper()
+	var mu sync.Mutex // batches and epochs are judged side by side
 	died := map[string]bool{}
 	for range 40 {
 		db := openStore(t, m.fs)
 		s := m.service(db, m.key, func(c *Config) {
 			c.step = func(at string) error {
+				mu.Lock()
+				defer mu.Unlock()
 				if !died[at] {
 					died[at] = true
 					m.killed[at]++
