@@ -70,6 +70,8 @@ func user(text string) []map[string]string {
 // less the platform's part, to the wei. Names lead to the agent that had them first.
 func TestAgentIsServedAndPaid(t *testing.T) {
 	ctx := t.Context()
+	start, _, err := net.chain.Client.Head(ctx) // batches before it may be of workers that are gone
+	require.NoError(t, err)
 	w := net.worker(t, net.identity(t))
 	bard, thief := net.key(t, 500), net.key(t, 200)
 	name := fmt.Sprintf("bard-%d", net.n.Add(1))
@@ -207,7 +209,7 @@ func TestAgentIsServedAndPaid(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, net.chain.AdvanceTime(10*time.Second))
 	_, now := net.chain.Head()
-	_, _, err = claims.Claim(ctx, net.chain.Client.As(thief), bard.Account(), 0, now)
+	_, _, err = claims.Claim(ctx, net.chain.Client.As(thief), bard.Account(), start, now)
 	require.NoError(t, err)
 	after, err := net.chain.Client.Balance(ctx, bard.Account())
 	require.NoError(t, err)
