@@ -21,6 +21,7 @@ type Explainer interface {
 type Explanation struct {
 	Receipt   protocol.Hash `json:"receipt"`
 	Algorithm string        `json:"algorithm"`
+	Datanet   uint64        `json:"datanet"` // that the adapter learned, whose records are meant; 0: none
 	// Parts are the answer's text, cut where the records that repeat it change.
 	Parts   []AnswerPart   `json:"parts"`
 	Records []RecordBehind `json:"records"` // by descending weight

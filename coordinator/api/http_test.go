@@ -247,6 +247,10 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	require.Len(t, ids, 4, "other keys and no keys are jobs of their own")
 	require.NotEqual(t, asked[3].Sampling.Seed, asked[4].Sampling.Seed)
+	for _, r := range asked {
+		require.Equal(t, r.Sampling.Seed, uint64(float64(r.Sampling.Seed)), "JavaScript reads a drawn seed as it is")
+		require.Less(t, r.Sampling.Seed, uint64(1<<53))
+	}
 
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
 	require.NoError(t, err)

@@ -95,8 +95,9 @@ func (r *samplingRequest) sampling(id protocol.Hash) (protocol.Sampling, error) 
 			return s, invalid("stop", "each stop string has 1 to 256 bytes")
 		}
 	}
-	// Without a seed the request's ID is one: asked again, it draws the same tokens.
-	s.Seed = binary.LittleEndian.Uint64(id[:8])
+	// Without a seed the request's ID is one: asked again, it draws the same tokens. Receipts
+	// show it in JSON, whose numbers JavaScript reads exactly up to 2^53.
+	s.Seed = binary.LittleEndian.Uint64(id[:8]) & (1<<53 - 1)
 	if r.Seed != nil {
 		s.Seed = uint64(*r.Seed)
 	}

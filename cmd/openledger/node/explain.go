@@ -107,7 +107,7 @@ func (x *explainer) Explain(ctx context.Context, id protocol.Hash) (api.Explanat
 		return api.Explanation{}, err
 	}
 	at := v.Evidence.Attribution
-	out := api.Explanation{Receipt: id, Algorithm: at.Algorithm, Pool: at.Pool, Read: coordinator.Citations(v.Evidence)}
+	out := api.Explanation{Receipt: id, Algorithm: at.Algorithm, Datanet: v.Receipt.Datanet, Pool: at.Pool, Read: coordinator.Citations(v.Evidence)}
 	t, err := x.tokenizer()
 	if err != nil {
 		return out, err

@@ -55,6 +55,7 @@ func TestAnswerIsExplainedAndRunsAgain(t *testing.T) {
 			text += p.Text
 		}
 		require.Equal(t, a.Text, text)
+		require.Equal(t, a.Receipt.Receipt.Datanet, e.Datanet)
 		var paid uint256.Int
 		for _, p := range e.Payments {
 			paid.Add(&paid, &p.Amount)

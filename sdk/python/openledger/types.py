@@ -1739,6 +1739,8 @@ class ExplanationPartsItem(TypedDict):
 class Explanation(TypedDict):
     receipt: "Hash"
     algorithm: "str"
+    datanet: "Uint64"
+    """that the adapter learned, whose records are meant; 0, none"""
     parts: "list[ExplanationPartsItem]"
     """the answer's text, cut where the records that repeat it change; together they are the text"""
     records: "list[RecordBehind]"

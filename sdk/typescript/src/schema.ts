@@ -1479,6 +1479,7 @@ export interface components {
         HashParameter: string;
         Hex: string;
         Base64: string;
+        /** @description what the network counts or draws stays below 2^53, which JavaScript reads exactly; amounts of wei, which do not, are text */
         Uint64: number;
         Uint32: number;
         /** @description Unix time in milliseconds */
@@ -2952,6 +2953,8 @@ export interface components {
         Explanation: {
             receipt: components["schemas"]["Hash"];
             algorithm: string;
+            /** @description that the adapter learned, whose records are meant; 0, none */
+            datanet: components["schemas"]["Uint64"];
             /** @description the answer's text, cut where the records that repeat it change; together they are the text */
             parts: {
                 text: string;

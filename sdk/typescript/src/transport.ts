@@ -63,6 +63,13 @@ interface Asked {
   options?: Options | undefined
 }
 
+/** A whole number as JSON has it: one that would lose digits there is refused, not rounded. */
+function whole(name: string, value: bigint): number {
+  const n = Number(value)
+  if (!Number.isSafeInteger(n)) throw new RangeError(`${name}: ${value} is more than a JavaScript number holds; amounts are text, such as "${value}"`)
+  return n
+}
+
 export class Transport {
   readonly baseURL: string
   readonly #key: string | undefined
@@ -93,7 +100,7 @@ export class Transport {
     if (asked.body !== undefined) {
       if (asked.media === undefined) {
         headers.set('Content-Type', 'application/json')
-        init.body = JSON.stringify(asked.body, (_, v: unknown) => (typeof v === 'bigint' ? Number(v) : v))
+        init.body = JSON.stringify(asked.body, (name, v: unknown) => (typeof v === 'bigint' ? whole(name, v) : v))
       } else {
         if (asked.media !== 'multipart/form-data') headers.set('Content-Type', asked.media)
         init.body = asked.body as BodyInit

@@ -36,6 +36,10 @@ test('records are contributed one by one and together', async () => {
   )
 })
 
+test('a number that would lose digits is not sent', async () => {
+  await assert.rejects(net.quote({ kind: 'training', datanet: 2n ** 53n + 1n, version: 1 }), /datanet: 9007199254740993 is more than a JavaScript number holds/)
+})
+
 test('a key is issued, listed, rotated and revoked', async () => {
   const me = privateKeyToAccount(generatePrivateKey())
   const limits = { scopes: ['read', 'inference'], budget: 10n ** 18n, requests_per_minute: 5 }

@@ -23,3 +23,20 @@ export function digestOf(cid: string): string | null {
   if (bytes.length !== 36 || version !== 1 || hash !== 0x12 || length !== 32) return null;
   return `0x${bytes.slice(4).map((b) => b.toString(16).padStart(2, '0')).join('')}`;
 }
+
+/** The CID of a record's canonical bytes, whose SHA2-256 digest is 0x-hex. */
+export function recordCid(digest: string): string {
+  const bytes = [1, 0x55, 0x12, 32, ...(digest.slice(2).match(/../g) ?? []).map((b) => parseInt(b, 16))];
+  let out = '';
+  let buffer = 0;
+  let bits = 0;
+  for (const b of bytes) {
+    buffer = ((buffer << 8) | b) & 0xfff;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      out += letters[(buffer >> bits) & 31] ?? '';
+    }
+  }
+  return `b${out}${letters[(buffer << (5 - bits)) & 31] ?? ''}`;
+}

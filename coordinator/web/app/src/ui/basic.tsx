@@ -112,8 +112,8 @@ export function Stat({ label, value, hint }: { label: string; value: ReactNode; 
   );
 }
 
-/** A hash, account or CID: short to look at, whole to copy. */
-export function Id({ value, label = 'id' }: { value: string; label?: string }) {
+/** A hash, account or CID: short to look at, whole to copy; `link` makes the short text a way to its page. */
+export function Id({ value, label = 'id', link }: { value: string; label?: string; link?: (text: ReactNode) => ReactNode }) {
   const [copied, setCopied] = useState(false);
   const copy = () => {
     void navigator.clipboard.writeText(value).then(() => {
@@ -123,9 +123,10 @@ export function Id({ value, label = 'id' }: { value: string; label?: string }) {
       }, 1500);
     });
   };
+  const text = <code title={value}>{short(value)}</code>;
   return (
     <span className="row nowrap" style={{ gap: '0.2rem', display: 'inline-flex', flexWrap: 'nowrap' }}>
-      <code title={value}>{short(value)}</code>
+      {link === undefined ? text : link(text)}
       <button type="button" className="copy" onClick={copy} aria-label={copied ? 'Copied' : `Copy ${label} ${short(value)}`}>
         {copied ? <CheckCircle2 size={14} aria-hidden="true" /> : <Copy size={14} aria-hidden="true" />}
       </button>

@@ -8,6 +8,7 @@ import { useTransact } from '../../chain/transact';
 import { earnedBy, otherFields } from '../../lib/agents';
 import { open, wei } from '../../lib/format';
 import { Amount, Badge, Button, Card, Empty, ErrorNote, Id, Note, PageHead, Stat } from '../../ui/basic';
+import { AccountId } from '../../ui/names';
 import { TextField } from '../../ui/form';
 import { Fetched } from '../../ui/query';
 import { useNetwork, useWallet } from '../../wallet/context';
@@ -73,13 +74,13 @@ function Whole({ page: a }: { page: Page }) {
           </dd>
           <dt>Owner</dt>
           <dd>
-            <Id value={a.owner} label="account" />
+            <AccountId value={a.owner} />
           </dd>
           {a.pending_owner !== undefined && (
             <>
               <dt>Offered to</dt>
               <dd>
-                <Id value={a.pending_owner} label="account" />
+                <AccountId value={a.pending_owner} />
               </dd>
             </>
           )}

@@ -2,7 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, data, type Schemas } from '../../api/client';
-import { Amount, Badge, Card, Empty, Id, PageHead } from '../../ui/basic';
+import { Amount, Badge, Card, Empty, PageHead } from '../../ui/basic';
+import { AccountId } from '../../ui/names';
 import { TextField } from '../../ui/form';
 import { Fetched } from '../../ui/query';
 
@@ -77,7 +78,7 @@ function One({ agent: a }: { agent: Schemas['AgentView'] }) {
         </dd>
         <dt>Owner</dt>
         <dd>
-          <Id value={a.owner} label="account" />
+          <AccountId value={a.owner} />
         </dd>
       </dl>
       {a.active && (

@@ -3,7 +3,8 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { api, data, type Schemas } from '../../api/client';
 import { bytes, count, many, percent } from '../../lib/format';
 import { useWallet } from '../../wallet/context';
-import { Amount, Badge, Button, Card, Empty, ErrorNote, Id, Loading, PageHead } from '../../ui/basic';
+import { Amount, Badge, Button, Card, Empty, ErrorNote, Loading, PageHead } from '../../ui/basic';
+import { AccountId } from '../../ui/names';
 import { Fetched } from '../../ui/query';
 import { Tabs } from '../../ui/tabs';
 import { Contribute } from './contribute';
@@ -47,7 +48,7 @@ export default function Datanet() {
                 {newest === undefined ? 'nothing published yet' : `version ${newest.version}, ${many(newest.records, 'record')}`}
               </span>
               <span className="row small dim">
-                owner <Id value={d.owner} label="owner" /> {owner && <Badge tone="good">you</Badge>}
+                owner <AccountId value={d.owner} /> {owner && <Badge tone="good">you</Badge>}
               </span>
             </div>
             <Tabs<DatanetTab>
@@ -111,7 +112,7 @@ function Records({ id }: { id: number }) {
               </Link>
               <span>{bytes(c.bytes)}</span>
               <span className="row">
-                by <Id value={c.contribution.contributor} label="account" />
+                by <AccountId value={c.contribution.contributor} />
               </span>
             </div>
           </Card>
@@ -153,7 +154,7 @@ function Contributors({ id }: { id: number }) {
                   {contributors.map((c) => (
                     <tr key={c.account}>
                       <td>
-                        <Id value={c.account} label="account" />
+                        <AccountId value={c.account} />
                       </td>
                       <td className="num">{count(c.accepted)}</td>
                       <td className="num">{count(c.rejected)}</td>

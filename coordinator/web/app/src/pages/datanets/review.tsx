@@ -6,7 +6,8 @@ import { review } from '../../api/uploads';
 import { useAction } from '../../chain/action';
 import { bytes, count, many } from '../../lib/format';
 import { useNetwork, useWallet } from '../../wallet/context';
-import { Button, Card, Empty, ErrorNote, Id, Note } from '../../ui/basic';
+import { Button, Card, Empty, ErrorNote, Note } from '../../ui/basic';
+import { AccountId } from '../../ui/names';
 import { TextField } from '../../ui/form';
 import { Fetched } from '../../ui/query';
 import { Preview } from './preview';
@@ -128,7 +129,7 @@ export function Review({ datanet, owner }: { datanet: Schemas['Datanet']; owner:
                       </Link>
                       <span>{bytes(c.bytes)}</span>
                       <span className="row">
-                        by <Id value={c.contribution.contributor} label="account" />
+                        by <AccountId value={c.contribution.contributor} />
                       </span>
                     </div>
                   </li>

@@ -5,6 +5,7 @@ import { api, data, type Schemas } from '../../api/client';
 import { many } from '../../lib/format';
 import { useNow } from '../../lib/now';
 import { Amount, Badge, Card, Empty, Id, PageHead, When } from '../../ui/basic';
+import { AccountId } from '../../ui/names';
 import { TextField } from '../../ui/form';
 import { Fetched } from '../../ui/query';
 
@@ -95,7 +96,7 @@ function Adapter({ model: m, all, base, now }: { model: Model; all: Model[]; bas
         )}
         <dt>Owner</dt>
         <dd>
-          <Id value={m.owner} label="account" />
+          <AccountId value={m.owner} />
         </dd>
         <dt>Content</dt>
         <dd>{m.cid !== undefined && <Id value={m.cid} label="CID" />}</dd>

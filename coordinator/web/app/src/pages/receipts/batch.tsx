@@ -6,6 +6,7 @@ import { batchState } from '../../lib/disputes';
 import { count } from '../../lib/format';
 import { useNow } from '../../lib/now';
 import { Amount, Badge, Button, Card, Empty, ErrorNote, Id, Loading, Note, PageHead, Stat } from '../../ui/basic';
+import { WorkerId } from '../../ui/names';
 import { Parts } from '../../ui/parts';
 import { Fetched } from '../../ui/query';
 import { Fact } from './link';
@@ -24,7 +25,7 @@ export default function Batch() {
   });
   return (
     <>
-      <PageHead title={`Batch ${nonce}`} sub={<>of worker <Id value={worker} label="account" /></>}>
+      <PageHead title={`Batch ${nonce}`} sub={<>of worker <WorkerId value={worker} /></>}>
         {query.data !== undefined && <State batch={query.data} now={now} />}
       </PageHead>
       <Fetched query={query} what="the batch">

@@ -9,7 +9,7 @@ test('what a record earns by attribution and by being read are told apart', () =
     { account, role: 'contributor' as const, amount: '11', record: 'a', datanet: 3 },
     { account, role: 'datanet' as const, amount: '13', datanet: 2 },
   ];
-  const of = { receipt: '0x', algorithm: 'x', parts: [], records: [], pool: 0, read: [], payments };
+  const of = { receipt: '0x', algorithm: 'x', datanet: 0, parts: [], records: [], pool: 0, read: [], payments };
   expect(earned(of, 'a')).toBe(5n);
   expect(earned(of, 'a', 2)).toBe(7n);
   expect(earned(of, 'b')).toBe(0n);

@@ -5,7 +5,8 @@ import { CheckCircle2, OctagonAlert } from 'lucide-react';
 import { useId, useState } from 'react';
 import { api, data, type Schemas } from '../../api/client';
 import { count, many, percent } from '../../lib/format';
-import { Amount, Badge, Button, Empty, ErrorNote, Id, Note } from '../../ui/basic';
+import { Amount, Badge, Button, Empty, ErrorNote, Note } from '../../ui/basic';
+import { AccountId, DatanetLink, RecordLink } from '../../ui/names';
 import { Fetched } from '../../ui/query';
 import { BatchLink } from './link';
 
@@ -86,7 +87,8 @@ export function Behind({ of, chosen }: { of: Explanation; chosen: string | null 
           </div>
           <Fields record={r} />
           <p className="small dim row">
-            by <Id value={r.contributor} label="contributor" />
+            by <AccountId value={r.contributor} />
+            {of.datanet !== 0 && <RecordLink datanet={of.datanet} record={r.record} />}
             {r.repeated > 0 && <span>{many(r.repeated, 'token')} word for word</span>}
             <Earned of={of} record={r.record} />
           </p>
@@ -158,9 +160,10 @@ export function Read({ of }: { of: Explanation }) {
             <p className="prose small">{c.excerpt}</p>
           </details>
           <p className="small dim row">
-            by <Id value={c.contributor} label="contributor" />
+            by <AccountId value={c.contributor} />
+            <RecordLink datanet={c.datanet} record={c.record} />
             <span>
-              datanet {c.datanet}, version {c.version}
+              datanet <DatanetLink id={c.datanet} />, version {c.version}
             </span>
             {c.used.length > 0 && <span>cited or repeated {c.used.length === 1 ? 'once' : `${count(c.used.length)} times`}</span>}
             <Earns wei={earned(of, c.record, c.datanet)} />
@@ -212,7 +215,7 @@ export function Payments({ of }: { of: Explanation }) {
                   {whose(of, p)}
                 </td>
                 <td>
-                  <Id value={p.account} label="account" />
+                  <AccountId value={p.account} />
                 </td>
                 <td className="num">
                   <Amount wei={p.amount} />

@@ -4,6 +4,7 @@ import { api, data, type Schemas } from '../../api/client';
 import { count } from '../../lib/format';
 import { feeOf } from '../../lib/roles';
 import { Amount, Badge, Card, Id, PageHead, Stat } from '../../ui/basic';
+import { AccountId, DatanetLink, WorkerId } from '../../ui/names';
 import { Fetched } from '../../ui/query';
 import { Explained, useExplanation } from './explained';
 import { BatchLink, Fact } from './link';
@@ -52,10 +53,10 @@ function Whole({ view }: { view: Schemas['ReceiptView'] }) {
         <dl className="facts">
           <Fact name="Finished">{new Date(r.finished_at).toLocaleString()}</Fact>
           <Fact name="Asked by">
-            <Id value={r.requester} label="account" />
+            <AccountId value={r.requester} />
           </Fact>
           <Fact name="Worker">
-            <Id value={r.worker} label="account" />
+            <WorkerId value={r.worker} />
           </Fact>
           <Fact name="Node key">
             <Id value={view.node_key} label="account" />
@@ -66,7 +67,7 @@ function Whole({ view }: { view: Schemas['ReceiptView'] }) {
           <Fact name="Adapter">
             <Id value={r.adapter} label="adapter" />
           </Fact>
-          <Fact name="Datanet">{r.datanet === 0 ? 'none' : <>number {r.datanet}</>}</Fact>
+          <Fact name="Datanet"><DatanetLink id={r.datanet} /></Fact>
           <Fact name="Hash of the answer's tokens">
             <Id value={r.output_hash} label="hash" />
           </Fact>

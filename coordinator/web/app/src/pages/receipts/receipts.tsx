@@ -4,6 +4,7 @@ import { api, data } from '../../api/client';
 import { count } from '../../lib/format';
 import { useNow } from '../../lib/now';
 import { Amount, Badge, Empty, Id, PageHead, When } from '../../ui/basic';
+import { WorkerId } from '../../ui/names';
 import { Fetched } from '../../ui/query';
 import { Tabs } from '../../ui/tabs';
 import { useLive } from '../../live/events';
@@ -76,7 +77,7 @@ function BatchList({ worker }: { worker: string | undefined }) {
           <div className="card table">
             {worker !== undefined && (
               <p className="row">
-                Of worker <Id value={worker} label="account" />
+                Of worker <WorkerId value={worker} />
                 <Link to="/receipts" search={{ tab: 'batches' }}>
                   all workers
                 </Link>
@@ -98,7 +99,7 @@ function BatchList({ worker }: { worker: string | undefined }) {
                 {batches.slice(0, most).map((b) => (
                   <tr key={`${b.worker}-${b.nonce}`}>
                     <td>
-                      <Id value={b.worker} label="account" />
+                      <WorkerId value={b.worker} />
                     </td>
                     <td className="num nowrap">
                       <BatchLink worker={b.worker} nonce={b.nonce} />

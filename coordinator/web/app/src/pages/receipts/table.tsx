@@ -2,7 +2,8 @@ import { Link } from '@tanstack/react-router';
 import type { Schemas } from '../../api/client';
 import { count } from '../../lib/format';
 import { feeOf } from '../../lib/roles';
-import { Amount, Badge, Id, When } from '../../ui/basic';
+import { Amount, Badge, When } from '../../ui/basic';
+import { AccountId, WorkerId } from '../../ui/names';
 
 /** Receipts as a table; a short one leaves out who asked and how many records were behind the answer. */
 export function ReceiptTable({ receipts, now, short = false }: { receipts: Schemas['ReceiptView'][]; now: number; short?: boolean }) {
@@ -31,11 +32,11 @@ export function ReceiptTable({ receipts, now, short = false }: { receipts: Schem
               </td>
               {!short && (
                 <td>
-                  <Id value={r.receipt.requester} label="account" />
+                  <AccountId value={r.receipt.requester} />
                 </td>
               )}
               <td>
-                <Id value={r.receipt.worker} label="account" />
+                <WorkerId value={r.receipt.worker} />
               </td>
               <td className="num nowrap">
                 {count(r.receipt.prompt_tokens)} / {count(r.receipt.output_tokens)}

@@ -1,6 +1,5 @@
 // What was earned, added up, and batch by batch.
 import { useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { api, data, type Schemas } from '../../api/client';
 import { digestOf } from '../../lib/cid';
@@ -8,6 +7,7 @@ import { type By, type Standing, standing, totals } from '../../lib/earnings';
 import { count } from '../../lib/format';
 import { useNow } from '../../lib/now';
 import { Amount, Badge, Empty, Id, When } from '../../ui/basic';
+import { DatanetLink, RecordId, WorkerId } from '../../ui/names';
 import { BatchLink } from '../receipts/link';
 
 const roles: Record<Schemas['PayoutRole'], string> = {
@@ -55,13 +55,13 @@ export function TotalTable({ earnings, by }: { earnings: Schemas['Earning'][]; b
           {rows.slice(0, most).map((r) => (
             <tr key={r.key}>
               <td>
-                {by === 'record' && <Id value={r.record} label="record" />}
-                {by === 'datanet' && <Datanet id={r.datanet} />}
+                {by === 'record' && <RecordId datanet={r.datanet} value={r.record} />}
+                {by === 'datanet' && <DatanetLink id={r.datanet} />}
                 {by === 'adapter' && (r.adapter === none ? 'the base' : (named(r.adapter) ?? <Id value={r.adapter} label="adapter" />))}
               </td>
               {by === 'record' && (
                 <td>
-                  <Datanet id={r.datanet} />
+                  <DatanetLink id={r.datanet} />
                 </td>
               )}
               <td>{roles[r.role]}</td>
@@ -76,15 +76,6 @@ export function TotalTable({ earnings, by }: { earnings: Schemas['Earning'][]; b
       </table>
       {rows.length > most && <p className="dim small">The {most} that earned most of {count(rows.length)}.</p>}
     </div>
-  );
-}
-
-function Datanet({ id }: { id: number }) {
-  if (id === 0) return 'none';
-  return (
-    <Link to="/datanets/$id" params={{ id: String(id) }}>
-      number {id}
-    </Link>
   );
 }
 
@@ -113,7 +104,7 @@ export function BatchTable({ earnings }: { earnings: Schemas['Earning'][] }) {
             .map((e) => (
               <tr key={`${e.claim.worker}-${e.claim.nonce}`}>
                 <td>
-                  <Id value={e.claim.worker} label="account" />
+                  <WorkerId value={e.claim.worker} />
                 </td>
                 <td className="num nowrap">
                   <BatchLink worker={e.claim.worker} nonce={e.claim.nonce} />

@@ -4,6 +4,7 @@ import { api, data, type Schemas } from '../../api/client';
 import { count, many, percent } from '../../lib/format';
 import { useNow } from '../../lib/now';
 import { Amount, Badge, Card, Empty, Id, Note, PageHead, Stat, When } from '../../ui/basic';
+import { AccountId } from '../../ui/names';
 import { Fetched } from '../../ui/query';
 import { byTier, roundTrip } from './held';
 import { WhyNot } from './whynot';
@@ -16,15 +17,28 @@ export default function Worker() {
   const query = useQuery({ queryKey: ['workers'], queryFn: () => data(api.GET('/api/v1/workers')), refetchInterval: 3000 });
   const now = useNow();
   return (
-    <Fetched query={query} what="the worker">
+    <Fetched query={query} what="the worker" page="Worker">
       {({ workers }) => {
-        const w = workers.find((x) => x.peer === id);
+        const w = workers.find((x) => x.peer === id || x.worker.toLowerCase() === id.toLowerCase());
         if (w === undefined) {
           return (
-            <Empty title="This worker has not been heard of for a while">
-              <p>A worker that is up announces itself twice a minute.</p>
-              <Link to="/workers">All workers</Link>
-            </Empty>
+            <>
+              <PageHead title="Worker" sub={<Id value={id} label="worker" />} />
+              <Empty title="This worker has not been heard of for a while">
+                <p>A worker that is up announces itself twice a minute.</p>
+                {id.startsWith('0x') && (
+                  <p className="row">
+                    <Link to="/receipts" search={{ tab: 'batches', worker: id }}>
+                      What it settled
+                    </Link>
+                    <Link to="/rewards" search={{ account: id }}>
+                      What its account earned
+                    </Link>
+                  </p>
+                )}
+                <Link to="/workers">All workers</Link>
+              </Empty>
+            </>
           );
         }
         return (
@@ -63,11 +77,11 @@ export default function Worker() {
                   </dd>
                   <dt>Owner</dt>
                   <dd>
-                    <Id value={w.worker} label="account" />
+                    <AccountId value={w.worker} />
                   </dd>
                   <dt>Paid to</dt>
                   <dd>
-                    <Id value={w.payout} label="account" />
+                    <AccountId value={w.payout} />
                   </dd>
                   <dt>Batches</dt>
                   <dd>
