@@ -100,7 +100,8 @@ func (c *Coordinator) StartTraining(ctx context.Context, job protocol.TrainingJo
 func newTraining(running context.Context, job protocol.TrainingJob) *liveTraining {
 	ctx, cancel := context.WithCancel(running)
 	return &liveTraining{ctx: ctx, cancel: cancel, job: job, owner: job.Order.Owner,
-		status: api.TrainingStatus{ID: job.ID, Name: job.Order.Name}}
+		status: api.TrainingStatus{ID: job.ID, Name: job.Order.Name, Terms: &api.TrainingTerms{
+			Owner: job.Order.Owner, Datanet: job.Order.Datanet, Version: job.Order.Version, Hyper: job.Hyper, At: time.Now().UnixMilli()}}}
 }
 
 // checkOrder refuses an order that the registry would refuse after the training.

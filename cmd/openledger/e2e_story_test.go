@@ -109,6 +109,7 @@ func TestTheStoryInABrowser(t *testing.T) {
 	step("a training is ordered")
 	b.await("Chat with it")
 	b.await("The loss went from")
+	b.await("80 epochs")
 	look("factory-job")
 	step("trained, watched on its page")
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,8 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 			assert.Empty(t, b.violations(), "%s at %d px, %s", p.path, v.width, v.theme)
 			over := eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`)
 			assert.LessOrEqual(t, over, 0, "%s at %d px is wider than the window", p.path, v.width)
+			title := eval[string](b, `document.title`)
+			assert.True(t, p.path == "/" || strings.HasSuffix(title, " · OpenLedger"), "%s has the title %q", p.path, title)
 			paint := eval[float64](b, `performance.getEntriesByName('first-contentful-paint')[0].startTime`)
 			t.Logf("%s at %d px: first contentful paint after %.0f ms", p.path, v.width, paint)
 			assert.Empty(t, b.faults(), "%s at %d px", p.path, v.width)
@@ -79,6 +82,10 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 		}
 	}
 
+	b.open("/receipts/" + receipt)
+	b.see("What the worker signed")
+	b.poll("the way to the worker", `(() => { const a = document.querySelector('main a[href="/workers/`+workers[0].Worker.Hex()+`" i], main a[href="/workers/`+workers[1].Worker.Hex()+`" i]'); a?.click(); return a !== null })()`, within)
+	b.see("Where it is reached")
 	b.account(d.ready.API)
 }
 

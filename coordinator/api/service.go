@@ -104,6 +104,16 @@ type TrainingStatus struct {
 	// Evals are those reported so far; those of the training's end are in its report.
 	Evals  []protocol.TrainingEval `json:"evals,omitempty"`
 	Events []TrainingNote          `json:"events,omitempty"` // the oldest first
+	Terms  *TrainingTerms          `json:"terms,omitempty"`  // nil for what an older coordinator took
+}
+
+// TrainingTerms are what a training was ordered with.
+type TrainingTerms struct {
+	Owner   protocol.Account `json:"owner"`
+	Datanet uint64           `json:"datanet"`
+	Version uint32           `json:"version"`
+	Hyper   protocol.Hyper   `json:"hyper"`
+	At      int64            `json:"at"` // Unix ms
 }
 
 // TrainingNote is something that happened to a training.

@@ -1349,6 +1349,15 @@ class TrainingNote(TypedDict):
 
 
 
+class TrainingStatusTerms(TypedDict):
+    owner: "Account"
+    datanet: "Uint64"
+    version: "Uint32"
+    hyper: "Hyper"
+    at: "Milliseconds"
+
+
+
 class TrainingStatusProgress(TypedDict):
     phase: "str"
     """fetch, train, evaluate, index, publish, register or done"""
@@ -1385,6 +1394,8 @@ class TrainingStatus(TypedDict):
     name: "str"
     state: "Literal['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']"
     worker: "NotRequired[str]"
+    terms: "NotRequired[TrainingStatusTerms]"
+    """what it was ordered with; left out for what an older coordinator took"""
     progress: "TrainingStatusProgress"
     result: "NotRequired[TrainingStatusResult]"
     error: "NotRequired[str]"

@@ -2625,6 +2625,14 @@ export interface components {
             /** @enum {string} */
             state: "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
             worker?: string;
+            /** @description what it was ordered with; left out for what an older coordinator took */
+            terms?: {
+                owner: components["schemas"]["Account"];
+                datanet: components["schemas"]["Uint64"];
+                version: components["schemas"]["Uint32"];
+                hyper: components["schemas"]["Hyper"];
+                at: components["schemas"]["Milliseconds"];
+            };
             progress: {
                 /** @description fetch, train, evaluate, index, publish, register or done */
                 phase: string;

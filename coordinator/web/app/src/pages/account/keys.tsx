@@ -103,7 +103,9 @@ export function Keys({ account }: { account: string }) {
       </div>
       {keys !== null &&
         (keys.length === 0 ? (
-          <Empty title="This account has no API key" />
+          <Empty title="This account has no API key">
+            <p>Make one above: programs that know OpenAI&apos;s API need nothing else.</p>
+          </Empty>
         ) : (
           <KeyTable keys={keys} kept={keptID} onRotate={rotate} onRevoke={revoke} />
         ))}

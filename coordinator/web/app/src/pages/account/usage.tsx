@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
 import { api, data } from '../../api/client';
 import { useKey } from '../../chain/key';
@@ -81,7 +82,13 @@ const day = (at: number) => new Date(at).toLocaleDateString(undefined, { month: 
 function Used({ rows, days }: { rows: UsageRow[]; days: number }) {
   const [by, setBy] = useState<Measure>('fee');
   const now = useNow(60_000);
-  if (rows.length === 0) return <Empty title="No answers in these days" />;
+  if (rows.length === 0) {
+    return (
+      <Empty title="No answers in these days">
+        <Link to="/playground">Ask a model</Link>
+      </Empty>
+    );
+  }
   const { series, points } = usageByDay(rows, by, days, now);
   const sum = usageTotal(rows);
   return (

@@ -135,7 +135,11 @@ function Contributors({ id }: { id: number }) {
     <Fetched query={query} what="contributors">
       {({ contributors }) =>
         contributors.length === 0 ? (
-          <Empty title="Nobody has contributed yet" />
+          <Empty title="Nobody has contributed yet">
+            <Link to="/datanets/$id" params={{ id: String(id) }} search={{ tab: 'contribute' }}>
+              Contribute the first records
+            </Link>
+          </Empty>
         ) : (
           <Card title="Who gave records">
             <div className="table">

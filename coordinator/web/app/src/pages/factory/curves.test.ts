@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { curves, verdict } from './curves';
+import { curves, settings, verdict } from './curves';
 
 const at = (step: number, loss: number) => ({ step, loss, exact: 0, records: 4 });
 
@@ -25,4 +25,17 @@ test('overfitting is told from learning', () => {
   expect(verdict([at(0, 3), at(5, 3.5)], at(5, 3.5))).toContain('no better than the base');
   expect(verdict([at(0, 3), at(5, 1), at(10, 1.01)], at(5, 1))).toContain('level since step 5');
   expect(verdict([at(0, 3)], undefined)).toBeNull();
+});
+
+test('hyper-parameters in words, without those that are left to the trainer', () => {
+  expect(settings({ epochs: 1, learning_rate: 0.004, schedule: 'cosine', rank: 8, alpha: 0, batch_size: 4, eval_ratio: 0.125, patience: 1, targets: ['q_proj', 'v_proj'] })).toEqual([
+    '1 epoch',
+    'learning rate 0.004, cosine',
+    'rank 8',
+    'batches of 4',
+    '12.5 % held out',
+    'stops after 1 check without progress',
+    'adds to q_proj, v_proj',
+  ]);
+  expect(settings({ rank: 8, targets: null })).toEqual(['rank 8']);
 });

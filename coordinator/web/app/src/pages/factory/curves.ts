@@ -1,5 +1,6 @@
 // The curves of a training, as rows of one chart.
 import type { Schemas } from '../../api/client';
+import { many } from '../../lib/format';
 
 type Status = Schemas['TrainingStatus'];
 type Eval = Schemas['TrainingEval'];
@@ -9,6 +10,24 @@ export interface Point {
   step: number;
   learned: number | null;
   held: number | null;
+}
+
+/** Hyper-parameters in words; those that are not set are left to the trainer. */
+export function settings(h: Schemas['Hyper']): string[] {
+  const out: string[] = [];
+  const put = (value: number | undefined, text: (n: number) => string) => {
+    if (value !== undefined && value !== 0) out.push(text(value));
+  };
+  put(h.epochs, (n) => many(n, 'epoch'));
+  put(h.learning_rate, (n) => `learning rate ${n}${(h.schedule ?? '') === '' ? '' : `, ${h.schedule ?? ''}`}`);
+  put(h.rank, (n) => `rank ${n}`);
+  put(h.alpha, (n) => `alpha ${n}`);
+  put(h.batch_size, (n) => `batches of ${n}`);
+  put(h.max_length, (n) => `examples of up to ${many(n, 'token')}`);
+  put(h.eval_ratio, (n) => `${Math.round(n * 1000) / 10} % held out`);
+  put(h.patience, (n) => `stops after ${many(n, 'check')} without progress`);
+  if (h.targets !== null && h.targets !== undefined && h.targets.length > 0) out.push(`adds to ${h.targets.join(', ')}`);
+  return out;
 }
 
 /** Points of one curve that are drawn: more are not told apart. */

@@ -2,7 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { api, data, type Schemas } from '../../api/client';
 import { duration } from '../../lib/format';
-import { Badge, Card, Empty, Note, PageHead } from '../../ui/basic';
+import { useNow } from '../../lib/now';
+import { Badge, Card, Empty, Note, PageHead, When } from '../../ui/basic';
 import { Fetched } from '../../ui/query';
 
 const tones = { queued: 'plain', running: 'accent', paused: 'warn', succeeded: 'good', failed: 'bad', cancelled: 'warn' } as const;
@@ -15,6 +16,7 @@ export function StateBadge({ state }: { state: Schemas['TrainingStatus']['state'
 /** The trainings that this coordinator took, and the way to a new one. */
 export default function Factory() {
   const jobs = useQuery({ queryKey: ['trainings'], queryFn: () => data(api.GET('/api/v1/training_jobs')), refetchInterval: 2000 });
+  const now = useNow();
   return (
     <>
       <PageHead title="ModelFactory" sub="Teach a model the records of a datanet. No code: choose, look at an example, start.">
@@ -53,6 +55,11 @@ export default function Factory() {
                   {j.result !== undefined && (
                     <span className="small dim">
                       loss {j.result.loss_first.toFixed(3)} → {j.result.loss_last.toFixed(3)}, {duration(j.result.seconds * 1000)}
+                    </span>
+                  )}
+                  {j.terms !== undefined && (
+                    <span className="small dim">
+                      datanet {j.terms.datanet}, version {j.terms.version}, ordered <When at={j.terms.at} now={now} />
                     </span>
                   )}
                   {j.error !== undefined && j.error !== '' && <span className="small">{j.error}</span>}

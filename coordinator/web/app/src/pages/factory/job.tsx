@@ -4,10 +4,12 @@ import { lazy, Suspense } from 'react';
 import { api, data, type Schemas } from '../../api/client';
 import { useAction } from '../../chain/action';
 import { count, duration, many, percent } from '../../lib/format';
+import { useNow } from '../../lib/now';
 import { useWallet } from '../../wallet/context';
-import { Amount, Button, Card, ErrorNote, Id, Loading, Note, PageHead, Stat } from '../../ui/basic';
+import { Amount, Button, Card, ErrorNote, Id, Loading, Note, PageHead, Stat, When } from '../../ui/basic';
+import { AccountId, DatanetLink } from '../../ui/names';
 import { Fetched } from '../../ui/query';
-import { curves, verdict } from './curves';
+import { curves, settings, verdict } from './curves';
 import { Evaluation } from './evaluation';
 import { StateBadge } from './factory';
 
@@ -112,8 +114,47 @@ function Dashboard({ status: s }: { status: Status }) {
           )}
         </dl>
       </Card>
+      {s.terms !== undefined && <Terms terms={s.terms} />}
       <Log events={s.events ?? []} />
     </>
+  );
+}
+
+/** What the training was ordered with. */
+function Terms({ terms: t }: { terms: NonNullable<Status['terms']> }) {
+  const now = useNow();
+  const h = t.hyper;
+  return (
+    <Card title="What was ordered">
+      <dl className="facts">
+        <dt>Datanet</dt>
+        <dd>
+          <DatanetLink id={t.datanet} />, version {t.version}
+        </dd>
+        <dt>By</dt>
+        <dd>
+          <AccountId value={t.owner} />
+        </dd>
+        <dt>Ordered</dt>
+        <dd>
+          <When at={t.at} now={now} />
+        </dd>
+        {(h.prompt_template ?? '') !== '' && (
+          <>
+            <dt>Question</dt>
+            <dd>
+              <code>{h.prompt_template}</code>
+            </dd>
+            <dt>Answer</dt>
+            <dd>
+              <code>{h.answer_template}</code>
+            </dd>
+          </>
+        )}
+        <dt>Settings</dt>
+        <dd>{settings(h).join(', ')}</dd>
+      </dl>
+    </Card>
   );
 }
 
@@ -196,7 +237,7 @@ function Result({ status: s, result }: { status: Status; result: NonNullable<Sta
         <dd>
           <Id value={result.adapter} label="CID" />
         </dd>
-        <dt>Registered by</dt>
+        <dt>Registered in</dt>
         <dd>
           <Id value={result.tx_hash} label="transaction" />
         </dd>

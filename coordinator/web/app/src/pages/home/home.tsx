@@ -39,6 +39,7 @@ export default function Home() {
         <Stat label="Answers" value={number(s?.total.requests)} hint={`${count(s?.day.requests ?? 0)} in the last 24 hours`} />
         <Stat label="OPEN paid" value={s === undefined ? '–' : <Amount wei={s.total.settled} digits={6} />} hint={<Today s={s} />} />
       </div>
+      <WaysIn />
       <div className="grid two">
         <Card title="What happens now">
           <Flow
@@ -68,10 +69,34 @@ export default function Home() {
       </div>
       <Card title="Latest answers" aside={<Link to="/receipts">All receipts</Link>}>
         <Fetched query={receipts} what="receipts">
-          {() => (list.length === 0 ? <Empty title="No answers yet" /> : <ReceiptTable receipts={list} now={now} short />)}
+          {() => (list.length === 0 ? <Empty title="No answers yet"><Link to="/playground">Ask a model</Link></Empty> : <ReceiptTable receipts={list} now={now} short />)}
         </Fetched>
       </Card>
     </>
+  );
+}
+
+/** Where to begin, for each kind of visitor. */
+function WaysIn() {
+  return (
+    <nav aria-label="Where to begin" className="grid ways">
+      <Link to="/playground" className="card">
+        <strong>Ask a model</strong>
+        <span className="dim small">and see whose records its answer rests on</span>
+      </Link>
+      <Link to="/datanets" className="card">
+        <strong>Give records</strong>
+        <span className="dim small">to a datanet, and earn when answers use them</span>
+      </Link>
+      <Link to="/factory" className="card">
+        <strong>Train an adapter</strong>
+        <span className="dim small">on a datanet, in minutes and without code</span>
+      </Link>
+      <Link to="/workers" className="card">
+        <strong>Look at the workers</strong>
+        <span className="dim small">who answers, for how much, and how fast</span>
+      </Link>
+    </nav>
   );
 }
 

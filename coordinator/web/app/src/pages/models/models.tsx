@@ -42,7 +42,9 @@ export default function Models() {
             return (
               <Card>
                 <Empty title="No adapter yet">
-                  <p>Train the first one: it takes a datanet with a published version and some minutes.</p>
+                  <p>
+                    <Link to="/factory/new">Train the first one</Link>: it takes a <Link to="/datanets">datanet</Link> with a published version and some minutes.
+                  </p>
                 </Empty>
               </Card>
             );

@@ -47,7 +47,11 @@ function ReceiptList() {
     <Fetched query={query} what="receipts">
       {({ receipts }) =>
         receipts.length === 0 ? (
-          <Empty title="No receipts yet" />
+          <Empty title="No receipts yet">
+            <p>
+              <Link to="/playground">Ask a model</Link>: its answer will be the first.
+            </p>
+          </Empty>
         ) : (
           <div className="card">
             <ReceiptTable receipts={receipts} now={now} />
