@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/holiman/uint256"
 	"github.com/spf13/cobra"
 
 	"github.com/openledger/openledger/cmd/openledger/client"
@@ -20,7 +21,7 @@ import (
 
 func coordinatorKey(c *cli) *cobra.Command {
 	cmd := keyCreate(c, "key")
-	cmd.Short = "Issue, list, revoke and rotate the API keys of an account"
+	cmd.Short = "Issue, list, revoke and rotate the API keys of an account, and show their usage"
 	cmd.Long = `Key asks the coordinator for an API key; the request is signed by the account whose
 escrow the key will spend, within what the account deposited ('openledger wallet
 deposit'). The key is shown once and kept as a hash only.`
@@ -28,7 +29,7 @@ deposit'). The key is shown once and kept as a hash only.`
   openledger coordinator key create --as alice --label agent --scope inference --model marrowland-facts --budget 5 --budget-per-day 0.5 --expires 720h
   openledger coordinator key list --as alice
   openledger coordinator key revoke 0x8c1d… --as alice`
-	cmd.AddCommand(keyCreate(c, "create"), keyList(c), keyRevoke(c), keyRotate(c))
+	cmd.AddCommand(keyCreate(c, "create"), keyList(c), keyUsage(c), keyRevoke(c), keyRotate(c))
 	return cmd
 }
 
@@ -137,6 +138,11 @@ func requestKey(cmd *cobra.Command, cl *client.Client, key keystore.Signer, labe
 
 // keyAction signs for a request about keys and sends it.
 func (c *cli) keyAction(cmd *cobra.Command, action, path string, id protocol.Hash, out any) error {
+	return c.signedKeys(cmd, action, path, id, map[string]any{}, out)
+}
+
+// signedKeys signs for a request about keys and sends it with what else it says.
+func (c *cli) signedKeys(cmd *cobra.Command, action, path string, id protocol.Hash, in map[string]any, out any) error {
 	key, err := c.signer()
 	if err != nil {
 		return err
@@ -149,13 +155,11 @@ func (c *cli) keyAction(cmd *cobra.Command, action, path string, id protocol.Has
 	if err != nil {
 		return err
 	}
-	in := struct {
-		Account protocol.Account `json:"account"`
-		api.SignedRequest
-	}{Account: key.Account(), SignedRequest: api.SignedRequest{At: time.Now().UnixMilli()}}
-	if in.Signature, err = key.SignText(cmd.Context(), api.KeyActionText(info.Peer, action, key.Account(), id, in.At)); err != nil {
+	r := api.SignedRequest{At: time.Now().UnixMilli()}
+	if r.Signature, err = key.SignText(cmd.Context(), api.KeyActionText(info.Peer, action, key.Account(), id, r.At)); err != nil {
 		return err
 	}
+	in["account"], in["at"], in["signature"] = key.Account(), r.At, r.Signature
 	return cl.Call(cmd.Context(), http.MethodPost, path, in, out)
 }
 
@@ -189,6 +193,37 @@ func keyList(c *cli) *cobra.Command {
 			})
 		},
 	}
+}
+
+func keyUsage(c *cli) *cobra.Command {
+	days := 30
+	cmd := &cobra.Command{
+		Use:   "usage",
+		Short: "Show what an account's API keys were used for, by day, key and model",
+		Long: `Usage adds up the receipts of all API keys of an account at this coordinator, also of those
+that ended, by UTC day, key and model. Requests that were paid one by one have no key.`,
+		Example: "  openledger coordinator key usage --as alice\n  openledger coordinator key usage --as alice --days 7 --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var out struct {
+				Usage []api.KeyUsageRow `json:"usage"`
+				Fee   uint256.Int       `json:"fee"`
+			}
+			if err := c.signedKeys(cmd, api.ActionList, "/api/v1/keys/usage", protocol.Hash{}, map[string]any{"days": days}, &out); err != nil {
+				return err
+			}
+			return c.print(&out, func(w io.Writer) {
+				t := newTable(w, "day", "key", "label", "model", "requests", "tokens in", "out", "OPEN")
+				for _, r := range out.Usage {
+					t.AppendRow([]any{r.Day, r.Key.Hex()[:10], r.Label, r.Model, r.Requests, r.PromptTokens, r.OutputTokens, node.FormatOpen(r.Fee)})
+				}
+				t.Render()
+				fmt.Fprintf(w, "\n%s OPEN in %d days\n", node.FormatOpen(out.Fee), days)
+			})
+		},
+	}
+	cmd.Flags().IntVar(&days, "days", days, "days (UTC) up to today, 366 at most")
+	return cmd
 }
 
 func keyState(k api.Key) string {

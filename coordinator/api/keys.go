@@ -101,8 +101,8 @@ func KeyRequestText(coordinator protocol.PeerID, r KeyRequest) string {
 	return b.String()
 }
 
-// KeyActionText is what the account of API keys signs (EIP-191) to list them (key is
-// zero), or to revoke or rotate one.
+// KeyActionText is what the account of API keys signs (EIP-191) to list them or to see their
+// usage (key is zero), or to revoke or rotate one.
 func KeyActionText(coordinator protocol.PeerID, action string, account protocol.Account, key protocol.Hash, at int64) string {
 	return fmt.Sprintf("%s OpenLedger API keys\ncoordinator: %s\naccount: %s\nkey: %s\nat: %d", action, coordinator, account.Hex(), key.Hex(), at)
 }

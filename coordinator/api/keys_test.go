@@ -184,6 +184,37 @@ func (s *service) UsageOf(_ context.Context, by Caller, days int) ([]UsageRow, e
 	return []UsageRow{{Day: "2026-11-21", Model: "tiny", Requests: uint64(days), PromptTokens: 2, OutputTokens: 3, Fee: huge}}, s.err
 }
 
+func (s *service) AccountUsage(_ context.Context, _ protocol.Account, r SignedRequest, days int) ([]KeyUsageRow, error) {
+	rows, err := s.UsageOf(context.Background(), Caller{}, days)
+	return []KeyUsageRow{{Key: hash, Label: "agent", UsageRow: rows[0]}, {Key: hash, Label: string(r.Signature), UsageRow: rows[0]}}, err
+}
+
+func TestUsageOfAnAccount(t *testing.T) {
+	s := &service{}
+	url := serve(t, s, nil) + "/api/v1/keys/usage"
+	ask := func(more string) (int, string) {
+		status, _, body := send(t, "POST", url, `{"account":"`+tenant.Hex()+`","at":5,"signature":"0x61"`+more+`}`)
+		return status, body
+	}
+	status, body := ask(`,"days":7`)
+	require.Equal(t, http.StatusOK, status, body)
+	require.Contains(t, body, `{"key":"`+hash.Hex()+`","label":"a","day":"2026-11-21","model":"tiny","requests":7,"prompt_tokens":2,"output_tokens":3,"fee":`+hugeText+`}`)
+	sum := huge
+	sum.Add(&sum, &huge)
+	require.Contains(t, body, `"fee":"`+sum.Dec()+`"`, "and what all of it cost")
+	status, body = ask("")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, `"requests":30`)
+	for _, bad := range []string{"0", "367", "-1"} {
+		status, body = ask(`,"days":` + bad)
+		require.Equal(t, http.StatusBadRequest, status)
+		require.Contains(t, body, `"param":"days"`)
+	}
+	s.err = protocol.Errorf(protocol.KindUnauthorized, "signature", "it is somebody else's")
+	status, _ = ask("")
+	require.Equal(t, http.StatusUnauthorized, status)
+}
+
 func TestUsage(t *testing.T) {
 	s := &service{}
 	url := serve(t, s, nil) + "/api/v1/usage"

@@ -73,6 +73,7 @@ func (s *Server) table() []route {
 		{"POST", "/api/v1/faucet", "drip", scopeOff, smallBody, open(s.drip)},
 		{"POST", "/api/v1/keys", "createKey", scopeOff, smallBody, open(s.issueKey)},
 		{"POST", "/api/v1/keys/list", "listKeys", scopeOff, smallBody, open(s.listKeys)},
+		{"POST", "/api/v1/keys/usage", "getAccountUsage", scopeOff, smallBody, open(s.accountUsage)},
 		{"POST", "/api/v1/keys/{id}/revoke", "revokeKey", scopeOff, smallBody, open(s.revokeKey)},
 		{"POST", "/api/v1/keys/{id}/rotate", "rotateKey", scopeOff, smallBody, open(s.rotateKey)},
 		{"GET", "/api/v1/usage", "getUsage", ScopeRead, 0, s.usageOf},

@@ -118,6 +118,30 @@ func TestBudgetOfAKeyIsExact(t *testing.T) {
 	require.EqualValues(t, served, requests)
 
 	stranger := net.key(t, 0)
+	t.Run("usage of the account", func(t *testing.T) {
+		other := net.apiKey(t, who)
+		res, err := net.post(t.Context(), other, "/v1/completions", map[string]any{"model": node.BaseName, "prompt": "A hen", "max_tokens": 2})
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, http.StatusOK, res.StatusCode)
+		all, count := net.feesOf(t, who.Account())
+		list := keyAction(t, who, api.ActionList, protocol.Hash{})
+		rows, err := net.coord.AccountUsage(t.Context(), who.Account(), list, 2)
+		require.NoError(t, err)
+		var sum uint256.Int
+		requests, labels := uint64(0), map[string]bool{}
+		for _, r := range rows {
+			sum.Add(&sum, &r.Fee)
+			requests += r.Requests
+			labels[r.Label] = true
+		}
+		require.Equal(t, all.Dec(), sum.Dec(), "all keys' receipts, to the wei")
+		require.EqualValues(t, count, requests)
+		require.Len(t, labels, 2)
+		require.True(t, labels["budget"])
+		_, err = net.coord.AccountUsage(t.Context(), who.Account(), keyAction(t, stranger, api.ActionList, protocol.Hash{}), 2)
+		require.Equal(t, protocol.KindUnauthorized, protocol.KindOf(err), "nobody else sees it")
+	})
 	_, err = net.coord.RotateKey(t.Context(), key.ID, keyAction(t, stranger, api.ActionRotate, key.ID))
 	require.Equal(t, protocol.KindUnauthorized, protocol.KindOf(err))
 	signed := keyAction(t, who, api.ActionRotate, key.ID)

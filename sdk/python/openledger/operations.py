@@ -37,6 +37,10 @@ class Operations(Transport):
         """An account's API keys, the newest first, without their secrets: `POST /api/v1/keys/list`"""
         return cast("types.ListKeysResult", self._json("POST", "/api/v1/keys/list", body=body))
 
+    def get_account_usage(self, body: types.GetAccountUsageBody) -> "types.GetAccountUsageResult":
+        """What all API keys of an account were used for, by UTC day, key and model: `POST /api/v1/keys/usage`"""
+        return cast("types.GetAccountUsageResult", self._json("POST", "/api/v1/keys/usage", body=body))
+
     def revoke_key(self, id: types.HashParameter, body: types.RevokeKeyBody) -> "types.Key":
         """End an API key: `POST /api/v1/keys/{id}/revoke`"""
         return cast("types.Key", self._json("POST", f"/api/v1/keys/{part(id)}/revoke", body=body))
@@ -324,6 +328,10 @@ class AsyncOperations(AsyncTransport):
     async def list_keys(self, body: types.ListKeysBody) -> "types.ListKeysResult":
         """An account's API keys, the newest first, without their secrets: `POST /api/v1/keys/list`"""
         return cast("types.ListKeysResult", await self._json("POST", "/api/v1/keys/list", body=body))
+
+    async def get_account_usage(self, body: types.GetAccountUsageBody) -> "types.GetAccountUsageResult":
+        """What all API keys of an account were used for, by UTC day, key and model: `POST /api/v1/keys/usage`"""
+        return cast("types.GetAccountUsageResult", await self._json("POST", "/api/v1/keys/usage", body=body))
 
     async def revoke_key(self, id: types.HashParameter, body: types.RevokeKeyBody) -> "types.Key":
         """End an API key: `POST /api/v1/keys/{id}/revoke`"""

@@ -2212,6 +2212,39 @@ class ListKeysBody(TypedDict):
 
 
 
+class GetAccountUsageResultUsageItem(TypedDict):
+    key: "Hash"
+    """its id"""
+    label: "str"
+    """of the key"""
+    day: "str"
+    model: "str"
+    """as requests named it"""
+    requests: "Uint64"
+    prompt_tokens: "Uint64"
+    output_tokens: "Uint64"
+    fee: "Amount"
+
+
+
+class GetAccountUsageResult(TypedDict):
+    fee: "Amount"
+    """of all rows"""
+    usage: "list[GetAccountUsageResultUsageItem]"
+
+
+
+class GetAccountUsageBody(TypedDict):
+    account: "Account"
+    at: "Milliseconds"
+    """at most five minutes old"""
+    signature: "Hex"
+    """EIP-191 by the account over the text that lists its keys"""
+    days: "NotRequired[int]"
+    """up to today"""
+
+
+
 class RevokeKeyBody(TypedDict):
     at: "Milliseconds"
     """at most five minutes old"""

@@ -34,6 +34,11 @@ export class Operations extends Transport {
     return this.json('POST', '/api/v1/keys/list', { body, options })
   }
 
+  /** What all API keys of an account were used for, by UTC day, key and model: `POST /api/v1/keys/usage` */
+  getAccountUsage(body: t.Body<'getAccountUsage'>, options?: t.Options): Promise<t.Result<'getAccountUsage'>> {
+    return this.json('POST', '/api/v1/keys/usage', { body, options })
+  }
+
   /** End an API key: `POST /api/v1/keys/{id}/revoke` */
   revokeKey(id: string, body: t.Body<'revokeKey'>, options?: t.Options): Promise<t.Result<'revokeKey'>> {
     return this.json('POST', `/api/v1/keys/${this.part(id)}/revoke`, { body, options })

@@ -381,6 +381,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/keys/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What all API keys of an account were used for, by UTC day, key and model
+         * @description Signed as what lists the keys: one signature is good for both. Keys that ended are in
+         *     it; requests that were paid one by one are not.
+         */
+        post: operations["getAccountUsage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys/{id}/revoke": {
         parameters: {
             query?: never;
@@ -4180,6 +4201,59 @@ export interface operations {
                 content: {
                     "application/json": {
                         keys: components["schemas"]["Key"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getAccountUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    account: components["schemas"]["Account"];
+                    /** @description at most five minutes old */
+                    at: components["schemas"]["Milliseconds"];
+                    /** @description EIP-191 by the account over the text that lists its keys */
+                    signature: components["schemas"]["Hex"];
+                    /**
+                     * @description up to today
+                     * @default 30
+                     */
+                    days?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description sums of accepted receipts, the oldest day first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description of all rows */
+                        fee: components["schemas"]["Amount"];
+                        usage: {
+                            /** @description its id */
+                            key: components["schemas"]["Hash"];
+                            /** @description of the key */
+                            label: string;
+                            /** Format: date */
+                            day: string;
+                            /** @description as requests named it */
+                            model: string;
+                            requests: components["schemas"]["Uint64"];
+                            prompt_tokens: components["schemas"]["Uint64"];
+                            output_tokens: components["schemas"]["Uint64"];
+                            fee: components["schemas"]["Amount"];
+                        }[];
                     };
                 };
             };
