@@ -12,6 +12,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -28,7 +29,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 type asset struct {
 	name   string
 	plain  []byte
-	zipped []byte // nil where it would be larger
+	zipped func() []byte // made when first asked for; nil where it would be larger
 	tag    string
 	kind   string
 }
@@ -56,9 +57,8 @@ func Handler() (http.Handler, error) {
 		if err != nil {
 			return err
 		}
-		a, err := newAsset(name, content)
-		h.assets["/"+name] = a
-		return err
+		h.assets["/"+name] = newAsset(name, content)
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -67,25 +67,27 @@ func Handler() (http.Handler, error) {
 	return h, nil
 }
 
-func newAsset(name string, content []byte) (*asset, error) {
+func newAsset(name string, content []byte) *asset {
 	sum := sha256.Sum256(content)
-	a := &asset{name: name, plain: content, kind: mime.TypeByExtension(path.Ext(name)),
-		tag: `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`}
+	return &asset{name: name, plain: content, kind: mime.TypeByExtension(path.Ext(name)),
+		tag:    `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`,
+		zipped: sync.OnceValue(func() []byte { return zip(content) })}
+}
+
+// zip compresses a file, unless that makes it larger.
+func zip(content []byte) []byte {
 	var buf bytes.Buffer
 	z, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
 	if err != nil {
-		return nil, err
+		return nil
 	}
 	if _, err := z.Write(content); err != nil {
-		return nil, err
+		return nil
 	}
-	if err := z.Close(); err != nil {
-		return nil, err
+	if err := z.Close(); err != nil || buf.Len() >= len(content) {
+		return nil
 	}
-	if buf.Len() < len(content) {
-		a.zipped = buf.Bytes()
-	}
-	return a, nil
+	return buf.Bytes()
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -115,9 +117,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	header.Add("Vary", "Accept-Encoding")
 	body, tag := a.plain, a.tag
-	if a.zipped != nil && acceptsGzip(r.Header.Get("Accept-Encoding")) {
+	if acceptsGzip(r.Header.Get("Accept-Encoding")) && a.zipped() != nil {
 		header.Set("Content-Encoding", "gzip")
-		body, tag = a.zipped, strings.TrimSuffix(a.tag, `"`)+`-gz"`
+		body, tag = a.zipped(), strings.TrimSuffix(a.tag, `"`)+`-gz"`
 	}
 	header.Set("ETag", tag)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
