@@ -147,6 +147,11 @@ func TestTheStoryInABrowser(t *testing.T) {
 	step("claimed")
 	t.Logf("%5.1f s  in all", time.Since(began).Seconds())
 
+	b.records()
+	step("the pages of a record that earned, and of one that tries to run a script")
+	b.reads()
+	step("an answer that read the datanet, whose contributors are paid for it")
+
 	b.evaluated()
 	step("a training with held-out records, and both models asked")
 }

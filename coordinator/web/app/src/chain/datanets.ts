@@ -9,6 +9,8 @@ const datanetsAbi = parseAbi([
   'function create(string name, string license, string metadata) returns (uint64)',
   'function publish(uint64 datanet, uint32 version, string root, string license, uint64 recordCount)',
   'function latestVersion(uint64 datanet) view returns (uint32)',
+  'function setRetrievalPrice(uint64 datanet, uint256 price)',
+  'function retrievalPriceOf(uint64 datanet) view returns (uint256)',
   'event DatanetCreated(uint64 indexed datanet, address indexed owner, address pool, string name, string license, string metadata)',
 ]);
 
@@ -28,6 +30,16 @@ export function publishVersion(network: Network, v: Schemas['Version']): Call {
 /** The newest published version's number; 0 where there is none. */
 export async function latestVersion(reader: PublicClient, network: Network, datanet: number): Promise<number> {
   return reader.readContract({ address: datanetsOf(network), abi: datanetsAbi, functionName: 'latestVersion', args: [BigInt(datanet)] });
+}
+
+/** What an answer that reads a datanet pays, in wei. */
+export async function retrievalPrice(reader: PublicClient, network: Network, datanet: number): Promise<bigint> {
+  return reader.readContract({ address: datanetsOf(network), abi: datanetsAbi, functionName: 'retrievalPriceOf', args: [BigInt(datanet)] });
+}
+
+/** Sets what an answer that reads the caller's datanet pays. */
+export function setRetrievalPrice(network: Network, datanet: number, wei: bigint): Call {
+  return { to: datanetsOf(network), data: encodeFunctionData({ abi: datanetsAbi, functionName: 'setRetrievalPrice', args: [BigInt(datanet), wei] }) };
 }
 
 /** The number of the datanet that a transaction created. */

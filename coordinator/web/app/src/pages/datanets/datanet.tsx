@@ -9,6 +9,7 @@ import { Fetched } from '../../ui/query';
 import { Tabs } from '../../ui/tabs';
 import { Contribute } from './contribute';
 import { Preview } from './preview';
+import { Reading } from './reading';
 import { Review } from './review';
 import type { DatanetTab } from './tabs';
 import { Versions } from './versions';
@@ -59,7 +60,12 @@ export default function Datanet() {
                 { key: 'records', label: 'Records', panel: () => <Records id={id} /> },
                 { key: 'contribute', label: 'Contribute', panel: () => <Contribute datanet={d} /> },
                 { key: 'review', label: 'Review', panel: () => <Review datanet={d} owner={owner} /> },
-                { key: 'versions', label: 'Versions', panel: () => <Versions datanet={d} owner={owner} versions={versions.data?.versions ?? []} /> },
+                { key: 'versions', label: 'Versions', panel: () => (
+                  <>
+                    <Versions datanet={d} owner={owner} versions={versions.data?.versions ?? []} />
+                    <Reading id={d.id} owner={owner} />
+                  </>
+                ) },
                 { key: 'contributors', label: 'Contributors', panel: () => <Contributors id={id} /> },
               ]}
             />
