@@ -30,6 +30,7 @@ TYPES: dict[str, list[dict[str, str]]] = {
         "Contribution": "uint64 datanet, bytes32 record, address contributor, string license, uint64 at",
         "ContributionBatch": "bytes32 root, uint32 count",
         "Review": "uint64 datanet, bytes32 record, string status, string reason, uint64 at",
+        "ReviewBatch": "bytes32 root, uint32 count",
         "TransferWithAuthorization": "address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce",
         "TrainingOrder": "address owner, string name, bytes32 base, uint64 datanet, uint32 version, string root, bytes32 hyperHash, uint256 access, uint16 royaltyBps, uint32 revision, bytes32[] parents, bytes32 nonce, uint64 deadline",
     }.items()
@@ -93,26 +94,46 @@ def contribution(signer: Signer, network: types.Network, datanet: int, license: 
 
 def contributions(signer: Signer, network: types.Network, datanet: int, license: str, records: list[bytes], at: int | None = None) -> types.ContributeBatchBody:
     """The body of ``contribute_batch``: many records with one signature, over a Merkle tree of theirs."""
+    at = at or now()
+    each: list[types.Contribution] = [
+        {"datanet": datanet, "record": "0x" + hashlib.sha256(r).hexdigest(), "contributor": signer.address, "license": license, "at": at} for r in records
+    ]
+    return {
+        "signature": _sign_batch(signer, network, "Contribution", [{**c, "record": bytes.fromhex(c["record"][2:])} for c in each]),
+        "contributions": [{"contribution": c, "bytes": base64.b64encode(r).decode()} for c, r in zip(each, records)],
+    }
+
+
+def reviews(signer: Signer, network: types.Network, datanet: int, decisions: list[tuple[str, types.ReviewStatus, str]], at: int | None = None) -> types.ReviewBatchBody:
+    """The body of ``review_batch``: many of the owner's decisions (record, status, reason) with one signature.
+
+    Where a datanet asks contributors for a stake, a rejection as abusive needs a signature of its own: ``review``.
+    """
+    at = at or now()
+    each: list[types.Review] = [{"datanet": datanet, "record": record, "status": status, "reason": reason, "at": at} for record, status, reason in decisions]
+    return {
+        "signature": _sign_batch(signer, network, "Review", [{**r, "record": bytes.fromhex(r["record"][2:])} for r in each]),
+        "reviews": [{"review": r} for r in each],
+    }
+
+
+def _sign_batch(signer: Signer, network: types.Network, statement: str, messages: list[dict[str, Any]]) -> str:
+    """Signs the Merkle root of statements: leaf keccak256(0x00 | digest), node keccak256(0x01 | left | right)."""
     from eth_account.messages import encode_typed_data
     from eth_utils.crypto import keccak
 
-    at = at or now()
-    each: list[types.Contribution] = []
+    if not messages:
+        raise ValueError("there is nothing to sign: a batch has one statement at least")
+    chain, contract = network["chain_id"], network["contracts"]["datanets"]
     level: list[bytes] = []
-    for record in records:
-        digest = hashlib.sha256(record).digest()
-        each.append({"datanet": datanet, "record": "0x" + digest.hex(), "contributor": signer.address, "license": license, "at": at})
-        data = typed_data(network["chain_id"], network["contracts"]["datanets"], "Contribution", {**each[-1], "record": digest})
-        m = encode_typed_data(full_message=data)
+    for message in messages:
+        m = encode_typed_data(full_message=typed_data(chain, contract, statement, message))
         level.append(keccak(b"\0" + keccak(b"\x19" + m.version + m.header + m.body)))
     while len(level) > 1:  # the last node of an odd level goes up as it is
         pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
         level = [keccak(b"\1" + b"".join(p)) if len(p) == 2 else p[0] for p in pairs]
-    data = typed_data(network["chain_id"], network["contracts"]["datanets"], "ContributionBatch", {"root": level[0], "count": len(records)})
-    return {
-        "signature": base64.b64encode(sign_typed(signer, data)).decode(),
-        "contributions": [{"contribution": c, "bytes": base64.b64encode(r).decode()} for c, r in zip(each, records)],
-    }
+    data = typed_data(chain, contract, statement + "Batch", {"root": level[0], "count": len(messages)})
+    return base64.b64encode(sign_typed(signer, data)).decode()
 
 
 def review(signer: Signer, network: types.Network, datanet: int, record: str, status: types.ReviewStatus, reason: str = "", at: int | None = None) -> types.SignedReview:

@@ -21,6 +21,7 @@ export const types = {
   Contribution: fields('uint64 datanet, bytes32 record, address contributor, string license, uint64 at'),
   ContributionBatch: fields('bytes32 root, uint32 count'),
   Review: fields('uint64 datanet, bytes32 record, string status, string reason, uint64 at'),
+  ReviewBatch: fields('bytes32 root, uint32 count'),
   TransferWithAuthorization: fields('address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce'),
   TrainingOrder: fields(
     'address owner, string name, bytes32 base, uint64 datanet, uint32 version, string root, bytes32 hyperHash, uint256 access, uint16 royaltyBps, uint32 revision, bytes32[] parents, bytes32 nonce, uint64 deadline',
@@ -96,16 +97,38 @@ export async function contribution(signer: Signer, network: Schemas['Network'], 
  * theirs. It needs viem.
  */
 export async function contributions(signer: Signer, network: Schemas['Network'], datanet: number, license: string, records: Uint8Array<ArrayBuffer>[], at = Date.now()): Promise<Body<'contributeBatch'>> {
-  const { concat, hashTypedData, keccak256 } = await import('viem')
-  const contract = network.contracts['datanets'] ?? ''
   const all: Body<'contributeBatch'>['contributions'] = []
-  let level: Hex[] = []
   for (const record of records) {
-    const c = { datanet, record: await digest(record), contributor: signer.address, license, at }
-    all.push({ contribution: c, bytes: base64(record) })
-    const message = { ...c, datanet: BigInt(datanet), at: BigInt(at) }
-    level.push(keccak256(concat(['0x00', hashTypedData(typedData(network.chain_id, contract, 'Contribution', message))])))
+    all.push({ contribution: { datanet, record: await digest(record), contributor: signer.address, license, at }, bytes: base64(record) })
   }
+  const signature = await signBatch(signer, network, 'Contribution', all.map((c) => ({ ...c.contribution, datanet: BigInt(datanet), at: BigInt(at) })))
+  return { signature, contributions: all }
+}
+
+/** A decision on a record, named by its digest. */
+export interface Decision {
+  record: string
+  status: Schemas['ReviewStatus']
+  reason?: string
+}
+
+/**
+ * The body of `reviewBatch`: many of the owner's decisions with one signature. Where a datanet
+ * asks contributors for a stake, a rejection as abusive needs a signature of its own: `review`.
+ * It needs viem.
+ */
+export async function reviews(signer: Signer, network: Schemas['Network'], datanet: number, decisions: Decision[], at = Date.now()): Promise<Body<'reviewBatch'>> {
+  const all = decisions.map(({ record, status, reason = '' }) => ({ datanet, record, status, reason, at }))
+  const signature = await signBatch(signer, network, 'Review', all.map((r) => ({ ...r, datanet: BigInt(datanet), at: BigInt(at) })))
+  return { signature, reviews: all.map((r) => ({ review: r })) }
+}
+
+/** Signs the Merkle root of statements: leaf keccak256(0x00 | digest), node keccak256(0x01 | left | right). */
+async function signBatch(signer: Signer, network: Schemas['Network'], statement: 'Contribution' | 'Review', messages: Record<string, unknown>[]): Promise<string> {
+  const { concat, hashTypedData, keccak256 } = await import('viem')
+  if (messages.length === 0) throw new TypeError('there is nothing to sign: a batch has one statement at least')
+  const contract = network.contracts['datanets'] ?? ''
+  let level: Hex[] = messages.map((m) => keccak256(concat(['0x00', hashTypedData(typedData(network.chain_id, contract, statement, m))])))
   while (level.length > 1) {
     const next: Hex[] = []
     for (let i = 0; i < level.length; i += 2) {
@@ -114,8 +137,7 @@ export async function contributions(signer: Signer, network: Schemas['Network'],
     }
     level = next // the last node of an odd level went up as it is
   }
-  const signature = await signTyped(signer, network.chain_id, contract, 'ContributionBatch', { root: level[0], count: records.length })
-  return { signature: base64(ofHex(signature)), contributions: all }
+  return base64(ofHex(await signTyped(signer, network.chain_id, contract, `${statement}Batch`, { root: level[0], count: messages.length })))
 }
 
 /** The body of `review`: the owner's decision on a record, named by its digest. */
