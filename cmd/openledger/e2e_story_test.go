@@ -107,6 +107,9 @@ func TestTheStoryInABrowser(t *testing.T) {
 	b.click("button", "Sign and start training")
 	b.await("You can close this tab")
 	step("a training is ordered")
+	training := eval[string](b, `location.pathname`)
+	b.open("/") // the training's page is gone with its connections, as a closed tab is
+	b.open(training)
 	b.await("Chat with it")
 	b.await("The loss went from")
 	b.await("80 epochs")
