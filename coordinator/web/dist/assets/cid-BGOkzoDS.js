@@ -1,1 +1,0 @@
-function e(e){if(!e.startsWith(`b`))return null;let t=[],n=0,r=0;for(let i of e.slice(1)){let e=`abcdefghijklmnopqrstuvwxyz234567`.indexOf(i);if(e<0)return null;n=(n<<5|e)&4095,r+=5,r>=8&&(r-=8,t.push(n>>r&255))}let[i,,a,o]=t;return t.length!==36||i!==1||a!==18||o!==32?null:`0x${t.slice(4).map(e=>e.toString(16).padStart(2,`0`)).join(``)}`}export{e as t};
