@@ -45,7 +45,8 @@ type Announcement struct {
 	TotalKV   int               `json:"total_kv,omitempty"` // tokens of KV cache in all: what needs more never fits; 0: not stated
 	Trains    bool              `json:"trains"`             // accepts training jobs
 	DecodeTPS float32           `json:"decode_tps"`
-	Price     Price             `json:"price"` // Access is not the worker's and is zero
+	Hardware  string            `json:"hardware,omitempty"` // what it says it runs on; nobody checks that
+	Price     Price             `json:"price"`              // Access is not the worker's and is zero
 	Adapters  []ResidentAdapter `json:"adapters,omitempty"`
 }
 

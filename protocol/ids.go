@@ -18,6 +18,7 @@ type PeerID string
 // Wire-level limits that every parser of foreign bytes applies.
 const (
 	MaxAnnouncementBytes = 1 << 10 // one gossip announcement
+	MaxHardware          = 96      // bytes of what a worker says it runs on
 	MaxFrameBytes        = 1 << 20 // one frame on a job or receipt stream
 	MaxPromptBytes       = 256 << 10
 	MaxRecordBytes       = 1 << 20 // one canonical record, so that it fits in a bitswap block

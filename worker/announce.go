@@ -54,6 +54,6 @@ func (w *Worker) announceOnce(ctx context.Context) error {
 		Peer: w.host.ID(), Worker: w.Owner(), Sequence: seq,
 		IssuedAt: now.UnixMilli(), ExpiresAt: now.Add(protocol.AnnouncementTTL).UnixMilli(),
 		Base: w.base, Profile: Profile, Slots: s.Slots, Running: s.Running, Waiting: s.Waiting, FreeKV: s.FreeKV, TotalKV: s.TotalKV,
-		Trains: w.cfg.Trains && idle, DecodeTPS: float32(s.DecodeTPS), Price: w.cfg.Price, Adapters: announced(w.disk.list(), w.tierOf, maxAnnounced),
+		Trains: w.cfg.Trains && idle, DecodeTPS: float32(s.DecodeTPS), Hardware: w.cfg.Hardware, Price: w.cfg.Price, Adapters: announced(w.disk.list(), w.tierOf, maxAnnounced),
 	})
 }

@@ -53,6 +53,9 @@ type Config struct {
 	// StatedTPS is the speed that announcements state: output tokens per second with all
 	// slots taken. Default: what the engine measures as it goes.
 	StatedTPS float64
+	// Hardware is what announcements say that this worker runs on, protocol.MaxHardware
+	// bytes at most; empty: they do not say.
+	Hardware string
 	// SettleEvery is how often vouchered receipts go to the chain, together. Default 30 s.
 	SettleEvery time.Duration
 	// CheckpointEvery is how much training a crash may cost. Default 5 s.
@@ -120,6 +123,9 @@ func (c *Config) Validate() error {
 	}
 	if !(c.StatedTPS >= 0) {
 		return protocol.Errorf(protocol.KindInvalid, "stated_tps", "is %v: it must not be negative", c.StatedTPS)
+	}
+	if len(c.Hardware) > protocol.MaxHardware {
+		return protocol.Errorf(protocol.KindInvalid, "hardware", "has %d bytes, more than %d: shorten it", len(c.Hardware), protocol.MaxHardware)
 	}
 	if c.DiskBytes < 0 || c.StoreBytes < 0 {
 		return protocol.Errorf(protocol.KindInvalid, "disk_bytes, store_bytes", "are %d and %d: they must not be negative", c.DiskBytes, c.StoreBytes)

@@ -50,7 +50,7 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 		{"agent", "/agents/1", "Answer in verse."},
 		{"agent-new", "/agents/new", "Instructions"},
 		{"workers", "/workers", "All workers"},
-		{"worker", "/workers/" + string(workers[0].Peer), "Where it is reached"},
+		{"worker", "/workers/" + string(workers[0].Peer), "GiB of memory, as it says itself"},
 		{"receipts", "/receipts", "Asked by"},
 		{"receipt", "/receipts/" + receipt, "What the worker signed"},
 		{"batch", batch, "Platform treasury"},

@@ -1,6 +1,9 @@
 package wire
 
 import (
+	"strings"
+	"unicode"
+
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -24,7 +27,7 @@ func EncodeAnnouncement(a protocol.Announcement, b protocol.SignedBinding) ([]by
 		IssuedAt: uint64(a.IssuedAt), ExpiresAt: uint64(a.ExpiresAt),
 		Base: a.Base[:], Profile: a.Profile,
 		Slots: number32(a.Slots), Running: number32(a.Running), Waiting: number32(a.Waiting), FreeKv: number32(a.FreeKV), TotalKv: number32(a.TotalKV),
-		Trains: a.Trains, DecodeTps: a.DecodeTPS, Price: PriceToPB(a.Price), Binding: BindingToPB(b),
+		Trains: a.Trains, DecodeTps: a.DecodeTPS, Hardware: a.Hardware, Price: PriceToPB(a.Price), Binding: BindingToPB(b),
 	}
 	m.Binding.Peer, m.Binding.Owner = "", nil
 	for _, r := range a.Adapters {
@@ -74,6 +77,7 @@ func announcementFromPB(m *pb.Announcement) (protocol.Announcement, protocol.Sig
 		TotalKV:   f.count("total_kv", m.GetTotalKv(), 1<<31-1),
 		Trains:    m.GetTrains(),
 		DecodeTPS: f.float("decode_tps", m.GetDecodeTps()),
+		Hardware:  f.text("hardware", m.GetHardware(), protocol.MaxHardware),
 		Price:     f.price("price", m.GetPrice()),
 	}
 	if a.Sequence == 0 {
@@ -84,6 +88,9 @@ func announcementFromPB(m *pb.Announcement) (protocol.Announcement, protocol.Sig
 	}
 	if a.Profile == "" {
 		f.fail("profile", "is empty: name the numeric profile")
+	}
+	if strings.ContainsFunc(a.Hardware, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		f.fail("hardware", "has characters that cannot be printed")
 	}
 	if a.Slots == 0 {
 		f.fail("slots", "is 0: announce at least one")

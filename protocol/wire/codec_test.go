@@ -109,6 +109,7 @@ func TestAnnouncementFitsAndComesBack(t *testing.T) {
 		"running":      func(a *protocol.Announcement) { a.Running = -1 },
 		"profile":      func(a *protocol.Announcement) { a.Profile = "" },
 		"decode_tps":   func(a *protocol.Announcement) { a.DecodeTPS = -1 },
+		"hardware":     func(a *protocol.Announcement) { a.Hardware = "\x1b[31m" },
 		"price.access": func(a *protocol.Announcement) { a.Price.Access = *uint256.NewInt(1) },
 		"price.markup": func(a *protocol.Announcement) { a.Price.Markup = *uint256.NewInt(1) },
 		"price.input_per_1k": func(a *protocol.Announcement) {

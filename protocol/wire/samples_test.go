@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"strings"
+
 	"github.com/holiman/uint256"
 
 	"github.com/openledger/openledger/protocol"
@@ -65,7 +67,7 @@ func sampleAnnouncement(adapters int) (protocol.Announcement, protocol.SignedBin
 	a := protocol.Announcement{
 		Peer: "12D3KooWBvcvRTjZ9QkEEhTbqBsHD4Y1RzmzuLFGQvX3kqEbGL9R", Worker: protocol.Account{1}, Sequence: 1 << 40,
 		IssuedAt: 1_700_000_000_000, ExpiresAt: 1_700_000_090_000, Base: protocol.Hash{2}, Profile: "cuda-bf16-sm90-v1",
-		Slots: 64, Running: 63, Waiting: 10_000, FreeKV: 1 << 30, TotalKV: 1 << 30, Trains: true, DecodeTPS: 1234.5,
+		Slots: 64, Running: 63, Waiting: 10_000, FreeKV: 1 << 30, TotalKV: 1 << 30, Trains: true, DecodeTPS: 1234.5, Hardware: strings.Repeat("é", protocol.MaxHardware/2),
 		Price: protocol.Price{InputPer1K: *uint256.NewInt(1e18), OutputPer1K: *uint256.NewInt(1e18)},
 	}
 	for i := range adapters {

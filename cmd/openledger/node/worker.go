@@ -18,6 +18,7 @@ import (
 	"github.com/openledger/openledger/protocol/wire"
 	"github.com/openledger/openledger/store"
 	"github.com/openledger/openledger/worker"
+	"github.com/openledger/openledger/worker/engine/speed"
 )
 
 // WorkerFile is where a worker's home keeps what 'worker init' decided.
@@ -129,7 +130,7 @@ func OpenWorker(ctx context.Context, home Home, nodeKey *keystore.Key, log *slog
 		DB: w.peer.db, Host: w.peer.host, IPFS: w.peer.ipfs, Chain: w.client, Bundle: w.model.Bundle, Model: w.model.Model,
 		NodeKey: nodeKey.ECDSA(), Sender: sender, Binding: s.Binding, Price: s.Price, Trains: s.Trains,
 		MaxBatch: s.MaxBatch, KVTokens: s.KVTokens, PageTokens: s.PageTokens, AdapterBytes: s.AdapterBytes, MemoryBytes: s.MemoryBytes, HostBytes: s.HostBytes, DiskBytes: s.DiskBytes, StoreBytes: s.StoreBytes, Operators: s.Operators,
-		StatedTPS: statedTPS(home, &s, w.model, log), SettleEvery: settle, CheckpointEvery: checkpoint, Registerer: registry, Logger: log,
+		StatedTPS: statedTPS(home, &s, w.model, log), Hardware: speed.Hardware(protocol.MaxHardware), SettleEvery: settle, CheckpointEvery: checkpoint, Registerer: registry, Logger: log,
 	})
 	if err != nil {
 		return nil, err

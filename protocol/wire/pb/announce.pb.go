@@ -204,6 +204,7 @@ type Announcement struct {
 	AdapterTiers  []byte                 `protobuf:"bytes,16,opt,name=adapter_tiers,json=adapterTiers,proto3" json:"adapter_tiers,omitempty"` // one byte per tag
 	Binding       *Binding               `protobuf:"bytes,17,opt,name=binding,proto3" json:"binding,omitempty"`
 	TotalKv       uint32                 `protobuf:"varint,18,opt,name=total_kv,json=totalKv,proto3" json:"total_kv,omitempty"` // 0: not stated
+	Hardware      string                 `protobuf:"bytes,19,opt,name=hardware,proto3" json:"hardware,omitempty"`               // empty: not stated
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -364,6 +365,13 @@ func (x *Announcement) GetTotalKv() uint32 {
 	return 0
 }
 
+func (x *Announcement) GetHardware() string {
+	if x != nil {
+		return x.Hardware
+	}
+	return ""
+}
+
 var File_openledger_v1_announce_proto protoreflect.FileDescriptor
 
 const file_openledger_v1_announce_proto_rawDesc = "" +
@@ -382,7 +390,7 @@ const file_openledger_v1_announce_proto_rawDesc = "" +
 	"\x06payout\x18\x04 \x01(\fR\x06payout\x12\x1b\n" +
 	"\tissued_at\x18\x05 \x01(\x04R\bissuedAt\x12\x18\n" +
 	"\aexpires\x18\x06 \x01(\x04R\aexpires\x12\x1c\n" +
-	"\tsignature\x18\a \x01(\fR\tsignature\"\x9b\x04\n" +
+	"\tsignature\x18\a \x01(\fR\tsignature\"\xb7\x04\n" +
 	"\fAnnouncement\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\tR\x04peer\x12\x16\n" +
 	"\x06worker\x18\x02 \x01(\fR\x06worker\x12\x1a\n" +
@@ -404,7 +412,8 @@ const file_openledger_v1_announce_proto_rawDesc = "" +
 	"\fadapter_tags\x18\x0f \x03(\x06R\vadapterTags\x12#\n" +
 	"\radapter_tiers\x18\x10 \x01(\fR\fadapterTiers\x120\n" +
 	"\abinding\x18\x11 \x01(\v2\x16.openledger.v1.BindingR\abinding\x12\x19\n" +
-	"\btotal_kv\x18\x12 \x01(\rR\atotalKvB3Z1github.com/openledger/openledger/protocol/wire/pbb\x06proto3"
+	"\btotal_kv\x18\x12 \x01(\rR\atotalKv\x12\x1a\n" +
+	"\bhardware\x18\x13 \x01(\tR\bhardwareB3Z1github.com/openledger/openledger/protocol/wire/pbb\x06proto3"
 
 var (
 	file_openledger_v1_announce_proto_rawDescOnce sync.Once

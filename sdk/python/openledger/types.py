@@ -783,6 +783,8 @@ class Worker(TypedDict):
     """tokens of KV cache in all"""
     trains: "bool"
     decode_tps: "float"
+    hardware: "NotRequired[str]"
+    """what the worker says it runs on; nobody checks that"""
     price: "Price"
     adapters: "NotRequired[list[WorkerAdaptersItem]]"
     stake: "Amount"

@@ -2152,6 +2152,8 @@ export interface components {
             total_kv?: number;
             trains: boolean;
             decode_tps: number;
+            /** @description what the worker says it runs on; nobody checks that */
+            hardware?: string;
             price: components["schemas"]["Price"];
             adapters?: {
                 /** @description the first 8 bytes of the adapter's digest as a decimal number of 64 bits, for which a JSON number is too small in JavaScript */

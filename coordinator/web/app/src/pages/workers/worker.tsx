@@ -83,6 +83,8 @@ export default function Worker() {
                   <dd>
                     <AccountId value={w.payout} />
                   </dd>
+                  <dt>Hardware</dt>
+                  <dd>{w.hardware === undefined ? 'not stated' : `${w.hardware}, as it says itself`}</dd>
                   <dt>Batches</dt>
                   <dd>
                     <Link to="/receipts" search={{ tab: 'batches', worker: w.worker }}>
