@@ -59,7 +59,7 @@ func (p *parser) pdf() {
 	case err != nil:
 		p.wrong(0, protocol.Errorf(protocol.KindInvalid, "", "is a PDF that cannot be read: print it to a new PDF and try that"))
 	case p.count == 0 && p.failed == nil && len(p.errs.Lines) == 0:
-		p.wrong(0, protocol.Errorf(protocol.KindInvalid, "text", "is a PDF without text: if it was scanned, have the text recognised first (OCR, such as ocrmypdf) and give that file"))
+		p.wrong(0, protocol.Errorf(protocol.KindInvalid, "", "is a PDF without text: if it was scanned, have the text recognised first (OCR, such as ocrmypdf) and give that file"))
 	}
 }
 

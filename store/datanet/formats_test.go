@@ -139,7 +139,7 @@ func TestParsePDF(t *testing.T) {
 	require.Equal(t, map[string]string{"title": "Animals of Marrowland", "page": "3", "text": "Mammals\nThe otter lives in the river."}, got[1].Fields)
 	require.Equal(t, "Animals of Marrowland, page 3", got[1].Title())
 
-	require.Contains(t, oneError(t, "scan.pdf", sample(t, "scan.pdf")), "scan.pdf: field text: is a PDF without text: if it was scanned, have the text recognised first (OCR")
+	require.Contains(t, oneError(t, "scan.pdf", sample(t, "scan.pdf")), "scan.pdf: is a PDF without text: if it was scanned, have the text recognised first (OCR")
 	require.Contains(t, oneError(t, "locked.pdf", sample(t, "locked.pdf")), "protected with a password")
 	require.Contains(t, oneError(t, "cut.pdf", "%PDF-1.7\nnothing more"), "cannot be read")
 }
