@@ -37,6 +37,7 @@ func (b *browser) records() {
 	require.True(b.t, eval[bool](b, fmt.Sprintf(`[...document.querySelectorAll('main li code')].some(e => e.title.toLowerCase() === %s)`, quoted(account))), "its contributor is named")
 	b.poll("it earned something", `[...document.querySelectorAll('.stat')].some(e => e.innerText.startsWith('Earned') && /[1-9]/.test(e.querySelector('b').innerText))`, within)
 	b.fits("record")
+	b.reload()
 }
 
 // reads sets what reading the datanet costs, and asks a question whose answer is given its
@@ -44,6 +45,8 @@ func (b *browser) records() {
 func (b *browser) reads() {
 	b.t.Helper()
 	b.click("link", "Back to the datanet")
+	b.click("tab", "Versions")
+	b.reload()
 	b.click("tab", "Versions")
 	b.await("for nothing")
 	b.fill("Price of an answer that reads it, in OPEN", "0.02")

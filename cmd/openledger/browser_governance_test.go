@@ -29,6 +29,7 @@ func (b *browser) disputes(g guilt) {
 		b.see(words)
 	}
 	b.fits("dispute")
+	b.reload()
 	b.click("link", fmt.Sprintf("batch %d", g.batch.Nonce))
 	b.await("those who asked have their money back in escrow")
 	b.await("Nobody: it was rejected.")
@@ -42,6 +43,7 @@ func (b *browser) governance(n *network, dev *devchain.Chain, voter chain.Key) {
 	ctx := b.t.Context()
 	b.wallet(n.chain, voter)
 	b.view(1280, "light")
+	b.open("/governance/new")
 	b.open("/governance")
 	b.click("link", "Propose a change")
 	b.click("button", "Connect account")
@@ -98,6 +100,7 @@ func (b *browser) governance(n *network, dev *devchain.Chain, voter chain.Key) {
 	require.NoError(b.t, err)
 	require.Equal(b.t, []uint256.Int{node.Open(12_000), node.Open(12_000)}, []uint256.Int{voice.Balance, voice.Votes})
 
+	b.reload()
 	b.click("link", "All proposals")
 	b.await("executed")
 	b.await("yourself")

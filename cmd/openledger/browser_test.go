@@ -124,10 +124,18 @@ func eval[T any](b *browser, expression string) T {
 	return v
 }
 
-// open goes to a path and waits for its heading.
+// open loads a path, waits for its heading, and logs how soon there was something to see.
 func (b *browser) open(path string) {
 	b.t.Helper()
 	b.run("open "+path, chromedp.Navigate(b.origin+path), chromedp.WaitVisible(chromedp.CSS("h1")))
+	paint := eval[float64](b, `new Promise(done => new PerformanceObserver(l => l.getEntriesByName('first-contentful-paint').forEach(e => done(e.startTime))).observe({type: 'paint', buffered: true}))`)
+	b.t.Logf("%s at %d px: first contentful paint after %.0f ms", path, eval[int](b, `innerWidth`), paint)
+}
+
+// reload loads the page that is open as one who comes by its address does.
+func (b *browser) reload() {
+	b.t.Helper()
+	b.open(eval[string](b, `location.pathname + location.search`))
 }
 
 // see waits until the page shows the words.

@@ -73,8 +73,6 @@ func TestEveryPageOfTheWebApplication(t *testing.T) {
 			assert.LessOrEqual(t, over, 0, "%s at %d px is wider than the window", p.path, v.width)
 			title := eval[string](b, `document.title`)
 			assert.True(t, p.path == "/" || strings.HasSuffix(title, " · OpenLedger"), "%s has the title %q", p.path, title)
-			paint := eval[float64](b, `performance.getEntriesByName('first-contentful-paint')[0].startTime`)
-			t.Logf("%s at %d px: first contentful paint after %.0f ms", p.path, v.width, paint)
 			assert.Empty(t, b.faults(), "%s at %d px", p.path, v.width)
 			if v.width > 600 {
 				b.shoot(p.name)

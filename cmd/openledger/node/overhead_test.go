@@ -1,12 +1,8 @@
 package node_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openai/openai-go"
+	"github.com/openai/openai-go/option"
 	"github.com/stretchr/testify/require"
 
 	"github.com/openledger/openledger/cmd/openledger/node"
@@ -57,43 +55,15 @@ func (p *pacer) Infer(ctx context.Context, _ protocol.PeerID, job protocol.Infer
 	return s, e, err
 }
 
-// lateness takes one stream to its end and gives how late each token came.
-func lateness(ctx context.Context, key string, tokens int) (late []time.Duration, err error) {
-	res, err := net.post(ctx, key, "/v1/chat/completions", map[string]any{"model": node.BaseName, "stream": true, "max_tokens": tokens,
-		"messages": []any{map[string]string{"role": "user", "content": "Hi"}}})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		raw, _ := io.ReadAll(res.Body)
-		return nil, fmt.Errorf("%s: %s", res.Status, raw)
-	}
-	lines := bufio.NewScanner(res.Body)
-	for lines.Scan() {
+// lateness takes one stream to its end with OpenAI's client and gives how late each token came.
+func lateness(ctx context.Context, key string, tokens int64) (late []time.Duration, err error) {
+	client := openai.NewClient(option.WithBaseURL(net.coord.API.URL()+"/v1"), option.WithAPIKey(key), option.WithMaxRetries(0))
+	stream := client.Chat.Completions.NewStreaming(ctx, openai.ChatCompletionNewParams{Model: node.BaseName, MaxTokens: openai.Int(tokens),
+		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("Hi")}})
+	defer func() { err = errors.Join(err, stream.Close()) }()
+	for stream.Next() {
 		now := time.Now().UnixNano()
-		data, ok := strings.CutPrefix(lines.Text(), "data: ")
-		switch {
-		case !ok:
-			continue
-		case data == "[DONE]":
-			return late, nil
-		}
-		var chunk struct {
-			Choices []struct {
-				Delta struct {
-					Content string `json:"content"`
-				} `json:"delta"`
-			} `json:"choices"`
-			Error json.RawMessage `json:"error"`
-		}
-		if err := json.Unmarshal([]byte(data), &chunk); err != nil {
-			return late, err
-		}
-		if chunk.Error != nil {
-			return late, fmt.Errorf("the stream ended with %s", chunk.Error)
-		}
-		for _, c := range chunk.Choices {
+		for _, c := range stream.Current().Choices {
 			for made := range strings.FieldsSeq(c.Delta.Content) {
 				at, err := strconv.ParseInt(made, 10, 64)
 				if err != nil {
@@ -103,10 +73,7 @@ func lateness(ctx context.Context, key string, tokens int) (late []time.Duration
 			}
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return late, err
-	}
-	return late, io.ErrUnexpectedEOF
+	return late, stream.Err()
 }
 
 // What everything between the engine and a client adds to a token: the worker's stream over
