@@ -1,7 +1,6 @@
 package chain
 
 import (
-	"errors"
 	"maps"
 	"sync"
 
@@ -69,11 +68,9 @@ var decoders = sync.OnceValue(func() map[source]decoder {
 			if err != nil {
 				return err
 			}
-			e.Drawn = &DrawnEvent{Requester: ev.Requester, Worker: ev.Worker, Signer: ev.Signer}
-			var aerr, cerr error
-			e.Drawn.Amount, aerr = toU256(ev.Amount)
-			e.Drawn.Cumulative, cerr = toU256(ev.Cumulative)
-			return errors.Join(aerr, cerr)
+			e.Drawn = &DrawnEvent{Requester: ev.Requester, Worker: ev.Worker}
+			e.Drawn.Amount, err = toU256(ev.Amount)
+			return err
 		},
 		on("datanets", "DatanetCreated"): func(e *Event, l *types.Log) error {
 			ev, err := datanets.UnpackDatanetCreatedEvent(l)

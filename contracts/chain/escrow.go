@@ -126,13 +126,36 @@ func (c *Client) WithdrawalOf(ctx context.Context, requester protocol.Account) (
 	return out, err
 }
 
+// The escrow keeps a requester's balance, its reserves and what its session key has spent
+// in one slot, of so many bits each: 309 million OPEN, and 1.2 million of reserves.
+const (
+	balanceBits = 88
+	reserveBits = 80
+)
+
+func fits(field string, amount uint256.Int, bits int) error {
+	if amount.BitLen() <= bits {
+		return nil
+	}
+	var most uint256.Int
+	most.Lsh(uint256.NewInt(1), uint(bits))
+	most.SubUint64(&most, 1)
+	return protocol.Errorf(protocol.KindInvalid, field, "%s wei do not fit into the escrow: %s are the most", amount.Dec(), most.Dec())
+}
+
 // Deposit adds to the sender's escrow.
 func (s *Sender) Deposit(ctx context.Context, amount uint256.Int) (Tx, error) {
+	if err := fits("amount", amount, balanceBits); err != nil {
+		return Tx{}, err
+	}
 	return s.Call(ctx, "deposit", s.c.cfg.Addresses.Escrow, amount, escrow.PackDeposit())
 }
 
 // DepositFor adds to somebody's escrow.
 func (s *Sender) DepositFor(ctx context.Context, requester protocol.Account, amount uint256.Int) (Tx, error) {
+	if err := fits("amount", amount, balanceBits); err != nil {
+		return Tx{}, err
+	}
 	return s.Call(ctx, "deposit", s.c.cfg.Addresses.Escrow, amount, escrow.PackDepositFor(requester))
 }
 
@@ -142,6 +165,9 @@ func (s *Sender) DepositFor(ctx context.Context, requester protocol.Account, amo
 func (s *Sender) Authorize(ctx context.Context, session protocol.Account, limit uint256.Int, expiry int64) (Tx, error) {
 	if expiry <= 0 {
 		return Tx{}, protocol.Errorf(protocol.KindInvalid, "expiry", "%d is no time in Unix seconds", expiry)
+	}
+	if err := fits("limit", limit, balanceBits); err != nil {
+		return Tx{}, err
 	}
 	return s.Call(ctx, "authorise a session key", s.c.cfg.Addresses.Escrow, uint256.Int{}, escrow.PackAuthorize(session, big256(limit), uint64(expiry)))
 }
@@ -176,11 +202,20 @@ func openingOf(o protocol.Opening) (bindings.Opening, error) {
 	case len(o.Reserves) > protocol.MaxReserves:
 		return bindings.Opening{}, protocol.Errorf(protocol.KindInvalid, "reserves", "are %d: at most %d at once, more with 'openledger escrow reserve'", len(o.Reserves), protocol.MaxReserves)
 	}
+	if err := fits("limit", o.Limit, balanceBits); err != nil {
+		return bindings.Opening{}, err
+	}
+	if err := fits("amount", o.Amount, balanceBits); err != nil {
+		return bindings.Opening{}, err
+	}
 	out := bindings.Opening{
 		Requester: o.Requester, Session: o.Session, Limit: big256(o.Limit), Expiry: uint64(o.Expiry), Amount: big256(o.Amount),
 		Nonce: big256(o.Nonce), Deadline: uint64(o.Deadline),
 	}
 	for _, r := range o.Reserves {
+		if err := fits("reserves", r.Amount, reserveBits); err != nil {
+			return bindings.Opening{}, err
+		}
 		out.Workers, out.Amounts = append(out.Workers, r.Worker), append(out.Amounts, big256(r.Amount))
 	}
 	return out, nil
@@ -189,6 +224,9 @@ func openingOf(o protocol.Opening) (bindings.Opening, error) {
 // Reserve sets aside an amount of the sender's escrow for one worker. More than before
 // counts at once, less after the withdrawal delay.
 func (s *Sender) Reserve(ctx context.Context, worker protocol.Account, amount uint256.Int) (Tx, error) {
+	if err := fits("amount", amount, reserveBits); err != nil {
+		return Tx{}, err
+	}
 	return s.Call(ctx, "reserve for a worker", s.c.cfg.Addresses.Escrow, uint256.Int{}, escrow.PackReserve(worker, big256(amount)))
 }
 

@@ -67,8 +67,8 @@ type DepositedEvent struct {
 
 // DrawnEvent reports money drawn from escrow.
 type DrawnEvent struct {
-	Requester, Worker, Signer protocol.Account
-	Amount, Cumulative        uint256.Int
+	Requester, Worker protocol.Account
+	Amount            uint256.Int
 }
 
 // DatanetEvent reports a new datanet.

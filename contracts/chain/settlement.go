@@ -85,18 +85,9 @@ func (c *Client) IsClaimed(ctx context.Context, worker protocol.Account, nonce u
 // its node key. A batch that was submitted before is an error of kind
 // already_exists.
 func (s *Sender) SubmitBatch(ctx context.Context, b Submission) (Tx, error) {
-	vouchers := make([]bindings.SignedVoucher, len(b.Vouchers))
-	for i, v := range b.Vouchers {
-		if v.Voucher.Expires < 0 {
-			return Tx{}, protocol.Errorf(protocol.KindInvalid, "voucher.expires", "%d is no time in Unix seconds", v.Voucher.Expires)
-		}
-		vouchers[i] = bindings.SignedVoucher{
-			Voucher: bindings.Voucher{
-				Requester: v.Voucher.Requester, Worker: v.Voucher.Worker,
-				Cumulative: big256(v.Voucher.Cumulative), Expires: uint64(v.Voucher.Expires),
-			},
-			Signer: v.Signer, Signature: v.Signature,
-		}
+	vouchers, err := vouchersOf(b.Worker, b.Vouchers)
+	if err != nil {
+		return Tx{}, err
 	}
 	return s.Call(ctx, "submit a batch", s.c.cfg.Addresses.Settlement, uint256.Int{}, settlement.PackSubmitBatch(bindings.Batch{
 		Worker: b.Worker, Nonce: b.Nonce, Root: b.Root, Total: big256(b.Total), Count: b.Count, DataDigest: b.DataDigest,

@@ -495,8 +495,8 @@ contract AttributionSettlement is AccessControl, EIP712, ReentrancyGuardTransien
         return stake * _coverBps / BPS;
     }
 
-    /// @dev Hands the vouchers on as they came: they need not be taken apart here to be put together again. Offsets inside an
-    /// array count from its beginning, so its bytes mean the same in the escrow's calldata, and the escrow checks them.
+    /// @dev Hands the vouchers on as they came: they need not be taken apart here to be put together again, and the escrow
+    /// checks them.
     function _drawBatch(address worker, SignedVoucher[] calldata vouchers)
         private
         returns (uint256 drawn, bytes32 draws)

@@ -21,8 +21,9 @@ import {TypedData} from "./TypedData.sol";
 /// worker: the draws of others cannot touch it.
 /// @dev Withdrawals, revocations and lowered reserves take effect after a delay, so that workers can draw what they are owed
 /// first. Money that waits for withdrawal is still drawable, unless it is reserved for another worker.
-/// Invariants: a requester's reserves add up to `reserved` and are at most its balance; balances add up to what is held. A draw
-/// writes three slots: the requester's funds, its session key's and what stands between it and the worker.
+/// Invariants: a requester's reserves add up to `reserved` and are at most its balance; balances add up to what is held; what
+/// a session key has spent is within its limit. A draw writes two slots, the requester's funds and what stands between it and
+/// the worker; a third if the session key is not the requester's current one, which is the one that it authorised last.
 contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransient {
     /// @notice Who may draw: settlement.
     bytes32 public constant SETTLEMENT_ROLE = keccak256("SETTLEMENT_ROLE");
@@ -31,11 +32,13 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     /// @param limit what it may spend in all, over its whole life and all workers.
     /// @param spent what was drawn on its signature.
     /// @param expiry Unix seconds; nothing is drawn on its signature after it.
-    /// @dev One slot: 96 bits hold 79 times as many wei as there are of OPEN. `spent` is within `limit`.
+    /// @param current whether the requester authorised it last.
+    /// @dev One slot: 88 bits hold 309 million OPEN. In storage a current key's `spent` lacks what {Funds} counts.
     struct Session {
-        uint96 limit;
-        uint96 spent;
+        uint88 limit;
+        uint88 spent;
         uint64 expiry;
+        bool current;
     }
 
     struct Withdrawal {
@@ -66,10 +69,14 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         uint64 lowersAt;
     }
 
-    /// @dev balance includes reserved, the sum of the requester's reserves.
+    /// @dev What a draw changes of a requester, in one slot.
+    /// @param balance what it has here, reserves included: up to 309 million OPEN.
+    /// @param reserved the sum of its reserves: up to 1.2 million OPEN.
+    /// @param spent what its current session key has spent since it is that; within the key's limit.
     struct Funds {
-        uint128 balance;
-        uint128 reserved;
+        uint88 balance;
+        uint80 reserved;
+        uint88 spent;
     }
 
     /// @notice Most reserves in one opening.
@@ -80,6 +87,7 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     mapping(address requester => mapping(address worker => Tab)) private _tabs;
     mapping(address requester => Withdrawal) private _withdrawals;
     mapping(address requester => mapping(address session => Session)) private _sessions;
+    mapping(address requester => address session) private _current;
 
     /// @notice The zero address cannot be used here.
     error ZeroAddress();
@@ -103,10 +111,8 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     error SessionLimitExceeded(address requester, address session, uint256 needed, uint256 available);
     /// @notice The voucher has expired.
     error VoucherExpired(address requester, address worker, uint64 expires);
-    /// @notice The voucher is made out to another worker.
-    error WorkerMismatch(address expected, address actual);
-    /// @notice The signature is not the signer's over this voucher or opening.
-    error InvalidSignature(address signer);
+    /// @notice The signature is not the requester's over this opening, or no signature at all.
+    error InvalidSignature(address requester);
     /// @notice The opening came after its deadline.
     error OpeningExpired(address requester, uint64 deadline);
     /// @notice The opening is for another amount than was sent with it.
@@ -124,9 +130,7 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     event Withdrawn(address indexed requester, uint256 amount);
     event SessionAuthorized(address indexed requester, address indexed session, uint256 limit, uint64 expiry);
     event SessionRevoked(address indexed requester, address indexed session, uint64 expiry);
-    event Drawn(
-        address indexed requester, address indexed worker, address indexed signer, uint256 amount, uint256 cumulative
-    );
+    event Drawn(address indexed requester, address indexed worker, uint256 amount);
     event Reserved(address indexed requester, address indexed worker, uint256 amount);
     event ReserveLowering(address indexed requester, address indexed worker, uint256 target, uint64 lowersAt);
     event WithdrawalDelayChanged(uint64 delay);
@@ -181,13 +185,13 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         if (amount == 0 && wanted != 0) revert InsufficientEscrow(msg.sender, wanted, 0);
         if (amount == wanted) delete _withdrawals[msg.sender];
         else _withdrawals[msg.sender].amount = wanted - amount;
-        funds.balance -= uint128(amount);
+        funds.balance -= uint88(amount);
         emit Withdrawn(msg.sender, amount);
         Address.sendValue(payable(msg.sender), amount);
     }
 
     /// @notice Lets a key sign vouchers for the caller: up to `limit` over its whole life, until `expiry`. Calling again
-    /// raises the limit or prolongs the life; what was spent stays spent. A limit is below 2^96 wei.
+    /// raises the limit or prolongs the life; what was spent stays spent. A limit is below 2^88 wei.
     function authorize(address session, uint256 limit, uint64 expiry) external {
         _authorize(msg.sender, session, limit, expiry);
     }
@@ -256,17 +260,6 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
 
     // ---- settlement ----
 
-    /// @notice Draws what one voucher owes beyond earlier draws and sends it to the caller.
-    function draw(Voucher calldata voucher, address signer, bytes calldata signature)
-        external
-        onlyRole(SETTLEMENT_ROLE)
-        nonReentrant
-        returns (uint256 drawn)
-    {
-        drawn = _draw(_domainSeparatorV4(), voucher, voucher.worker, signer, signature);
-        _pay(drawn);
-    }
-
     /// @inheritdoc IEscrow
     function drawBatch(address worker, SignedVoucher[] calldata vouchers)
         external
@@ -277,13 +270,12 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         bytes32 domain = _domainSeparatorV4();
         for (uint256 i = 0; i < vouchers.length; ++i) {
             SignedVoucher calldata v = vouchers[i];
-            if (v.voucher.worker != worker) revert WorkerMismatch(worker, v.voucher.worker);
-            uint256 amount = _draw(domain, v.voucher, worker, v.signer, v.signature);
+            uint256 amount = _draw(domain, worker, v);
             if (amount == 0) continue;
             drawn += amount;
-            draws = keccak256(abi.encode(draws, v.voucher.requester, amount));
+            draws = keccak256(abi.encode(draws, v.requester, amount));
         }
-        _pay(drawn);
+        if (drawn != 0) Address.sendValue(payable(msg.sender), drawn);
     }
 
     // ---- parameters ----
@@ -336,8 +328,9 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     }
 
     /// @notice A session key's authorisation; zeros if there is none.
-    function sessionOf(address requester, address session) external view returns (Session memory) {
-        return _sessions[requester][session];
+    function sessionOf(address requester, address session) external view returns (Session memory s) {
+        s = _sessions[requester][session];
+        if (s.current) s.spent += _funds[requester].spent;
     }
 
     /// @notice What a worker has drawn from a requester so far.
@@ -352,7 +345,10 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
 
     /// @notice EIP-712 digest that the requester or its session key signs.
     function voucherDigest(Voucher calldata voucher) external view returns (bytes32) {
-        return _hashTypedDataV4(TypedData.structHash(voucher));
+        return
+            _hashTypedDataV4(
+                TypedData.voucherHash(voucher.requester, voucher.worker, voucher.cumulative, voucher.expires)
+            );
     }
 
     /// @notice EIP-712 digest that a requester signs for {openFor}.
@@ -364,67 +360,76 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
 
     function _deposit(address requester, uint256 amount) private {
         if (amount == 0) revert ZeroAmount();
-        _funds[requester].balance += SafeCast.toUint128(amount);
+        Funds storage funds = _funds[requester];
+        funds.balance = SafeCast.toUint88(funds.balance + amount);
         emit Deposited(requester, msg.sender, amount);
     }
 
     /// @dev A voucher that owes nothing new is passed over without looking at its signature: it changes nothing.
-    /// @param worker the voucher's.
-    function _draw(bytes32 domain, Voucher calldata voucher, address worker, address signer, bytes calldata signature)
-        private
-        returns (uint256 amount)
-    {
-        (address requester, uint256 cumulative) = (voucher.requester, voucher.cumulative);
+    function _draw(bytes32 domain, address worker, SignedVoucher calldata v) private returns (uint256 amount) {
+        (address requester, uint256 cumulative, uint64 expires) = (v.requester, v.cumulative, v.expires);
         Tab storage tab = _tabs[requester][worker];
         uint256 before = tab.drawn;
         if (cumulative <= before) return 0;
-        amount = cumulative - before;
-        if (block.timestamp > voucher.expires) revert VoucherExpired(requester, worker, voucher.expires);
-        if (signer != requester) _spend(requester, signer, amount);
-        bytes32 digest = MessageHashUtils.toTypedDataHash(domain, TypedData.structHash(voucher));
-        if (!_isSigned(signer, digest, signature)) revert InvalidSignature(signer);
-        _take(requester, worker, amount);
-        tab.drawn = SafeCast.toUint96(cumulative);
-        emit Drawn(requester, worker, signer, amount, cumulative);
-    }
-
-    /// @dev A key's signature is looked at before the account's code: most signers have none, and who holds an account's key
-    /// speaks for it with or without code there (EIP-7702).
-    function _isSigned(address signer, bytes32 digest, bytes calldata signature) private view returns (bool) {
-        (address recovered, ECDSA.RecoverError failed,) = ECDSA.tryRecoverCalldata(digest, signature);
-        if (failed == ECDSA.RecoverError.NoError && recovered == signer) return true;
-        return signer.code.length != 0 && SignatureChecker.isValidERC1271SignatureNowCalldata(signer, digest, signature);
-    }
-
-    /// @dev Takes a draw from the worker's own reserve first, then from what is reserved for nobody.
-    function _take(address requester, address worker, uint256 amount) private {
-        Funds storage funds = _funds[requester];
-        (uint256 balance, uint256 reserved) = (funds.balance, funds.reserved);
-        if (reserved == 0) {
-            if (amount > balance) revert InsufficientEscrow(requester, amount, balance);
-            funds.balance = uint128(balance - amount);
-            return;
+        if (block.timestamp > expires) revert VoucherExpired(requester, worker, expires);
+        bytes32 hash = TypedData.voucherHash(requester, worker, cumulative, expires);
+        (address signer, ECDSA.RecoverError failed,) =
+            ECDSA.tryRecover(MessageHashUtils.toTypedDataHash(domain, hash), v.r, v.vs);
+        if (failed != ECDSA.RecoverError.NoError) revert InvalidSignature(requester);
+        unchecked {
+            amount = cumulative - before; // it is more
         }
-        Tab storage tab = _settle(requester, worker);
-        uint96 own = tab.reserved;
-        uint256 available = uint256(funds.balance) - funds.reserved + own;
+        tab.drawn = SafeCast.toUint96(cumulative);
+        _take(requester, worker, signer, amount);
+        emit Drawn(requester, worker, amount);
+    }
+
+    /// @dev Takes a draw out of the requester's funds, and counts it against the limit of the session key that signed.
+    function _take(address requester, address worker, address signer, uint256 amount) private {
+        Funds storage funds = _funds[requester];
+        (uint256 balance, uint256 reserved, uint256 spent) = (funds.balance, funds.reserved, funds.spent);
+        if (signer != requester) spent = _spend(requester, signer, amount, spent);
+        uint256 available = balance;
+        if (reserved != 0) (available, reserved) = _use(requester, worker, amount, balance, reserved);
         if (amount > available) revert InsufficientEscrow(requester, amount, available);
-        funds.balance -= uint128(amount);
-        if (own == 0) return;
+        // The amount is within the balance, and `spent` within its key's limit; reserves only shrink.
+        unchecked {
+            (funds.balance, funds.reserved, funds.spent) = (uint88(balance - amount), uint80(reserved), uint88(spent));
+        }
+    }
+
+    /// @dev Takes what it can of a draw out of the worker's own reserve.
+    /// @return available what the worker may draw: its reserve, and what is reserved for nobody.
+    /// @return left what stays reserved for all.
+    function _use(address requester, address worker, uint256 amount, uint256 balance, uint256 reserved)
+        private
+        returns (uint256 available, uint256 left)
+    {
+        Tab storage tab = _tabs[requester][worker];
+        uint256 freed = _lower(requester, worker, tab);
+        reserved -= freed;
+        uint96 own = tab.reserved;
+        available = balance - reserved + own;
+        if (own == 0) return (available, reserved);
         uint96 used = amount < own ? uint96(amount) : own;
-        funds.reserved -= used;
         tab.reserved = own - used;
         emit Reserved(requester, worker, own - used);
+        return (available, reserved - used);
     }
 
     /// @dev Lets a lowered reserve count whose time has come.
     function _settle(address requester, address worker) private returns (Tab storage tab) {
         tab = _tabs[requester][worker];
-        if (!_isLowered(tab)) return tab;
-        uint96 freed = tab.target < tab.reserved ? tab.reserved - tab.target : 0;
+        uint256 freed = _lower(requester, worker, tab);
+        if (freed != 0) _funds[requester].reserved -= uint80(freed);
+    }
+
+    /// @return freed what it sets free, which the caller takes off the sum of the requester's reserves.
+    function _lower(address requester, address worker, Tab storage tab) private returns (uint96 freed) {
+        if (!_isLowered(tab)) return 0;
+        if (tab.target < tab.reserved) freed = tab.reserved - tab.target;
         (tab.target, tab.lowersAt) = (0, 0);
         tab.reserved -= freed;
-        _funds[requester].reserved -= freed;
         emit Reserved(requester, worker, tab.reserved);
     }
 
@@ -440,7 +445,7 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         uint256 more = amount - tab.reserved;
         uint256 free = funds.balance - funds.reserved;
         if (more > free) revert InsufficientEscrow(requester, more, free);
-        funds.reserved += uint128(more);
+        funds.reserved = SafeCast.toUint80(funds.reserved + more);
         (tab.reserved, tab.target, tab.lowersAt) = (SafeCast.toUint96(amount), 0, 0);
         emit Reserved(requester, worker, amount);
     }
@@ -467,22 +472,35 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         if (s.expiry >= block.timestamp && (limit < s.limit || expiry < s.expiry)) {
             revert SessionCannotShrink(session, s.limit, s.expiry);
         }
-        (s.limit, s.expiry) = (SafeCast.toUint96(limit), expiry);
+        (s.limit, s.expiry) = (SafeCast.toUint88(limit), expiry);
+        if (!s.current) _makeCurrent(requester, session, s);
         emit SessionAuthorized(requester, session, limit, expiry);
     }
 
-    function _spend(address requester, address session, uint256 amount) private {
-        Session storage s = _sessions[requester][session];
-        (uint256 limit, uint256 spent, uint64 expiry) = (s.limit, s.spent, s.expiry);
-        if (expiry == 0) revert UnknownSession(requester, session);
-        if (block.timestamp > expiry) revert SessionExpired(requester, session, expiry);
-        uint256 left = limit > spent ? limit - spent : 0;
-        if (amount > left) revert SessionLimitExceeded(requester, session, amount, left);
-        s.spent = uint96(spent + amount); // within the limit
+    /// @dev What the key before it has spent goes where its authorisation is.
+    function _makeCurrent(address requester, address session, Session storage s) private {
+        Session storage previous = _sessions[requester][_current[requester]];
+        Funds storage funds = _funds[requester];
+        (previous.spent, previous.current) = (previous.spent + funds.spent, false);
+        (s.current, funds.spent) = (true, 0);
+        _current[requester] = session;
     }
 
-    function _pay(uint256 amount) private {
-        if (amount != 0) Address.sendValue(payable(msg.sender), amount);
+    /// @dev Counts a draw against a session key's limit.
+    /// @param tally what the requester's current key has spent since it is that.
+    /// @return that after the draw.
+    function _spend(address requester, address session, uint256 amount, uint256 tally) private returns (uint256) {
+        Session storage s = _sessions[requester][session];
+        (uint256 limit, uint256 spent, uint64 expiry, bool current) = (s.limit, s.spent, s.expiry, s.current);
+        if (expiry == 0) revert UnknownSession(requester, session);
+        if (block.timestamp > expiry) revert SessionExpired(requester, session, expiry);
+        if (current) spent += tally;
+        if (spent + amount > limit) {
+            revert SessionLimitExceeded(requester, session, amount, limit > spent ? limit - spent : 0);
+        }
+        if (current) return tally + amount;
+        s.spent = uint88(spent + amount); // within the limit
+        return tally;
     }
 
     function _setWithdrawalDelay(uint64 delay) private {

@@ -10,8 +10,7 @@ import {
     Receipt,
     Review,
     TrainingOrder,
-    Verdict,
-    Voucher
+    Verdict
 } from "./Types.sol";
 
 /// @title EIP-712 struct hashes
@@ -47,9 +46,13 @@ library TypedData {
     bytes32 internal constant VERDICT_TYPEHASH =
         keccak256("Verdict(uint64 dispute,address worker,uint64 nonce,bytes32 dataDigest,bool guilty,uint8 reason)");
 
-    /// @dev Every field is one static word, so that the encoding of the struct is the encoding of its data.
-    function structHash(Voucher calldata v) internal pure returns (bytes32) {
-        return keccak256(abi.encode(VOUCHER_TYPEHASH, v));
+    /// @dev Of its fields: settlement knows the worker from elsewhere.
+    function voucherHash(address requester, address worker, uint256 cumulative, uint64 expires)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(VOUCHER_TYPEHASH, requester, worker, cumulative, expires));
     }
 
     /// @dev The elements of an array of words, packed, are its EIP-712 encoding.
@@ -117,7 +120,7 @@ library TypedData {
         );
     }
 
-    /// @dev As of a voucher.
+    /// @dev Every field is one static word, so that the encoding of the struct is the encoding of its data.
     function structHash(Delegation calldata d) internal pure returns (bytes32) {
         return keccak256(abi.encode(DELEGATION_TYPEHASH, d));
     }
@@ -136,7 +139,7 @@ library TypedData {
         );
     }
 
-    /// @dev As of a voucher.
+    /// @dev As of a delegation.
     function structHash(Receipt calldata r) internal pure returns (bytes32) {
         return keccak256(abi.encode(RECEIPT_TYPEHASH, r));
     }

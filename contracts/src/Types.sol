@@ -13,11 +13,16 @@ struct Voucher {
     uint64 expires;
 }
 
-/// @notice A voucher with the signature of the requester or of one of its authorised session keys.
+/// @notice A voucher as settlement takes it: the worker is the batch's, and who signed, the requester or one of its session
+/// keys, follows from the signature. Five words, since a batch has one of these for each of its requesters.
+/// @param r of the signature over the whole voucher.
+/// @param vs the rest of it, as EIP-2098 packs it.
 struct SignedVoucher {
-    Voucher voucher;
-    address signer;
-    bytes signature;
+    address requester;
+    uint256 cumulative;
+    uint64 expires;
+    bytes32 r;
+    bytes32 vs;
 }
 
 /// @notice What a requester signs to be brought in by somebody who pays the deposit: it authorises a session key and sets

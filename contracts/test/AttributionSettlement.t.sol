@@ -161,11 +161,12 @@ contract AttributionSettlementTest is Fixture {
     function test_SubmitBatch_VoucherOfOther_Reverts() public {
         Voucher memory v = voucher(10 ether);
         v.worker = stranger;
+        SignedVoucher memory s = signed(v, REQUESTER_KEY);
         _expectSubmitRevert(
             worker,
             _batch(),
-            one(signed(v, REQUESTER_KEY)),
-            abi.encodeWithSelector(Escrow.WorkerMismatch.selector, worker, stranger)
+            one(s),
+            abi.encodeWithSelector(Escrow.UnknownSession.selector, requester, signerOf(s, worker))
         );
     }
 

@@ -27,12 +27,13 @@ contract EscrowTest is Fixture {
     }
 
     function _draw(SignedVoucher memory v) private returns (uint256) {
-        return escrow.draw(v.voucher, v.signer, v.signature);
+        (uint256 drawn,) = escrow.drawBatch(worker, one(v));
+        return drawn;
     }
 
     function _expectDrawRevert(SignedVoucher memory v, bytes memory why) private {
         vm.expectRevert(why);
-        escrow.draw(v.voucher, v.signer, v.signature);
+        escrow.drawBatch(worker, one(v));
     }
 
     // ---- deposits and withdrawals ----
@@ -132,7 +133,7 @@ contract EscrowTest is Fixture {
     function test_Draw_ByRequester_Succeeds() public {
         uint256 before = address(this).balance;
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit Escrow.Drawn(requester, worker, requester, 10 ether, 10 ether);
+        emit Escrow.Drawn(requester, worker, 10 ether);
         vm.assertEq(_draw(signed(voucher(10 ether), REQUESTER_KEY)), 10 ether);
         vm.assertEq(_draw(signed(voucher(25 ether), REQUESTER_KEY)), 15 ether);
         vm.assertEq(address(this).balance - before, 25 ether);
@@ -152,7 +153,7 @@ contract EscrowTest is Fixture {
         _draw(signed(voucher(10 ether), SESSION_KEY));
         Voucher memory other = voucher(15 ether);
         other.worker = stranger;
-        _draw(signed(other, SESSION_KEY));
+        escrow.drawBatch(stranger, one(signed(other, SESSION_KEY)));
         vm.assertEq(escrow.sessionOf(requester, session).spent, 25 ether);
         _expectDrawRevert(
             signed(voucher(16 ether), SESSION_KEY),
@@ -161,29 +162,25 @@ contract EscrowTest is Fixture {
         vm.assertEq(_draw(signed(voucher(15 ether), SESSION_KEY)), 5 ether);
     }
 
-    /// A contract's own word counts (ERC-1271), and nobody else's.
-    function test_Draw_SmartAccount_Succeeds() public {
+    /// An account that is a contract pays by a session key: vouchers are signed by keys.
+    function test_Draw_SmartAccount_BySession_Succeeds() public {
         address account = address(new SmartAccount(owner));
         deposit(account, 10 ether);
         Voucher memory v = Voucher(account, worker, 4 ether, uint64(START + 1 hours));
-        bytes memory signature = sign(OWNER_KEY, escrow.voucherDigest(v));
-        vm.assertEq(_draw(SignedVoucher(v, account, signature)), 4 ether);
-        v.cumulative = 5 ether;
-        _expectDrawRevert(
-            SignedVoucher(v, account, sign(STRANGER_KEY, escrow.voucherDigest(v))),
-            abi.encodeWithSelector(Escrow.InvalidSignature.selector, account)
-        );
+        _expectDrawRevert(signed(v, OWNER_KEY), abi.encodeWithSelector(Escrow.UnknownSession.selector, account, owner));
+        vm.prank(account);
+        escrow.authorize(owner, 4 ether, v.expires);
+        vm.assertEq(_draw(signed(v, OWNER_KEY)), 4 ether);
     }
 
-    /// Who holds an account's key speaks for it, also when there is code at it (EIP-7702).
+    /// Who holds an account's key speaks for it, also when there is code at it (EIP-7702); its code does not.
     function test_Draw_KeyOfAccountWithCode_Succeeds() public {
         vm.etch(requester, address(new SmartAccount(owner)).code);
         vm.assertEq(_draw(signed(voucher(1 ether), REQUESTER_KEY)), 1 ether);
-        Voucher memory v = voucher(3 ether);
-        vm.assertEq(_draw(SignedVoucher(v, requester, sign(OWNER_KEY, escrow.voucherDigest(v)))), 2 ether);
-        SignedVoucher memory forged = signed(voucher(4 ether), STRANGER_KEY);
-        forged.signer = requester;
-        _expectDrawRevert(forged, abi.encodeWithSelector(Escrow.InvalidSignature.selector, requester));
+        _expectDrawRevert(
+            signed(voucher(3 ether), OWNER_KEY),
+            abi.encodeWithSelector(Escrow.UnknownSession.selector, requester, owner)
+        );
     }
 
     /// What is drawn and what is reserved share a slot, and do not touch each other.
@@ -209,13 +206,35 @@ contract EscrowTest is Fixture {
     /// A worker can be paid 2^96 - 1 wei by one requester, and not one more.
     function test_Draw_BeyondItsSlot_Reverts() public {
         uint256 most = type(uint96).max;
-        deposit(requester, most + 1);
-        vm.assertEq(_draw(signed(voucher(most), REQUESTER_KEY)), most);
+        uint256 full = type(uint88).max;
+        uint256 paid = 0;
+        while (paid < most) {
+            deposit(requester, full - escrow.balanceOf(requester));
+            paid = most - paid > full ? paid + full : most;
+            _draw(signed(voucher(paid), REQUESTER_KEY));
+        }
+        deposit(requester, 1);
         _expectDrawRevert(
             signed(voucher(most + 1), REQUESTER_KEY),
             abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 96, most + 1)
         );
         vm.assertEq(escrow.drawnOf(requester, worker), most);
+    }
+
+    /// What does not fit into a requester's slot is refused, not cut.
+    function test_Deposit_BeyondItsSlot_Reverts() public {
+        uint256 full = type(uint88).max;
+        deposit(requester, full - 100 ether);
+        vm.assertEq(escrow.balanceOf(requester), full);
+        vm.deal(stranger, 1);
+        vm.expectRevert(abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 88, full + 1));
+        vm.prank(stranger);
+        escrow.depositFor{value: 1}(requester);
+        vm.prank(requester);
+        escrow.reserve(worker, type(uint80).max);
+        vm.expectRevert(abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 80, uint256(1 << 80)));
+        vm.prank(requester);
+        escrow.reserve(stranger, 1);
     }
 
     function test_Draw_UnknownSession_Reverts() public {
@@ -233,13 +252,11 @@ contract EscrowTest is Fixture {
 
     function test_Draw_ExpiredVoucher_Reverts() public {
         SignedVoucher memory v = signed(voucher(1), REQUESTER_KEY);
-        vm.warp(v.voucher.expires);
+        vm.warp(v.expires);
         vm.assertEq(_draw(v), 1);
-        v = signed(Voucher(requester, worker, 2, v.voucher.expires), REQUESTER_KEY);
-        vm.warp(uint256(v.voucher.expires) + 1);
-        _expectDrawRevert(
-            v, abi.encodeWithSelector(Escrow.VoucherExpired.selector, requester, worker, v.voucher.expires)
-        );
+        v = signed(Voucher(requester, worker, 2, v.expires), REQUESTER_KEY);
+        vm.warp(uint256(v.expires) + 1);
+        _expectDrawRevert(v, abi.encodeWithSelector(Escrow.VoucherExpired.selector, requester, worker, v.expires));
     }
 
     function test_Draw_OverBalance_Reverts() public {
@@ -251,31 +268,33 @@ contract EscrowTest is Fixture {
 
     function test_Draw_WrongSignature_Reverts() public {
         SignedVoucher memory v = signed(voucher(1 ether), STRANGER_KEY);
-        v.signer = requester;
+        _expectDrawRevert(v, abi.encodeWithSelector(Escrow.UnknownSession.selector, requester, stranger));
+        v.r = 0; // no signature at all
         _expectDrawRevert(v, abi.encodeWithSelector(Escrow.InvalidSignature.selector, requester));
     }
 
     function test_Draw_AlteredVoucher_Reverts() public {
         SignedVoucher memory v = signed(voucher(1 ether), REQUESTER_KEY);
-        v.voucher.cumulative += 1;
-        _expectDrawRevert(v, abi.encodeWithSelector(Escrow.InvalidSignature.selector, requester));
+        v.cumulative += 1;
+        _expectDrawRevert(v, abi.encodeWithSelector(Escrow.UnknownSession.selector, requester, signerOf(v, worker)));
     }
 
     function test_Draw_NotSettlement_Reverts() public {
-        SignedVoucher memory v = signed(voucher(1 ether), REQUESTER_KEY);
+        SignedVoucher[] memory vs = one(signed(voucher(1 ether), REQUESTER_KEY));
         vm.expectRevert(
             abi.encodeWithSelector(
                 IAccessControl.AccessControlUnauthorizedAccount.selector, worker, escrow.SETTLEMENT_ROLE()
             )
         );
         vm.prank(worker);
-        escrow.draw(v.voucher, v.signer, v.signature);
+        escrow.drawBatch(worker, vs);
     }
 
+    /// A voucher is signed for its worker: for another it is somebody else's signature.
     function test_DrawBatch_OtherWorker_Reverts() public {
-        SignedVoucher[] memory vs = one(signed(voucher(1 ether), REQUESTER_KEY));
-        vm.expectRevert(abi.encodeWithSelector(Escrow.WorkerMismatch.selector, stranger, worker));
-        escrow.drawBatch(stranger, vs);
+        SignedVoucher memory v = signed(voucher(1 ether), REQUESTER_KEY);
+        vm.expectRevert(abi.encodeWithSelector(Escrow.UnknownSession.selector, requester, signerOf(v, stranger)));
+        escrow.drawBatch(stranger, one(v));
     }
 
     function test_DrawBatch_SameVoucherTwice_DrawsOnce() public {
@@ -294,8 +313,8 @@ contract EscrowTest is Fixture {
         escrow.authorize(address(0), 1, uint64(START + 1));
         vm.expectRevert(abi.encodeWithSelector(Escrow.SessionExpiryPassed.selector, session, START));
         escrow.authorize(session, 1, uint64(START));
-        vm.expectRevert(abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 96, 1 << 96));
-        escrow.authorize(session, 1 << 96, uint64(START + 1));
+        vm.expectRevert(abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 88, 1 << 88));
+        escrow.authorize(session, 1 << 88, uint64(START + 1));
     }
 
     function test_Authorize_Shrink_Reverts() public {
@@ -322,6 +341,50 @@ contract EscrowTest is Fixture {
         _expectDrawRevert(
             signed(voucher(2 ether), SESSION_KEY),
             abi.encodeWithSelector(Escrow.SessionExpired.selector, requester, session, START + delay)
+        );
+    }
+
+    /// Every key has a count of its own, whichever the requester authorised last.
+    function test_Draw_ByTwoSessions_CountApart() public {
+        address other = stranger;
+        uint64 expiry = uint64(START + 1 days);
+        _authorize(30 ether, expiry);
+        _draw(signed(voucher(10 ether), SESSION_KEY));
+        vm.assertTrue(escrow.sessionOf(requester, session).current);
+        vm.prank(requester);
+        escrow.authorize(other, 20 ether, expiry);
+        vm.assertFalse(escrow.sessionOf(requester, session).current);
+        vm.assertTrue(escrow.sessionOf(requester, other).current);
+        _draw(signed(voucher(15 ether), STRANGER_KEY));
+        _draw(signed(voucher(22 ether), SESSION_KEY));
+        vm.assertEq(escrow.sessionOf(requester, session).spent, 17 ether);
+        vm.assertEq(escrow.sessionOf(requester, other).spent, 5 ether);
+        _authorize(30 ether, expiry); // the same once more: current again
+        _draw(signed(voucher(24 ether), STRANGER_KEY));
+        vm.assertEq(escrow.sessionOf(requester, session).spent, 17 ether);
+        vm.assertEq(escrow.sessionOf(requester, other).spent, 7 ether);
+        _expectDrawRevert(
+            signed(voucher(37 ether + 1), SESSION_KEY),
+            abi.encodeWithSelector(Escrow.SessionLimitExceeded.selector, requester, session, 13 ether + 1, 13 ether)
+        );
+        _expectDrawRevert(
+            signed(voucher(37 ether + 1), STRANGER_KEY),
+            abi.encodeWithSelector(Escrow.SessionLimitExceeded.selector, requester, other, 13 ether + 1, 13 ether)
+        );
+        vm.assertEq(_draw(signed(voucher(37 ether), SESSION_KEY)), 13 ether);
+        vm.assertEq(_draw(signed(voucher(50 ether), STRANGER_KEY)), 13 ether);
+    }
+
+    /// What a key spent stays spent when it comes back smaller than that.
+    function test_Authorize_BelowSpent_SpendsNothing() public {
+        _authorize(10 ether, uint64(START + 100));
+        _draw(signed(voucher(8 ether), SESSION_KEY));
+        vm.warp(START + 101);
+        _authorize(5 ether, uint64(START + 200));
+        vm.assertEq(escrow.sessionOf(requester, session).spent, 8 ether);
+        _expectDrawRevert(
+            signed(voucher(8 ether + 1), SESSION_KEY),
+            abi.encodeWithSelector(Escrow.SessionLimitExceeded.selector, requester, session, 1, 0)
         );
     }
 
@@ -358,7 +421,7 @@ contract EscrowTest is Fixture {
             SignedVoucher memory v = signed(voucher(amount), bySession[i] ? SESSION_KEY : REQUESTER_KEY);
             uint256 owed = amount > best ? amount - best : 0;
             bool good = amount <= 100 ether && (!bySession[i] || spent + owed <= limit);
-            try escrow.draw(v.voucher, v.signer, v.signature) returns (uint256 drawn) {
+            try escrow.drawBatch(worker, one(v)) returns (uint256 drawn, bytes32) {
                 vm.assertTrue(good || owed == 0);
                 vm.assertEq(drawn, owed);
                 if (bySession[i]) spent += owed;

@@ -9,9 +9,11 @@ import {Fixture} from "./support/Fixture.sol";
 contract EscrowHandler is Fixture {
     uint256 public constant REQUESTERS = 3;
     uint256 public constant WORKERS = 3;
+    uint256 public constant SESSIONS = 2;
     uint256 public deposited;
     uint256 public withdrawn;
     uint256 public drawn;
+    mapping(address requester => mapping(address session => uint256)) public spent;
 
     constructor() {
         setUp();
@@ -38,19 +40,35 @@ contract EscrowHandler is Fixture {
         return vm.addr(0x100 + i % WORKERS);
     }
 
+    function sessionKeyAt(uint256 i) private pure returns (uint256) {
+        return SESSION_KEY + i % SESSIONS;
+    }
+
+    function sessionAt(uint256 i) public pure returns (address) {
+        return vm.addr(sessionKeyAt(i));
+    }
+
     function add(uint256 who, uint256 amount) external {
         amount = 1 + amount % 100 ether;
         deposit(requesterAt(who), amount);
         deposited += amount;
     }
 
+    /// Makes either key the current one, now and then with more to spend.
+    function authorize(uint256 who, uint256 which, uint256 more) external {
+        (address r, address s) = (requesterAt(who), sessionAt(which));
+        uint256 limit = escrow.sessionOf(r, s).limit + more % 10 ether;
+        vm.prank(r);
+        escrow.authorize(s, limit, uint64(block.timestamp + 3650 days));
+        vm.assertTrue(escrow.sessionOf(r, s).current);
+    }
+
     function openFor(uint256 who, uint256 which, uint256 amount, uint256 part) external {
         Opening memory o;
         o.requester = requesterAt(who);
-        o.session = session;
+        o.session = sessionAt(part);
         o.amount = 1 + amount % 50 ether;
-        uint256 spent = escrow.sessionOf(o.requester, session).limit;
-        o.limit = spent + o.amount;
+        o.limit = escrow.sessionOf(o.requester, o.session).limit + o.amount;
         o.expiry = uint64(block.timestamp + 3650 days);
         o.workers = new address[](1);
         o.amounts = new uint256[](1);
@@ -97,23 +115,29 @@ contract EscrowHandler is Fixture {
     }
 
     /// Whatever others did before, a worker draws all that it was told it could.
-    function draw(uint256 who, uint256 which, uint256 amount, bool bySession) external {
+    function draw(uint256 who, uint256 which, uint256 amount, uint256 by) external {
         address r = requesterAt(who);
         address w = workerAt(which);
         uint256 most = escrow.drawableBy(r, w);
         vm.assertTrue(most >= escrow.reserveOf(r, w).amount);
-        if (bySession) {
-            Escrow.Session memory s = escrow.sessionOf(r, session);
+        uint256 key = by % 3 == 0 ? keyAt(who) : sessionKeyAt(by);
+        if (key != keyAt(who)) {
+            Escrow.Session memory s = escrow.sessionOf(r, vm.addr(key));
             if (s.limit - s.spent < most) most = s.limit - s.spent;
         }
         amount = amount % 3 == 0 ? most : amount % (most + 1);
         uint256 before = escrow.drawnOf(r, w);
-        Voucher memory v = Voucher(r, w, before + amount, uint64(block.timestamp));
-        SignedVoucher memory s = signed(v, bySession ? SESSION_KEY : keyAt(who));
-        vm.assertEq(escrow.draw(s.voucher, s.signer, s.signature), amount);
+        SignedVoucher[] memory vs = one(signed(Voucher(r, w, before + amount, uint64(block.timestamp)), key));
+        _drawAll(w, vs, amount);
         vm.assertEq(escrow.drawnOf(r, w), before + amount);
-        vm.assertEq(escrow.draw(s.voucher, s.signer, s.signature), 0);
+        _drawAll(w, vs, 0);
         drawn += amount;
+        spent[r][vm.addr(key)] += amount;
+    }
+
+    function _drawAll(address w, SignedVoucher[] memory vs, uint256 want) private {
+        (uint256 got,) = escrow.drawBatch(w, vs);
+        vm.assertEq(got, want);
     }
 
     function pass(uint256 seconds_) external {
@@ -140,7 +164,7 @@ contract EscrowInvariantsTest is Fixture {
     }
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](7);
+        bytes4[] memory selectors = new bytes4[](8);
         selectors[0] = EscrowHandler.add.selector;
         selectors[1] = EscrowHandler.openFor.selector;
         selectors[2] = EscrowHandler.set.selector;
@@ -148,11 +172,13 @@ contract EscrowInvariantsTest is Fixture {
         selectors[4] = EscrowHandler.leave.selector;
         selectors[5] = EscrowHandler.draw.selector;
         selectors[6] = EscrowHandler.pass.selector;
+        selectors[7] = EscrowHandler.authorize.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), selectors);
     }
 
-    /// Reserves add up to what is noted, and are at most the balance; balances add up to what the escrow holds.
+    /// Reserves add up to what is noted, and are at most the balance; balances add up to what the escrow holds. Every session
+    /// key has spent what was drawn on its signature, within its limit.
     function invariant_Reserves_WithinBalances() public view {
         uint256 all = 0;
         for (uint256 i = 0; i < handler.REQUESTERS(); ++i) {
@@ -167,8 +193,11 @@ contract EscrowInvariantsTest is Fixture {
             vm.assertTrue(reserved <= escrow.reservedOf(r));
             vm.assertTrue(escrow.reservedOf(r) <= escrow.balanceOf(r));
             vm.assertTrue(due + escrow.availableOf(r) <= escrow.balanceOf(r));
-            Escrow.Session memory s = escrow.sessionOf(r, session);
-            vm.assertTrue(s.spent <= s.limit);
+            for (uint256 j = 0; j < handler.SESSIONS(); ++j) {
+                Escrow.Session memory s = escrow.sessionOf(r, handler.sessionAt(j));
+                vm.assertTrue(s.spent <= s.limit);
+                vm.assertEq(s.spent, handler.spent(r, handler.sessionAt(j)));
+            }
             all += escrow.balanceOf(r);
         }
         vm.assertEq(address(escrow).balance, all);

@@ -27,17 +27,17 @@ contract EscrowReservesTest is Fixture {
     function _draw(address who, uint256 cumulative) private returns (uint256) {
         Voucher memory v = voucher(cumulative);
         v.worker = who;
-        SignedVoucher memory s = signed(v, REQUESTER_KEY);
-        return escrow.draw(s.voucher, s.signer, s.signature);
+        (uint256 drawn,) = escrow.drawBatch(who, one(signed(v, REQUESTER_KEY)));
+        return drawn;
     }
 
     function _expectDrawRevert(address who, uint256 cumulative, uint256 available) private {
         Voucher memory v = voucher(cumulative);
         v.worker = who;
-        SignedVoucher memory s = signed(v, REQUESTER_KEY);
+        SignedVoucher[] memory vs = one(signed(v, REQUESTER_KEY));
         uint256 owed = cumulative - escrow.drawnOf(requester, who);
         vm.expectRevert(abi.encodeWithSelector(Escrow.InsufficientEscrow.selector, requester, owed, available));
-        escrow.draw(s.voucher, s.signer, s.signature);
+        escrow.drawBatch(who, vs);
     }
 
     // ---- reserves ----
@@ -201,8 +201,8 @@ contract EscrowReservesTest is Fixture {
         _expectOpened(owner);
         vm.assertEq(escrow.nonces(owner), 1);
         Voucher memory v = Voucher(owner, worker, 5 ether, uint64(START + 1 hours));
-        SignedVoucher memory s = signed(v, SESSION_KEY);
-        vm.assertEq(escrow.draw(s.voucher, s.signer, s.signature), 5 ether);
+        (uint256 drawn,) = escrow.drawBatch(worker, one(signed(v, SESSION_KEY)));
+        vm.assertEq(drawn, 5 ether);
     }
 
     function test_OpenFor_SmartAccount_Succeeds() public {

@@ -3,16 +3,19 @@ package settle
 import (
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/accounts/abi/bind/v2"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/holiman/uint256"
 
 	"github.com/openledger/openledger/contracts/bindings"
 	"github.com/openledger/openledger/contracts/chain"
 	"github.com/openledger/openledger/contracts/devchain"
 	"github.com/openledger/openledger/protocol"
+	"github.com/openledger/openledger/protocol/wire"
 )
 
 // ledger is a second account of all money on the chain, written after the contracts'
@@ -20,6 +23,7 @@ import (
 // chain, whoever sent them, and says what every account and every contract must hold
 // then. It refuses a transaction that the chain let pass and the rules do not.
 type ledger struct {
+	domain wire.Domain // of the escrow
 	at     chain.Addresses
 	abis   map[protocol.Account]*abi.ABI
 	native map[protocol.Account]*big.Int
@@ -91,9 +95,9 @@ func newPool() *ledgerPool {
 	return &ledgerPool{assets: new(big.Int), all: new(big.Int), shares: map[protocol.Account]*big.Int{}}
 }
 
-func newLedger(at chain.Addresses, p devchain.Params, native map[protocol.Account]*big.Int) (*ledger, error) {
+func newLedger(chainID uint64, at chain.Addresses, p devchain.Params, native map[protocol.Account]*big.Int) (*ledger, error) {
 	l := &ledger{
-		at: at, native: native, burnt: new(big.Int), abis: map[protocol.Account]*abi.ABI{},
+		domain: wire.Domain{ChainID: chainID, Contract: at.Escrow}, at: at, native: native, burnt: new(big.Int), abis: map[protocol.Account]*abi.ABI{},
 		delay: p.Escrow.WithdrawalDelaySeconds, window: p.Settlement.ChallengeWindowSeconds,
 		unbonding: p.Staking.UnbondingSeconds, cover: uint64(p.Settlement.CoverBps),
 		escrow: map[protocol.Account]*big.Int{}, drawn: map[[2]protocol.Account]*big.Int{}, sessions: map[[2]protocol.Account]*ledgerSession{},
@@ -259,7 +263,7 @@ func (l *ledger) submit(b *bindings.Batch, vouchers []bindings.SignedVoucher) er
 		}
 		sum.Add(sum, due)
 		if due.Sign() != 0 {
-			draws = append(draws, bindings.Draw{Requester: v.Voucher.Requester, Amount: due})
+			draws = append(draws, bindings.Draw{Requester: v.Requester, Amount: due})
 		}
 	}
 	if sum.Cmp(b.Total) != 0 {
@@ -273,27 +277,31 @@ func (l *ledger) submit(b *bindings.Batch, vouchers []bindings.SignedVoucher) er
 }
 
 func (l *ledger) draw(worker protocol.Account, v bindings.SignedVoucher) (*big.Int, error) {
-	drawn := amount(l.drawn, [2]protocol.Account{v.Voucher.Requester, worker})
-	due := new(big.Int).Sub(v.Voucher.Cumulative, drawn)
+	drawn := amount(l.drawn, [2]protocol.Account{v.Requester, worker})
+	due := new(big.Int).Sub(v.Cumulative, drawn)
 	if due.Sign() <= 0 {
 		return new(big.Int), nil
 	}
-	if v.Voucher.Worker != worker || l.now > v.Voucher.Expires {
-		return nil, fmt.Errorf("draws on a voucher of another worker or on an expired one")
+	if l.now > v.Expires {
+		return nil, fmt.Errorf("draws on an expired voucher")
 	}
-	if v.Signer != v.Voucher.Requester {
-		s := l.sessions[[2]protocol.Account{v.Voucher.Requester, v.Signer}]
+	signer, err := l.signerOf(worker, v)
+	if err != nil {
+		return nil, err
+	}
+	if signer != v.Requester {
+		s := l.sessions[[2]protocol.Account{v.Requester, signer}]
 		if s == nil || l.now > s.expiry || s.spent.Add(s.spent, due).Cmp(s.limit) > 0 {
 			return nil, fmt.Errorf("draws on a session key beyond what it may")
 		}
 	}
-	drawn.Set(v.Voucher.Cumulative)
-	l.settleTab(v.Voucher.Requester, worker)
-	tab := l.tab(v.Voucher.Requester, worker)
-	if free := l.freeOf(v.Voucher.Requester); free.Add(free, tab.reserved).Cmp(due) < 0 {
-		return nil, fmt.Errorf("draws %s wei from %s, of which others' reserves leave %s", due, v.Voucher.Requester, free)
+	drawn.Set(v.Cumulative)
+	l.settleTab(v.Requester, worker)
+	tab := l.tab(v.Requester, worker)
+	if free := l.freeOf(v.Requester); free.Add(free, tab.reserved).Cmp(due) < 0 {
+		return nil, fmt.Errorf("draws %s wei from %s, of which others' reserves leave %s", due, v.Requester, free)
 	}
-	left := amount(l.escrow, v.Voucher.Requester)
+	left := amount(l.escrow, v.Requester)
 	left.Sub(left, due)
 	if tab.reserved.Cmp(due) < 0 {
 		tab.reserved = new(big.Int)
@@ -301,6 +309,15 @@ func (l *ledger) draw(worker protocol.Account, v bindings.SignedVoucher) (*big.I
 		tab.reserved = new(big.Int).Sub(tab.reserved, due)
 	}
 	return due, nil
+}
+
+// signerOf unpacks the signature (EIP-2098) and asks whose it is.
+func (l *ledger) signerOf(worker protocol.Account, v bindings.SignedVoucher) (protocol.Account, error) {
+	signature := slices.Concat(v.R[:], v.Vs[:], []byte{27 + v.Vs[0]>>7})
+	signature[32] &= 0x7f
+	return wire.Recover(wire.VoucherData(l.domain, protocol.Voucher{
+		Requester: v.Requester, Worker: worker, Cumulative: *uint256.MustFromBig(v.Cumulative), Expires: int64(v.Expires),
+	}), signature)
 }
 
 func (l *ledger) claim(worker protocol.Account, nonce uint64, index uint32, account protocol.Account, v *big.Int) (bool, error) {

@@ -20,7 +20,7 @@ func (m *money) step() {
 	payer := m.payers[m.rng.IntN(len(m.payers))]
 	staker := []*keystore.Key{m.friend, m.model}[m.rng.IntN(2)]
 	worker := m.owner.Account()
-	switch m.rng.IntN(30) {
+	switch m.rng.IntN(31) {
 	case 0, 1:
 		_, err := m.as(payer).Deposit(ctx, m.wei(5000))
 		m.did("deposit", err)
@@ -87,7 +87,17 @@ func (m *money) step() {
 		for range 1 + m.rng.IntN(4) {
 			m.epoch()
 		}
+	case 30:
+		m.did("authorize", m.authorize(payer, m.anySession()))
 	}
+}
+
+// anySession is one of the two keys that sign for every requester.
+func (m *money) anySession() *keystore.Key {
+	if m.chance(3) {
+		return m.second
+	}
+	return m.session
 }
 
 // job serves one job, if the requester can pay it; the process may end between any two
@@ -117,7 +127,7 @@ func (m *money) job(payer *keystore.Key) {
 		m.abandoned++ // the coordinator gives the job to somebody else
 		return
 	}
-	voucher := m.accept(signed)
+	voucher := m.acceptBy(m.anySession(), signed)
 	m.owes(signed.Receipt)
 	m.pending[signed.Receipt.ID] = payer.Account()
 	m.counts["job"]++

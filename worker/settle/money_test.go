@@ -99,7 +99,7 @@ func newMoney(t *testing.T, counts map[string]int) *money {
 		_, err = w.client.As(w.admin).Send(t.Context(), v.Account(), open(10_000))
 		require.NoError(t, err)
 	}
-	m.ledger, err = newLedger(at, w.params, native)
+	m.ledger, err = newLedger(w.client.ChainID(), at, w.params, native)
 	require.NoError(t, err)
 	m.next = 1
 	m.signer = types.LatestSignerForChainID(new(big.Int).SetUint64(w.client.ChainID()))
@@ -240,8 +240,10 @@ func (m *money) check(when string) {
 		equal(l.escrow[p.Account()], got, err, "escrow of", p.Account())
 		got, err = c.DrawnOf(ctx, p.Account(), worker)
 		equal(l.drawn[[2]protocol.Account{p.Account(), worker}], got, err, "drawn from", p.Account())
-		s, err := c.SessionOf(ctx, p.Account(), m.session.Account())
-		equal(l.sessions[[2]protocol.Account{p.Account(), m.session.Account()}].spent, s.Spent, err, "spent by the session of", p.Account())
+		for _, k := range []*keystore.Key{m.session, m.second} {
+			s, err := c.SessionOf(ctx, p.Account(), k.Account())
+			equal(l.sessions[[2]protocol.Account{p.Account(), k.Account()}].spent, s.Spent, err, "spent by a session key of", p.Account())
+		}
 		w, err := c.WithdrawalOf(ctx, p.Account())
 		equal(l.withdrawals[p.Account()].amount, w.Amount, err, "withdrawal of", p.Account())
 	}

@@ -35,6 +35,8 @@ type world struct {
 	payout        protocol.Account
 	model         *keystore.Key // owns datanet and adapter
 	session       *keystore.Key // the coordinator's
+	second        *keystore.Key // another that requesters have authorised, before it
+	sessionEnds   int64         // Unix seconds
 	admin, friend *keystore.Key
 	params        devchain.Params
 	funds         map[protocol.Account]uint256.Int
@@ -87,6 +89,7 @@ func newWorldFor(t *testing.T, payers int, life time.Duration) *world {
 	ctx := t.Context()
 	w := &world{
 		t: t, owner: key(t, "owner"), node: key(t, "node"), payout: protocol.Account{0xfe, 1}, model: key(t, "model"), session: key(t, "session"),
+		second: key(t, "second session"), sessionEnds: time.Now().Add(24*time.Hour + life).Unix(),
 		blocks: &memoryBlocks{have: map[protocol.Hash][]byte{}}, rng: rand.New(rand.NewPCG(1, 2)), atts: map[protocol.Hash]protocol.Attribution{},
 		perUser: map[protocol.Account]*uint256.Int{}, last: time.Now().UnixMilli(), access: 2e18, voucherLife: 24 * time.Hour,
 	}
@@ -138,8 +141,8 @@ func newWorldFor(t *testing.T, payers int, life time.Duration) *world {
 	for _, p := range w.payers {
 		_, err = w.client.As(p).Deposit(ctx, open(500))
 		require.NoError(t, err)
-		_, err = w.client.As(p).Authorize(ctx, w.session.Account(), open(1000), time.Now().Add(24*time.Hour+life).Unix())
-		require.NoError(t, err)
+		require.NoError(t, w.authorize(p, w.second))
+		require.NoError(t, w.authorize(p, w.session))
 	}
 	db, err := store.Open(store.Config{Dir: "coordinator", FS: vfs.NewMem()})
 	require.NoError(t, err)
@@ -232,11 +235,22 @@ func (w *world) owes(r protocol.Receipt) {
 	w.perUser[r.Requester].Add(w.perUser[r.Requester], &fee)
 }
 
+// authorize makes a session key the payer's current one.
+func (w *world) authorize(payer, session *keystore.Key) error {
+	_, err := w.client.As(payer).Authorize(w.t.Context(), session.Account(), open(1000), w.sessionEnds)
+	return err
+}
+
 // accept is the coordinator's voucher for a receipt.
 func (w *world) accept(signed protocol.SignedReceipt) protocol.SignedVoucher {
+	return w.acceptBy(w.session, signed)
+}
+
+// acceptBy is one that a session key signs.
+func (w *world) acceptBy(session *keystore.Key, signed protocol.SignedReceipt) protocol.SignedVoucher {
 	voucher, err := w.books.AcceptReceipt(signed, w.last, func(v protocol.Voucher) (protocol.SignedVoucher, error) {
 		v.Expires = time.Now().Add(w.voucherLife).Unix()
-		return wire.SignVoucher(w.domain(w.client.Addresses().Escrow), v, w.session.ECDSA())
+		return wire.SignVoucher(w.domain(w.client.Addresses().Escrow), v, session.ECDSA())
 	})
 	require.NoError(w.t, err)
 	return voucher

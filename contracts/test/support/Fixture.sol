@@ -242,7 +242,16 @@ abstract contract Fixture {
     }
 
     function signed(Voucher memory v, uint256 key) internal view returns (SignedVoucher memory) {
-        return SignedVoucher(v, vm.addr(key), sign(key, escrow.voucherDigest(v)));
+        (uint8 parity, bytes32 r, bytes32 s) = vm.sign(key, escrow.voucherDigest(v));
+        bytes32 vs = s | bytes32(uint256(parity - 27) << 255); // EIP-2098
+        return SignedVoucher(v.requester, v.cumulative, v.expires, r, vs);
+    }
+
+    /// Who seems to have signed a voucher.
+    function signerOf(SignedVoucher memory s, address to) internal view returns (address) {
+        bytes32 digest = escrow.voucherDigest(Voucher(s.requester, to, s.cumulative, s.expires));
+        uint8 parity = 27 + uint8(uint256(s.vs) >> 255);
+        return ecrecover(digest, parity, s.r, s.vs & bytes32(type(uint256).max >> 1));
     }
 
     function one(SignedVoucher memory v) internal pure returns (SignedVoucher[] memory vs) {

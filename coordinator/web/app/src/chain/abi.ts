@@ -12,7 +12,7 @@ export const escrowAbi = parseAbi([
   'function balanceOf(address requester) view returns (uint256)',
   'function availableOf(address requester) view returns (uint256)',
   'function reservedOf(address requester) view returns (uint256)',
-  'function sessionOf(address requester, address session) view returns ((uint96 limit, uint96 spent, uint64 expiry))',
+  'function sessionOf(address requester, address session) view returns ((uint88 limit, uint88 spent, uint64 expiry, bool current))',
   'function withdrawalOf(address requester) view returns ((uint256 amount, uint64 releaseAt))',
   'function withdrawalDelay() view returns (uint64)',
 ]);
