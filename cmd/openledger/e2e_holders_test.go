@@ -114,7 +114,8 @@ func (s *separate) coldOwner(t *testing.T) {
 // reserves sets escrow aside for the worker, and brings an account in that has no money.
 func (s *separate) reserves(t *testing.T, worker string) {
 	run(t, nil, s.verb("escrow", "reserve", worker, "1", "--as", "requester")...)
-	refused(t, "insufficient escrow", s.verb("escrow", "reserve", "alice", "100000000", "--as", "requester")...)
+	refused(t, "insufficient escrow", s.verb("escrow", "reserve", "alice", "1000000", "--as", "requester")...)
+	refused(t, "do not fit into the escrow", s.verb("escrow", "reserve", "alice", "100000000", "--as", "requester")...)
 	var released struct {
 		Reserve chain.Reserve `json:"reserve"`
 	}

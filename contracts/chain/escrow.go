@@ -127,20 +127,19 @@ func (c *Client) WithdrawalOf(ctx context.Context, requester protocol.Account) (
 }
 
 // The escrow keeps a requester's balance, its reserves and what its session key has spent
-// in one slot, of so many bits each: 309 million OPEN, and 1.2 million of reserves.
+// in one slot, of so many bits each.
 const (
 	balanceBits = 88
 	reserveBits = 80
 )
 
+// fits makes sure that an amount is below 2^bits wei.
 func fits(field string, amount uint256.Int, bits int) error {
 	if amount.BitLen() <= bits {
 		return nil
 	}
-	var most uint256.Int
-	most.Lsh(uint256.NewInt(1), uint(bits))
-	most.SubUint64(&most, 1)
-	return protocol.Errorf(protocol.KindInvalid, field, "%s wei do not fit into the escrow: %s are the most", amount.Dec(), most.Dec())
+	most := map[int]string{balanceBits: "309 million", reserveBits: "1.2 million"}[bits]
+	return protocol.Errorf(protocol.KindInvalid, field, "%s wei do not fit into the escrow, which takes less than 2^%d (%s OPEN)", amount.Dec(), bits, most)
 }
 
 // Deposit adds to the sender's escrow.

@@ -95,5 +95,5 @@ func TestAmountsThatDoNotFitAreNotSent(t *testing.T) {
 	require.NoError(t, fits("limit", most, balanceBits))
 	err := fits("limit", over, balanceBits)
 	require.Equal(t, protocol.KindInvalid, protocol.KindOf(err))
-	require.ErrorContains(t, err, "limit: 309485009821345068724781056 wei")
+	require.ErrorContains(t, err, "limit: 309485009821345068724781056 wei do not fit into the escrow, which takes less than 2^88 (309 million OPEN)")
 }
