@@ -67,7 +67,7 @@ func TestEpochFromTheCommandLine(t *testing.T) {
 		require.NoError(t, err)
 		before[a] = balance
 	}
-	sum := d.claimAll(t, b, d.home, requesterKey)
+	sum := d.claimTogether(t, b, at())
 	require.Equal(t, b.totals.Dec(), sum.Dec())
 	for _, a := range b.accounts {
 		balance, err := d.chain.Balance(t.Context(), a)
@@ -76,6 +76,8 @@ func TestEpochFromTheCommandLine(t *testing.T) {
 		balance.Sub(&balance, &old)
 		require.Equal(t, b.payouts[a].Dec(), balance.Dec(), "%s has what it earned", a.Hex())
 	}
+	sum = d.claimTogether(t, b, at())
+	require.True(t, sum.IsZero(), "claiming again pays nothing")
 	sum = d.claimAll(t, b, d.home, requesterKey)
 	require.True(t, sum.IsZero(), "claiming again pays nothing")
 	var list struct {
@@ -83,4 +85,57 @@ func TestEpochFromTheCommandLine(t *testing.T) {
 	}
 	run(t, &list, append([]string{"epoch", "list"}, at()...)...)
 	require.Equal(t, b.totals.Dec(), list.Distribution.Paid.Dec())
+}
+
+// claimTogether claims for one account by itself, then for everybody and somebody to whom
+// nothing is owed by one command, and gives the sum.
+func (n *network) claimTogether(t testing.TB, b books, at []string) uint256.Int {
+	t.Helper()
+	type claimed struct {
+		Account protocol.Account `json:"account"`
+		Claimed string           `json:"claimed"`
+	}
+	var one, all struct {
+		Accounts []claimed     `json:"accounts"`
+		Claimed  string        `json:"claimed"`
+		Tx       protocol.Hash `json:"tx"`
+		Gas      uint64        `json:"gas_used"`
+	}
+	claim := func(more ...string) []string { return append(append([]string{"rewards", "claim"}, more...), at...) }
+	stranger := protocol.Account{0x57}
+	names := []string{stranger.Hex()}
+	for _, a := range b.accounts {
+		names = append(names, a.Hex())
+	}
+	refused(t, "are the same account", claim(append(names, names[1])...)...)
+	refused(t, `no account "0x12"`, claim(append(names, "0x12")...)...)
+
+	contract := n.info.Contracts.Settlement
+	err := whyRefused(t.Context(), n.chain, []protocol.Account{stranger, contract}, protocol.Errorf(protocol.KindUnauthorized, "", "not escrow"))
+	require.ErrorContains(t, err, "refuse money: "+contract.Hex()+": claim without", "of the two only a contract can have refused")
+
+	run(t, &one, claim(names[1])...)
+	run(t, &all, claim(names...)...)
+	require.Len(t, one.Accounts, 1)
+	require.Len(t, all.Accounts, len(names))
+	require.Equal(t, claimed{stranger, "0"}, all.Accounts[0])
+	require.Equal(t, claimed{b.accounts[0], "0"}, all.Accounts[1], "it has had its own")
+	sum, err := uint256.FromDecimal(one.Claimed)
+	require.NoError(t, err)
+	for i, c := range all.Accounts[2:] {
+		require.Equal(t, b.accounts[i+1], c.Account, "in the order in which they were named")
+		v, err := uint256.FromDecimal(c.Claimed)
+		require.NoError(t, err)
+		sum.Add(sum, v)
+	}
+	parts, err := uint256.FromDecimal(all.Claimed)
+	require.NoError(t, err)
+	first, err := uint256.FromDecimal(one.Claimed)
+	require.NoError(t, err)
+	require.Equal(t, sum.Dec(), parts.Add(parts, first).Dec())
+	if parts.IsZero() {
+		require.Zero(t, all.Tx, "nothing is sent for nothing")
+		require.Zero(t, all.Gas)
+	}
+	return *sum
 }

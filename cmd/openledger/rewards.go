@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/holiman/uint256"
@@ -14,6 +16,7 @@ import (
 	"github.com/openledger/openledger/coordinator/api"
 	"github.com/openledger/openledger/protocol"
 	"github.com/openledger/openledger/protocol/wire"
+	"github.com/openledger/openledger/worker/epoch"
 	"github.com/openledger/openledger/worker/settle"
 )
 
@@ -51,7 +54,7 @@ func newRewards(c *cli) *cobra.Command {
 // newClaim is 'rewards claim' among the first verbs, since it is what most come for.
 func newClaim(c *cli) *cobra.Command {
 	cmd := rewardsClaim(c)
-	cmd.Example = "  openledger claim --as alice\n  openledger claim 0x52908400098527886E0F7030069857D2E4169EE7 --as bob --json"
+	cmd.Example = "  openledger claim --as alice\n  openledger claim alice 0x52908400098527886E0F7030069857D2E4169EE7 --as bob --json"
 	return cmd
 }
 
@@ -126,36 +129,51 @@ func status(e *settle.Earning) string {
 	}
 }
 
-// claimed is what a claim came to.
-type claimed struct {
+// claimedFor is what a claim came to for one account.
+type claimedFor struct {
 	Account protocol.Account `json:"account"`
 	Claimed uint256.Int      `json:"claimed"`
 	Batches int              `json:"batches"` // paid singly
-	Epoch   uint32           `json:"epoch"`   // paid from; 0: nothing was due there
-	Tx      protocol.Hash    `json:"tx"`      // the last one
-	GasUsed uint64           `json:"gas_used"`
 }
 
-func (r *claimed) add(amount *uint256.Int, tx chain.Tx) {
-	r.Claimed.Add(&r.Claimed, amount)
+// claimed is what a claim came to, in all.
+type claimed struct {
+	Accounts []claimedFor  `json:"accounts"`
+	Claimed  uint256.Int   `json:"claimed"`
+	Batches  int           `json:"batches"` // paid singly, one for each account that it paid
+	Epoch    uint32        `json:"epoch"`   // paid from; 0: nothing was due there
+	Tx       protocol.Hash `json:"tx"`      // the last one
+	GasUsed  uint64        `json:"gas_used"`
+}
+
+func (r *claimed) sent(tx chain.Tx) {
 	r.Tx = tx.Hash
 	r.GasUsed += tx.GasUsed
+}
+
+func (r *claimed) add(account protocol.Account, amount *uint256.Int) {
+	r.Claimed.Add(&r.Claimed, amount)
+	for i := range r.Accounts {
+		if a := &r.Accounts[i]; a.Account == account {
+			a.Claimed.Add(&a.Claimed, amount)
+		}
+	}
 }
 
 func rewardsClaim(c *cli) *cobra.Command {
 	var only bool
 	cmd := &cobra.Command{
-		Use:   "claim [ACCOUNT]",
+		Use:   "claim [ACCOUNT...]",
 		Short: "Claim everything that is open",
-		Long: `Claim collects what is owed to an account. What finalised epochs owe takes one
-transaction, whatever the number of workers and batches; batches that no epoch has taken
-yet are claimed by their own proofs, together. With --epochs-only those wait for an epoch,
-which is cheaper. Whoever sends the transactions pays their gas; the money always goes to
-the account itself.`,
-		Example: "  openledger rewards claim --as alice\n  openledger rewards claim --epochs-only --as alice\n  openledger rewards claim 0x52908400098527886E0F7030069857D2E4169EE7 --as bob",
-		Args:    cobra.MaximumNArgs(1),
+		Long: `Claim collects what is owed to an account, or to several at once. What finalised epochs
+owe takes one transaction for up to 100 accounts, whatever the number of workers and
+batches; batches that no epoch has taken yet are claimed by their own proofs, together.
+With --epochs-only those wait for an epoch, which is cheaper. Whoever sends the
+transactions pays their gas, less for each account when they are claimed for together; the
+money always goes to the accounts themselves.`,
+		Example: "  openledger rewards claim --as alice\n  openledger rewards claim --epochs-only --as alice\n  openledger rewards claim bob 0x52908400098527886E0F7030069857D2E4169EE7 --as alice",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			account, err := c.target(args)
+			accounts, err := c.targets(args)
 			if err != nil {
 				return err
 			}
@@ -168,63 +186,143 @@ the account itself.`,
 				return err
 			}
 			defer ch.Close()
-			out := claimed{Account: account}
-			explain := func(err error) error {
-				if protocol.KindOf(err) == protocol.KindEscrow {
-					return fmt.Errorf("%w; or let an account that has some send it: 'openledger rewards claim %s --as OTHER'", err, account.Hex())
-				}
-				return err
+			out := claimed{Accounts: make([]claimedFor, len(accounts))}
+			for i, a := range accounts {
+				out.Accounts[i].Account = a
 			}
-			owed, err := epochs(cl, info, ch).Owed(cmd.Context(), account)
+			owed, err := epochs(cl, info, ch).OwedTo(cmd.Context(), accounts)
 			if err != nil {
 				return err
 			}
-			if !owed.Due.IsZero() {
-				tx, err := ch.As(key).ClaimEpochs(cmd.Context(), account, owed.Cumulative, owed.Proof)
-				if err != nil {
-					return explain(err)
-				}
-				out.Epoch = owed.Epoch
-				out.add(&owed.Due, tx)
+			if err := out.fromEpochs(cmd.Context(), ch.As(key), owed); err != nil {
+				return whyRefused(cmd.Context(), ch, accounts, err)
 			}
 			if !only {
-				list, _, err := c.claims(cl, info, ch).Earnings(cmd.Context(), account, info.Contracts.FromBlock)
+				list, _, err := c.claims(cl, info, ch).EarningsOf(cmd.Context(), accounts, info.Contracts.FromBlock)
 				if err != nil {
 					return err
 				}
-				now, err := ch.Now(cmd.Context())
-				if err != nil {
-					return err
-				}
-				due := func(e settle.Earning) bool { return e.Due(now) }
-				var open []chain.Claim
-				for _, e := range list {
-					if due(e) {
-						open = append(open, e.Claim)
-					}
-				}
-				if out.Batches = len(open); len(open) > 0 {
-					tx, err := ch.As(key).ClaimMany(cmd.Context(), open)
-					if err != nil {
-						return explain(err)
-					}
-					sum := total(list, due)
-					out.add(&sum, tx)
+				if err := out.fromBatches(cmd.Context(), ch.As(key), list); err != nil {
+					return whyRefused(cmd.Context(), ch, accounts, err)
 				}
 			}
-			return c.print(&out, func(w io.Writer) {
-				if out.Claimed.IsZero() {
-					fmt.Fprintln(w, "nothing to claim")
-					return
-				}
-				from := fmt.Sprintf("%d batches", out.Batches)
-				if out.Epoch != 0 {
-					from = fmt.Sprintf("the epochs up to %d and %s", out.Epoch, from)
-				}
-				fmt.Fprintf(w, "claimed %s OPEN from %s\ntx %s, %d gas\n", node.FormatOpen(out.Claimed), from, out.Tx, out.GasUsed)
-			})
+			return c.print(&out, out.show)
 		},
 	}
 	cmd.Flags().BoolVar(&only, "epochs-only", false, "claim only from finalised epochs")
 	return cmd
+}
+
+// fromEpochs claims what finalised epochs owe. What counts is what the chain paid: somebody
+// else may have claimed for some of the accounts meanwhile.
+func (r *claimed) fromEpochs(ctx context.Context, s *chain.Sender, owed []epoch.Owed) error {
+	var due []chain.EpochClaim
+	for _, o := range owed {
+		if !o.Due.IsZero() {
+			due = append(due, o.Claim())
+			r.Epoch = o.Epoch
+		}
+	}
+	var sent []chain.Tx
+	var err error
+	if len(due) == 1 { // costs less
+		sent = make([]chain.Tx, 1)
+		sent[0], err = s.ClaimEpochs(ctx, due[0])
+	} else {
+		sent, err = s.ClaimEpochsMany(ctx, due)
+	}
+	if err != nil {
+		return err
+	}
+	for _, tx := range sent {
+		r.sent(tx)
+		paid, err := s.Client().EpochsPaid(tx)
+		if err != nil {
+			return err
+		}
+		for _, p := range paid {
+			r.add(p.Account, &p.Amount)
+		}
+	}
+	return nil
+}
+
+// fromBatches claims singly what batches owe that no epoch has taken yet, account by
+// account.
+func (r *claimed) fromBatches(ctx context.Context, s *chain.Sender, list [][]settle.Earning) error {
+	now, err := s.Client().Now(ctx)
+	if err != nil {
+		return err
+	}
+	var open []chain.Claim
+	for i, earnings := range list {
+		for _, e := range earnings {
+			if e.Due(now) {
+				open = append(open, e.Claim)
+				r.Accounts[i].Batches++
+			}
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	tx, err := s.ClaimMany(ctx, open)
+	if err != nil {
+		return err
+	}
+	r.Batches = len(open)
+	r.sent(tx)
+	for _, o := range open {
+		r.add(o.Account, &o.Amount)
+	}
+	return nil
+}
+
+func (r *claimed) show(w io.Writer) {
+	if r.Claimed.IsZero() {
+		fmt.Fprintln(w, "nothing to claim")
+		return
+	}
+	if len(r.Accounts) > 1 {
+		t := newTable(w, "account", "OPEN", "batches")
+		for _, a := range r.Accounts {
+			t.AppendRow([]any{a.Account.Hex(), node.FormatOpen(a.Claimed), a.Batches})
+		}
+		t.Render()
+		fmt.Fprintln(w)
+	}
+	from := fmt.Sprintf("%d batches", r.Batches)
+	if r.Epoch != 0 {
+		from = fmt.Sprintf("the epochs up to %d and %s", r.Epoch, from)
+	}
+	fmt.Fprintf(w, "claimed %s OPEN from %s\ntx %s, %d gas\n", node.FormatOpen(r.Claimed), from, r.Tx, r.GasUsed)
+}
+
+// whyRefused says what to do about a claim that failed. A contract can refuse money, and
+// has the claims beside its own refused then.
+func whyRefused(ctx context.Context, ch *chain.Client, accounts []protocol.Account, err error) error {
+	switch protocol.KindOf(err) {
+	case protocol.KindEscrow:
+		names := make([]string, len(accounts))
+		for i, a := range accounts {
+			names[i] = a.Hex()
+		}
+		return fmt.Errorf("%w; or let an account that has some send it: 'openledger rewards claim %s --as OTHER'", err, strings.Join(names, " "))
+	case protocol.KindCancelled, protocol.KindUnavailable, protocol.KindDeadline:
+		return err
+	}
+	var contracts []string
+	for _, a := range accounts {
+		if ok, cerr := ch.HasCode(ctx, a); cerr == nil && ok {
+			contracts = append(contracts, a.Hex())
+		}
+	}
+	switch {
+	case len(contracts) == 0:
+		return err
+	case len(accounts) == 1:
+		return fmt.Errorf("%w; the account is a contract, which can refuse money", err)
+	default:
+		return fmt.Errorf("%w; these are contracts, which can refuse money: %s: claim without the one that does", err, strings.Join(contracts, ", "))
+	}
 }

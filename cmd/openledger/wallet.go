@@ -132,6 +132,26 @@ func (c *cli) target(args []string) (protocol.Account, error) {
 	return account, nil
 }
 
+// targets are the accounts that arguments name, each once, or the one of --as.
+func (c *cli) targets(args []string) ([]protocol.Account, error) {
+	if len(args) == 0 {
+		account, err := c.target(nil)
+		return []protocol.Account{account}, err
+	}
+	out := make([]protocol.Account, len(args))
+	for i := range args {
+		account, err := c.target(args[i : i+1])
+		if err != nil {
+			return nil, err
+		}
+		if at := slices.Index(out[:i], account); at >= 0 {
+			return nil, protocol.Errorf(protocol.KindInvalid, "account", "%q and %q are the same account: name it once", args[at], args[i])
+		}
+		out[i] = account
+	}
+	return out, nil
+}
+
 func walletBalance(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:     "balance [ACCOUNT]",

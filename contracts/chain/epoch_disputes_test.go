@@ -94,7 +94,7 @@ func TestAFalseEpochRootIsDropped(t *testing.T) {
 	require.NoError(t, err)
 	owed, proof, ok := tree.Proof(key(t, "a").Account())
 	require.True(t, ok)
-	_, err = challenger.ClaimEpochs(ctx, key(t, "a").Account(), owed, proof)
+	_, err = challenger.ClaimEpochs(ctx, chain.EpochClaim{Account: key(t, "a").Account(), Cumulative: owed, Proof: proof})
 	require.NoError(t, err)
 
 	var seen []string

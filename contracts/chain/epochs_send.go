@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"slices"
 
 	"github.com/holiman/uint256"
 
@@ -49,14 +50,58 @@ func (s *Sender) FinaliseEpoch(ctx context.Context, id uint32, batches []BatchRe
 	return s.Call(ctx, "finalise an epoch", s.c.cfg.Addresses.Epochs, uint256.Int{}, epochs.PackFinalise(id, refs(batches)))
 }
 
+func words32(in []protocol.Hash) [][32]byte {
+	out := make([][32]byte, len(in))
+	for i, h := range in {
+		out[i] = h
+	}
+	return out
+}
+
 // ClaimEpochs pays to an account what the newest finalised root owes it beyond what it
 // has had. Anybody may send it.
-func (s *Sender) ClaimEpochs(ctx context.Context, account protocol.Account, cumulative uint256.Int, proof []protocol.Hash) (Tx, error) {
-	raw := make([][32]byte, len(proof))
-	for i, h := range proof {
-		raw[i] = h
+func (s *Sender) ClaimEpochs(ctx context.Context, c EpochClaim) (Tx, error) {
+	return s.Call(ctx, "claim from the epochs", s.c.cfg.Addresses.Epochs, uint256.Int{}, epochs.PackClaim(c.Account, big256(c.Cumulative), words32(c.Proof)))
+}
+
+// MaxEpochClaims bounds one transaction to about a quarter of a block, and to less than
+// the 128 KiB that nodes take.
+const MaxEpochClaims = 100
+
+// ClaimEpochsMany pays to many accounts what the newest finalised root owes them, passing
+// over those that have had all of it. It sends one transaction for each [MaxEpochClaims]
+// and gives those that are in a block, with an error too. [Client.EpochsPaid] says whom
+// they paid. An invalid proof, or an account that refuses money, has all claims of its
+// transaction refused.
+func (s *Sender) ClaimEpochsMany(ctx context.Context, claims []EpochClaim) ([]Tx, error) {
+	var sent []Tx
+	for some := range slices.Chunk(claims, MaxEpochClaims) {
+		raw := make([]bindings.EpochClaim, len(some))
+		for i, c := range some {
+			raw[i] = bindings.EpochClaim{Account: c.Account, Cumulative: big256(c.Cumulative), Proof: words32(c.Proof)}
+		}
+		tx, err := s.Call(ctx, "claim from the epochs", s.c.cfg.Addresses.Epochs, uint256.Int{}, epochs.PackClaimMany(raw))
+		if err != nil {
+			return sent, err
+		}
+		sent = append(sent, tx)
 	}
-	return s.Call(ctx, "claim from the epochs", s.c.cfg.Addresses.Epochs, uint256.Int{}, epochs.PackClaim(account, big256(cumulative), raw))
+	return sent, nil
+}
+
+// EpochsPaid is what a transaction paid from the epochs to whom.
+func (c *Client) EpochsPaid(tx Tx) ([]EpochClaimedEvent, error) {
+	var out []EpochClaimedEvent
+	for _, l := range tx.Logs {
+		e, ok, err := c.Decode(logOf(l))
+		if err != nil {
+			return nil, err
+		}
+		if ok && e.Received != nil {
+			out = append(out, *e.Received)
+		}
+	}
+	return out, nil
 }
 
 // CollectBonds pays to an account the bonds that epochs owe it. Anybody may send it.

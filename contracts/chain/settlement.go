@@ -112,7 +112,8 @@ func (s *Sender) Claim(ctx context.Context, c Claim) (Tx, error) {
 const maxClaims = 200
 
 // ClaimMany pays many leaves to their accounts, passing over those that were
-// claimed before. It sends one transaction for each 200 claims and gives the last.
+// claimed before. It sends one transaction for each 200 claims and gives the last, with
+// the gas of all.
 func (s *Sender) ClaimMany(ctx context.Context, claims []Claim) (Tx, error) {
 	var last Tx
 	for len(claims) > 0 {
@@ -125,6 +126,7 @@ func (s *Sender) ClaimMany(ctx context.Context, claims []Claim) (Tx, error) {
 		if err != nil {
 			return last, err
 		}
+		tx.GasUsed += last.GasUsed
 		last, claims = tx, claims[n:]
 	}
 	return last, nil

@@ -251,3 +251,10 @@ type Claim struct {
 	Amount  uint256.Int      `json:"amount"`
 	Proof   []Sibling        `json:"proof"`
 }
+
+// EpochClaim is what all epochs owe to an account, with its proof.
+type EpochClaim struct {
+	Account    protocol.Account `json:"account"`
+	Cumulative uint256.Int      `json:"cumulative_wei"` // over all epochs
+	Proof      []protocol.Hash  `json:"proof"`
+}

@@ -9,7 +9,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {FeeParameters} from "./FeeParameters.sol";
 import {IBatchHolds} from "./IBatchHolds.sol";
 import {IEpochDisputes} from "./IEpochDisputes.sol";
-import {BatchRef} from "./Types.sol";
+import {BatchRef, EpochClaim} from "./Types.sol";
 
 /// @title Epoch distributor
 /// @notice Pays each account once for whatever many workers' batches owe it. An epoch takes what is left of many claimable
@@ -248,16 +248,28 @@ contract EpochDistributor is AccessControl, ReentrancyGuardTransient, IEpochDisp
         nonReentrant
         returns (uint256 amount)
     {
-        bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(account, cumulative))));
-        if (!MerkleProof.verifyCalldata(proof, _root, leaf)) revert InvalidEpochProof(account, cumulative);
-        uint256 had = _claimed[account];
-        if (cumulative <= had) revert NothingToClaim(account, had);
-        amount = cumulative - had;
-        uint256 available = address(this).balance - _locked;
-        if (amount > available) revert OverDistributed(amount, available);
-        _claimed[account] = cumulative;
-        emit EpochClaimed(account, amount, cumulative);
+        amount = _settle(account, cumulative, proof);
+        if (amount == 0) revert NothingToClaim(account, _claimed[account]);
+        _requireAvailable(amount);
         Address.sendValue(payable(account), amount);
+    }
+
+    /// @notice Pays many accounts what the newest finalised root owes them beyond what they have had. Those that have had all
+    /// of it are passed over, so that nobody can spoil the call by claiming for one of them first. A proof that leads nowhere
+    /// reverts it, and so does an account that refuses money, as in {AttributionSettlement-claimMany}: nobody is paid then,
+    /// and nothing is lost; the sender leaves that account out. Anybody may send it.
+    /// @return paid what this call paid.
+    function claimMany(EpochClaim[] calldata claims) external nonReentrant returns (uint256 paid) {
+        uint256[] memory due = new uint256[](claims.length);
+        for (uint256 i = 0; i < claims.length; ++i) {
+            EpochClaim calldata c = claims[i];
+            due[i] = _settle(c.account, c.cumulative, c.proof);
+            paid += due[i];
+        }
+        _requireAvailable(paid);
+        for (uint256 i = 0; i < claims.length; ++i) {
+            if (due[i] != 0) Address.sendValue(payable(claims[i].account), due[i]);
+        }
     }
 
     /// @inheritdoc IEpochDisputes
@@ -359,6 +371,24 @@ contract EpochDistributor is AccessControl, ReentrancyGuardTransient, IEpochDisp
         (uint32 count, uint256 remainder) = _SETTLEMENT.hold(batches);
         e.count += count;
         e.amount += uint128(remainder);
+    }
+
+    /// @dev Marks an account as having had all that the newest finalised root owes it. The caller pays what that is beyond what
+    /// it had, 0 if nothing.
+    function _settle(address account, uint256 cumulative, bytes32[] calldata proof) private returns (uint256 due) {
+        bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(account, cumulative))));
+        if (!MerkleProof.verifyCalldata(proof, _root, leaf)) revert InvalidEpochProof(account, cumulative);
+        uint256 had = _claimed[account];
+        if (cumulative <= had) return 0;
+        due = cumulative - had;
+        _claimed[account] = cumulative;
+        emit EpochClaimed(account, due, cumulative);
+    }
+
+    /// @dev Claims never reach into bonds nor into what the epoch under way has swept, whatever a root says.
+    function _requireAvailable(uint256 needed) private view {
+        uint256 available = address(this).balance - _locked;
+        if (needed > available) revert OverDistributed(needed, available);
     }
 
     function _drop(uint32 id, Epoch storage e, Stage stage, address beneficiary) private returns (uint256 forfeited) {

@@ -208,6 +208,14 @@ struct Claim {
     ProofNode[] proof;
 }
 
+/// @notice What all epochs owe to an account, with its proof.
+/// @param cumulative the account's amount over all epochs.
+struct EpochClaim {
+    address account;
+    uint256 cumulative;
+    bytes32[] proof;
+}
+
 /// @notice How a fee is shared, in basis points. All four add up to 10000.
 /// @param platformBps of compute and of access, to the treasury.
 /// @param ownerPart of access, to the adapter's owner.

@@ -1,12 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.34;
 
+import {Errors} from "@openzeppelin/contracts/utils/Errors.sol";
+
 import {AttributionSettlement} from "../src/AttributionSettlement.sol";
 import {EpochDistributor} from "../src/EpochDistributor.sol";
 import {FeeParameters} from "../src/FeeParameters.sol";
-import {Batch, BatchRef, Claim, SignedVoucher} from "../src/Types.sol";
+import {Batch, BatchRef, Claim, EpochClaim, SignedVoucher} from "../src/Types.sol";
 import {EpochFixture} from "./support/EpochFixture.sol";
 import {StandardTree} from "./support/StandardTree.sol";
+
+/// @notice An account that takes no money.
+contract Refuser {}
+
+/// @notice An account that claims again from inside its payment.
+contract Greedy {
+    EpochDistributor private immutable _EPOCHS;
+    bytes private _again;
+    bool public refused;
+
+    constructor(EpochDistributor epochs_) {
+        _EPOCHS = epochs_;
+    }
+
+    function prepare(bytes calldata again) external {
+        _again = again;
+    }
+
+    receive() external payable {
+        (bool ok,) = address(_EPOCHS).call(_again);
+        refused = !ok;
+    }
+}
 
 contract EpochDistributorTest is EpochFixture {
     // ---- the whole way ----
@@ -299,6 +324,123 @@ contract EpochDistributorTest is EpochFixture {
         vm.assertEq(address(epochs).balance, 1 ether);
     }
 
+    // ---- claims for many ----
+
+    function claimsOf(uint256 ofAlice, uint256 ofBob) internal view returns (EpochClaim[] memory claims) {
+        claims = new EpochClaim[](2);
+        claims[0] = EpochClaim(accounts[0], ofAlice, proofOf(ofAlice, ofBob, accounts[0], ofAlice));
+        claims[1] = EpochClaim(accounts[1], ofBob, proofOf(ofAlice, ofBob, accounts[1], ofBob));
+    }
+
+    function test_ClaimMany_PaysEach_Once() public {
+        settle(1);
+        epoch(refs(worker, 0, 1), 3 ether, 1 ether);
+        EpochClaim[] memory claims = claimsOf(3 ether, 1 ether);
+        vm.expectEmit(true, true, true, true, address(epochs));
+        emit EpochDistributor.EpochClaimed(alice, 3 ether, 3 ether);
+        vm.expectEmit(true, true, true, true, address(epochs));
+        emit EpochDistributor.EpochClaimed(bob, 1 ether, 1 ether);
+        vm.prank(stranger);
+        vm.assertEq(epochs.claimMany(claims), 4 ether);
+        vm.assertEq(alice.balance, 3 ether);
+        vm.assertEq(bob.balance, 1 ether);
+        vm.assertEq(epochs.claimedOf(alice), 3 ether);
+        vm.assertEq(epochs.claimedOf(bob), 1 ether);
+        vm.assertEq(epochs.claimMany(claims), 0);
+        vm.assertEq(alice.balance, 3 ether);
+        vm.assertEq(stranger.balance, 0);
+        vm.assertEq(address(epochs).balance, epochBond);
+
+        settle(1);
+        epoch(refs(worker, 1, 1), 6 ether, 2 ether);
+        vm.assertEq(epochs.claimMany(claimsOf(6 ether, 2 ether)), 4 ether, "the difference to what they have had");
+        vm.assertEq(alice.balance, 6 ether);
+        vm.assertEq(bob.balance, 2 ether);
+    }
+
+    /// Nobody spoils a call by claiming for one of its accounts first.
+    function test_ClaimMany_OneClaimedBefore_PaysTheOthers() public {
+        settle(1);
+        epoch(refs(worker, 0, 1), 3 ether, 1 ether);
+        EpochClaim[] memory claims = claimsOf(3 ether, 1 ether);
+        vm.prank(stranger);
+        epochs.claim(alice, 3 ether, claims[0].proof);
+        vm.assertEq(epochs.claimMany(claims), 1 ether);
+        vm.assertEq(alice.balance, 3 ether);
+        vm.assertEq(bob.balance, 1 ether);
+    }
+
+    function test_ClaimMany_SameAccountTwice_PaysOnce() public {
+        settle(1);
+        epoch(refs(worker, 0, 1), 3 ether, 1 ether);
+        EpochClaim[] memory claims = claimsOf(3 ether, 1 ether);
+        claims[1] = claims[0];
+        vm.assertEq(epochs.claimMany(claims), 3 ether);
+        vm.assertEq(alice.balance, 3 ether);
+    }
+
+    function test_ClaimMany_Nothing_PaysNothing() public {
+        vm.assertEq(epochs.claimMany(new EpochClaim[](0)), 0);
+    }
+
+    function test_ClaimMany_InvalidProof_PaysNobody() public {
+        settle(1);
+        epoch(refs(worker, 0, 1), 3 ether, 1 ether);
+        EpochClaim[] memory claims = claimsOf(3 ether, 1 ether);
+        claims[1].cumulative = 2 ether;
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.InvalidEpochProof.selector, bob, 2 ether));
+        epochs.claimMany(claims);
+        (claims[1].cumulative, claims[1].account) = (1 ether, stranger);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.InvalidEpochProof.selector, stranger, 1 ether));
+        epochs.claimMany(claims);
+        vm.assertEq(alice.balance, 0);
+        vm.assertEq(epochs.claimedOf(alice), 0);
+    }
+
+    /// An account that takes no money is left out by the sender. What it is owed stays.
+    function test_ClaimMany_RefusingAccount_PaysNobody_UntilLeftOut() public {
+        accounts[1] = address(new Refuser());
+        settle(1);
+        epoch(refs(worker, 0, 1), 3 ether, 1 ether);
+        EpochClaim[] memory claims = claimsOf(3 ether, 1 ether);
+        vm.expectRevert(Errors.FailedCall.selector);
+        epochs.claimMany(claims);
+        vm.assertEq(alice.balance, 0);
+        vm.assertEq(epochs.claimedOf(alice), 0);
+        claims[1] = claims[0];
+        vm.assertEq(epochs.claimMany(claims), 3 ether);
+        vm.assertEq(epochs.claimedOf(accounts[1]), 0);
+        (, uint256 total, uint256 paid) = epochs.distribution();
+        vm.assertEq(total - paid, 1 ether);
+    }
+
+    /// Each of the two claims alone is covered by what came in; their sum is not.
+    function test_ClaimMany_WrongRoot_SumPaysNoMoreThanCameIn() public {
+        settle(1);
+        epoch(refs(worker, 0, 1), 3 ether, 2 ether);
+        EpochClaim[] memory claims = claimsOf(3 ether, 2 ether);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.OverDistributed.selector, 5 ether, 4 ether));
+        epochs.claimMany(claims);
+        vm.assertEq(address(epochs).balance, 4 ether + epochBond);
+        epochs.claim(alice, 3 ether, claims[0].proof);
+        vm.expectRevert(abi.encodeWithSelector(EpochDistributor.OverDistributed.selector, 2 ether, 1 ether));
+        epochs.claimMany(claims);
+    }
+
+    /// Whoever is paid cannot claim again from inside the payment: not its own part, nor that of who comes after it.
+    function test_ClaimMany_FromInsideAPayment_Reverts() public {
+        Greedy greedy = new Greedy(epochs);
+        accounts[0] = address(greedy);
+        settle(1);
+        epoch(refs(worker, 0, 1), 3 ether, 1 ether);
+        EpochClaim[] memory claims = claimsOf(3 ether, 1 ether);
+        greedy.prepare(abi.encodeCall(epochs.claimMany, (claims)));
+        vm.assertEq(epochs.claimMany(claims), 4 ether);
+        vm.assertTrue(greedy.refused());
+        vm.assertEq(address(greedy).balance, 3 ether);
+        vm.assertEq(bob.balance, 1 ether);
+    }
+
     // ---- rights and parameters ----
 
     function test_Rights() public {
@@ -379,6 +521,44 @@ contract EpochDistributorTest is EpochFixture {
     }
 
     // ---- any tree ----
+
+    /// Claims for any of a tree's accounts, in any order and any number of calls, pay each its amount once.
+    function testFuzz_ClaimMany_AnyOfATree_PayOnce(uint256 n, uint256 seed) public {
+        n = 1 + n % 12;
+        (accounts, amounts) = (new address[](n), new uint256[](n));
+        for (uint256 i = 0; i < n; ++i) {
+            accounts[i] = address(uint160(uint256(keccak256(abi.encode(seed, i)))));
+            amounts[i] = 1 + uint256(keccak256(abi.encode(seed, i, "amount"))) % (100 ether / n);
+        }
+        settle(1);
+        uint32 id = open(refs(worker, 0, 1));
+        bytes32[] memory t = StandardTree.build(accounts, amounts);
+        vm.prank(proposer);
+        epochs.commit(id, t[0], DOCUMENT);
+        vm.warp(block.timestamp + epochWindow);
+        epochs.finalise(id, refs(worker, 0, 1));
+        uint256 brought = address(epochs).balance - epochBond;
+        for (uint256 call = 0; call < 4; ++call) {
+            EpochClaim[] memory claims = new EpochClaim[](uint256(keccak256(abi.encode(seed, call))) % 6);
+            uint256 due = 0;
+            for (uint256 i = 0; i < claims.length; ++i) {
+                uint256 who = uint256(keccak256(abi.encode(seed, call, i))) % n;
+                bytes32[] memory proof = StandardTree.proof(t, StandardTree.leaf(accounts[who], amounts[who]));
+                claims[i] = EpochClaim(accounts[who], amounts[who], proof);
+                bool again = epochs.claimedOf(accounts[who]) != 0;
+                for (uint256 j = 0; j < i; ++j) {
+                    again = again || claims[j].account == accounts[who];
+                }
+                if (!again) due += amounts[who];
+            }
+            vm.assertEq(epochs.claimMany(claims), due);
+            brought -= due;
+            vm.assertEq(address(epochs).balance, brought + epochBond);
+        }
+        for (uint256 i = 0; i < n; ++i) {
+            vm.assertEq(accounts[i].balance, epochs.claimedOf(accounts[i]));
+        }
+    }
 
     /// Every leaf of a standard tree of any size is paid its amount, and no other amount is.
     function testFuzz_Claim_AnyTree(uint256 n, uint256 seed) public {

@@ -3,7 +3,7 @@ pragma solidity 0.8.34;
 
 import {AttributionSettlement} from "../src/AttributionSettlement.sol";
 import {EpochDistributor} from "../src/EpochDistributor.sol";
-import {Batch, BatchRef, Claim, SignedVoucher, Voucher} from "../src/Types.sol";
+import {Batch, BatchRef, Claim, EpochClaim, SignedVoucher, Voucher} from "../src/Types.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {StandardTree} from "./support/StandardTree.sol";
 
@@ -192,6 +192,28 @@ contract EpochHandler is Fixture {
         );
     }
 
+    /// For any of the people in one call, the same one twice and those that have had theirs among them.
+    function receiveMany(uint256 n, uint256 seed) external {
+        EpochClaim[] memory claims = new EpochClaim[](n % (PEOPLE + 2));
+        uint256 due = 0;
+        uint256 seen = 0;
+        bytes32[] memory t = _tree(_cumulative);
+        (bytes32 root, uint256 total,) = epochs.distribution();
+        if (root != t[0]) return; // no epoch was finalised yet
+        for (uint256 i = 0; i < claims.length; ++i) {
+            uint256 who = uint256(keccak256(abi.encode(seed, i))) % PEOPLE;
+            (address account, uint256 amount) = (person(who), _cumulative[who]);
+            claims[i] = EpochClaim(account, amount, StandardTree.proof(t, StandardTree.leaf(account, amount)));
+            if (seen & (1 << who) == 0 && amount > epochs.claimedOf(account)) {
+                due += amount - epochs.claimedOf(account);
+            }
+            seen |= 1 << who;
+        }
+        if (due > total - paid) return; // a lie that was not disputed
+        vm.assertEq(epochs.claimMany(claims), due);
+        paid += due;
+    }
+
     function pass(uint256 seconds_) external {
         vm.warp(block.timestamp + seconds_ % (2 * buildWindow));
     }
@@ -275,7 +297,7 @@ abstract contract EpochSolvency is Fixture {
     }
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](10);
+        bytes4[] memory selectors = new bytes4[](11);
         selectors[0] = EpochHandler.settle.selector;
         selectors[1] = EpochHandler.claim.selector;
         selectors[2] = EpochHandler.build.selector;
@@ -286,6 +308,7 @@ abstract contract EpochSolvency is Fixture {
         selectors[7] = EpochHandler.receiveEpoch.selector;
         selectors[8] = EpochHandler.collect.selector;
         selectors[9] = EpochHandler.pass.selector;
+        selectors[10] = EpochHandler.receiveMany.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), selectors);
     }

@@ -58,6 +58,36 @@ func manyWorkers(t *testing.T, workers int) {
 
 func TestOneClaimForManyWorkersAndEpochs(t *testing.T) { manyWorkers(t, 12) }
 
+// One transaction pays everybody what the epochs owe, for less than each would pay alone.
+func TestOneTransactionForManyAccounts(t *testing.T) {
+	w := newWorld(t, 12)
+	rng := rand.New(rand.NewPCG(8, 8))
+	for i := range w.workers {
+		w.settle(i, rng)
+	}
+	w.pass()
+	w.epoch()
+	owed, err := w.builder().OwedTo(t.Context(), w.people)
+	require.NoError(t, err)
+	first, _ := w.claimEpochs(w.people[2]) // somebody was quicker
+	claims := make([]chain.EpochClaim, len(owed))
+	for i, o := range owed {
+		require.Equal(t, w.owed[o.Account].Dec(), o.Due.Dec())
+		claims[i] = o.Claim()
+	}
+	require.Equal(t, owed[2], first)
+	sent, err := w.client.As(w.helper).ClaimEpochsMany(t.Context(), claims)
+	require.NoError(t, err)
+	require.Len(t, sent, 1)
+	paid, err := w.client.EpochsPaid(sent[0])
+	require.NoError(t, err)
+	require.Len(t, paid, len(claims)-1)
+	each := sent[0].GasUsed / uint64(len(paid))
+	require.LessOrEqual(t, each, uint64(goalGas))
+	t.Logf("%d claims of new accounts in one transaction: %d gas each", len(paid), each)
+	w.everybodyHasTheirs()
+}
+
 // Whatever batches go into which epochs, and whatever is claimed singly in between,
 // everybody gets the same: what all batches owe.
 func TestAnyInterleavingPaysTheSame(t *testing.T) {

@@ -209,7 +209,7 @@ func (w *world) claimEpochs(account protocol.Account) (Owed, chain.Tx) {
 	if o.Due.IsZero() {
 		return o, chain.Tx{}
 	}
-	tx, err := w.client.As(w.helper).ClaimEpochs(w.t.Context(), account, o.Cumulative, o.Proof)
+	tx, err := w.client.As(w.helper).ClaimEpochs(w.t.Context(), o.Claim())
 	require.NoError(w.t, err)
 	return o, tx
 }

@@ -70,6 +70,14 @@ type EarningShare struct {
 // first, and the block to go on from next time. A document that nobody has is an
 // error unless Unreadable is set: the money waits, ask again when its worker is back.
 func (c *Claims) Earnings(ctx context.Context, account protocol.Account, from uint64) (out []Earning, next uint64, err error) {
+	all, next, err := c.EarningsOf(ctx, []protocol.Account{account}, from)
+	return all[0], next, err
+}
+
+// EarningsOf is [Claims.Earnings] for many accounts, in their order: every document is
+// read once.
+func (c *Claims) EarningsOf(ctx context.Context, accounts []protocol.Account, from uint64) (out [][]Earning, next uint64, err error) {
+	out = make([][]Earning, len(accounts))
 	next, err = c.Chain.EachBatch(ctx, protocol.Account{}, from, 0, func(b chain.BatchEvent, ev chain.Event) error {
 		r, err := c.Batch(ctx, b)
 		if err != nil && c.Unreadable != nil && ctx.Err() == nil {
@@ -79,24 +87,35 @@ func (c *Claims) Earnings(ctx context.Context, account protocol.Account, from ui
 		if err != nil {
 			return err
 		}
-		e, ok, err := r.Earning(account)
-		if err != nil || !ok {
-			return err
+		for i, account := range accounts {
+			e, ok, err := c.earning(ctx, r, account, b, ev)
+			if err != nil {
+				return err
+			}
+			if ok {
+				out[i] = append(out[i], e)
+			}
 		}
-		now, err := c.Chain.Batch(ctx, b.Worker, b.Nonce)
-		if err != nil {
-			return err
-		}
-		// A dispute stops the window's clock: the event's time may be too early by now.
-		e.DataDigest, e.Tx, e.ClaimableAt, e.Status = b.DataDigest, ev.Tx, now.ClaimableAt, now.Status
-		e.Held = now.Held
-		if e.Claimed, err = c.Chain.IsClaimed(ctx, b.Worker, b.Nonce, e.Claim.Index); err != nil {
-			return err
-		}
-		out = append(out, e)
 		return nil
 	})
 	return out, next, err
+}
+
+// earning is what a batch pays to an account, and where that stands on the chain.
+func (c *Claims) earning(ctx context.Context, r *Result, account protocol.Account, b chain.BatchEvent, ev chain.Event) (Earning, bool, error) {
+	e, ok, err := r.Earning(account)
+	if err != nil || !ok {
+		return e, false, err
+	}
+	now, err := c.Chain.Batch(ctx, b.Worker, b.Nonce)
+	if err != nil {
+		return e, false, err
+	}
+	// A dispute stops the window's clock: the event's time may be too early by now.
+	e.DataDigest, e.Tx, e.ClaimableAt, e.Status = b.DataDigest, ev.Tx, now.ClaimableAt, now.Status
+	e.Held = now.Held
+	e.Claimed, err = c.Chain.IsClaimed(ctx, b.Worker, b.Nonce, e.Claim.Index)
+	return e, err == nil, err
 }
 
 // Batch fetches a submitted batch's document, works it out and compares it with

@@ -65,14 +65,17 @@ func (l *ledger) epochsCall(method string, from protocol.Account, value *big.Int
 	case "finalise":
 		return l.finalise(args[0].(uint32), args[1])
 	case "claim":
-		account, cumulative := args[0].(common.Address), args[1].(*big.Int)
-		due := new(big.Int).Sub(cumulative, amount(l.epochClaimed, account))
-		if due.Sign() <= 0 || l.distributable.Cmp(due) < 0 {
-			return fmt.Errorf("pays %s wei of %s that epochs brought", due, l.distributable)
+		paid, err := l.claimEpochs(args[0].(common.Address), args[1].(*big.Int))
+		if err == nil && !paid {
+			err = fmt.Errorf("epochs pay %s nothing", args[0])
 		}
-		amount(l.epochClaimed, account).Set(cumulative)
-		l.distributable.Sub(l.distributable, due)
-		l.move(l.at.Epochs, account, due)
+		return err
+	case "claimMany":
+		for _, c := range *abi.ConvertType(args[0], new([]bindings.EpochClaim)).(*[]bindings.EpochClaim) {
+			if _, err := l.claimEpochs(c.Account, c.Cumulative); err != nil {
+				return err
+			}
+		}
 	case "collect":
 		a := args[0].(common.Address)
 		l.move(l.at.Epochs, a, amount(l.epochCredits, a))
@@ -131,6 +134,21 @@ func (l *ledger) finalise(id uint32, arg any) error {
 		amount(l.epochCredits, e.proposer).Add(amount(l.epochCredits, e.proposer), e.bond)
 	}
 	return nil
+}
+
+// claimEpochs pays what an account has not had; false if it has had all of it.
+func (l *ledger) claimEpochs(account protocol.Account, cumulative *big.Int) (bool, error) {
+	due := new(big.Int).Sub(cumulative, amount(l.epochClaimed, account))
+	if due.Sign() <= 0 {
+		return false, nil
+	}
+	if l.distributable.Cmp(due) < 0 {
+		return false, fmt.Errorf("pays %s wei of %s that epochs brought", due, l.distributable)
+	}
+	amount(l.epochClaimed, account).Set(cumulative)
+	l.distributable.Sub(l.distributable, due)
+	l.move(l.at.Epochs, account, due)
+	return true, nil
 }
 
 // dropEpoch lets the batches of an epoch go. None of them was swept.

@@ -3,6 +3,7 @@ package settle
 import (
 	"time"
 
+	"github.com/holiman/uint256"
 	"github.com/stretchr/testify/require"
 
 	"github.com/openledger/openledger/contracts/chain"
@@ -133,7 +134,8 @@ func (m *money) finalise(e chain.Epoch) {
 	m.did("finalise an epoch", err)
 }
 
-// claimEpochs claims what epochs owe to everybody, or to one account.
+// claimEpochs claims what epochs owe to everybody, or to one account: each by itself, or
+// all in one transaction. Who has had theirs is among them now and then.
 func (m *money) claimEpochs(all bool) {
 	ctx := m.t.Context()
 	d, err := m.client.Distribution(ctx)
@@ -148,6 +150,9 @@ func (m *money) claimEpochs(all bool) {
 		i := m.rng.IntN(len(payouts))
 		payouts = payouts[i : i+1]
 	}
+	together := m.chance(2)
+	var many []chain.EpochClaim
+	due := map[protocol.Account]uint256.Int{}
 	for _, p := range payouts {
 		had, err := m.client.EpochsClaimed(ctx, p.Account)
 		require.NoError(m.t, err)
@@ -156,11 +161,48 @@ func (m *money) claimEpochs(all bool) {
 		}
 		cumulative, proof, ok := t.Proof(p.Account)
 		require.True(m.t, ok)
-		_, err = m.as(m.admin).ClaimEpochs(ctx, p.Account, cumulative, proof)
+		c := chain.EpochClaim{Account: p.Account, Cumulative: cumulative, Proof: proof}
+		if together {
+			many = append(many, c)
+			if !had.Eq(&p.Amount) {
+				due[p.Account] = *new(uint256.Int).Sub(&p.Amount, &had)
+			}
+			continue
+		}
+		_, err = m.as(m.admin).ClaimEpochs(ctx, c)
 		if had.Eq(&p.Amount) {
 			require.Error(m.t, err, "run %d: epochs paid %s twice", m.seed, p.Account)
 		}
 		m.did("claim from epochs", err)
+	}
+	if len(many) > 0 {
+		m.claimEpochsTogether(many, due)
+	}
+}
+
+// claimEpochsTogether pays nobody who is not due, and leaves nobody who is.
+func (m *money) claimEpochsTogether(claims []chain.EpochClaim, due map[protocol.Account]uint256.Int) {
+	ctx := m.t.Context()
+	sent, err := m.as(m.admin).ClaimEpochsMany(ctx, claims)
+	m.did("claim from epochs together", err)
+	for _, tx := range sent {
+		paid, err := m.client.EpochsPaid(tx)
+		require.NoError(m.t, err)
+		for _, p := range paid {
+			want, ok := due[p.Account]
+			require.True(m.t, ok, "run %d: epochs paid %s twice", m.seed, p.Account)
+			require.Equal(m.t, want.Dec(), p.Amount.Dec(), "run %d: to %s", m.seed, p.Account)
+			delete(due, p.Account)
+		}
+	}
+	if err != nil {
+		return
+	}
+	// A claim that a reorganisation took out may have come back before this one.
+	for _, c := range claims {
+		had, err := m.client.EpochsClaimed(ctx, c.Account)
+		require.NoError(m.t, err)
+		require.Equal(m.t, c.Cumulative.Dec(), had.Dec(), "run %d: %s", m.seed, c.Account)
 	}
 }
 

@@ -215,7 +215,7 @@ func (w *world) pays(e chain.Epoch, batches []chain.BatchRef) {
 		if had, err := w.client.EpochsClaimed(ctx, p.Account); err == nil && had.Eq(&amount) {
 			continue // nothing is new since an epoch before
 		}
-		_, err := s.ClaimEpochs(ctx, p.Account, amount, proof)
+		_, err := s.ClaimEpochs(ctx, chain.EpochClaim{Account: p.Account, Cumulative: amount, Proof: proof})
 		require.NoError(t, err)
 	}
 	d, err := w.client.Distribution(ctx)

@@ -10,6 +10,16 @@ interface Vm {
         address emitter;
     }
 
+    /// @notice What a call has cost, in gas.
+    struct Gas {
+        uint64 gasLimit;
+        uint64 gasTotalUsed;
+        uint64 gasMemoryUsed;
+        int64 gasRefunded;
+        uint64 gasRemaining;
+    }
+
+    function lastCallGas() external view returns (Gas memory);
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
     function addr(uint256 key) external pure returns (address);
