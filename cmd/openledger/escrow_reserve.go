@@ -179,17 +179,14 @@ func (c *cli) openEscrow(cmd *cobra.Command, amount string, f openFlags) error {
 	if f.lasts < time.Second || f.validFor < time.Second {
 		return protocol.Errorf(protocol.KindInvalid, "lasts, valid-for", "must be at least a second")
 	}
-	o.Expiry = max(time.Now().Add(f.lasts).Unix(), session.Expires)
+	o.Limit, o.Expiry = session.Extended(o.Amount, time.Now().Add(f.lasts).Unix())
 	if f.limit != "" {
 		if o.Limit, err = node.ParseOpen("limit", f.limit); err != nil {
 			return err
 		}
-	} else {
-		o.Limit = session.Limit
-		if o.Limit.Lt(&session.Spent) {
-			o.Limit = session.Spent
-		}
-		o.Limit.Add(&o.Limit, &o.Amount)
+	}
+	if err := chain.CheckOpening(o); err != nil {
+		return err
 	}
 	if !f.sign {
 		tx, err := ch.As(key).OpenEscrow(cmd.Context(), o)

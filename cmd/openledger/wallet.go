@@ -223,19 +223,13 @@ func walletDeposit(c *cli) *cobra.Command {
 			}
 			ch.Close()
 			return c.transact(cmd, fmt.Sprintf("deposited %s OPEN; the coordinator may spend as much for a year", node.FormatOpen(amount)), func(s *chain.Sender) (chain.Tx, error) {
-				if _, err := s.Deposit(cmd.Context(), amount); err != nil {
-					return chain.Tx{}, err
-				}
 				session, err := s.Client().SessionOf(cmd.Context(), s.Account(), info.SessionKey)
 				if err != nil {
 					return chain.Tx{}, err
 				}
-				limit := session.Limit
-				if limit.Lt(&session.Spent) {
-					limit = session.Spent
-				}
-				limit.Add(&limit, &amount)
-				return s.Authorize(cmd.Context(), info.SessionKey, limit, time.Now().AddDate(1, 0, 0).Unix())
+				o := protocol.Opening{Session: info.SessionKey, Amount: amount}
+				o.Limit, o.Expiry = session.Extended(amount, time.Now().AddDate(1, 0, 0).Unix())
+				return s.OpenEscrow(cmd.Context(), o)
 			})
 		},
 	}

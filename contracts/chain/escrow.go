@@ -126,11 +126,12 @@ func (c *Client) WithdrawalOf(ctx context.Context, requester protocol.Account) (
 	return out, err
 }
 
-// The escrow keeps a requester's balance, its reserves and what its session key has spent
-// in one slot, of so many bits each.
+// The bits that the escrow has for a requester's balance, the sum of its reserves, and
+// what a session key may spend.
 const (
-	balanceBits = 88
+	balanceBits = 96
 	reserveBits = 80
+	limitBits   = 88
 )
 
 // fits makes sure that an amount is below 2^bits wei.
@@ -138,7 +139,7 @@ func fits(field string, amount uint256.Int, bits int) error {
 	if amount.BitLen() <= bits {
 		return nil
 	}
-	most := map[int]string{balanceBits: "309 million", reserveBits: "1.2 million"}[bits]
+	most := map[int]string{balanceBits: "79 billion", reserveBits: "1.2 million", limitBits: "309 million"}[bits]
 	return protocol.Errorf(protocol.KindInvalid, field, "%s wei do not fit into the escrow, which takes less than 2^%d (%s OPEN)", amount.Dec(), bits, most)
 }
 
@@ -165,7 +166,7 @@ func (s *Sender) Authorize(ctx context.Context, session protocol.Account, limit 
 	if expiry <= 0 {
 		return Tx{}, protocol.Errorf(protocol.KindInvalid, "expiry", "%d is no time in Unix seconds", expiry)
 	}
-	if err := fits("limit", limit, balanceBits); err != nil {
+	if err := fits("limit", limit, limitBits); err != nil {
 		return Tx{}, err
 	}
 	return s.Call(ctx, "authorise a session key", s.c.cfg.Addresses.Escrow, uint256.Int{}, escrow.PackAuthorize(session, big256(limit), uint64(expiry)))
@@ -192,6 +193,12 @@ func (s *Sender) OpenEscrowFor(ctx context.Context, o protocol.SignedOpening) (T
 	return s.Call(ctx, "open an escrow for another", s.c.cfg.Addresses.Escrow, o.Opening.Amount, escrow.PackOpenFor(raw, o.Signature))
 }
 
+// CheckOpening makes sure that the escrow could take an opening: before it is signed.
+func CheckOpening(o protocol.Opening) error {
+	_, err := openingOf(o)
+	return err
+}
+
 func openingOf(o protocol.Opening) (bindings.Opening, error) {
 	switch {
 	case o.Expiry <= 0:
@@ -201,7 +208,7 @@ func openingOf(o protocol.Opening) (bindings.Opening, error) {
 	case len(o.Reserves) > protocol.MaxReserves:
 		return bindings.Opening{}, protocol.Errorf(protocol.KindInvalid, "reserves", "are %d: at most %d at once, more with 'openledger escrow reserve'", len(o.Reserves), protocol.MaxReserves)
 	}
-	if err := fits("limit", o.Limit, balanceBits); err != nil {
+	if err := fits("limit", o.Limit, limitBits); err != nil {
 		return bindings.Opening{}, err
 	}
 	if err := fits("amount", o.Amount, balanceBits); err != nil {

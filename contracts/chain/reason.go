@@ -27,7 +27,14 @@ func (r *RevertError) Error() string {
 	for i, a := range r.Args {
 		parts[i] = fmt.Sprint(a)
 	}
-	return words(r.Name) + " (" + strings.Join(parts, ", ") + ")"
+	text := words(r.Name) + " (" + strings.Join(parts, ", ") + ")"
+	switch r.Name {
+	case "UnknownSession":
+		text += ": the requester has not authorised this key, or signed something else"
+	case "SafeCastOverflowedUintDowncast":
+		text = fmt.Sprintf("%s does not fit: it must be less than 2^%s", parts[len(parts)-1], parts[0])
+	}
+	return text
 }
 
 // Refused gives the contract's typed error in err's chain.

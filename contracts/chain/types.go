@@ -112,6 +112,21 @@ type Session struct {
 	Expires int64       `json:"expires"` // Unix seconds; 0: no such session
 }
 
+// Extended are the limit and the expiry by which the key may spend so much more than it may
+// now, as far as the escrow has room for a limit, and at least until then (Unix seconds).
+func (s Session) Extended(amount uint256.Int, until int64) (limit uint256.Int, expiry int64) {
+	limit = s.Limit
+	if limit.Lt(&s.Spent) {
+		limit = s.Spent
+	}
+	var most uint256.Int
+	most.SubUint64(most.Lsh(uint256.NewInt(1), limitBits), 1)
+	if _, over := limit.AddOverflow(&limit, &amount); over || limit.Gt(&most) {
+		limit = most
+	}
+	return limit, max(until, s.Expires)
+}
+
 // Funds are a requester's money in escrow, in wei.
 type Funds struct {
 	Balance   uint256.Int `json:"balance"`   // all of it

@@ -87,13 +87,3 @@ func TestBadVouchersAreNotSent(t *testing.T) {
 		require.ErrorContains(t, err, c.field, name)
 	}
 }
-
-func TestAmountsThatDoNotFitAreNotSent(t *testing.T) {
-	var most, over uint256.Int
-	most.Sub(most.Lsh(uint256.NewInt(1), balanceBits), uint256.NewInt(1))
-	over.AddUint64(&most, 1)
-	require.NoError(t, fits("limit", most, balanceBits))
-	err := fits("limit", over, balanceBits)
-	require.Equal(t, protocol.KindInvalid, protocol.KindOf(err))
-	require.ErrorContains(t, err, "limit: 309485009821345068724781056 wei do not fit into the escrow, which takes less than 2^88 (309 million OPEN)")
-}

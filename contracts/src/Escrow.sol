@@ -21,9 +21,9 @@ import {TypedData} from "./TypedData.sol";
 /// worker: the draws of others cannot touch it.
 /// @dev Withdrawals, revocations and lowered reserves take effect after a delay, so that workers can draw what they are owed
 /// first. Money that waits for withdrawal is still drawable, unless it is reserved for another worker.
-/// Invariants: a requester's reserves add up to `reserved` and are at most its balance; balances add up to what is held; what
-/// a session key has spent is within its limit. A draw writes two slots, the requester's funds and what stands between it and
-/// the worker; a third if the session key is not the requester's current one, which is the one that it authorised last.
+/// Invariants: a requester's reserves add up to `reserved` and are at most its balance; balances add up to what is held; no
+/// draw takes a session key beyond its limit. As a rule a draw writes two slots, the requester's funds and what stands between
+/// it and the worker; a third if the session key is not the requester's current one, which is the one that it authorised last.
 contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransient {
     /// @notice Who may draw: settlement.
     bytes32 public constant SETTLEMENT_ROLE = keccak256("SETTLEMENT_ROLE");
@@ -46,7 +46,7 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         uint64 releaseAt;
     }
 
-    /// @dev What stands between a requester and a worker. A draw looks at the first slot only. What the worker has drawn in all
+    /// @dev What stands between a requester and a worker. A draw looks at the first slot only, but when a lowering counts. What the worker has drawn in all
     /// is the `cumulative` of its last voucher: 2^96 wei, where it ends, is 79 times all OPEN, spent by one requester on one worker.
     /// @param drawn what the worker has drawn so far.
     /// @param reserved what is left of what is set aside for it; part of the requester's balance.
@@ -70,13 +70,15 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     }
 
     /// @dev What a draw changes of a requester, in one slot.
-    /// @param balance what it has here, reserves included: up to 309 million OPEN.
+    /// @param balance what it has here, reserves included. It has room for 79 times all OPEN, so that nobody's balance is too
+    /// full for a refund.
     /// @param reserved the sum of its reserves: up to 1.2 million OPEN.
-    /// @param spent what its current session key has spent since it is that; within the key's limit.
+    /// @param spent what its current session key has spent since it is that, or since it last came to 1.2 million OPEN: then it
+    /// goes where the key's authorisation is.
     struct Funds {
-        uint88 balance;
+        uint96 balance;
         uint80 reserved;
-        uint88 spent;
+        uint80 spent;
     }
 
     /// @notice Most reserves in one opening.
@@ -103,7 +105,8 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     error SessionCannotShrink(address session, uint256 limit, uint64 expiry);
     /// @notice The session would expire in the past.
     error SessionExpiryPassed(address session, uint64 expiry);
-    /// @notice The requester has not authorised this key.
+    /// @notice The requester has not authorised this key; or it signed something else, since who signed a voucher follows from
+    /// the signature.
     error UnknownSession(address requester, address session);
     /// @notice The session key's authorisation has expired.
     error SessionExpired(address requester, address session, uint64 expiry);
@@ -185,7 +188,7 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         if (amount == 0 && wanted != 0) revert InsufficientEscrow(msg.sender, wanted, 0);
         if (amount == wanted) delete _withdrawals[msg.sender];
         else _withdrawals[msg.sender].amount = wanted - amount;
-        funds.balance -= uint88(amount);
+        funds.balance -= uint96(amount);
         emit Withdrawn(msg.sender, amount);
         Address.sendValue(payable(msg.sender), amount);
     }
@@ -361,7 +364,7 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     function _deposit(address requester, uint256 amount) private {
         if (amount == 0) revert ZeroAmount();
         Funds storage funds = _funds[requester];
-        funds.balance = SafeCast.toUint88(funds.balance + amount);
+        funds.balance = SafeCast.toUint96(funds.balance + amount);
         emit Deposited(requester, msg.sender, amount);
     }
 
@@ -392,9 +395,9 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         uint256 available = balance;
         if (reserved != 0) (available, reserved) = _use(requester, worker, amount, balance, reserved);
         if (amount > available) revert InsufficientEscrow(requester, amount, available);
-        // The amount is within the balance, and `spent` within its key's limit; reserves only shrink.
+        // The amount is within the balance, {_spend} keeps to 80 bits, and reserves only shrink.
         unchecked {
-            (funds.balance, funds.reserved, funds.spent) = (uint88(balance - amount), uint80(reserved), uint88(spent));
+            (funds.balance, funds.reserved, funds.spent) = (uint96(balance - amount), uint80(reserved), uint80(spent));
         }
     }
 
@@ -487,7 +490,7 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     }
 
     /// @dev Counts a draw against a session key's limit.
-    /// @param tally what the requester's current key has spent since it is that.
+    /// @param tally what {Funds} counts of the requester's current key.
     /// @return that after the draw.
     function _spend(address requester, address session, uint256 amount, uint256 tally) private returns (uint256) {
         Session storage s = _sessions[requester][session];
@@ -498,9 +501,9 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
         if (spent + amount > limit) {
             revert SessionLimitExceeded(requester, session, amount, limit > spent ? limit - spent : 0);
         }
-        if (current) return tally + amount;
-        s.spent = uint88(spent + amount); // within the limit
-        return tally;
+        if (current && tally + amount <= type(uint80).max) return tally + amount;
+        s.spent = uint88(spent + amount); // within the limit; the tally of a current key is in it
+        return current ? 0 : tally;
     }
 
     function _setWithdrawalDelay(uint64 delay) private {

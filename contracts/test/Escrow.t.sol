@@ -206,13 +206,8 @@ contract EscrowTest is Fixture {
     /// A worker can be paid 2^96 - 1 wei by one requester, and not one more.
     function test_Draw_BeyondItsSlot_Reverts() public {
         uint256 most = type(uint96).max;
-        uint256 full = type(uint88).max;
-        uint256 paid = 0;
-        while (paid < most) {
-            deposit(requester, full - escrow.balanceOf(requester));
-            paid = most - paid > full ? paid + full : most;
-            _draw(signed(voucher(paid), REQUESTER_KEY));
-        }
+        deposit(requester, most - 100 ether);
+        vm.assertEq(_draw(signed(voucher(most), REQUESTER_KEY)), most);
         deposit(requester, 1);
         _expectDrawRevert(
             signed(voucher(most + 1), REQUESTER_KEY),
@@ -223,11 +218,11 @@ contract EscrowTest is Fixture {
 
     /// What does not fit into a requester's slot is refused, not cut.
     function test_Deposit_BeyondItsSlot_Reverts() public {
-        uint256 full = type(uint88).max;
+        uint256 full = type(uint96).max;
         deposit(requester, full - 100 ether);
         vm.assertEq(escrow.balanceOf(requester), full);
         vm.deal(stranger, 1);
-        vm.expectRevert(abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 88, full + 1));
+        vm.expectRevert(abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 96, full + 1));
         vm.prank(stranger);
         escrow.depositFor{value: 1}(requester);
         vm.prank(requester);
@@ -373,6 +368,26 @@ contract EscrowTest is Fixture {
         );
         vm.assertEq(_draw(signed(voucher(37 ether), SESSION_KEY)), 13 ether);
         vm.assertEq(_draw(signed(voucher(50 ether), STRANGER_KEY)), 13 ether);
+    }
+
+    /// What has no room beside the balance goes to the key's own count, up to the largest limit.
+    function test_Draw_BySession_BeyondTheSharedSlot() public {
+        uint256 room = type(uint80).max;
+        uint256 limit = type(uint88).max;
+        deposit(requester, limit);
+        _authorize(limit, uint64(START + 1 days));
+        uint256[5] memory steps = [room, room + 1, 2 * room + 1, limit - 1, limit];
+        for (uint256 i = 0; i < steps.length; ++i) {
+            _draw(signed(voucher(steps[i]), SESSION_KEY));
+            vm.assertEq(escrow.sessionOf(requester, session).spent, steps[i]);
+        }
+        vm.assertEq(escrow.balanceOf(requester), 100 ether);
+        _expectDrawRevert(
+            signed(voucher(limit + 1), SESSION_KEY),
+            abi.encodeWithSelector(Escrow.SessionLimitExceeded.selector, requester, session, 1, 0)
+        );
+        _draw(signed(voucher(limit + 1), REQUESTER_KEY));
+        vm.assertEq(escrow.sessionOf(requester, session).spent, limit);
     }
 
     /// What a key spent stays spent when it comes back smaller than that.

@@ -49,15 +49,25 @@ contract EscrowHandler is Fixture {
     }
 
     function add(uint256 who, uint256 amount) external {
-        amount = 1 + amount % 100 ether;
+        amount = 1 + amount % _scale(amount);
         deposit(requesterAt(who), amount);
         deposited += amount;
+    }
+
+    /// Now and then so much that it does not fit where a current key's spending is counted.
+    function _scale(uint256 seed) private pure returns (uint256) {
+        return seed % 5 == 0 ? 1 << 82 : 100 ether;
+    }
+
+    function _limit(address r, address s, uint256 more) private view returns (uint256 limit) {
+        limit = escrow.sessionOf(r, s).limit + more;
+        return limit < type(uint88).max ? limit : type(uint88).max;
     }
 
     /// Makes either key the current one, now and then with more to spend.
     function authorize(uint256 who, uint256 which, uint256 more) external {
         (address r, address s) = (requesterAt(who), sessionAt(which));
-        uint256 limit = escrow.sessionOf(r, s).limit + more % 10 ether;
+        uint256 limit = _limit(r, s, more % _scale(more));
         vm.prank(r);
         escrow.authorize(s, limit, uint64(block.timestamp + 3650 days));
         vm.assertTrue(escrow.sessionOf(r, s).current);
@@ -68,12 +78,13 @@ contract EscrowHandler is Fixture {
         o.requester = requesterAt(who);
         o.session = sessionAt(part);
         o.amount = 1 + amount % 50 ether;
-        o.limit = escrow.sessionOf(o.requester, o.session).limit + o.amount;
+        o.limit = _limit(o.requester, o.session, o.amount);
         o.expiry = uint64(block.timestamp + 3650 days);
         o.workers = new address[](1);
         o.amounts = new uint256[](1);
         o.workers[0] = workerAt(which);
-        o.amounts[0] = escrow.reserveOf(o.requester, o.workers[0]).amount + part % (o.amount + 1);
+        uint256 most = _room(o.requester) < o.amount ? _room(o.requester) : o.amount;
+        o.amounts[0] = escrow.reserveOf(o.requester, o.workers[0]).amount + part % (most + 1);
         o.nonce = escrow.nonces(o.requester);
         o.deadline = uint64(block.timestamp);
         bytes memory signature = sign(keyAt(who), escrow.openingDigest(o));
@@ -86,9 +97,15 @@ contract EscrowHandler is Fixture {
     function set(uint256 who, uint256 which, uint256 amount) external {
         address r = requesterAt(who);
         address w = workerAt(which);
-        uint256 most = escrow.reserveOf(r, w).amount + escrow.balanceOf(r) - escrow.reservedOf(r);
+        uint256 free = escrow.balanceOf(r) - escrow.reservedOf(r);
+        uint256 most = escrow.reserveOf(r, w).amount + (free < _room(r) ? free : _room(r));
         vm.prank(r);
         escrow.reserve(w, amount % (most + 1));
+    }
+
+    /// What more can be reserved, whoever for.
+    function _room(address r) private view returns (uint256) {
+        return type(uint80).max - escrow.reservedOf(r);
     }
 
     function release(uint256 who, uint256 which) external {

@@ -36,17 +36,23 @@ export function endSession(network: Network): Call {
 /** A year: how long the coordinator may spend before it is asked anew. */
 const lasts = 365 * 24 * 3600;
 
-/** Puts OPEN aside and lets the coordinator spend that much more, in one transaction. */
+/** The largest limit of a session key that the contract has room for, in wei: 309 million OPEN. */
+export const largestLimit = 2n ** 88n - 1n;
+
+/** Puts OPEN aside and lets the coordinator spend that much more, and what was there before, in one transaction. */
 export function openEscrow(network: Network, e: Escrow, amount: bigint, now: number): Call {
   const left = e.limit > e.spent ? e.limit - e.spent : 0n;
   const free = e.available > left ? e.available - left : 0n;
+  const wanted = (e.limit > e.spent ? e.limit : e.spent) + free + amount;
+  const session = network.session_key as Address;
+  const limit = wanted < largestLimit ? wanted : largestLimit;
+  const expiry = BigInt(Math.max(Math.floor(now / 1000) + lasts, e.expiry));
   return {
     to: contract(network, 'escrow'),
     value: amount,
-    data: encodeFunctionData({
-      abi: escrowAbi,
-      functionName: 'open',
-      args: [network.session_key as Address, (e.limit > e.spent ? e.limit : e.spent) + free + amount, BigInt(Math.floor(now / 1000) + lasts), [], []],
-    }),
+    data:
+      amount === 0n
+        ? encodeFunctionData({ abi: escrowAbi, functionName: 'authorize', args: [session, limit, expiry] })
+        : encodeFunctionData({ abi: escrowAbi, functionName: 'open', args: [session, limit, expiry, [], []] }),
   };
 }
