@@ -27,7 +27,6 @@ interface Vm {
     function etch(address account, bytes calldata code) external;
     function deal(address account, uint256 balance) external;
     function prank(address sender) external;
-    function cool(address account) external;
     function snapshotState() external returns (uint256 id);
     function revertToState(uint256 id) external returns (bool ok);
     function warp(uint256 timestamp) external;
