@@ -115,6 +115,18 @@ contract EscrowReservesTest is Fixture {
         vm.assertEq(escrow.reservedOf(requester), 5 ether);
     }
 
+    /// What a draw finds due is free from then on, for everybody.
+    function test_Reserve_Lower_CountsAtADraw() public {
+        _reserve(worker, 70 ether);
+        _reserve(worker, 20 ether);
+        vm.warp(START + delay);
+        _draw(worker, 1 ether);
+        vm.assertEq(escrow.reserveOf(requester, worker).amount, 19 ether);
+        vm.assertEq(escrow.reservedOf(requester), 19 ether);
+        _expectDrawRevert(stranger, 80 ether + 1, 80 ether);
+        _draw(stranger, 80 ether);
+    }
+
     function test_Reserve_Raise_TakesALoweringBack() public {
         _reserve(worker, 70 ether);
         _reserve(worker, 0);
