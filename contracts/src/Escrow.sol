@@ -230,7 +230,8 @@ contract Escrow is IEscrow, AccessControl, EIP712, Nonces, ReentrancyGuardTransi
     // ---- reserves ----
 
     /// @notice Sets aside `amount` of the caller's balance for one worker. More than before counts at once; less counts after
-    /// the withdrawal delay, in which the worker can draw, and from the next call of {release} or draw on.
+    /// the withdrawal delay, in which the worker can draw, and from the next call of {release} on, or from the next draw while
+    /// the caller has anything reserved.
     function reserve(address worker, uint256 amount) external {
         if (amount >= _settle(msg.sender, worker).reserved) {
             _raise(msg.sender, worker, amount);

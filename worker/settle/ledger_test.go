@@ -296,7 +296,9 @@ func (l *ledger) draw(worker protocol.Account, v bindings.SignedVoucher) (*big.I
 		}
 	}
 	drawn.Set(v.Cumulative)
-	l.settleTab(v.Requester, worker)
+	if l.freeOf(v.Requester).Cmp(amount(l.escrow, v.Requester)) != 0 { // a lowering of nothing stays
+		l.settleTab(v.Requester, worker)
+	}
 	tab := l.tab(v.Requester, worker)
 	if free := l.freeOf(v.Requester); free.Add(free, tab.reserved).Cmp(due) < 0 {
 		return nil, fmt.Errorf("draws %s wei from %s, of which others' reserves leave %s", due, v.Requester, free)

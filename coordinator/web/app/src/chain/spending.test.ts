@@ -29,12 +29,12 @@ it('puts nothing more aside, and lets what is there be spent', () => {
   expect(call.value).toBe(0n);
   const { functionName, args } = decodeFunctionData({ abi: escrowAbi, data: call.data });
   expect(functionName).toBe('authorize');
-  expect(args?.[1]).toBe(105n);
+  expect(args[1]).toBe(105n);
 });
 
 it('neither shortens what the coordinator may nor asks for more than there is room for', () => {
   const far = 4_000_000_000;
   const call = openEscrow(network, { ...e, limit: largestLimit - 1n, expiry: far }, 5n, 0);
   const { args } = decodeFunctionData({ abi: escrowAbi, data: call.data });
-  expect(args?.slice(1, 3)).toEqual([largestLimit, BigInt(far)]);
+  expect(args.slice(1, 3)).toEqual([largestLimit, BigInt(far)]);
 });

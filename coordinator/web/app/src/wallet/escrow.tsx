@@ -59,7 +59,7 @@ export function Fund({ escrow, onDone }: { escrow: Escrow; onDone?: () => void }
     run(async () => {
       await transact(openEscrow(network, escrow, amount, Date.now()));
       onDone?.();
-    }, `${open(amount)} OPEN put aside`);
+    }, amount === 0n ? 'What is there may be spent' : `${open(amount)} OPEN put aside`);
   };
   return (
     <form
