@@ -1,1 +1,0 @@
-import{a as e,n as t}from"./jsx-runtime-Wy9s6hX0.js";import{t as n}from"./index-B-7XuewX.js";var r=e(t(),1);function i(){let[e,t]=(0,r.useState)(!1),[i,a]=(0,r.useState)(null),o=n();return{busy:e,failed:i,run:(e,n)=>{t(!0),a(null),e().then(()=>{n!==void 0&&o(`good`,n)},a).finally(()=>{t(!1)})}}}export{i as t};
