@@ -226,25 +226,27 @@ func (r *claimed) fromEpochs(ctx context.Context, s *chain.Sender, owed []epoch.
 	var sent []chain.Tx
 	var err error
 	if len(due) == 1 { // costs less
-		sent = make([]chain.Tx, 1)
-		sent[0], err = s.ClaimEpochs(ctx, due[0])
+		var tx chain.Tx
+		if tx, err = s.ClaimEpochs(ctx, due[0]); err == nil {
+			sent = append(sent, tx)
+		}
 	} else {
 		sent, err = s.ClaimEpochsMany(ctx, due)
 	}
-	if err != nil {
-		return err
-	}
 	for _, tx := range sent {
 		r.sent(tx)
-		paid, err := s.Client().EpochsPaid(tx)
-		if err != nil {
-			return err
+		paid, perr := s.Client().EpochsPaid(tx)
+		if perr != nil {
+			return perr
 		}
 		for _, p := range paid {
 			r.add(p.Account, &p.Amount)
 		}
 	}
-	return nil
+	if err != nil && len(sent) > 0 {
+		return fmt.Errorf("%w; %s OPEN were paid before that: the same command goes on from there", err, node.FormatOpen(r.Claimed))
+	}
+	return err
 }
 
 // fromBatches claims singly what batches owe that no epoch has taken yet, account by
