@@ -58,6 +58,8 @@ func TestSessionsAreExtended(t *testing.T) {
 func TestRefusalsSayWhatToDo(t *testing.T) {
 	require.Equal(t, "unknown session (a, b): the requester has not authorised this key, or signed something else",
 		(&RevertError{Name: "UnknownSession", Args: []any{"a", "b"}}).Error())
+	require.Equal(t, "session cannot shrink (a, 7, 9): its limit in wei and its end only grow, and 'openledger escrow revoke' ends it",
+		(&RevertError{Name: "SessionCannotShrink", Args: []any{"a", 7, 9}}).Error())
 	require.Equal(t, "12 does not fit: it must be less than 2^3",
 		(&RevertError{Name: "SafeCastOverflowedUintDowncast", Args: []any{uint8(3), big.NewInt(12)}}).Error())
 	require.Equal(t, "zero amount", (&RevertError{Name: "ZeroAmount"}).Error())

@@ -31,6 +31,8 @@ func (r *RevertError) Error() string {
 	switch r.Name {
 	case "UnknownSession":
 		text += ": the requester has not authorised this key, or signed something else"
+	case "SessionCannotShrink":
+		text += ": its limit in wei and its end only grow, and 'openledger escrow revoke' ends it"
 	case "SafeCastOverflowedUintDowncast":
 		text = fmt.Sprintf("%s does not fit: it must be less than 2^%s", parts[len(parts)-1], parts[0])
 	}

@@ -332,10 +332,15 @@ contract EpochDistributorTest is EpochFixture {
         claims[1] = EpochClaim(accounts[1], ofBob, proofOf(ofAlice, ofBob, accounts[1], ofBob));
     }
 
-    function test_ClaimMany_PaysEach_Once() public {
+    /// Of a first epoch, which owes three to alice and one to bob.
+    function claimable() private returns (EpochClaim[] memory) {
         settle(1);
         epoch(refs(worker, 0, 1), 3 ether, 1 ether);
-        EpochClaim[] memory claims = claimsOf(3 ether, 1 ether);
+        return claimsOf(3 ether, 1 ether);
+    }
+
+    function test_ClaimMany_PaysEach_Once() public {
+        EpochClaim[] memory claims = claimable();
         vm.expectEmit(true, true, true, true, address(epochs));
         emit EpochDistributor.EpochClaimed(alice, 3 ether, 3 ether);
         vm.expectEmit(true, true, true, true, address(epochs));
@@ -360,9 +365,7 @@ contract EpochDistributorTest is EpochFixture {
 
     /// Nobody spoils a call by claiming for one of its accounts first.
     function test_ClaimMany_OneClaimedBefore_PaysTheOthers() public {
-        settle(1);
-        epoch(refs(worker, 0, 1), 3 ether, 1 ether);
-        EpochClaim[] memory claims = claimsOf(3 ether, 1 ether);
+        EpochClaim[] memory claims = claimable();
         vm.prank(stranger);
         epochs.claim(alice, 3 ether, claims[0].proof);
         vm.assertEq(epochs.claimMany(claims), 1 ether);
@@ -371,9 +374,7 @@ contract EpochDistributorTest is EpochFixture {
     }
 
     function test_ClaimMany_SameAccountTwice_PaysOnce() public {
-        settle(1);
-        epoch(refs(worker, 0, 1), 3 ether, 1 ether);
-        EpochClaim[] memory claims = claimsOf(3 ether, 1 ether);
+        EpochClaim[] memory claims = claimable();
         claims[1] = claims[0];
         vm.assertEq(epochs.claimMany(claims), 3 ether);
         vm.assertEq(alice.balance, 3 ether);
@@ -384,9 +385,7 @@ contract EpochDistributorTest is EpochFixture {
     }
 
     function test_ClaimMany_InvalidProof_PaysNobody() public {
-        settle(1);
-        epoch(refs(worker, 0, 1), 3 ether, 1 ether);
-        EpochClaim[] memory claims = claimsOf(3 ether, 1 ether);
+        EpochClaim[] memory claims = claimable();
         claims[1].cumulative = 2 ether;
         vm.expectRevert(abi.encodeWithSelector(EpochDistributor.InvalidEpochProof.selector, bob, 2 ether));
         epochs.claimMany(claims);
@@ -400,9 +399,7 @@ contract EpochDistributorTest is EpochFixture {
     /// An account that takes no money is left out by the sender. What it is owed stays.
     function test_ClaimMany_RefusingAccount_PaysNobody_UntilLeftOut() public {
         accounts[1] = address(new Refuser());
-        settle(1);
-        epoch(refs(worker, 0, 1), 3 ether, 1 ether);
-        EpochClaim[] memory claims = claimsOf(3 ether, 1 ether);
+        EpochClaim[] memory claims = claimable();
         vm.expectRevert(Errors.FailedCall.selector);
         epochs.claimMany(claims);
         vm.assertEq(alice.balance, 0);
@@ -431,9 +428,7 @@ contract EpochDistributorTest is EpochFixture {
     function test_ClaimMany_FromInsideAPayment_Reverts() public {
         Greedy greedy = new Greedy(epochs);
         accounts[0] = address(greedy);
-        settle(1);
-        epoch(refs(worker, 0, 1), 3 ether, 1 ether);
-        EpochClaim[] memory claims = claimsOf(3 ether, 1 ether);
+        EpochClaim[] memory claims = claimable();
         greedy.prepare(abi.encodeCall(epochs.claimMany, (claims)));
         vm.assertEq(epochs.claimMany(claims), 4 ether);
         vm.assertTrue(greedy.refused());
